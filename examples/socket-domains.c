@@ -1,0 +1,78 @@
+/*
+ * socket-domains: socket(domain, type, protocol), every row of the chapter's table tried.
+ *
+ * The domain says what an address looks like, the type how bytes travel (a stream, or datagrams),
+ * and protocol 0 takes the one protocol that this pair has anyway. Not every combination exists,
+ * and which ones do depends on the kernel: so ask it.
+ *
+ * The chapter's table lists AF_IPX as if it were there: Linux dropped it in 2018 (4.18), only the
+ * name is left in the headers. Here its failure is a line as clear as the others.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct named {
+	const char *name;
+	int value;
+};
+
+static const struct named domains[] = {
+	{ "AF_UNIX", AF_UNIX },
+	{ "AF_LOCAL", AF_LOCAL },
+	{ "AF_INET", AF_INET },
+	{ "AF_INET6", AF_INET6 },
+	{ "AF_IPX", AF_IPX },
+};
+
+static const struct named types[] = {
+	{ "SOCK_STREAM", SOCK_STREAM },
+	{ "SOCK_DGRAM", SOCK_DGRAM },
+};
+
+/* What protocol 0 has become. Unix sockets have just one way, and its number stays 0. */
+static const char *chosen_protocol(int sockfd)
+{
+	int protocol = 0;
+	socklen_t length = sizeof(protocol);
+
+	if (getsockopt(sockfd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == -1)
+		return strerror(errno);
+	switch (protocol) {
+	case 0: return "0";
+	case IPPROTO_TCP: return "TCP";
+	case IPPROTO_UDP: return "UDP";
+	}
+	return "another one";
+}
+
+static void try_socket(const struct named *domain, const struct named *type, int protocol)
+{
+	int sockfd = socket(domain->value, type->value, protocol);
+
+	printf("%-8s  %-11s  protocol %d%s: ", domain->name, type->name, protocol,
+		protocol == IPPROTO_UDP ? " (UDP)" : "");
+	if (sockfd == -1) {
+		/* EAFNOSUPPORT: no such domain. EPROTONOSUPPORT, ESOCKTNOSUPPORT: not in it. */
+		printf("no, %s\n", strerror(errno));
+		return;
+	}
+	printf("yes, it is %s\n", chosen_protocol(sockfd));
+	close(sockfd);
+}
+
+int main(void)
+{
+	for (size_t d = 0; d < sizeof(domains) / sizeof(domains[0]); d++)
+		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
+			try_socket(&domains[d], &types[t], 0);
+
+	/* 0 can never contradict the type. A protocol asked for by number can. */
+	try_socket(&domains[2], &types[0], IPPROTO_UDP);
+
+	printf("AF_LOCAL is %s AF_UNIX\n", AF_LOCAL == AF_UNIX ? "another name for" : "not");
+	return 0;
+}
