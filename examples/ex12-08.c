@@ -1,0 +1,121 @@
+/*
+ * ex12-08 [PORT]: the echo loop.
+ *
+ * Receive, send back what came, until the peer finishes: recv() then returns 0. Then the next
+ * client. TCP is a stream: what one send() put in may come out of several recv(), or the other way
+ * round, so that the loop counts bytes and never messages. End it with Ctrl-C.
+ *
+ * The chapter's listing carried one byte per system call and did not look at what send() returned;
+ * here a buffer travels at once and a short send is resumed. Still as in the chapter: one client at
+ * a time, the others wait in the queue. ex12-10s serves them all.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static _Noreturn void fail(const char *call)
+{
+	int reason = errno; /* printf() may overwrite errno */
+
+	printf("fail to call %s()\n", call);
+	fprintf(stderr, "%s: %s\n", call, strerror(reason));
+	exit(EXIT_FAILURE);
+}
+
+static in_port_t port_or_exit(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || port > 65535) {
+		fprintf(stderr, "'%s' is not a port: a number from 0 to 65535 is wanted\n", text);
+		exit(2);
+	}
+	return (in_port_t)port;
+}
+
+static int listen_on_loopback(in_port_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	socklen_t length = sizeof(address);
+	int on = 1, sockfd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (sockfd == -1)
+		fail("socket");
+	if (setsockopt(sockfd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		fail("setsockopt");
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
+		fail("bind");
+	if (listen(sockfd, 5) == -1)
+		fail("listen");
+	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
+		fail("getsockname");
+	fprintf(stderr, "listening on 127.0.0.1 port %d\n", ntohs(address.sin_port));
+	return sockfd;
+}
+
+static int send_all(int sockfd, const char *bytes, size_t count)
+{
+	while (count > 0) {
+		ssize_t sent = send(sockfd, bytes, count, MSG_NOSIGNAL); /* why: see ex12-09s */
+
+		if (sent == -1 && errno == EINTR)
+			continue;
+		if (sent == -1)
+			return -1;
+		/* The kernel took a part, as its buffer was nearly full. The rest is still ours. */
+		bytes += sent;
+		count -= (size_t)sent;
+	}
+	return 0;
+}
+
+static void echo(int sockfd)
+{
+	char buffer[4096]; /* any size is right: the loop takes what there is, up to this */
+
+	for (;;) {
+		ssize_t got = recv(sockfd, buffer, sizeof(buffer), 0);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == 0) /* it may still read: all of its bytes are on their way by now */
+			return;
+		if (got == -1 || send_all(sockfd, buffer, (size_t)got) == -1) {
+			fprintf(stderr, "lost a client: %s\n", strerror(errno));
+			return;
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int sockfd;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sockfd = listen_on_loopback(argc > 1 ? port_or_exit(argv[1]) : 5000);
+
+	for (;;) {
+		struct sockaddr_in peer;
+		socklen_t length = sizeof(peer);
+		int sockfd_connect = accept(sockfd, (struct sockaddr *)&peer, &length);
+
+		if (sockfd_connect == -1) {
+			if (errno == EINTR)
+				continue;
+			printf("fail to call accept()\n");
+			poll(NULL, 0, 100); /* why: see ex12-06 */
+			continue;
+		}
+		fprintf(stderr, "serving 127.0.0.1 port %d\n", ntohs(peer.sin_port));
+		echo(sockfd_connect);
+		close(sockfd_connect);
+	}
+}
