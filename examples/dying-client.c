@@ -1,0 +1,132 @@
+/*
+ * dying-client: ex12-10 with a client that dies, both sides in one program.
+ *
+ * The client sends a line and goes without reading, with an RST. The server finds the line, then
+ * ECONNRESET; who sends on after that gets SIGPIPE, and EPIPE if the signal did not kill.
+ *
+ * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child shows
+ * that death; the parent lives through it in the two ways there are, and serves its next client.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static _Noreturn void fail(const char *call)
+{
+	fprintf(stderr, "%s: %s\n", call, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+/* Both ends of one TCP connection through the loopback interface. */
+static void make_pair(int *ret_client, int *ret_server)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	*ret_client = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(listener, (struct sockaddr *)&address, length) == -1 ||
+		listen(listener, 1) == -1 ||
+		getsockname(listener, (struct sockaddr *)&address, &length) == -1 ||
+		connect(*ret_client, (struct sockaddr *)&address, length) == -1 ||
+		(*ret_server = accept(listener, NULL, NULL)) == -1)
+		fail("a connection to this program itself");
+	close(listener);
+}
+
+/* Until something happens there, at most two seconds: nothing that uses a network may wait for ever. */
+static void wait_for(int sockfd, short what)
+{
+	struct pollfd one = { .fd = sockfd, .events = what };
+
+	if (poll(&one, 1, 2000) != 1) {
+		errno = ETIMEDOUT;
+		fail("poll");
+	}
+}
+
+/* The server's end of a connection whose client sent a line and died. */
+static int lose_a_client(void)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	int client, server;
+
+	make_pair(&client, &server);
+	if (send(client, "hello world!\n", 13, 0) != 13)
+		fail("send");
+	/* No FIN, an RST at once: as when the client's machine has started anew. */
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(client);
+	wait_for(server, 0); /* POLLHUP comes unasked */
+	return server;
+}
+
+static void tell(const char *call, ssize_t result)
+{
+	if (result == -1)
+		printf("%s: %s\n", call, strerror(errno));
+	else
+		printf("%s: %zd bytes\n", call, result);
+}
+
+static void show_default(void)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout); /* or the child would inherit what is printed but not yet written */
+	child = fork();
+	if (child == -1)
+		fail("fork");
+	if (child == 0) {
+		int server = lose_a_client();
+
+		send(server, "x", 1, 0);
+		send(server, "x", 1, 0);
+		_exit(0); /* never reached */
+	}
+	while (waitpid(child, &status, 0) == -1 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE)
+		printf("a server that does nothing about it: killed by SIGPIPE\n");
+	else
+		printf("a server that does nothing about it: lived\n");
+}
+
+int main(void)
+{
+	char buffer[64];
+	int client, server = lose_a_client();
+
+	tell("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
+	tell("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
+	tell("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
+	close(server);
+
+	show_default();
+
+	signal(SIGPIPE, SIG_IGN); /* the other way: for all calls of the process */
+	server = lose_a_client();
+	tell("send(), SIGPIPE ignored", send(server, "x", 1, 0));
+	tell("send() once more", send(server, "x", 1, 0));
+	close(server);
+
+	make_pair(&client, &server);
+	if (send(client, "hello", 5, 0) != 5)
+		fail("send");
+	wait_for(server, POLLIN);
+	tell("the next client: recv()", recv(server, buffer, sizeof(buffer), 0));
+	tell("the next client: send()", send(server, buffer, 5, MSG_NOSIGNAL));
+	close(client);
+	close(server);
+	return EXIT_SUCCESS;
+}
