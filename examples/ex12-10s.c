@@ -1,0 +1,135 @@
+/*
+ * ex12-10s [PORT]: the finished echo server.
+ *
+ * One thread per client: each lives in its own plain loop of recv() and send(), and a slow or a
+ * dead client holds up nobody. It prints `accepted` for each, and `close(sockfd_connect)` when
+ * that client is gone; stderr tells who. End it with Ctrl-C.
+ *
+ * The chapter's server took one client at a time, one byte per call, and its SIGPIPE handler ended
+ * everything when a single client died. Here the answer to SIGPIPE is not to want it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static _Noreturn void fail(const char *call)
+{
+	int reason = errno; /* printf() may overwrite errno */
+
+	printf("fail to call %s()\n", call);
+	fprintf(stderr, "%s: %s\n", call, strerror(reason));
+	exit(EXIT_FAILURE);
+}
+
+static in_port_t port_or_exit(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || port > 65535) {
+		fprintf(stderr, "'%s' is not a port: a number from 0 to 65535 is wanted\n", text);
+		exit(2);
+	}
+	return (in_port_t)port;
+}
+
+static int listen_on_loopback(in_port_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	socklen_t length = sizeof(address);
+	int on = 1, sockfd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (sockfd == -1)
+		fail("socket");
+	if (setsockopt(sockfd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		fail("setsockopt");
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
+		fail("bind");
+	if (listen(sockfd, 5) == -1)
+		fail("listen");
+	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
+		fail("getsockname");
+	fprintf(stderr, "listening on 127.0.0.1 port %d\n", ntohs(address.sin_port));
+	return sockfd;
+}
+
+/* 0: the client finished, and all of its bytes are on their way back. -1: it died, see errno. */
+static int echo(int sockfd)
+{
+	char buffer[4096];
+	ssize_t got, sent;
+
+	while ((got = recv(sockfd, buffer, sizeof(buffer), 0)) != 0) {
+		if (got == -1 && errno != EINTR)
+			return -1;
+		/* send() may take a part only: the rest is still ours. */
+		for (ssize_t done = 0; done<got; done += sent> 0 ? sent : 0) {
+			sent = send(sockfd, buffer + done, (size_t)(got - done), MSG_NOSIGNAL);
+			if (sent == -1 && errno != EINTR)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static void *serve(void *argument)
+{
+	int sockfd_connect = (int)(intptr_t)argument;
+
+	if (echo(sockfd_connect) == -1)
+		fprintf(stderr, "descriptor %d: %s\n", sockfd_connect, strerror(errno));
+	close(sockfd_connect);
+	printf("close(sockfd_connect)\n");
+	return NULL;
+}
+
+static void accept_one(int sockfd)
+{
+	struct sockaddr_in peer;
+	socklen_t length = sizeof(peer);
+	pthread_t thread;
+	int on = 1, problem, sockfd_connect = accept(sockfd, (struct sockaddr *)&peer, &length);
+
+	if (sockfd_connect == -1) {
+		printf("fail to call accept()\n");
+		poll(NULL, 0, 100); /* why: see ex12-06 */
+		return;
+	}
+	printf("accepted\n");
+	fprintf(stderr, "descriptor %d is 127.0.0.1 port %d\n", sockfd_connect,
+		ntohs(peer.sin_port));
+	/* An urgent byte would be taken out of the stream, and the echo would lack it. */
+	setsockopt(sockfd_connect, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+
+	/* The number itself goes to the thread: the address of a variable here would soon change. */
+	problem = pthread_create(&thread, NULL, serve, (void *)(intptr_t)sockfd_connect);
+	if (problem == 0) {
+		pthread_detach(thread); /* nobody will join it: let it clean up after itself */
+		return;
+	}
+	fprintf(stderr, "no thread for it: %s\n", strerror(problem));
+	close(sockfd_connect);
+	printf("close(sockfd_connect)\n");
+}
+
+int main(int argc, char **argv)
+{
+	int sockfd;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* send() has MSG_NOSIGNAL; this is for printf() into a pipe whose reader has left. */
+	signal(SIGPIPE, SIG_IGN);
+	sockfd = listen_on_loopback(argc > 1 ? port_or_exit(argv[1]) : 5000);
+	for (;;)
+		accept_one(sockfd);
+}
