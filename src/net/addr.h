@@ -66,9 +66,10 @@ struct addr {
 int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *ret_fault);
 
 /*
- * Writes the canonical text, with scheme: "tcp://127.0.0.1:5000", "tcp://[::1]:5000", "unix:/run/echo.sock", "unix:@echo"; a spec may have "*" as host. A v4-mapped
- * address is written as the IPv4 address that it is. Unprintable bytes of a path, and the backslash, appear as \xNN, and are read
- * so by addr_parse. An unnamed unix address is "unix:" alone. Both return `buffer`.
+ * Writes the canonical text, with scheme: "tcp://127.0.0.1:5000", "tcp://[::1]:5000",
+ * "unix:/run/echo.sock", "unix:@echo"; a spec may have "*" as host. A v4-mapped address is written as
+ * the IPv4 address that it is. Unprintable bytes of a path, and the backslash, appear as \xNN, and
+ * addr_parse reads them so. An unnamed unix address is "unix:" alone. Both return `buffer`.
  */
 const char *addr_format(const struct addr *addr, char *buffer, size_t size);
 const char *addr_spec_format(const struct addr_spec *spec, char *buffer, size_t size);

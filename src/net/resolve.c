@@ -206,7 +206,7 @@ const char *resolve_strerror(int error)
 	case ENOENT: return _("no such host name");
 	case EAGAIN: return _("the name server does not answer now; try again later");
 	case EADDRNOTAVAIL: return _("the host has no address of the wanted family");
-	case ENODEV: return _("no such network interface (the zone after '%')");
+	case ENODEV: return _("no network interface has the name of the zone");
 	case ENOMEM: return _("out of memory");
 	default: return _("the name could not be looked up");
 	}
