@@ -1,0 +1,296 @@
+"""The parts of the test suite: builds what they need, runs them, adds up. Called by script/test.
+
+Counts come from what the runners wrote for machines (JUnit XML and Meson's JSON log), never from
+their words for people. A part that crashes, hangs or reports no test at all counts as a failure, and
+so does every report of a sanitizer, even if the test that caused it was happy.
+
+Two lanes run side by side, each its parts in order; no build folder is used by both.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PYTHON = "/usr/bin/python3"
+PART_LIMIT_S = 900
+TAIL_LINES = 150
+
+SANITIZED = {"optimization": "1", "debug": "true", "b_lundef": "false"}
+# Build folder: compiler (None: the system's choice) and the Meson options that must hold.
+BUILDS = {
+    "build": (None, {"werror": "true", "tests": "true"}),
+    "build-clang": ("clang", {"werror": "true", "optimization": "1"}),
+    "build-asan": ("gcc", SANITIZED | {"b_sanitize": "address,undefined",
+                                       "c_args": "-fno-sanitize-recover=all"}),
+    "build-tsan": ("clang", SANITIZED | {"b_sanitize": "thread"}),
+}
+PREFIXES = {"asan": "build-asan", "tsan": "build-tsan"}
+# The end-to-end tests in which the program's threads meet.
+TSAN_E2E = "test_serve*.py"
+
+LANES = [
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "e2e", "build-clang"],
+    ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-e2e",
+     "build-tsan", "tsan-engine", "tsan-e2e"],
+]
+WHAT = {
+    "format": "the C style of .clang-format",
+    "build": "the release build, warnings are errors",
+    "build-clang": "the same with clang",
+    "build-asan": "the build with AddressSanitizer and UndefinedBehaviorSanitizer",
+    "build-tsan": "the build with ThreadSanitizer",
+    "house": "the rules of the house, translations, man pages, installing",
+    "unit": "modules, one by one",
+    "engine": "engines, one behaviour each",
+    "fuzz": "the fuzzers' collected inputs, once more",
+    "examples": "the example programs",
+    "e2e": "the program from outside",
+}
+
+printing = threading.Lock()
+running = set()
+
+
+@dataclasses.dataclass
+class Result:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    log: str = ""
+
+
+def call(command, log, **options):
+    """Runs a command with all its output into the file `log`; gives its status, 124 for a hang."""
+    with open(log, "a") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, start_new_session=True, **options)
+        running.add(process)
+        try:
+            return process.wait(PART_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            output.write(f"\nhad not ended after {PART_LIMIT_S} s\n")
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return 124
+        finally:
+            running.discard(process)
+
+
+def differing_options(folder, wanted):
+    """Which options of a configured build folder are not as wanted."""
+    have = json.loads((ROOT / folder / "meson-info/intro-buildoptions.json").read_text())
+    values = {option["name"]: option["value"] for option in have}
+    as_text = {True: "true", False: "false"}
+    return [f"-D{name}={value}" for name, value in wanted.items()
+            if value not in (as_text.get(values[name], values[name]), values[name])
+            and [value] != values[name]]
+
+
+def build(folder, log):
+    compiler, wanted = BUILDS[folder]
+    if not (ROOT / folder / "build.ninja").exists():
+        env = os.environ | ({"CC": compiler} if compiler else {})
+        options = [f"-D{name}={value}" for name, value in wanted.items()]
+        status = call(["meson", "setup", folder, *options], log, env=env)
+    else:
+        differing = differing_options(folder, wanted)
+        status = call(["meson", "configure", folder, *differing], log) if differing else 0
+    return status or call(["ninja", "-C", folder, "--quiet"], log)
+
+
+def count_junit(path):
+    """Result of a JUnit file, and how many failed in each of its suites."""
+    result, failed_in = Result(), {}
+    for suite in xml.etree.ElementTree.parse(path).iter("testsuite"):
+        for case in suite.iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                result.failed += 1
+                failed_in[suite.get("name")] = failed_in.get(suite.get("name"), 0) + 1
+            elif case.find("skipped") is not None:
+                result.skipped += 1
+            else:
+                result.passed += 1
+    return result, failed_in
+
+
+def meson_suite(part, suite, folder, results, arguments, env):
+    base = ROOT / folder / "meson-logs" / part
+    files = [base.with_name(part + end) for end in (".junit.xml", ".json", ".txt")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    status = call(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--suite",
+                   suite, "--logbase", part, "--timeout-multiplier",
+                   "1" if folder == "build" else "4", *arguments], results / "log", env=env)
+    if not files[0].exists():
+        return Result(), status
+    result, failed_in = count_junit(files[0])
+    # A program that died after some good tests is bad as a whole, which only the JSON log tells.
+    for line in files[1].read_text().splitlines():
+        test = json.loads(line)
+        good = test["result"] in ("OK", "SKIP", "EXPECTEDFAIL")
+        name = test["name"].rsplit(" / ", 1)[-1]
+        if not good and not any(suite.endswith("." + name) or suite == "meari"
+                                for suite in failed_in):
+            result.failed += 1
+    return result, status
+
+
+def pytest_folder(folder, tests, results, arguments, env):
+    given = []
+    for argument in arguments:
+        file = tests / (argument.removesuffix(".py") + ".py")
+        given.append(str(file) if file.exists() else argument)
+    if not any(argument.startswith(str(tests)) for argument in given):
+        given.append(str(tests))
+    junit = results / "junit.xml"
+    status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+                   f"--junitxml={junit}", *given], results / "log", env=env)
+    return (count_junit(junit)[0] if junit.exists() else Result()), status
+
+
+def sanitizer_environment(prefix, reports):
+    where = f"log_path={reports}/report:exitcode=99"
+    return {"MEARI_SANITIZER": {"asan": "address", "tsan": "thread"}[prefix],
+            "ASAN_OPTIONS": where + ":detect_leaks=1:strict_string_checks=1",
+            "UBSAN_OPTIONS": where + ":print_stacktrace=1",
+            "TSAN_OPTIONS": where + ":second_deadlock_stack=1"}
+
+
+def run_part(part, arguments):
+    """Runs one part; the build that it needs is there."""
+    prefix, _, kind = part.rpartition("-")
+    folder = PREFIXES.get(prefix, "build")
+    results = ROOT / folder / "test-results" / part
+    shutil.rmtree(results, ignore_errors=True)
+    results.mkdir(parents=True)
+    log = results / "log"
+    env = os.environ | {"MEARI_BUILD": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+    if prefix in PREFIXES:
+        (results / "reports").mkdir()
+        env |= sanitizer_environment(prefix, results / "reports")
+
+    if part == "format":
+        status = call(["script/format", "--check"], log)
+        result = Result(passed=int(status == 0))
+    elif part in BUILDS:
+        status = build(part, log)
+        result = Result(passed=int(status == 0))
+    elif kind in ("house", "e2e"):
+        tests = pathlib.Path("tests") / kind
+        if part == "tsan-e2e" and not arguments:
+            arguments = [str(file.relative_to(ROOT)) for file in
+                         sorted((ROOT / tests).glob(TSAN_E2E))]
+        result, status = pytest_folder(folder, tests, results, arguments, env)
+    else:
+        result, status = meson_suite(part, kind, folder, results, arguments, env)
+
+    result.log = log.read_text(errors="replace")
+    for report in sorted(results.glob("reports/*")):
+        result.failed += 1
+        result.log += f"\n{report.relative_to(ROOT)}:\n{report.read_text(errors='replace')}"
+    if result.failed == 0 and (status != 0 or result.passed + result.skipped == 0):
+        result.failed = 1
+        result.log += f"\n{part} ended with status {status} and told of " \
+                      f"{result.passed} tests that passed and none that failed\n"
+    return result
+
+
+def show(part, result, seconds):
+    counts = f"{result.passed} passed"
+    if result.failed:
+        counts += f", {result.failed} failed"
+    if result.skipped:
+        counts += f", {result.skipped} skipped"
+    with printing:
+        print(f"{part:<12} {counts:<32} {seconds:6.1f} s", flush=True)
+        if result.failed:
+            lines = result.log.splitlines()
+            if len(lines) > TAIL_LINES:
+                print(f"  ... the last {TAIL_LINES} of {len(lines)} lines:")
+            print("\n".join("  | " + line for line in lines[-TAIL_LINES:]), flush=True)
+
+
+def run_lane(parts, arguments, results):
+    broken = set()
+    for part in parts:
+        prefix = part.rpartition("-")[0]
+        needs = None if part == "format" or part in BUILDS else PREFIXES.get(prefix, "build")
+        start = time.monotonic()
+        try:
+            if needs in broken:
+                result = Result(failed=1, log=f"not run: {needs} failed")
+            else:
+                result = run_part(part, arguments)
+        except Exception as error:  # a fault of this script must not look like success
+            result = Result(failed=1, log=f"{type(error).__name__}: {error}")
+        if part in BUILDS and result.failed:
+            broken.add(part)
+        results.append(result)
+        show(part, result, time.monotonic() - start)
+
+
+def chosen_lanes(name):
+    """The lanes with only what is named, and the builds that it needs."""
+    if name is None:
+        return LANES
+    lanes = []
+    for lane in LANES:
+        wanted = [part for part in lane if part == name or part.split("-")[0] == name]
+        if wanted and any(part in BUILDS for part in wanted):
+            lanes.append(wanted)
+        elif wanted:
+            needs = PREFIXES.get(wanted[0].rpartition("-")[0], "build")
+            lanes.append(([] if name == "format" else [needs]) + wanted)
+    return lanes
+
+
+def main(arguments):
+    if arguments[:1] == ["--list"]:
+        for part in sum(LANES, []):
+            prefix, _, kind = part.rpartition("-")
+            under = {"asan": ", under ASan and UBSan", "tsan": ", under TSan"}.get(prefix, "")
+            print(f"{part:<12} {WHAT.get(part) or WHAT[kind] + under}")
+        return 0
+    lanes = chosen_lanes(arguments[0] if arguments else None)
+    if not lanes:
+        print(f"test: no part is called '{arguments[0]}' (see 'script/test --list')",
+              file=sys.stderr)
+        return 2
+
+    # A shell's background job starts with SIGINT ignored, and the programs under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    results = []
+    threads = [threading.Thread(target=run_lane, args=(lane, arguments[1:], results), daemon=True)
+               for lane in lanes]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        for process in list(running):
+            os.killpg(process.pid, signal.SIGTERM)
+        print("test: interrupted", file=sys.stderr)
+        return 130
+    passed = sum(result.passed for result in results)
+    failed = sum(result.failed for result in results)
+    skipped = sum(result.skipped for result in results)
+    if skipped:
+        print(f"{skipped} skipped; each part's log, under test-results/, says why")
+    print(f"all parts took {time.monotonic() - start:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

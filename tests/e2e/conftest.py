@@ -1,0 +1,25 @@
+"""Fixtures for the end-to-end tests; the helpers that they build on are in meari.py."""
+
+import os
+
+import pytest
+
+import meari
+
+
+def pytest_configure(config):
+    if not os.access(meari.MEARI, os.X_OK):
+        pytest.exit(f"{meari.MEARI} is not there: run script/build first", returncode=4)
+
+
+@pytest.fixture(params=meari.ENGINES)
+def engine(request):
+    """Each engine in turn: a test that takes it proves the same behaviour on all of them."""
+    return request.param
+
+
+@pytest.fixture
+def server(engine):
+    """A plain TCP server on a loopback port of the kernel's choice."""
+    with meari.Server("tcp://127.0.0.1:0", engine=engine) as running:
+        yield running
