@@ -33,6 +33,10 @@ MEARI = str(BUILD / "meari")
 # The engines that are built in. Every test that takes the fixture `engine` runs on each of them.
 ENGINES = ["epoll"]
 
+# "address" or "thread" when the program under test was built with that sanitizer. For the few tests
+# that cannot work there (limits of address space, exact memory use): they skip, and say why.
+SANITIZER = os.environ.get("MEARI_SANITIZER")
+
 READY_S = 10
 STOP_S = 20
 # For a socket that should have answered; generous, because sanitizers are slow on a busy machine.
@@ -196,9 +200,7 @@ class Server:
                 told += chunk
         self.addresses = told.decode().splitlines()
         if not self.addresses:
-            self.process.wait(STOP_S)
-            self._reader.join(STOP_S)
-            raise self._error(f"ended early, with status {self.process.returncode}")
+            raise self._error(f"ended early, with status {self.wait()}")
 
 
 def endpoint(address):

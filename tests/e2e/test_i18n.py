@@ -1,0 +1,127 @@
+"""The user's language: Korean for people, and nothing that a program reads is ever translated."""
+
+import json
+import re
+
+import pytest
+
+from meari import Server, environment, run, verbs
+
+VERBS = verbs()
+HANGUL = re.compile("[가-힣]")
+KOREAN = environment(LANG="ko_KR.UTF-8")
+
+
+def options_of(help_text):
+    return re.findall(r"^ +(-\S, --[\w-]+|--[\w-]+|-\S)", help_text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("env", [
+    {"LANG": "ko_KR.UTF-8"},
+    {"LANG": "ko_KR"},
+    {"LANG": None, "LC_ALL": "ko_KR.UTF-8"},
+    {"LANG": "en_US.UTF-8", "LC_MESSAGES": "ko_KR.UTF-8"},
+    {"LANG": "C.UTF-8", "LANGUAGE": "ko"},
+    {"LANG": "ko_KR.UTF-8", "LANGUAGE": "ko:en"},
+], ids=str)
+def test_korean_however_it_is_asked_for(env):
+    """Also where the system has not generated the locale, as on minimal systems."""
+    assert run("--help", env=environment(**env)).stdout.startswith("사용법: meari")
+
+
+@pytest.mark.parametrize("env", [
+    {"LANG": None},
+    {"LANG": ""},
+    {"LANG": "C"},
+    {"LANG": "C", "LANGUAGE": "ko"},
+    {"LANG": "ko_KR.UTF-8", "LC_ALL": "C"},
+    {"LANG": "ko_KR.UTF-8", "LANGUAGE": "en"},
+    {"LANG": "xx_XX.UTF-8"},
+    {"LANG": "no/such\nthing" + "x" * 5000},
+], ids=lambda env: str(env)[:60])
+def test_english_otherwise(env):
+    assert run("--help", env=environment(**env)).stdout.startswith("Usage: meari")
+
+
+def test_main_help():
+    shown = run("--help", env=KOREAN).stdout
+    for line in filter(None, shown.splitlines()):
+        assert HANGUL.search(line), line
+    assert re.findall(r"^  (\w+) ", shown, re.MULTILINE) == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verb_help(verb):
+    english = run(verb, "--help")
+    korean = run(verb, "--help", env=KOREAN)
+    assert korean.returncode == 0 and korean.stderr == ""
+    assert korean.stdout.startswith(f"사용법: meari {verb}")
+    assert options_of(korean.stdout) == options_of(english.stdout)
+    # Each option's own line, and the paragraphs around the list.
+    for line in korean.stdout.splitlines():
+        if re.match(r" +-", line) or line.startswith("긴 옵션"):
+            assert HANGUL.search(line), line
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_wrong_option(verb):
+    shown = run(verb, "--no-such-option", env=KOREAN)
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("meari: ") and HANGUL.search(shown.stderr)
+    assert "'--no-such-option'" in shown.stderr and "--help" in shown.stderr
+
+
+def test_unknown_verb():
+    shown = run("shout", env=KOREAN)
+    assert shown.returncode == 2
+    assert HANGUL.search(shown.stderr) and "'shout'" in shown.stderr
+
+
+def test_version_is_for_programs():
+    assert run("--version", env=KOREAN).stdout == run("--version").stdout
+
+
+def keys_of(value):
+    """All keys of a JSON value, at every depth."""
+    if isinstance(value, dict):
+        return set(value) | {key for inner in value.values() for key in keys_of(inner)}
+    if isinstance(value, list):
+        return {key for inner in value for key in keys_of(inner)}
+    return set()
+
+
+def test_addr_json_has_the_same_keys():
+    arguments = ("addr", "--json", "127.0.0.1:7")
+    english, korean = run(*arguments), run(*arguments, env=KOREAN)
+    assert english.returncode == 0, english.stderr
+    assert keys_of(json.loads(korean.stdout)) == keys_of(json.loads(english.stdout))
+    assert all(key.isascii() for key in keys_of(json.loads(korean.stdout)))
+
+
+def test_talk_passes_bytes_in_any_language():
+    with Server("tcp://127.0.0.1:0") as server:
+        for env in (environment(), KOREAN, environment(LANG="C")):
+            assert run("talk", server.addresses[0], input="안녕!!\n", env=env).stdout == "안녕!!\n"
+
+
+def test_serve_speaks_korean():
+    with Server("tcp://127.0.0.1:0", env=KOREAN) as server:
+        assert server.stop() == 0
+        assert HANGUL.search(server.stderr)
+        assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", server.addresses[0])
+
+
+def test_serve_log_keys_are_the_same():
+    def events(env):
+        with Server("tcp://127.0.0.1:0", "--log-format", "json", env=env) as server:
+            with server.connect() as peer:
+                peer.sendall(b"x")
+                assert peer.recv(1) == b"x"
+            assert server.stop() == 0
+            return [json.loads(line) for line in server.stderr.splitlines()]
+
+    english, korean = events(environment()), events(KOREAN)
+    assert english and [e["event"] for e in korean] == [e["event"] for e in english]
+    assert [set(e) for e in korean] == [set(e) for e in english]
+    assert [e["level"] for e in korean] == [e["level"] for e in english]
+    assert all(event["event"].isascii() for event in korean)
