@@ -1,0 +1,78 @@
+/*
+ * Finding the messages. Two things stand between a user and a translation that is there:
+ *
+ * - The catalogue's place. The program looks beside itself first (the build tree), then at
+ *   ../share/locale (any prefix, DESTDIR too), then at the configured place.
+ * - The system's locale. Minimal systems have no ko_KR.UTF-8; setlocale(3) then fails and gettext
+ *   would stay in English. C.UTF-8 is always there, and with it gettext follows $LANGUAGE.
+ */
+#include "base/i18n.h"
+
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#define DOMAIN "meari"
+
+/* Into `place`: the folder of catalogues seen from the folder that the program is in. */
+static const char *find_catalogues(char *place, size_t size)
+{
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	if (length <= 0)
+		return MEARI_LOCALEDIR;
+	program[length] = '\0';
+	*strrchr(program, '/') = '\0';
+
+	static const char *const beside[] = { "po", "../share/locale" };
+
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		char probe[PATH_MAX + 64];
+
+		snprintf(probe, sizeof(probe), "%s/%s/ko/LC_MESSAGES/" DOMAIN ".mo", program,
+			beside[i]);
+		if (access(probe, R_OK) == 0) {
+			snprintf(place, size, "%s/%s", program, beside[i]);
+			return place;
+		}
+	}
+	return MEARI_LOCALEDIR;
+}
+
+/* The variable that decides the language of messages, in the order of setlocale(3). */
+static const char *wanted_locale(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL && *value != '\0')
+			return value;
+	}
+	return "C";
+}
+
+void i18n_init(void)
+{
+	char place[PATH_MAX + 32];
+
+	if (setlocale(LC_ALL, "") == NULL && setlocale(LC_ALL, "C.UTF-8") != NULL) {
+		char language[64];
+
+		snprintf(language, sizeof(language), "%s", wanted_locale());
+		language[strcspn(language, ".@")] = '\0';
+		setenv("LANGUAGE", language, 0);
+	}
+	/* Numbers in output are for programs too: the decimal point stays a point. */
+	setlocale(LC_NUMERIC, "C");
+	bindtextdomain(DOMAIN, find_catalogues(place, sizeof(place)));
+	bind_textdomain_codeset(DOMAIN, "UTF-8");
+	textdomain(DOMAIN);
+}

@@ -1,0 +1,18 @@
+/*
+ * Messages in the user's language, through gettext. Every text for people is written _("...");
+ * a text in a table is marked N_("...") and passed through _() where it is printed. JSON keys,
+ * option names and log keys are never translated.
+ */
+#pragma once
+
+#include <libintl.h>
+
+#define _(text) gettext(text)
+#define N_(text) text
+
+/*
+ * Takes the language from the environment (LC_ALL, LC_MESSAGES, LANG, LANGUAGE). Call once, first
+ * thing in main(), before any thread. Works from the build tree, from DESTDIR and when installed,
+ * and also where the system has not generated the locale. Never fails: English is the way back.
+ */
+void i18n_init(void);

@@ -1,0 +1,37 @@
+/*
+ * What the program says of itself while it works: one line an event, to standard error, as text in
+ * the user's language or as one JSON object with fixed English keys.
+ *
+ * Only server, client and cli speak; lower layers return errors. Any thread: a line is one write(2),
+ * so lines never mix. Set up once, before threads are started.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* Lines above `most` are left out. Before this call: text, up to LOG_LEVEL_INFO. */
+void log_init(enum log_level most, enum log_format format);
+
+bool log_enabled(enum log_level level);
+bool log_is_json(void);
+
+/* Writes one event; takes over `fields` (may be NULL). Called through LOG_EVENT. */
+void log_write(enum log_level level, const char *event, json_t *fields, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/*
+ * LOG_EVENT(level, "event-key", json_pack("{s:s}", "key", value), _("text for people %s"), value);
+ * `fields` is evaluated only when the line will be JSON.
+ */
+#define LOG_EVENT(level, event, fields, ...)                                                       \
+	do {                                                                                       \
+		if (log_enabled(level))                                                            \
+			log_write(level, event, log_is_json() ? (fields) : NULL, __VA_ARGS__);     \
+	} while (0)
+
+/* A failure in one line, "meari: <message>"; in JSON an event "error" with the text as "message". */
+#define log_error(...) log_write(LOG_LEVEL_ERROR, "error", NULL, __VA_ARGS__)

@@ -1,0 +1,108 @@
+/*
+ * The table of verbs, and the only place that turns what a verb says into an exit status. A verb is
+ * one file (verb_<name>.c), one man page (docs/man/meari-<name>.1) and one test file
+ * (tests/e2e/test_<name>.py).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/i18n.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "config.h"
+
+static const struct cli_verb verbs[] = {
+	{ "serve", N_("run the echo server: every byte comes back, exactly"), verb_serve },
+	{ "talk", N_("talk to an echo service by hand, or through a pipe"), verb_talk },
+	{ "addr", N_("show what an address really is, in every form"), verb_addr },
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *to)
+{
+	fprintf(to, _("Usage: meari VERB [OPTION...] [ADDRESS...]\n"));
+	fprintf(to, _("The echo end of every network test (RFC 862).\n\n"));
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		fprintf(to, "  %-8s %s\n", verbs[i].name, _(verbs[i].summary));
+	fprintf(to,
+		_("\n'meari VERB --help' tells a verb's options, 'man meari-VERB' all about it.\n"));
+	fprintf(to,
+		_("First steps: 'meari serve' here, then 'meari talk localhost' in another terminal.\n"));
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+/* `meari help VERB` is `meari VERB --help`. */
+static int run_help(int argc, char **argv)
+{
+	if (argc < 3) {
+		print_help(stdout);
+		return CLI_OK;
+	}
+
+	const struct cli_verb *verb = find_verb(argv[2]);
+
+	if (verb == NULL) {
+		log_error(_("unknown verb '%s' (see 'meari --help')"), argv[2]);
+		return CLI_USAGE;
+	}
+
+	char title[32];
+	char *help_argv[] = { title, (char[]){ "--help" }, NULL };
+
+	snprintf(title, sizeof(title), "meari %s", verb->name);
+	return (int)verb->run(2, help_argv);
+}
+
+/* Output that could not be written (a full disk) must not end in success. */
+static int finish(int status)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_error(_("cannot write the output: %s"), strerror(errno));
+		return status == CLI_OK ? CLI_FAILED : status;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	i18n_init();
+	if (argc < 2) {
+		print_help(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "-?") == 0) {
+		print_help(stdout);
+		return finish(CLI_OK);
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("meari %s\n", MEARI_VERSION);
+		return finish(CLI_OK);
+	}
+	if (strcmp(argv[1], "help") == 0)
+		return finish(run_help(argc, argv));
+
+	const struct cli_verb *verb = find_verb(argv[1]);
+
+	if (verb == NULL) {
+		log_error(_("unknown verb '%s' (see 'meari --help')"), argv[1]);
+		return CLI_USAGE;
+	}
+
+	char title[32];
+
+	snprintf(title, sizeof(title), "meari %s", verb->name);
+	argv[1] = title;
+	return finish((int)verb->run(argc - 1, argv + 1));
+}

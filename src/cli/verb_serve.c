@@ -1,0 +1,229 @@
+/*
+ * `meari serve`: reads the options and hands them to the server. What an option means is written in
+ * docs/man/meari-serve.1.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "net/call.h"
+#include "protocol/echo.h"
+#include "server/server.h"
+
+enum option_key {
+	KEY_ENGINE = 256,
+	KEY_THREADS,
+	KEY_BACKLOG,
+	KEY_PENDING,
+	KEY_PENDING_TOTAL,
+	KEY_URGENT,
+	KEY_DRAIN,
+	KEY_READY_FD,
+	KEY_TRACE,
+	KEY_LOG_FORMAT,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, N_("How it works:"), 1 },
+	{ "engine", KEY_ENGINE, "NAME", 0, N_("auto or epoll (default: auto)"), 0 },
+	{ "threads", KEY_THREADS, "N", 0, N_("threads (default: the processors it may use)"), 0 },
+	{ "backlog", KEY_BACKLOG, "N", 0,
+		N_("connections that may wait to be accepted (default: 4096)"), 0 },
+	{ "pending", KEY_PENDING, "SIZE", 0,
+		N_("unsent bytes of one connection, at most; then it is not read from until its "
+		   "peer reads (default: 256K)"),
+		0 },
+	{ "pending-total", KEY_PENDING_TOTAL, "SIZE", 0,
+		N_("the same for all connections together (default: 256M)"), 0 },
+	{ "urgent", KEY_URGENT, "HOW", 0,
+		N_("what becomes of urgent data: inline (it keeps its place, as a plain byte) or "
+		   "urgent (and goes back as urgent; default: inline)"),
+		0 },
+	{ "drain", KEY_DRAIN, "TIME", 0,
+		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)"),
+		0 },
+	{ NULL, 0, NULL, 0, N_("What it tells:"), 2 },
+	{ "verbose", 'v', NULL, 0, N_("also every connection: who came and how it ended"), 0 },
+	{ "trace", KEY_TRACE, NULL, 0,
+		N_("every socket call as it is made, with its arguments and result"), 0 },
+	{ "log-format", KEY_LOG_FORMAT, "FORMAT", 0, N_("text or json (default: text)"), 0 },
+	{ "ready-fd", KEY_READY_FD, "N", 0,
+		N_("write each address to descriptor N, one a line, once it accepts; then close it"),
+		0 },
+	{ 0 },
+};
+
+struct serve_input {
+	struct server_options server;
+	struct addr_spec *specs;
+	enum log_level level;
+	enum log_format format;
+};
+
+static error_t add_address(struct serve_input *input, const char *text, struct argp_state *state)
+{
+	struct addr_fault fault;
+	struct addr_spec *longer = reallocarray(
+		input->specs, input->server.spec_count + 1, sizeof(struct addr_spec));
+
+	if (longer == NULL)
+		return ENOMEM;
+	input->specs = longer;
+	input->server.specs = longer;
+	if (addr_parse(text, &longer[input->server.spec_count], &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	input->server.spec_count++;
+	return 0;
+}
+
+static error_t take_count(struct argp_state *state, const char *option, const char *text,
+	uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+	if (number_parse(text, least, most, ret_number) < 0)
+		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
+			text, (unsigned long long)least, (unsigned long long)most);
+	return 0;
+}
+
+static error_t take_size(struct argp_state *state, const char *option, const char *text,
+	uint64_t least, uint64_t most, uint64_t *ret_bytes)
+{
+	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
+
+	if (number_parse_size(text, least, most, ret_bytes) < 0)
+		return cli_complain(state, _("%s '%s' is not a size from %s to %s, such as 64K"),
+			option, text, number_format_size(least, least_text, sizeof(least_text)),
+			number_format_size(most, most_text, sizeof(most_text)));
+	return 0;
+}
+
+/* One of two words: `ret_second` tells which. */
+static error_t take_word(struct argp_state *state, const char *option, const char *text,
+	const char *first, const char *second, bool *ret_second)
+{
+	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
+		return cli_complain(
+			state, _("%s '%s' is neither '%s' nor '%s'"), option, text, first, second);
+	*ret_second = strcmp(text, second) == 0;
+	return 0;
+}
+
+static error_t take_engine(struct serve_input *input, const char *text, struct argp_state *state)
+{
+	bool known = strcmp(text, "auto") == 0;
+
+	for (size_t i = 0; engine_list[i] != NULL; i++)
+		known = known || strcmp(text, engine_list[i]->name) == 0;
+	if (!known)
+		return cli_complain(state, _("no engine is named '%s'"), text);
+	input->server.engine = text;
+	return 0;
+}
+
+static error_t parse_tuning(
+	struct serve_input *input, int key, char *text, struct argp_state *state)
+{
+	struct server_options *server = &input->server;
+	uint64_t number = 0;
+	error_t r;
+
+	switch (key) {
+	case KEY_THREADS:
+		r = take_count(state, "--threads", text, 1, SERVER_MOST_THREADS, &number);
+		server->threads = (unsigned)number;
+		return r;
+	case KEY_BACKLOG:
+		r = take_count(state, "--backlog", text, 1, 1u << 20, &number);
+		server->backlog = (int)number;
+		return r;
+	case KEY_PENDING:
+		r = take_size(state, "--pending", text, ECHO_LEAST_CAP_BYTES, ECHO_MOST_CAP_BYTES,
+			&number);
+		server->pending_bytes = (uint32_t)number;
+		return r;
+	case KEY_PENDING_TOTAL:
+		r = take_size(state, "--pending-total", text, SERVER_LEAST_POOL_BYTES, 1ull << 50,
+			&number);
+		server->pool_bytes = number;
+		return r;
+	case KEY_DRAIN:
+		if (duration_parse(text, &server->drain_ns) < 0)
+			return cli_complain(
+				state, _("--drain '%s' is not a time, such as 500ms or 5s"), text);
+		return 0;
+	case KEY_READY_FD:
+		r = take_count(state, "--ready-fd", text, 0, 1u << 20, &number);
+		if (r == 0 && fcntl((int)number, F_GETFD) < 0)
+			return cli_complain(
+				state, _("--ready-fd '%s' is not an open descriptor"), text);
+		server->ready_fd = (int)number;
+		return r;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct serve_input *input = state->input;
+	bool second = false;
+	error_t r;
+
+	switch (key) {
+	case KEY_ENGINE: return take_engine(input, text, state);
+	case KEY_URGENT:
+		return take_word(
+			state, "--urgent", text, "inline", "urgent", &input->server.return_urgent);
+	case KEY_LOG_FORMAT:
+		r = take_word(state, "--log-format", text, "text", "json", &second);
+		input->format = second ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+		return r;
+	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
+	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
+	case ARGP_KEY_ARG: return add_address(input, text, state);
+	case ARGP_KEY_NO_ARGS: return add_address(input, "tcp://*", state);
+	default: return parse_tuning(input, key, text, state);
+	}
+}
+
+enum cli_status verb_serve(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = N_("[ADDRESS...]"),
+		.doc = N_(
+			"Runs the echo server: every byte comes back, exactly, to every client.\v"
+			"ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+			"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the kernel "
+			"choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the counters."),
+	};
+	struct serve_input input = {
+		.server = {
+			.engine = "auto",
+			.backlog = 4096,
+			.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
+			.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
+			.ready_fd = -1,
+		},
+		.level = LOG_LEVEL_INFO,
+		.format = LOG_FORMAT_TEXT,
+	};
+	enum cli_status status = CLI_USAGE;
+
+	if (cli_parse(&argp, argc, argv, &input) == 0) {
+		log_init(input.level, input.format);
+		status = server_run(&input.server) < 0 ? CLI_FAILED : CLI_OK;
+	}
+	free(input.specs);
+	return status;
+}

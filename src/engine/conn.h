@@ -1,0 +1,80 @@
+/*
+ * The connections of one engine, in numbered slots. A slot keeps its number while the table lives;
+ * its generation changes each time it is given back, so that an event that comes late for a closed
+ * connection (same slot, older generation) is recognised and dropped. One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/output.h"
+#include "engine/timer.h"
+
+/*
+ *   (free) ──acquire──▶ open ──peer's end──▶ END_SEEN ──▶ released
+ *                        │                                  ▲
+ *                        └── CLOSE_WANTED, FINISH_WANTED: when the output is empty
+ */
+enum conn_flag {
+	CONN_IN_USE = 1 << 0,
+	CONN_READABLE = 1 << 1, /* the kernel may have something to receive */
+	CONN_EXHAUST = 1 << 2, /* a short receive does not mean that there is no more */
+	CONN_WRITABLE = 1 << 3, /* the kernel may take more */
+	CONN_END_SEEN = 1 << 4, /* the peer's end of stream has been told */
+	CONN_FINISH_WANTED = 1 << 5, /* half-close when all is sent */
+	CONN_FINISHED = 1 << 6, /* half-closed */
+	CONN_CLOSE_WANTED = 1 << 7, /* close when all is sent */
+	CONN_RESET_WANTED = 1 << 8, /* close now, with RST */
+	CONN_QUEUED = 1 << 9, /* in the engine's list of connections to go on with */
+	CONN_WRITE_WATCHED = 1 << 10, /* the kernel will tell when it can take more */
+};
+
+#define CONN_NO_SLOT UINT32_MAX
+
+struct conn {
+	int fd;
+	uint32_t slot;
+	uint32_t generation;
+	uint32_t room; /* bytes that the protocol will still take */
+	uint16_t flags;
+	uint8_t scheme; /* enum addr_scheme */
+	int error; /* -errno once the connection is lost */
+	uint32_t next_slot; /* in the free list, or in the list to go on with */
+	struct output *output; /* NULL while nothing waits */
+	struct protocol_conn protocol;
+	struct timer timer;
+};
+
+/* Slots come in chunks that never move, so a pointer stays good while its connection is open. */
+#define CONN_CHUNK_SLOTS 512
+
+struct conn_table {
+	struct conn **chunks;
+	uint32_t chunk_count;
+	uint32_t used_slots; /* slots ever handed out */
+	uint32_t first_free;
+	uint32_t open_count;
+};
+
+void conn_table_init(struct conn_table *table);
+/* The connections' descriptors and outputs must have been released. */
+void conn_table_fini(struct conn_table *table);
+
+/* A slot with everything zero but slot, generation, fd and scheme. -ENOMEM. */
+int conn_acquire(struct conn_table *table, int fd, enum addr_scheme scheme, struct conn **ret_conn);
+void conn_release(struct conn_table *table, struct conn *conn);
+
+/* The connection in a slot, or NULL where the slot is free. */
+struct conn *conn_at(const struct conn_table *table, uint32_t slot);
+
+/*
+ * Slot and generation in one word, for the kernel to carry; back: NULL if that one is closed. The
+ * top bits are left to the engine, to tell what kind of thing a token names.
+ */
+#define CONN_TOKEN_KIND_SHIFT 60
+uint64_t conn_token(const struct conn *conn);
+struct conn *conn_from_token(const struct conn_table *table, uint64_t token);
+
+struct engine_conn conn_view(const struct conn *conn);

@@ -1,0 +1,53 @@
+/*
+ * The shared part of all engines: beginning, end, and the letter box through which other threads
+ * speak to an engine.
+ */
+#include "engine/core.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+
+int core_init(struct engine *engine, const struct engine_options *options)
+{
+	int r = -pthread_mutex_init(&engine->tasks_lock, NULL);
+
+	if (r < 0)
+		return r;
+	engine->options = *options;
+	engine->tasks_last = &engine->tasks_first;
+	engine->now_ns = clock_now_ns();
+	buffer_pool_init(&engine->pool, options->pool_bytes);
+	conn_table_init(&engine->conns);
+	timer_wheel_init(&engine->timers, engine->now_ns);
+	return 0;
+}
+
+void core_fini(struct engine *engine)
+{
+	conn_table_fini(&engine->conns);
+	buffer_pool_fini(&engine->pool);
+	pthread_mutex_destroy(&engine->tasks_lock);
+}
+
+void core_run_tasks(struct engine *engine)
+{
+	pthread_mutex_lock(&engine->tasks_lock);
+	struct engine_task *list = engine->tasks_first;
+
+	engine->tasks_first = NULL;
+	engine->tasks_last = &engine->tasks_first;
+	pthread_mutex_unlock(&engine->tasks_lock);
+
+	while (list != NULL) {
+		struct engine_task *task = list;
+
+		list = task->next; /* the task is its owner's again as soon as it runs */
+		task->run(engine, task);
+	}
+}
+
+bool core_is_done(const struct engine *engine)
+{
+	return engine->stopping || (engine->draining && engine->conns.open_count == 0);
+}

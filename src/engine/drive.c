@@ -1,0 +1,77 @@
+/*
+ * Every engine asks the protocol in the same way: this is the one place where an answer is read.
+ */
+#include "engine/drive.h"
+
+#include "base/clock.h"
+
+static void apply(struct engine *engine, struct conn *conn, const struct protocol_answer *answer)
+{
+	conn->room = answer->room;
+	switch (answer->end) {
+	case PROTOCOL_GO_ON: break;
+	case PROTOCOL_FINISH: conn->flags |= CONN_FINISH_WANTED; break;
+	case PROTOCOL_CLOSE: conn->flags |= CONN_CLOSE_WANTED; break;
+	case PROTOCOL_RESET: conn->flags |= CONN_RESET_WANTED; break;
+	}
+	if (answer->wake_ns != 0)
+		timer_set(&engine->timers, &conn->timer, answer->wake_ns);
+}
+
+void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_event *event,
+	struct protocol_answer *ret_answer)
+{
+	*ret_answer = (struct protocol_answer){ .room = conn->room };
+	engine->protocol->handle(engine->protocol, &conn->protocol, event, ret_answer);
+	apply(engine, conn, ret_answer);
+}
+
+void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
+	struct protocol_answer *ret_answer)
+{
+	*ret_answer = (struct protocol_answer){ 0 };
+	engine->protocol->handle(engine->protocol, NULL, event, ret_answer);
+}
+
+struct timer_round {
+	struct engine *engine;
+	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer);
+};
+
+static void fire(void *context, struct timer *timer)
+{
+	struct timer_round *round = context;
+	struct conn *conn = (struct conn *)((char *)timer - __builtin_offsetof(struct conn, timer));
+	struct protocol_event event = { .kind = PROTOCOL_DEADLINE };
+	struct protocol_answer answer;
+
+	drive_tell(round->engine, conn, &event, &answer);
+	round->touched(round->engine, conn, &answer);
+}
+
+void drive_timers(struct engine *engine,
+	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer))
+{
+	struct timer_round round = { .engine = engine, .touched = touched };
+
+	timer_advance(&engine->timers, engine->now_ns, fire, &round);
+}
+
+void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason)
+{
+	if (reason == ENGINE_CLOSE_LOST) {
+		struct protocol_event event = { .kind = PROTOCOL_LOST, .error = conn->error };
+		struct protocol_answer ignored;
+
+		drive_tell(engine, conn, &event, &ignored);
+	}
+	if (engine->host->closed != NULL) {
+		struct engine_conn view = conn_view(conn);
+
+		engine->host->closed(engine->context, &view, reason, conn->error);
+	}
+	timer_clear(&engine->timers, &conn->timer);
+	output_free(conn->output);
+	conn->output = NULL;
+	conn_release(&engine->conns, conn);
+}

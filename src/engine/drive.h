@@ -1,0 +1,28 @@
+/*
+ * Between an engine and its protocol: tells events, and carries out of the answer all that needs no
+ * socket. What remains (the bytes to send) is the engine's own. For engine/ only.
+ */
+#pragma once
+
+#include "engine/core.h"
+
+/*
+ * Tells one event of a connection. Afterwards conn->room, the conn's wanted ends and its timer are up to
+ * date, and `ret_answer` holds what is to be sent (length 0: nothing).
+ */
+void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_event *event,
+	struct protocol_answer *ret_answer);
+
+/* The same for datagrams, which belong to no connection. */
+void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
+	struct protocol_answer *ret_answer);
+
+/* Tells DEADLINE to every connection whose time has come; `touched` is called with each. */
+void drive_timers(struct engine *engine,
+	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer));
+
+/*
+ * The end of a connection: tells the protocol if it was lost, tells the host, releases slot, output
+ * and timer. Does not touch the descriptor, which `conn` gives before the call.
+ */
+void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason);

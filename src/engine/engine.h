@@ -1,0 +1,125 @@
+/*
+ * THE contract of an engine: it owns the sockets of one thread and moves their bytes, telling a
+ * protocol what happens and doing what that answers (protocol/protocol.h). An engine has no opinions:
+ * it does not log, does not know what an echo is, and decides nothing that a protocol or its host
+ * can decide.
+ *
+ * It is shaped for completions as much as for readiness: nothing here speaks of "ready"; receives
+ * are bounded by credit (room), buffers change hands by reference, and a connection is named by
+ * slot and generation, so that a late event of a closed one is recognised.
+ *
+ * Thread: everything belongs to the thread that calls engine_run(), except engine_post(), which any
+ * thread may call at any time between engine_new() and engine_free(). Before engine_run() the thread
+ * that made the engine may set it up.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+#include "protocol/protocol.h"
+
+struct engine;
+struct conn;
+
+/* Buffers of one engine, at most, beyond the small one that every connection may always have. */
+#define ENGINE_DEFAULT_POOL_BYTES (256u << 20)
+
+struct engine_options {
+	size_t pool_bytes;
+	bool mark_urgent; /* tell urgent bytes apart (costs a system call a receive) */
+};
+
+/* A connection as its host sees it, valid during the call. */
+struct engine_conn {
+	uint32_t slot; /* small and dense: may index an array of the host's */
+	int fd;
+	enum addr_scheme scheme;
+	const struct protocol_conn *protocol;
+};
+
+enum engine_close_reason {
+	ENGINE_CLOSE_DONE, /* the protocol said so, everything is sent */
+	ENGINE_CLOSE_LOST, /* error tells why */
+	ENGINE_CLOSE_CUT, /* by engine_cut(), or the protocol's reset */
+};
+
+/* What the engine tells its owner; every function may be NULL. Called on the engine's thread. */
+struct engine_host {
+	void (*opened)(void *context, const struct engine_conn *conn);
+	void (*closed)(void *context, const struct engine_conn *conn,
+		enum engine_close_reason reason, int error);
+	/* Out of descriptors or memory (-errno): new connections wait. Told once, until `resumed`. */
+	void (*accept_paused)(void *context, int error);
+	void (*accept_resumed)(void *context);
+};
+
+/* A piece of work for the engine's thread; stays the caller's until `run` has been called. */
+struct engine_task {
+	void (*run)(struct engine *engine, struct engine_task *task);
+	struct engine_task *next; /* the engine's, while it is posted */
+};
+
+/* One implementation. */
+struct engine_ops {
+	const char *name;
+	/* 0 if it can work here; otherwise -errno and the reason in words in `why`. */
+	int (*probe)(char *why, size_t size);
+	int (*create)(const struct engine_options *options, struct engine **ret_engine);
+	void (*destroy)(struct engine *engine);
+	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme);
+	int (*adopt)(struct engine *engine, int fd, enum addr_scheme scheme);
+	int (*run)(struct engine *engine);
+	void (*wake)(struct engine *engine); /* any thread: makes run() look at its tasks */
+	void (*stop_listening)(struct engine *engine);
+	unsigned (*cut)(struct engine *engine);
+};
+
+/* ---- choosing ---- */
+
+/* All that were built in, best first; ends with NULL. */
+extern const struct engine_ops *const engine_list[];
+
+/*
+ * `name` is one of the list, or "auto": the first that can work. -ENOENT: no such engine; another
+ * -errno: it cannot work here, `why` says why not.
+ */
+int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
+
+/* ---- one engine ---- */
+
+/* protocol, host and context stay the caller's and must outlive the engine. */
+int engine_new(const struct engine_ops *ops, const struct engine_options *options,
+	struct protocol *protocol, const struct engine_host *host, void *context,
+	struct engine **ret_engine);
+/* Closes what is open without telling anybody. NULL is fine. */
+void engine_free(struct engine *engine);
+
+/*
+ * Serves on a socket that listens (streams) or is bound (datagrams). Takes over `fd`, also when it
+ * fails: -ENOMEM or the errno of the engine's own call.
+ */
+int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme);
+
+/* Takes over a connected, non-blocking stream as if it had been accepted; `fd` also on failure. */
+int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme);
+
+/* Works until engine_stop(), or after engine_drain() until nothing is open. 0 or -errno. */
+int engine_run(struct engine *engine);
+
+/* Runs the task on the engine's thread, soon. Tasks run in the order of posting. */
+void engine_post(struct engine *engine, struct engine_task *task);
+
+/* On the engine's thread, when engine_run() has returned: runs what was posted too late for it. */
+void engine_run_tasks(struct engine *engine);
+
+/* From a task: serve whoever already knocked, close the listeners, let connections end. */
+void engine_drain(struct engine *engine);
+/* From a task: close every connection now; returns how many there were. Implies engine_drain(). */
+unsigned engine_cut(struct engine *engine);
+/* From a task: engine_run() returns after this round. */
+void engine_stop(struct engine *engine);
+
+unsigned engine_open_connections(const struct engine *engine);

@@ -1,0 +1,214 @@
+/*
+ * The loop: wait, note what is ready, run what was posted, go on with the connections that have
+ * something to do. Noting and doing are apart, so that a connection is handled once a round however
+ * many events it has, and a busy one takes its turn behind the others.
+ */
+#include "engine/epoll_engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define EVENTS_A_ROUND 256
+/* How long to wait for memory that other connections, or other programs, may give back. */
+#define MEMORY_RETRY_NS (10 * CLOCK_NS_PER_MS)
+
+uint64_t epoll_engine_token(enum epoll_engine_kind kind, uint64_t which)
+{
+	return (uint64_t)kind << CONN_TOKEN_KIND_SHIFT | which;
+}
+
+int epoll_engine_watch(
+	struct epoll_engine *engine, int operation, int fd, uint32_t events, uint64_t token)
+{
+	struct epoll_event event = { .events = events, .data.u64 = token };
+
+	return epoll_ctl(engine->epoll_fd, operation, fd, &event) < 0 ? -errno : 0;
+}
+
+static int epoll_probe(char *why, size_t size)
+{
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0) {
+		int error = errno;
+
+		snprintf(why, size, "epoll_create1: %s", strerror(error));
+		return -error;
+	}
+	close(fd);
+	return 0;
+}
+
+static int epoll_create_engine(const struct engine_options *options, struct engine **ret_engine)
+{
+	struct epoll_engine *engine = calloc(1, sizeof(*engine));
+	int r;
+
+	if (engine == NULL)
+		return -ENOMEM;
+	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
+	engine->accept_retry_ns = CLOCK_NEVER;
+	r = core_init(&engine->core, options);
+	if (r < 0)
+		goto fail_core;
+	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll_fd < 0) {
+		r = -errno;
+		goto fail_epoll;
+	}
+	engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (engine->wake_fd < 0) {
+		r = -errno;
+		goto fail_wake;
+	}
+	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, engine->wake_fd, EPOLLIN,
+		epoll_engine_token(EPOLL_KIND_WAKE, 0));
+	if (r < 0)
+		goto fail_watch;
+	*ret_engine = &engine->core;
+	return 0;
+
+fail_watch:
+	close(engine->wake_fd);
+fail_wake:
+	close(engine->epoll_fd);
+fail_epoll:
+	core_fini(&engine->core);
+fail_core:
+	free(engine);
+	return r;
+}
+
+static void epoll_destroy(struct engine *core)
+{
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+	static const struct engine_host nobody;
+
+	core->host = &nobody;
+	core->draining = true;
+	epoll_accept_close_all(engine, false);
+	epoll_datagram_close_all(engine, false);
+	epoll_stream_cut(engine);
+	free(engine->listeners);
+	free(engine->datagrams);
+	close(engine->wake_fd);
+	close(engine->epoll_fd);
+	core_fini(core);
+	free(engine);
+}
+
+static int epoll_listen(struct engine *core, int fd, enum addr_scheme scheme)
+{
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+
+	if (addr_socket_type(scheme) == SOCK_STREAM)
+		return epoll_accept_add(engine, fd, scheme);
+	return epoll_datagram_add(engine, fd, scheme);
+}
+
+static int epoll_adopt(struct engine *core, int fd, enum addr_scheme scheme)
+{
+	return epoll_stream_open((struct epoll_engine *)core, fd, scheme);
+}
+
+static void epoll_wake(struct engine *core)
+{
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+	uint64_t one = 1;
+
+	/* Cannot fail but when the counter is full, and then the engine is being woken already. */
+	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void epoll_stop_listening(struct engine *core)
+{
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+
+	epoll_accept_close_all(engine, true);
+	epoll_datagram_close_all(engine, true);
+}
+
+static unsigned epoll_cut(struct engine *core)
+{
+	return epoll_stream_cut((struct epoll_engine *)core);
+}
+
+static int next_timeout_ms(const struct epoll_engine *engine)
+{
+	const struct engine *core = &engine->core;
+	uint64_t next_ns = timer_next_ns(&core->timers);
+
+	if (engine->accept_retry_ns < next_ns)
+		next_ns = engine->accept_retry_ns;
+	if (engine->first_queued != CONN_NO_SLOT) {
+		uint64_t soon_ns = engine->memory_short ? core->now_ns + MEMORY_RETRY_NS : 0;
+
+		if (soon_ns < next_ns)
+			next_ns = soon_ns;
+	}
+	/* A round may have been long: without deadlines the clock need not be asked again. */
+	return clock_poll_ms(
+		next_ns == CLOCK_NEVER || next_ns == 0 ? core->now_ns : clock_now_ns(), next_ns);
+}
+
+static void note_event(struct epoll_engine *engine, const struct epoll_event *event)
+{
+	uint64_t token = event->data.u64;
+	uint64_t which = token & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
+	uint64_t posted;
+
+	switch ((enum epoll_engine_kind)(token >> CONN_TOKEN_KIND_SHIFT)) {
+	case EPOLL_KIND_STREAM: epoll_stream_ready(engine, token, event->events); break;
+	case EPOLL_KIND_LISTENER: epoll_accept_ready(engine, (unsigned)which); break;
+	case EPOLL_KIND_DATAGRAM: epoll_datagram_ready(engine, (unsigned)which); break;
+	case EPOLL_KIND_WAKE:
+		/* Emptied before the tasks are looked at, so that none posted after is missed. */
+		while (read(engine->wake_fd, &posted, sizeof(posted)) < 0 && errno == EINTR)
+			;
+		break;
+	}
+}
+
+static int epoll_run(struct engine *core)
+{
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+	struct epoll_event events[EVENTS_A_ROUND];
+
+	while (!core_is_done(core)) {
+		int count = epoll_wait(
+			engine->epoll_fd, events, EVENTS_A_ROUND, next_timeout_ms(engine));
+
+		if (count < 0 && errno != EINTR)
+			return -errno;
+		core->now_ns = clock_now_ns();
+		for (int i = 0; i < count; i++)
+			note_event(engine, &events[i]);
+		core_run_tasks(core);
+		if (engine->accept_retry_ns <= core->now_ns)
+			epoll_accept_resume(engine);
+		epoll_stream_timers(engine);
+		epoll_stream_round(engine);
+	}
+	return 0;
+}
+
+const struct engine_ops epoll_engine_ops = {
+	.name = "epoll",
+	.probe = epoll_probe,
+	.create = epoll_create_engine,
+	.destroy = epoll_destroy,
+	.listen = epoll_listen,
+	.adopt = epoll_adopt,
+	.run = epoll_run,
+	.wake = epoll_wake,
+	.stop_listening = epoll_stop_listening,
+	.cut = epoll_cut,
+};

@@ -1,0 +1,78 @@
+/*
+ * The readiness engine: epoll(7), edge-triggered for connections, level-triggered for listeners and
+ * datagrams. For engine/epoll_* only, but for epoll_engine_ops.
+ *
+ *   epoll_engine    the loop and its life
+ *   epoll_accept    listeners, and what happens when descriptors run out
+ *   epoll_stream    receiving, sending and closing connections
+ *   epoll_datagram  whole messages
+ */
+#pragma once
+
+#include "engine/core.h"
+
+extern const struct engine_ops epoll_engine_ops;
+
+/* What a token names, in its top bits; see CONN_TOKEN_KIND_SHIFT. */
+enum epoll_engine_kind {
+	EPOLL_KIND_STREAM,
+	EPOLL_KIND_LISTENER,
+	EPOLL_KIND_DATAGRAM,
+	EPOLL_KIND_WAKE,
+};
+
+struct epoll_listener {
+	int fd;
+	enum addr_scheme scheme;
+};
+
+struct epoll_datagram;
+
+struct epoll_engine {
+	struct engine core;
+	int epoll_fd;
+	int wake_fd; /* eventfd(2): something was posted */
+
+	struct epoll_listener *listeners;
+	unsigned listener_count;
+	bool accept_paused;
+	bool accept_pause_told;
+	uint64_t accept_retry_ns;
+
+	struct epoll_datagram **datagrams;
+	unsigned datagram_count;
+
+	uint32_t first_queued, last_queued; /* connections to go on with, by slot */
+	bool memory_short; /* something could not be allocated: try again a little later */
+};
+
+uint64_t epoll_engine_token(enum epoll_engine_kind kind, uint64_t which);
+/* epoll_ctl(2) with the words that it needs here; 0 or -errno. */
+int epoll_engine_watch(
+	struct epoll_engine *engine, int operation, int fd, uint32_t events, uint64_t token);
+
+/* ---- epoll_accept ---- */
+
+int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
+void epoll_accept_ready(struct epoll_engine *engine, unsigned which);
+/* A descriptor has become free, or the time to try again has come. */
+void epoll_accept_resume(struct epoll_engine *engine);
+/* Accepts whoever knocked, if `last_call`; then closes the listeners. */
+void epoll_accept_close_all(struct epoll_engine *engine, bool last_call);
+
+/* ---- epoll_stream ---- */
+
+/* Takes over `fd`, also on failure. */
+int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
+void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t events);
+/* Goes on with every connection that has something to do, each for a bounded time. */
+void epoll_stream_round(struct epoll_engine *engine);
+void epoll_stream_timers(struct epoll_engine *engine);
+unsigned epoll_stream_cut(struct epoll_engine *engine);
+
+/* ---- epoll_datagram ---- */
+
+int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
+void epoll_datagram_ready(struct epoll_engine *engine, unsigned which);
+/* Answers what has come, if `last_call`; then closes. */
+void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call);

@@ -1,0 +1,52 @@
+/*
+ * What waits to be sent on one connection: spans of buffers in order. Allocated when a send comes
+ * up short and freed when all has left, so an idle connection has none. One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "engine/buffer.h"
+#include "protocol/protocol.h"
+
+/* So many spans go into one system call. */
+#define OUTPUT_BATCH 32
+
+struct output_entry {
+	struct protocol_span span; /* holds a reference of its buffer */
+	bool urgent;
+};
+
+struct output {
+	uint32_t first, count, capacity; /* entries [first, first + count) of a ring */
+	struct output_entry *entries;
+};
+
+/* Empty; takes no memory for entries yet. -ENOMEM. */
+int output_new(struct output **ret_output);
+/* Drops what waits. NULL is fine. */
+void output_free(struct output *output);
+
+/* Queues a span behind the others and takes a reference of its own. -ENOMEM: nothing changed. */
+int output_push(struct output *output, const struct protocol_span *span, bool urgent);
+
+/*
+ * Fills `vectors` with what may go into one system call: plain bytes, or one urgent span alone.
+ * Returns their number; `ret_urgent` says which.
+ */
+unsigned output_peek(
+	const struct output *output, struct iovec vectors[OUTPUT_BATCH], bool *ret_urgent);
+
+/* Drops the first `count` bytes: they have been sent. */
+void output_advance(struct output *output, size_t count);
+
+/* The last buffer, if more may be received into it right behind the last span; NULL otherwise. */
+struct buffer *output_tail_room(const struct output *output);
+
+static inline bool output_is_empty(const struct output *output)
+{
+	return output == NULL || output->count == 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * Every socket call that meari makes, in one place: the same arguments as the system call, the
+ * result as 0 or a count, errors as -errno. EINTR is not hidden: it is for the caller to know.
+ *
+ * One hook sees them all (`--trace`); while it is not set, a call costs one predictable branch more
+ * than the system call. Any thread; set the hook before threads are started.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/*
+ * Told after each call: its name, its arguments as text, and what came of it (0 or more, or -errno).
+ * May be called from several threads at once.
+ */
+typedef void call_hook_fn(const char *name, const char *arguments, int64_t result);
+
+void call_set_hook(call_hook_fn *hook);
+
+/* A hook that is ready to be set: one line a call to standard error, `recv(7, "hello", 65536, 0) = 5`. */
+call_hook_fn call_trace_to_stderr;
+
+int call_socket(int domain, int type, int protocol); /* gives the descriptor; always CLOEXEC */
+int call_bind(int fd, const struct sockaddr *address, socklen_t length);
+int call_listen(int fd, int backlog);
+/* `length` goes in as the room at `address` and comes out as what was filled; both may be NULL. */
+int call_accept(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int call_connect(int fd, const struct sockaddr *address, socklen_t length);
+int call_shutdown(int fd, int how);
+int call_close(int fd);
+ssize_t call_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t call_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t call_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t call_sendmsg(int fd, const struct msghdr *message, int flags);
+int call_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
+int call_getsockopt(int fd, int level, int option, void *value, socklen_t *length);
+int call_getsockname(int fd, struct sockaddr *address, socklen_t *length);
+int call_getpeername(int fd, struct sockaddr *address, socklen_t *length);
+/* 1: the next byte to be received is the urgent one (SIOCATMARK); 0: it is not. */
+int call_sockatmark(int fd);

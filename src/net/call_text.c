@@ -1,0 +1,218 @@
+/*
+ * Socket calls in words: the names of the constants as the man pages write them, addresses in
+ * meari's own form, the first bytes of what was sent. Close to strace(1), so that a person who
+ * knows one can read the other.
+ */
+#include "net/call_text.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include "net/addr.h"
+
+struct name {
+	int value;
+	const char *text;
+};
+
+#define NAME(constant)                                                                             \
+	{                                                                                          \
+		constant, #constant                                                                \
+	}
+
+static const struct name domain_names[] = {
+	NAME(AF_INET),
+	NAME(AF_INET6),
+	NAME(AF_UNIX),
+	{ 0, NULL },
+};
+
+static const struct name flag_names[] = {
+	NAME(MSG_OOB),
+	NAME(MSG_PEEK),
+	NAME(MSG_DONTROUTE),
+	NAME(MSG_NOSIGNAL),
+	NAME(MSG_DONTWAIT),
+	NAME(MSG_TRUNC),
+	NAME(MSG_MORE),
+	NAME(MSG_WAITALL),
+	{ 0, NULL },
+};
+
+static const struct option_name {
+	int level, option;
+	const char *text;
+} option_names[] = {
+	{ SOL_SOCKET, SO_REUSEADDR, "SOL_SOCKET, SO_REUSEADDR" },
+	{ SOL_SOCKET, SO_REUSEPORT, "SOL_SOCKET, SO_REUSEPORT" },
+	{ SOL_SOCKET, SO_OOBINLINE, "SOL_SOCKET, SO_OOBINLINE" },
+	{ SOL_SOCKET, SO_LINGER, "SOL_SOCKET, SO_LINGER" },
+	{ SOL_SOCKET, SO_ERROR, "SOL_SOCKET, SO_ERROR" },
+	{ IPPROTO_TCP, TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY" },
+	{ IPPROTO_TCP, TCP_INFO, "IPPROTO_TCP, TCP_INFO" },
+	{ IPPROTO_IP, IP_PKTINFO, "IPPROTO_IP, IP_PKTINFO" },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPPROTO_IPV6, IPV6_RECVPKTINFO" },
+	{ IPPROTO_IPV6, IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY" },
+};
+
+static const char *name_of(const struct name *names, int value, char *buffer, size_t size)
+{
+	for (; names->text != NULL; names++) {
+		if (names->value == value)
+			return names->text;
+	}
+	snprintf(buffer, size, "%d", value);
+	return buffer;
+}
+
+/* "MSG_OOB|MSG_NOSIGNAL", "0", and what has no name as a number. */
+static void flags_text(int flags, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (const struct name *name = flag_names; name->text != NULL; name++) {
+		if ((flags & name->value) == 0)
+			continue;
+		used += (size_t)snprintf(
+			text + used, size - used, "%s%s", used > 0 ? "|" : "", name->text);
+		flags &= ~name->value;
+	}
+	if (flags != 0 || used == 0)
+		snprintf(text + used, size - used, used > 0 ? "|%#x" : "%d", flags);
+}
+
+static void sockaddr_text(const struct sockaddr *address, socklen_t length, char *text, size_t size)
+{
+	struct addr addr = { .length = length };
+	char whole[ADDR_TEXT_SIZE];
+
+	if (address == NULL || length < sizeof(address->sa_family) ||
+		length > sizeof(addr.storage)) {
+		snprintf(text, size, "NULL");
+		return;
+	}
+	memcpy(&addr.storage, address, length);
+	addr.scheme = address->sa_family == AF_UNIX ? ADDR_UNIX : ADDR_TCP;
+	addr_format(&addr, whole, sizeof(whole));
+
+	/* A call has no scheme: the trace shows only what the structure holds. */
+	const char *shown = addr.scheme == ADDR_TCP ? strstr(whole, "//") : NULL;
+
+	snprintf(text, size, "%s", shown != NULL ? shown + 2 : whole);
+}
+
+/* The first bytes between quotes, the rest as dots; UTF-8 stays legible where it is whole. */
+static void bytes_text(const unsigned char *bytes, size_t length, char *text, size_t size)
+{
+	size_t used = 0;
+	size_t shown = length < CALL_TEXT_SHOWN_BYTES ? length : CALL_TEXT_SHOWN_BYTES;
+
+	used += (size_t)snprintf(text, size, "\"");
+	for (size_t i = 0; i < shown && used + 8 < size; i++) {
+		unsigned char byte = bytes[i];
+
+		if (byte == '\n')
+			used += (size_t)snprintf(text + used, size - used, "\\n");
+		else if (byte == '"' || byte == '\\')
+			used += (size_t)snprintf(text + used, size - used, "\\%c", byte);
+		else if (byte >= 0x20 && byte < 0x7f)
+			text[used++] = (char)byte;
+		else
+			used += (size_t)snprintf(text + used, size - used, "\\x%02x", byte);
+	}
+	snprintf(text + used, size - used, "\"%s", shown < length ? "..." : "");
+}
+
+void call_text_socket(int domain, int type, int protocol, char *text, size_t size)
+{
+	char buffer[16];
+	const char *kind = (type & 0xf) == SOCK_STREAM ? "SOCK_STREAM"
+		: (type & 0xf) == SOCK_DGRAM           ? "SOCK_DGRAM"
+						       : "SOCK_?";
+
+	snprintf(text, size, "%s, %s%s, %d", name_of(domain_names, domain, buffer, sizeof(buffer)),
+		kind, type & SOCK_NONBLOCK ? "|SOCK_NONBLOCK" : "", protocol);
+}
+
+void call_text_address(
+	int fd, const struct sockaddr *address, socklen_t length, char *text, size_t size)
+{
+	char where[ADDR_TEXT_SIZE];
+
+	sockaddr_text(address, length, where, sizeof(where));
+	snprintf(text, size, "%d, %s, %u", fd, where, (unsigned)length);
+}
+
+void call_text_bytes(int fd, const void *bytes, size_t shown, size_t capacity, int flags,
+	char *text, size_t size)
+{
+	char content[CALL_TEXT_SHOWN_BYTES * 4 + 16], flag_text[128];
+
+	bytes_text(bytes, shown, content, sizeof(content));
+	flags_text(flags, flag_text, sizeof(flag_text));
+	snprintf(text, size, "%d, %s, %zu, %s", fd, content, capacity, flag_text);
+}
+
+void call_text_message(
+	int fd, const struct msghdr *message, size_t shown, int flags, char *text, size_t size)
+{
+	char peer[ADDR_TEXT_SIZE], content[CALL_TEXT_SHOWN_BYTES * 4 + 16], flag_text[128];
+
+	flags_text(flags, flag_text, sizeof(flag_text));
+	if (message == NULL || message->msg_iovlen == 0) {
+		snprintf(text, size, "%d, {}, %s", fd, flag_text);
+		return;
+	}
+	const struct iovec *first = &message->msg_iov[0];
+
+	sockaddr_text(message->msg_name, message->msg_namelen, peer, sizeof(peer));
+	bytes_text(first->iov_base, shown < first->iov_len ? shown : first->iov_len, content,
+		sizeof(content));
+	snprintf(text, size, "%d, {name=%s, iov=%s}, %s", fd, peer, content, flag_text);
+}
+
+void call_text_option(
+	int fd, int level, int option, const void *value, socklen_t length, char *text, size_t size)
+{
+	const char *name = NULL;
+	char number[32];
+
+	for (size_t i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++) {
+		if (option_names[i].level == level && option_names[i].option == option)
+			name = option_names[i].text;
+	}
+	if (name == NULL) {
+		snprintf(number, sizeof(number), "%d, %d", level, option);
+		name = number;
+	}
+	if (length == sizeof(int)) {
+		int content;
+
+		memcpy(&content, value, sizeof(content));
+		snprintf(text, size, "%d, %s, %d", fd, name, content);
+	} else {
+		snprintf(text, size, "%d, %s, {%u bytes}", fd, name, (unsigned)length);
+	}
+}
+
+int call_text_line(const char *name, const char *arguments, int64_t result, char *line, size_t size)
+{
+	int length;
+
+	if (result >= 0)
+		length = snprintf(
+			line, size, "%s(%s) = %lld\n", name, arguments, (long long)result);
+	else
+		length = snprintf(line, size, "%s(%s) = -1 %s (%s)\n", name, arguments,
+			strerrorname_np((int)-result), strerror((int)-result));
+	if ((size_t)length >= size) {
+		length = (int)size - 1;
+		line[length - 1] = '\n';
+	}
+	return length;
+}

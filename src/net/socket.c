@@ -1,0 +1,208 @@
+/*
+ * Sockets, opened as meari needs them. Two facts of Linux shape this file:
+ *
+ * - SO_REUSEPORT lets any process of the same user join a port in silence. The first socket of an
+ *   address is therefore bound without it, which finds a port that is taken, and gets the option
+ *   only afterwards; its siblings then join. See socket(7).
+ * - What is set on a listening socket is inherited by what it accepts (no delay, keep-alive, urgent
+ *   data in line): no system call is spent on them for each connection.
+ */
+#include "net/socket.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "net/call.h"
+
+/* Remembers which call failed; gives the error back so that it can be returned in one line. */
+static int failed(struct socket_failure *failure, const char *call, int error)
+{
+	if (failure != NULL)
+		failure->call = call;
+	return error;
+}
+
+static int set_flag(int fd, int level, int option, int on)
+{
+	return call_setsockopt(fd, level, option, &on, sizeof(on));
+}
+
+void socket_tune_stream(int fd, enum addr_scheme scheme)
+{
+	if (scheme != ADDR_TCP)
+		return;
+	set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* an echo must not wait for an ACK: RFC 896 */
+	set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1); /* a peer without power is found in the end */
+}
+
+void socket_set_reset_on_close(int fd)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+
+	call_setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+int socket_name(int fd, enum addr_scheme scheme, struct addr *ret_addr)
+{
+	struct addr addr = { .scheme = scheme, .length = sizeof(addr.storage) };
+	int r = call_getsockname(fd, &addr.generic, &addr.length);
+
+	if (r < 0)
+		return r;
+	addr_unmap(&addr);
+	*ret_addr = addr;
+	return 0;
+}
+
+int socket_peer(int fd, enum addr_scheme scheme, struct addr *ret_addr)
+{
+	struct addr addr = { .scheme = scheme, .length = sizeof(addr.storage) };
+	int r = call_getpeername(fd, &addr.generic, &addr.length);
+
+	if (r < 0)
+		return r;
+	addr_unmap(&addr);
+	*ret_addr = addr;
+	return 0;
+}
+
+int socket_take_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+	int r = call_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+
+	return r < 0 ? r : -error;
+}
+
+/*
+ * A unix socket file outlives its server. It is stale when nobody answers on it; only then, and only
+ * if it is a socket, may it be removed.
+ */
+static int remove_stale_file(const struct addr *addr)
+{
+	struct stat status;
+
+	if (lstat(addr->un.sun_path, &status) < 0)
+		return -errno;
+	if (!S_ISSOCK(status.st_mode))
+		return -EEXIST;
+
+	CLEANUP_FD int fd = call_socket(AF_UNIX, addr_socket_type(addr->scheme) | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return fd;
+	int r = call_connect(fd, &addr->generic, addr->length);
+
+	if (r != -ECONNREFUSED)
+		return -EADDRINUSE; /* it answers, or is busy, or belongs to the other socket type */
+	return unlink(addr->un.sun_path) < 0 ? -errno : 0;
+}
+
+static bool has_file(const struct addr *addr)
+{
+	return addr->generic.sa_family == AF_UNIX &&
+		addr->length > offsetof(struct sockaddr_un, sun_path) &&
+		addr->un.sun_path[0] != '\0';
+}
+
+static int bind_to(int fd, const struct addr *addr)
+{
+	int r = call_bind(fd, &addr->generic, addr->length);
+
+	if (r == -EADDRINUSE && has_file(addr)) {
+		r = remove_stale_file(addr);
+		if (r == 0)
+			r = call_bind(fd, &addr->generic, addr->length);
+	}
+	return r;
+}
+
+/* What must be set before bind(2), and what datagrams need to be answered from the right address. */
+static int prepare_server(
+	int fd, const struct addr *addr, const struct socket_listen_options *options)
+{
+	int family = addr->generic.sa_family;
+	int r = 0;
+
+	if (family == AF_UNIX)
+		return 0;
+	if (family == AF_INET6)
+		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr->dual_stack);
+	if (r == 0 && addr->scheme == ADDR_TCP) {
+		/* Bind again at once after a restart, although old connections are in TIME-WAIT. */
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		socket_tune_stream(fd, addr->scheme);
+	}
+	if (r == 0 && options->join_shared)
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (r == 0 && addr->scheme == ADDR_UDP && family == AF_INET6)
+		r = set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	if (r == 0 && addr->scheme == ADDR_UDP && (family == AF_INET || addr->dual_stack))
+		r = set_flag(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	return r;
+}
+
+int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
+	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure)
+{
+	int type = addr_socket_type(addr->scheme);
+	CLEANUP_FD int fd = call_socket(addr->generic.sa_family, type | SOCK_NONBLOCK, 0);
+	struct addr bound;
+	int r;
+
+	if (fd < 0)
+		return failed(ret_failure, "socket", fd);
+	r = prepare_server(fd, addr, options);
+	if (r < 0)
+		return failed(ret_failure, "setsockopt", r);
+	r = bind_to(fd, addr);
+	if (r < 0)
+		return failed(ret_failure, "bind", r);
+	if (options->share_port && !options->join_shared && addr->generic.sa_family != AF_UNIX) {
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		if (r < 0)
+			return failed(ret_failure, "setsockopt", r);
+	}
+	if (type == SOCK_STREAM) {
+		r = call_listen(fd, options->backlog);
+		if (r < 0)
+			return failed(ret_failure, "listen", r);
+	}
+	r = socket_name(fd, addr->scheme, &bound);
+	if (r < 0)
+		return failed(ret_failure, "getsockname", r);
+	bound.dual_stack = addr->dual_stack;
+	*ret_bound = bound;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int socket_open_client(const struct addr *addr, const struct addr *source, int *ret_fd,
+	struct socket_failure *ret_failure)
+{
+	int type = addr_socket_type(addr->scheme);
+	CLEANUP_FD int fd = call_socket(addr->generic.sa_family, type | SOCK_NONBLOCK, 0);
+	int r = 0;
+
+	if (fd < 0)
+		return failed(ret_failure, "socket", fd);
+	socket_tune_stream(fd, addr->scheme);
+	if (source != NULL) {
+		r = call_bind(fd, &source->generic, source->length);
+	} else if (addr->scheme == ADDR_UNIXGRAM) {
+		/* Only the family: the kernel then chooses an abstract name (autobind, unix(7)). */
+		struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
+
+		r = call_bind(fd, (struct sockaddr *)&unnamed, sizeof(sa_family_t));
+	}
+	if (r < 0)
+		return failed(ret_failure, "bind", r);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

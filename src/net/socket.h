@@ -1,0 +1,51 @@
+/*
+ * Making sockets: opening, binding, listening, and the options that every socket of meari gets.
+ * All sockets are non-blocking and close-on-exec. The caller owns what is returned. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "net/addr.h"
+
+/* What failed, for a message: the name of the system call, "bind". */
+struct socket_failure {
+	const char *call;
+};
+
+struct socket_listen_options {
+	int backlog; /* of listen(2); streams only */
+	bool share_port; /* more sockets will be bound to the same address (SO_REUSEPORT) */
+	bool join_shared; /* ... and this one is not the first of them */
+};
+
+/*
+ * Opens a socket for serving `addr` (listening, or bound where datagrams) and writes the address that it
+ * really got, with the port that the kernel chose, to `ret_bound`. A stream's backlog is open at return.
+ * For unix paths: a stale file (nobody answers on it) is removed first; a live one gives -EADDRINUSE,
+ * a file that is no socket -EEXIST.
+ * -errno of the call that failed; `ret_failure` (may be NULL) names it.
+ */
+int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
+	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure);
+
+/*
+ * Opens a socket for a conversation with `addr`, bound to `source` unless that is NULL; does not
+ * connect it. A unix datagram socket is bound to a name that the kernel chooses, so that it can be
+ * answered.
+ */
+int socket_open_client(const struct addr *addr, const struct addr *source, int *ret_fd,
+	struct socket_failure *ret_failure);
+
+/* Options for a connected stream, on either end: no delay, urgent data kept in line. Best effort. */
+void socket_tune_stream(int fd, enum addr_scheme scheme);
+
+/* Makes the next close send RST instead of FIN (SO_LINGER of 0). */
+void socket_set_reset_on_close(int fd);
+
+/* The peer's or the own address of a socket, v4-mapped ones unmapped. */
+int socket_peer(int fd, enum addr_scheme scheme, struct addr *ret_addr);
+int socket_name(int fd, enum addr_scheme scheme, struct addr *ret_addr);
+
+/* Takes the pending error of a socket (SO_ERROR) as 0 or -errno. */
+int socket_take_error(int fd);

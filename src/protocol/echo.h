@@ -1,0 +1,30 @@
+/*
+ * The echo service of RFC 862 as a protocol: every byte goes back, in order, once.
+ * One struct echo serves all connections of one thread.
+ */
+#pragma once
+
+#include "protocol/protocol.h"
+#include "stats/counters.h"
+
+/* Unsent bytes of one connection, at most, unless told otherwise. */
+#define ECHO_DEFAULT_CAP_BYTES (256u << 10)
+#define ECHO_LEAST_CAP_BYTES 1u
+#define ECHO_MOST_CAP_BYTES (1u << 30)
+
+struct echo {
+	struct protocol protocol; /* what engines are given */
+	struct counters *counters;
+	uint32_t cap_bytes;
+	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
+};
+
+/* `counters` stays the caller's and must outlive the echo. */
+void echo_init(
+	struct echo *echo, struct counters *counters, uint32_t cap_bytes, bool return_urgent);
+
+/* Bytes that this connection has received so far. */
+uint64_t echo_received_bytes(const struct protocol_conn *conn);
+
+/* True for source ports that would answer an answer, so that two services could loop for ever. */
+bool echo_is_loop_port(uint16_t port);

@@ -1,0 +1,221 @@
+/*
+ * Threads share nothing on the hot path, so each has a socket of its own on every address, and the
+ * kernel spreads the connections (SO_REUSEPORT, by a hash of addresses and ports). Unix sockets do
+ * not have that: threads get duplicates of one socket, and whoever is free accepts. A unix datagram
+ * socket is served by one thread only: two would answer one peer's datagrams out of order.
+ */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/log.h"
+#include "net/call.h"
+#include "net/resolve.h"
+#include "net/socket.h"
+
+/* What to do about it, where that is known; "" where the reason says it all. */
+static const char *next_step(int error, const struct addr *addr)
+{
+	bool is_unix = addr->generic.sa_family == AF_UNIX;
+
+	switch (-error) {
+	case EACCES:
+	case EPERM:
+		if (is_unix)
+			return _(" (the folder must be writable for you)");
+		if (addr_port(addr) < 1024)
+			return _(" (ports below 1024 need root or CAP_NET_BIND_SERVICE)");
+		return "";
+	case EADDRINUSE:
+		if (is_unix)
+			return _(
+				" (somebody answers on it; stop that server or take another path)");
+		if (addr->scheme == ADDR_UDP)
+			return _(
+				" ('ss -lunp' shows who has it; port 0 lets the kernel choose one)");
+		return _(" ('ss -ltnp' shows who has it; port 0 lets the kernel choose one)");
+	case EADDRNOTAVAIL:
+		return _(" (no interface of this machine has it; 'ip address' lists them)");
+	case EAFNOSUPPORT: return _(" (this kernel or container has no such address family)");
+	case EEXIST: return _(" (it is not a socket, so it is not removed; take another path)");
+	case ENOENT: return is_unix ? _(" (its folder must exist)") : "";
+	case EMFILE: return _(" (too few descriptors; raise the limit, 'ulimit -n')");
+	default: return "";
+	}
+}
+
+static int complain(const struct addr *addr, const struct socket_failure *failure, int error)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	addr_format(addr, text, sizeof(text));
+	/* bind and listen need no name: the sentence says it. */
+	if (strcmp(failure->call, "bind") == 0 || strcmp(failure->call, "listen") == 0)
+		log_error(_("cannot listen on '%s': %s%s"), text, strerror(-error),
+			next_step(error, addr));
+	else
+		log_error(_("cannot listen on '%s': %s: %s%s"), text, failure->call,
+			strerror(-error), next_step(error, addr));
+	return error;
+}
+
+static void listener_fini(struct listener *listener)
+{
+	struct stat status;
+
+	for (unsigned i = 0; i < listener->fd_count; i++) {
+		if (listener->fds[i] >= 0)
+			call_close(listener->fds[i]);
+	}
+	free(listener->fds);
+	/* Only our own file: another server may have taken the path since. */
+	if (listener->file_inode != 0 && lstat(listener->bound.un.sun_path, &status) == 0 &&
+		status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
+		unlink(listener->bound.un.sun_path);
+}
+
+static void note_file(struct listener *listener)
+{
+	struct stat status;
+
+	if (listener->bound.generic.sa_family != AF_UNIX || listener->bound.un.sun_path[0] == '\0')
+		return;
+	if (lstat(listener->bound.un.sun_path, &status) == 0) {
+		listener->file_device = status.st_dev;
+		listener->file_inode = status.st_ino;
+	}
+}
+
+/* The sockets of the second and later threads. */
+static int open_siblings(struct listener *listener, struct socket_listen_options *options,
+	unsigned threads, struct socket_failure *failure)
+{
+	bool is_unix = listener->bound.generic.sa_family == AF_UNIX;
+
+	options->join_shared = true;
+	for (unsigned i = 1; i < threads; i++) {
+		struct addr same = listener->bound;
+		int r = 0;
+
+		if (listener->bound.scheme == ADDR_UNIXGRAM) {
+			listener->fds[i] = -1;
+		} else if (is_unix) {
+			r = fcntl(listener->fds[0], F_DUPFD_CLOEXEC, 0);
+			listener->fds[i] = r;
+			if (r < 0) {
+				failure->call = "fcntl";
+				r = -errno;
+			}
+		} else {
+			r = socket_open_server(&same, options, &listener->fds[i], &same, failure);
+		}
+		if (r < 0)
+			return r;
+		listener->fd_count++;
+	}
+	return 0;
+}
+
+static int listener_init(struct listener *listener, const struct addr *addr, unsigned threads,
+	int backlog, struct socket_failure *failure)
+{
+	struct socket_listen_options options = { .backlog = backlog, .share_port = threads > 1 };
+	int r;
+
+	*listener = (struct listener){ .fds = malloc(threads * sizeof(int)) };
+	failure->call = "malloc";
+	if (listener->fds == NULL)
+		return -ENOMEM;
+	r = socket_open_server(addr, &options, &listener->fds[0], &listener->bound, failure);
+	if (r == 0) {
+		listener->fd_count = 1;
+		note_file(listener);
+		r = open_siblings(listener, &options, threads, failure);
+	}
+	if (r < 0)
+		listener_fini(listener);
+	return r;
+}
+
+/* The address family or this very address is not on this machine. */
+static bool is_absence(int error)
+{
+	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
+}
+
+static int open_spec(
+	struct listener_list *list, const struct addr_spec *spec, unsigned threads, int backlog)
+{
+	struct resolve_list found;
+	char text[ADDR_TEXT_SIZE];
+	size_t opened = 0;
+	int r = resolve(spec, RESOLVE_LISTEN, &found);
+
+	if (r < 0) {
+		addr_spec_format(spec, text, sizeof(text));
+		log_error(_("cannot listen on '%s': %s"), text, resolve_strerror(r));
+		return r;
+	}
+	for (size_t i = 0; i < found.count; i++) {
+		struct socket_failure failure = { .call = "" };
+		struct addr *addr = &found.addrs[i];
+		struct listener *longer = reallocarray(
+			list->listeners, list->count + 1, sizeof(struct listener));
+
+		if (longer == NULL)
+			return -ENOMEM;
+		list->listeners = longer;
+		/* One name, one port: the second address of "localhost:0" follows the first. */
+		if (opened > 0 && addr_port(addr) == 0)
+			addr_set_port(addr, addr_port(&longer[list->count - 1].bound));
+		r = listener_init(&longer[list->count], addr, threads, backlog, &failure);
+		/* A name often has an IPv6 address where the machine has no IPv6. */
+		if (is_absence(r) && (opened > 0 || i + 1 < found.count))
+			continue;
+		if (r < 0)
+			return complain(addr, &failure, r);
+		list->count++;
+		opened++;
+	}
+	return 0;
+}
+
+int listener_open_all(const struct addr_spec *specs, size_t spec_count, unsigned threads,
+	int backlog, struct listener_list *ret_list)
+{
+	struct listener_list list = { 0 };
+
+	for (size_t i = 0; i < spec_count; i++) {
+		int r = open_spec(&list, &specs[i], threads, backlog);
+
+		if (r < 0) {
+			listener_close_all(&list);
+			return r;
+		}
+	}
+	*ret_list = list;
+	return 0;
+}
+
+int listener_take(struct listener *listener, unsigned thread)
+{
+	int fd = listener->fds[thread];
+
+	listener->fds[thread] = -1;
+	return fd;
+}
+
+void listener_close_all(struct listener_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		listener_fini(&list->listeners[i]);
+	free(list->listeners);
+	*list = (struct listener_list){ 0 };
+}

@@ -1,0 +1,365 @@
+/*
+ * The life of the server, from top to bottom:
+ *
+ *   open ──▶ start ──▶ serve ──signal──▶ drain ──done, time, or second signal──▶ end
+ *
+ * Everything that can fail is tried before the first thread starts, and what is opened first is
+ * closed last.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "server/cpus.h"
+#include "server/listener.h"
+#include "server/signals.h"
+#include "server/worker.h"
+
+struct server {
+	const struct server_options *options;
+	const struct engine_ops *engine;
+	unsigned thread_count;
+	struct listener_list listeners;
+	struct worker **workers; /* thread_count of them, NULL where not made yet */
+	unsigned ended_count; /* threads whose end has been noticed */
+	int signal_fd, done_fd;
+};
+
+/* ---- open ---- */
+
+/* As many descriptors as the administrator allows: a connection needs one. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int choose_engine(struct server *server)
+{
+	char why[200];
+	int r = engine_choose(server->options->engine, &server->engine, why, sizeof(why));
+
+	if (r < 0)
+		log_error(_("cannot use the engine '%s': %s"), server->options->engine, why);
+	return r;
+}
+
+static int make_worker(struct server *server, unsigned index)
+{
+	const struct server_options *options = server->options;
+	struct worker_options worker_options = {
+		.engine = server->engine,
+		.pool_bytes = options->pool_bytes / server->thread_count,
+		.pending_bytes = options->pending_bytes,
+		.return_urgent = options->return_urgent,
+		.done_fd = server->done_fd,
+	};
+	int r;
+
+	if (worker_options.pool_bytes < SERVER_LEAST_POOL_BYTES)
+		worker_options.pool_bytes = SERVER_LEAST_POOL_BYTES;
+	r = worker_new(&worker_options, &server->workers[index]);
+	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
+		struct listener *listener = &server->listeners.listeners[i];
+		int fd = listener_take(listener, index);
+
+		if (fd >= 0)
+			r = worker_listen(server->workers[index], fd, listener->bound.scheme);
+	}
+	return r;
+}
+
+static int open_server(struct server *server)
+{
+	const struct server_options *options = server->options;
+	int r;
+
+	server->thread_count = options->threads > 0 ? options->threads : cpus_available();
+	r = choose_engine(server);
+	if (r < 0)
+		return r;
+	raise_descriptor_limit();
+	r = listener_open_all(options->specs, options->spec_count, server->thread_count,
+		options->backlog, &server->listeners);
+	if (r < 0)
+		return r;
+
+	r = signals_open(&server->signal_fd);
+	if (r == 0) {
+		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		r = server->done_fd < 0 ? -errno : 0;
+	}
+	server->workers = calloc(server->thread_count, sizeof(struct worker *));
+	if (r == 0 && server->workers == NULL)
+		r = -ENOMEM;
+	for (unsigned i = 0; r == 0 && i < server->thread_count; i++)
+		r = make_worker(server, i);
+	if (r < 0)
+		log_error(_("cannot prepare the server: %s"), strerror(-r));
+	return r;
+}
+
+/* ---- start ---- */
+
+/* "tcp://127.0.0.1:5000, unix:@echo"; the caller frees it. */
+static char *list_addresses(const struct server *server, json_t *ret_array)
+{
+	char *list = NULL, text[ADDR_TEXT_SIZE];
+	size_t size;
+	FILE *stream = open_memstream(&list, &size);
+
+	if (stream == NULL)
+		return NULL;
+	for (size_t i = 0; i < server->listeners.count; i++) {
+		addr_format(&server->listeners.listeners[i].bound, text, sizeof(text));
+		fprintf(stream, "%s%s", i > 0 ? ", " : "", text);
+		json_array_append_new(ret_array, json_string(text));
+	}
+	fclose(stream);
+	return list;
+}
+
+static void tell_start(const struct server *server)
+{
+	json_t *array = json_array();
+	CLEANUP_FREE char *list = list_addresses(server, array);
+	const char *engine = server->engine->name;
+
+	LOG_EVENT(LOG_LEVEL_INFO, "started",
+		json_pack("{s:s, s:i, s:O, s:i}", "engine", engine, "threads",
+			(int)server->thread_count, "addresses", array, "pid", (int)getpid()),
+		ngettext("echoing on %s (engine %s, %u thread)",
+			"echoing on %s (engine %s, %u threads)", server->thread_count),
+		list, engine, server->thread_count);
+	json_decref(array);
+}
+
+/* Tells whoever started us that it may connect: the addresses, one a line, then the end. */
+static void tell_ready(const struct server *server)
+{
+	int fd = server->options->ready_fd;
+	char text[ADDR_TEXT_SIZE];
+
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < server->listeners.count; i++) {
+		addr_format(&server->listeners.listeners[i].bound, text, sizeof(text));
+		if (dprintf(fd, "%s\n", text) < 0)
+			break; /* nobody waits for it any more */
+	}
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int start_workers(struct server *server)
+{
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		int r = worker_start(server->workers[i]);
+
+		if (r < 0) {
+			log_error(_("cannot start thread %u of %u: %s"), i + 1,
+				server->thread_count, strerror(-r));
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* ---- serve ---- */
+
+static struct counters sum_counters(struct server *server)
+{
+	struct counters sum = { 0 }, one;
+
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		worker_snapshot(server->workers[i], &one);
+		counters_add(&sum, &one);
+	}
+	return sum;
+}
+
+static void tell_counters(struct server *server)
+{
+	struct counters sum = sum_counters(server);
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	json_t *fields = json_object();
+
+	if (stream == NULL || fields == NULL) {
+		if (stream != NULL)
+			fclose(stream);
+		json_decref(fields);
+		return;
+	}
+	fprintf(stream, "connections_open=%llu", (unsigned long long)counters_open(&sum));
+	json_object_set_new(
+		fields, "connections_open", json_integer((json_int_t)counters_open(&sum)));
+#define TELL(name)                                                                                 \
+	fprintf(stream, " " #name "=%llu", (unsigned long long)sum.name);                          \
+	json_object_set_new(fields, #name, json_integer((json_int_t)sum.name));
+	COUNTERS_EACH(TELL)
+#undef TELL
+	fclose(stream);
+	log_write(LOG_LEVEL_INFO, "counters", log_is_json() ? json_incref(fields) : NULL,
+		_("counters: %s"), text);
+	json_decref(fields);
+}
+
+/*
+ * Waits for a signal, the end of all threads, or the time. Returns what was wished for; SIGNALS_NONE
+ * for the other two.
+ */
+static enum signals_wish wait_for_news(struct server *server, uint64_t until_ns)
+{
+	for (;;) {
+		struct pollfd polled[] = {
+			{ .fd = server->signal_fd, .events = POLLIN },
+			{ .fd = server->done_fd, .events = POLLIN },
+		};
+		uint64_t ended;
+		enum signals_wish wish;
+
+		if (server->ended_count == server->thread_count)
+			return SIGNALS_NONE;
+		if (poll(polled, 2, clock_poll_ms(clock_now_ns(), until_ns)) < 0 && errno != EINTR)
+			return SIGNALS_END;
+		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
+			server->ended_count += (unsigned)ended;
+		wish = signals_take(server->signal_fd);
+		if (wish != SIGNALS_NONE)
+			return wish;
+		if (clock_now_ns() >= until_ns)
+			return SIGNALS_NONE;
+	}
+}
+
+/* Until the end is asked for. A thread that ends before has failed. */
+static int serve(struct server *server)
+{
+	for (;;) {
+		switch (wait_for_news(server, CLOCK_NEVER)) {
+		case SIGNALS_COUNTERS: tell_counters(server); break;
+		case SIGNALS_END: return 0;
+		case SIGNALS_NONE: return -EIO;
+		}
+	}
+}
+
+/* ---- drain ---- */
+
+static void drain(struct server *server)
+{
+	uint64_t drain_ns = server->options->drain_ns;
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
+	char time_text[DURATION_TEXT_SIZE];
+
+	for (unsigned i = 0; i < server->thread_count; i++)
+		worker_drain(server->workers[i]);
+	duration_format(drain_ns, time_text, sizeof(time_text));
+
+	struct counters sum = sum_counters(server);
+	unsigned long long open = counters_open(&sum);
+
+	if (open > 0)
+		LOG_EVENT(LOG_LEVEL_INFO, "draining",
+			json_pack("{s:I, s:I}", "connections_open", (json_int_t)open, "drain_ns",
+				(json_int_t)drain_ns),
+			ngettext("ending: %llu connection has up to %s to finish (a second signal "
+				 "ends at once)",
+				"ending: %llu connections have up to %s to finish (a second signal "
+				"ends at once)",
+				(unsigned long)open),
+			open, time_text);
+	for (;;) {
+		enum signals_wish wish = wait_for_news(server, until_ns);
+
+		if (wish != SIGNALS_COUNTERS)
+			break;
+		tell_counters(server);
+	}
+	for (unsigned i = 0; i < server->thread_count; i++)
+		worker_cut(server->workers[i]);
+}
+
+static void tell_end(struct server *server)
+{
+	struct counters sum = sum_counters(server);
+	unsigned long long cut = sum.connections_cut;
+
+	LOG_EVENT(LOG_LEVEL_INFO, "stopped",
+		json_pack("{s:I, s:I, s:I}", "connections_cut", (json_int_t)cut,
+			"connections_accepted", (json_int_t)sum.connections_accepted, "bytes_sent",
+			(json_int_t)sum.bytes_sent),
+		ngettext("ended; %llu connection was cut", "ended; %llu connections were cut",
+			(unsigned long)cut),
+		cut);
+}
+
+static int join_workers(struct server *server)
+{
+	int result = 0;
+
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		int r = server->workers[i] != NULL ? worker_join(server->workers[i]) : 0;
+
+		if (r < 0 && result == 0)
+			result = r;
+	}
+	return result;
+}
+
+static void close_server(struct server *server)
+{
+	for (unsigned i = 0; server->workers != NULL && i < server->thread_count; i++)
+		worker_free(server->workers[i]);
+	free(server->workers);
+	listener_close_all(&server->listeners);
+	if (server->done_fd >= 0)
+		close(server->done_fd);
+	if (server->signal_fd >= 0)
+		close(server->signal_fd);
+}
+
+int server_run(const struct server_options *options)
+{
+	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
+	int r = open_server(&server);
+
+	if (r == 0) {
+		r = start_workers(&server);
+		if (r == 0) {
+			tell_start(&server);
+			tell_ready(&server);
+			r = serve(&server);
+		}
+		drain(&server);
+
+		int failure = join_workers(&server);
+
+		if (failure < 0) {
+			log_error(_("the engine failed: %s"), strerror(-failure));
+			r = failure;
+		}
+		if (r == 0)
+			tell_end(&server);
+	}
+	close_server(&server);
+	return r;
+}

@@ -1,0 +1,222 @@
+/*
+ * A worker's thread does nothing but run its engine. What the engine tells its host is counted here,
+ * and logged where that was asked for.
+ */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "base/log.h"
+#include "net/socket.h"
+#include "protocol/echo.h"
+#include "server/chronicle.h"
+
+struct worker {
+	struct worker_options options;
+	struct engine *engine;
+	struct counters counters; /* written by the thread alone */
+	struct echo echo;
+	struct chronicle chronicle;
+
+	pthread_t thread;
+	bool started;
+	int result;
+
+	struct engine_task drain_task, cut_task, snapshot_task;
+	pthread_mutex_t lock; /* for what follows */
+	pthread_cond_t changed;
+	bool finished, snapshot_wanted;
+	struct counters snapshot;
+};
+
+/* ---- on the worker's thread ---- */
+
+static void on_opened(void *context, const struct engine_conn *conn)
+{
+	struct worker *worker = context;
+
+	worker->counters.connections_accepted++;
+	chronicle_opened(&worker->chronicle, conn);
+}
+
+static void on_closed(
+	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
+{
+	struct worker *worker = context;
+
+	switch (reason) {
+	case ENGINE_CLOSE_DONE: worker->counters.connections_finished++; break;
+	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
+	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
+	}
+	chronicle_closed(&worker->chronicle, conn, reason, error);
+}
+
+static void on_accept_paused(void *context, int error)
+{
+	struct worker *worker = context;
+
+	worker->counters.accept_pauses++;
+	chronicle_paused(&worker->chronicle, error);
+}
+
+static const struct engine_host host = {
+	.opened = on_opened,
+	.closed = on_closed,
+	.accept_paused = on_accept_paused,
+};
+
+static struct worker *worker_of(struct engine_task *task, size_t offset)
+{
+	return (struct worker *)((char *)task - offset);
+}
+
+static void run_drain(struct engine *engine, struct engine_task *task)
+{
+	engine_drain(engine);
+}
+
+static void run_cut(struct engine *engine, struct engine_task *task)
+{
+	engine_cut(engine);
+}
+
+static void run_snapshot(struct engine *engine, struct engine_task *task)
+{
+	struct worker *worker = worker_of(task, offsetof(struct worker, snapshot_task));
+
+	pthread_mutex_lock(&worker->lock);
+	worker->snapshot = worker->counters;
+	worker->snapshot_wanted = false;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void *run_thread(void *context)
+{
+	struct worker *worker = context;
+	uint64_t one = 1;
+
+	worker->result = engine_run(worker->engine);
+	pthread_mutex_lock(&worker->lock);
+	worker->finished = true; /* from here on nothing is posted */
+	pthread_mutex_unlock(&worker->lock);
+	engine_run_tasks(worker->engine);
+	/* Cannot fail: the counter holds far more than there are threads. */
+	if (write(worker->options.done_fd, &one, sizeof(one)) < 0)
+		abort();
+	return NULL;
+}
+
+/* ---- on the main thread ---- */
+
+int worker_new(const struct worker_options *options, struct worker **ret_worker)
+{
+	struct engine_options engine_options = {
+		.pool_bytes = options->pool_bytes,
+		.mark_urgent = options->return_urgent,
+	};
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int r;
+
+	if (worker == NULL)
+		return -ENOMEM;
+	worker->options = *options;
+	worker->drain_task.run = run_drain;
+	worker->cut_task.run = run_cut;
+	worker->snapshot_task.run = run_snapshot;
+	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
+	chronicle_init(&worker->chronicle);
+	r = -pthread_mutex_init(&worker->lock, NULL);
+	if (r < 0)
+		goto fail_lock;
+	r = -pthread_cond_init(&worker->changed, NULL);
+	if (r < 0)
+		goto fail_cond;
+	r = engine_new(options->engine, &engine_options, &worker->echo.protocol, &host, worker,
+		&worker->engine);
+	if (r < 0)
+		goto fail_engine;
+	*ret_worker = worker;
+	return 0;
+
+fail_engine:
+	pthread_cond_destroy(&worker->changed);
+fail_cond:
+	pthread_mutex_destroy(&worker->lock);
+fail_lock:
+	free(worker);
+	return r;
+}
+
+int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
+{
+	return engine_listen(worker->engine, fd, scheme);
+}
+
+int worker_start(struct worker *worker)
+{
+	int r = -pthread_create(&worker->thread, NULL, run_thread, worker);
+
+	worker->started = r == 0;
+	return r;
+}
+
+/* Posts unless the thread is past its end. */
+static void post(struct worker *worker, struct engine_task *task)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (!worker->finished)
+		engine_post(worker->engine, task);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_drain(struct worker *worker)
+{
+	post(worker, &worker->drain_task);
+}
+
+void worker_cut(struct worker *worker)
+{
+	post(worker, &worker->cut_task);
+}
+
+void worker_snapshot(struct worker *worker, struct counters *ret_counters)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->started && !worker->finished) {
+		worker->snapshot_wanted = true;
+		engine_post(worker->engine, &worker->snapshot_task);
+		while (worker->snapshot_wanted)
+			pthread_cond_wait(&worker->changed, &worker->lock);
+		*ret_counters = worker->snapshot;
+	} else {
+		*ret_counters = worker->counters; /* nobody writes them any more */
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+int worker_join(struct worker *worker)
+{
+	if (!worker->started)
+		return 0;
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+	return worker->result;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	engine_free(worker->engine);
+	chronicle_fini(&worker->chronicle);
+	pthread_cond_destroy(&worker->changed);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}

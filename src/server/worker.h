@@ -1,0 +1,39 @@
+/*
+ * One thread of the server: an engine, an echo, its own sockets and counters. Threads share nothing;
+ * what the main thread wants of one is posted to its engine.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "stats/counters.h"
+
+struct worker;
+
+struct worker_options {
+	const struct engine_ops *engine;
+	size_t pool_bytes; /* of this worker alone */
+	uint32_t pending_bytes;
+	bool return_urgent;
+	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
+};
+
+/* Main thread, all of them. -errno of what failed. */
+int worker_new(const struct worker_options *options, struct worker **ret_worker);
+/* Takes over `fd`, also on failure. Before worker_start(). */
+int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme);
+int worker_start(struct worker *worker);
+
+/* Takes no new connections; the thread ends when the last one has. */
+void worker_drain(struct worker *worker);
+/* Ends every connection now, and then the thread. */
+void worker_cut(struct worker *worker);
+
+/* The counters as they are between two events; waits for the thread to come to that. */
+void worker_snapshot(struct worker *worker, struct counters *ret_counters);
+
+/* Waits for the end of a started thread. Its engine's error, or 0. */
+int worker_join(struct worker *worker);
+/* NULL is fine. Not while the thread runs. */
+void worker_free(struct worker *worker);

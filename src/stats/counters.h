@@ -1,0 +1,34 @@
+/*
+ * What one thread has done so far. Each thread writes its own, without atomics; a reader gets a copy
+ * that the owner made between two events (see worker_snapshot), so the figures fit together.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* name, log key: every counter once. All count events or bytes since the start. */
+#define COUNTERS_EACH(X)                                                                           \
+	X(connections_accepted)                                                                    \
+	X(connections_finished) /* ended by the peer's end of stream, everything sent */           \
+	X(connections_lost) /* ended by reset, broken pipe or time-out */                          \
+	X(connections_cut) /* ended by us */                                                       \
+	X(accept_pauses) /* out of descriptors or memory */                                        \
+	X(bytes_received)                                                                          \
+	X(bytes_sent)                                                                              \
+	X(urgent_bytes) /* sent back as urgent */                                                  \
+	X(datagrams_received)                                                                      \
+	X(datagrams_sent)                                                                          \
+	X(datagrams_refused) /* echo-like source port, no return address, sent to a group */       \
+	X(datagrams_lost) /* truncated, or could not be sent back */
+
+struct counters {
+#define COUNTERS_FIELD(name) uint64_t name;
+	COUNTERS_EACH(COUNTERS_FIELD)
+#undef COUNTERS_FIELD
+};
+
+/* Adds `more` to `sum`, counter by counter. */
+void counters_add(struct counters *sum, const struct counters *more);
+
+/* Connections that are open now. */
+uint64_t counters_open(const struct counters *counters);
