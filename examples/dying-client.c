@@ -43,7 +43,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* Until something happens there, at most two seconds: nothing that uses a network may wait for ever. */
+/* Until something happens there, but not for ever: on a network anything may fail to come. */
 static void wait_for(int sockfd, short what)
 {
 	struct pollfd one = { .fd = sockfd, .events = what };

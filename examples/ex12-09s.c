@@ -6,7 +6,7 @@
  *
  * The chapter's server ends with its first lost client: its SIGPIPE handler calls exit(), and
  * printf(), which no handler may call (signal-safety(7)). Here the signal is ignored, so that
- * send() returns -1 with EPIPE: an error of one call, in the one place that knows which client it is.
+ * send() returns -1 with EPIPE: an error of one call, in the place that knows which client it is.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,10 +70,12 @@ static int echo(int sockfd)
 	while ((got = recv(sockfd, buffer, sizeof(buffer), 0)) != 0) {
 		if (got == -1 && errno != EINTR)
 			return -1;
-		for (ssize_t done = 0; done<got; done += sent> 0 ? sent : 0) {
+		for (ssize_t done = 0; done < got; done += sent) {
 			sent = send(sockfd, buffer + done, (size_t)(got - done), 0);
 			if (sent == -1 && errno != EINTR)
 				return -1;
+			if (sent == -1)
+				sent = 0; /* a signal came between: nothing has gone yet */
 		}
 	}
 	return 0;

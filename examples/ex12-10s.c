@@ -55,7 +55,8 @@ static int listen_on_loopback(in_port_t port)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
 		fail("bind");
-	if (listen(sockfd, 5) == -1)
+	/* With 5, a crowd would have clients wait a second and more: see backlog.c. */
+	if (listen(sockfd, SOMAXCONN) == -1)
 		fail("listen");
 	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
 		fail("getsockname");
@@ -73,10 +74,12 @@ static int echo(int sockfd)
 		if (got == -1 && errno != EINTR)
 			return -1;
 		/* send() may take a part only: the rest is still ours. */
-		for (ssize_t done = 0; done<got; done += sent> 0 ? sent : 0) {
+		for (ssize_t done = 0; done < got; done += sent) {
 			sent = send(sockfd, buffer + done, (size_t)(got - done), MSG_NOSIGNAL);
 			if (sent == -1 && errno != EINTR)
 				return -1;
+			if (sent == -1)
+				sent = 0; /* a signal came between: nothing has gone yet */
 		}
 	}
 	return 0;
@@ -101,6 +104,8 @@ static void accept_one(int sockfd)
 	int on = 1, problem, sockfd_connect = accept(sockfd, (struct sockaddr *)&peer, &length);
 
 	if (sockfd_connect == -1) {
+		if (errno == EINTR)
+			return;
 		printf("fail to call accept()\n");
 		poll(NULL, 0, 100); /* why: see ex12-06 */
 		return;
