@@ -211,17 +211,15 @@ static int check_label(const struct parse *parse, const char *label, const char 
 		return literal_fail(
 			parse->fault, column_of(parse, label), _("empty label in the host name"));
 	for (const char *at = label; at < end; at++) {
-		unsigned char byte = (unsigned char)*at;
 		size_t wide = quote_utf8_length(at, (size_t)(end - at));
+		char piece[QUOTE_PIECE_SIZE];
 
-		if (!is_name_byte(byte) || wide == 0) {
-			char piece[QUOTE_PIECE_SIZE];
-
+		quote_piece(at, wide > 0 ? wide : 1, piece);
+		/* What must be spelled out to be shown (see quote.h) is in no name either. */
+		if (!is_name_byte((unsigned char)*at) || strlen(piece) != wide)
 			return literal_fail(parse->fault, column_of(parse, at),
-				_("'%s' cannot be in a host name"),
-				quote_piece(at, wide > 0 ? wide : 1, piece));
-		}
-		ascii = ascii && byte < 0x80;
+				_("'%s' cannot be in a host name"), piece);
+		ascii = ascii && wide == 1;
 		at += wide - 1;
 	}
 	if (*label == '-' || end[-1] == '-')

@@ -297,11 +297,11 @@ static int parse_zone(const struct cursor *cursor, const char *zone, struct lite
 		return literal_fail(cursor->fault, column_of(cursor, zone),
 			_("the zone has %zu bytes, an interface's name at most %d"), length,
 			LITERAL_ZONE_SIZE - 1);
-	/* What the kernel refuses in a name, and what would break our own syntax. */
+	/* What the kernel refuses in a name, what would break our own syntax, and what is not ASCII. */
 	for (size_t i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)zone[i];
 
-		if (byte <= ' ' || byte == 0x7f || strchr("/:[]%", byte) != NULL) {
+		if (byte <= ' ' || byte >= 0x7f || strchr("/:[]%", byte) != NULL) {
 			char piece[QUOTE_PIECE_SIZE];
 
 			return literal_fail(cursor->fault, column_of(cursor, zone + i),
