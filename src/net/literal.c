@@ -384,8 +384,9 @@ bool literal_is_meant(const char *text)
 
 bool literal_is_mapped(const struct literal *literal)
 {
-	return literal->family == AF_INET6 &&
-		IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)literal->octets);
+	static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
+
+	return literal->family == AF_INET6 && memcmp(literal->octets, prefix, sizeof(prefix)) == 0;
 }
 
 const char *literal_format(const struct literal *literal, char *buffer, size_t size)
