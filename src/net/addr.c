@@ -79,6 +79,9 @@ const char *addr_format(const struct addr *addr, char *buffer, size_t size)
 	if (plain.generic.sa_family == AF_INET) {
 		inet_ntop(AF_INET, &plain.in.sin_addr, digits, sizeof(digits));
 		snprintf(buffer, size, "%s://%s:%u", scheme, digits, addr_port(&plain));
+	} else if (plain.generic.sa_family == AF_INET6 && plain.dual_stack) {
+		/* [::] would name IPv6 alone. */
+		snprintf(buffer, size, "%s://*:%u", scheme, addr_port(&plain));
 	} else if (plain.generic.sa_family == AF_INET6) {
 		inet_ntop(AF_INET6, &plain.in6.sin6_addr, digits, sizeof(digits));
 		format_zone(plain.in6.sin6_scope_id, zone, sizeof(zone));
