@@ -1,0 +1,171 @@
+/*
+ * meari talk: reads the options, and turns how the conversation went into an exit status.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "client/lockstep.h"
+#include "client/talk.h"
+#include "net/call.h"
+
+enum { OPTION_VERIFY = 256, OPTION_SIZE, OPTION_TIMEOUT, OPTION_SOURCE, OPTION_TRACE };
+
+struct arguments {
+	struct talk_options talk;
+	bool target_given;
+	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
+	bool trace;
+};
+
+static const struct argp_option options[] = {
+	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 0 },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 0 },
+	{ "source", OPTION_SOURCE, "ADDRESS", 0, N_("speak from this address of this machine"), 0 },
+	{ "timeout", OPTION_TIMEOUT, "DURATION", 0,
+		N_("give up connecting, or waiting for what is due, after this long (default 10s, "
+		   "a datagram's echo 1s)"),
+		0 },
+	{ "size", OPTION_SIZE, "BYTES", 0,
+		N_("in a pipe: cut the input into datagrams of at most this size (default 1400)"),
+		0 },
+	{ "verify", OPTION_VERIFY, NULL, 0,
+		N_("in a pipe: compare while it streams, and name the first offset that differs"),
+		0 },
+	{ "verbose", 'v', NULL, 0,
+		N_("say which address is used, and show round-trip times or totals"), 0 },
+	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error"), 0 },
+	{ 0 },
+};
+
+static error_t read_address(
+	const struct argp_state *state, const char *text, struct addr_spec *ret_spec)
+{
+	struct addr_fault fault;
+
+	if (addr_parse(text, ret_spec, &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	return 0;
+}
+
+static error_t read_timeout(const struct argp_state *state, const char *text, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (duration_parse(text, &ns) < 0 || ns == 0)
+		return cli_complain(state,
+			_("'%s' is not a length of time for --timeout, like 500ms or 10s"), text);
+	*ret_ns = ns;
+	return 0;
+}
+
+static error_t read_size(const struct argp_state *state, const char *text, size_t *ret_bytes)
+{
+	uint64_t bytes;
+
+	if (number_parse_size(text, 1, LOCKSTEP_SIZE_MOST, &bytes) < 0)
+		return cli_complain(state, _("'%s' is not a size for --size: from 1 to %d bytes"),
+			text, LOCKSTEP_SIZE_MOST);
+	*ret_bytes = (size_t)bytes;
+	return 0;
+}
+
+static bool is_unix(const struct addr_spec *spec)
+{
+	return spec->scheme == ADDR_UNIX || spec->scheme == ADDR_UNIXGRAM;
+}
+
+static error_t apply_family(const struct argp_state *state, struct arguments *arguments)
+{
+	struct addr_spec *target = &arguments->talk.target;
+
+	if (arguments->family == AF_UNSPEC)
+		return 0;
+	if (target->family != AF_UNSPEC && target->family != arguments->family)
+		return cli_complain(state, _("-%c does not fit the family that the address names"),
+			arguments->family == AF_INET ? '4' : '6');
+	target->family = arguments->family;
+	return 0;
+}
+
+/* What fits together only when everything has been read. */
+static error_t check(const struct argp_state *state, struct arguments *arguments)
+{
+	const struct talk_options *talk = &arguments->talk;
+
+	if (!arguments->target_given)
+		return cli_complain(state, _("there is no address to talk to"));
+	if (talk->source_given && is_unix(&talk->source) != is_unix(&talk->target))
+		return cli_complain(state,
+			_("--source and the address must both be of the network, or both unix"));
+	if (talk->size_bytes != 0 && addr_socket_type(talk->target.scheme) != SOCK_DGRAM)
+		return cli_complain(state, _("--size is for datagrams, udp and unixgram"));
+	if ((talk->verify || talk->size_bytes != 0) && talk_is_by_hand())
+		return cli_complain(
+			state, _("--verify and --size need input or output that is no terminal"));
+	return apply_family(state, arguments);
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	struct talk_options *talk = &arguments->talk;
+
+	switch (key) {
+	case '4':
+	case '6': {
+		int family = key == '4' ? AF_INET : AF_INET6;
+
+		if (arguments->family != AF_UNSPEC && arguments->family != family)
+			return cli_complain(state, _("-4 and -6 exclude each other"));
+		arguments->family = family;
+		return 0;
+	}
+	case 'v': talk->verbose = true; return 0;
+	case OPTION_VERIFY: talk->verify = true; return 0;
+	case OPTION_TRACE: arguments->trace = true; return 0;
+	case OPTION_TIMEOUT: return read_timeout(state, argument, &talk->timeout_ns);
+	case OPTION_SIZE: return read_size(state, argument, &talk->size_bytes);
+	case OPTION_SOURCE:
+		talk->source_given = true;
+		return read_address(state, argument, &talk->source);
+	case ARGP_KEY_ARG:
+		if (arguments->target_given)
+			return cli_complain(
+				state, _("one address is enough, '%s' is one too many"), argument);
+		arguments->target_given = true;
+		return read_address(state, argument, &talk->target);
+	case ARGP_KEY_END: return check(state, arguments);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+enum cli_status verb_talk(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = N_("ADDRESS"),
+		.doc = N_(
+			"Talks to an echo service: by hand at a terminal, line by line; in a pipe, "
+			"sends all of the input and writes what comes back."),
+	};
+	struct arguments arguments = { .family = AF_UNSPEC };
+
+	if (cli_parse(&argp, argc, argv, &arguments) < 0)
+		return CLI_USAGE;
+	if (arguments.trace)
+		call_set_hook(call_trace_to_stderr);
+
+	int r = talk(&arguments.talk);
+
+	/* As shells count it: 130 after Ctrl-C in a pipe. */
+	if (r > 0)
+		return (enum cli_status)(128 + r);
+	return r == 0 ? CLI_OK : CLI_FAILED;
+}
