@@ -1,0 +1,87 @@
+/*
+ * The lines of --trace: constants by name, bytes legible, results and errors as strace writes them.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "net/call_text.h"
+
+static void a_line_has_call_arguments_result(void **state)
+{
+	char line[200];
+
+	int length = call_text_line("listen", "3, 5", 0, line, sizeof(line));
+
+	assert_int_equal(length, strlen(line));
+	assert_string_equal(line, "listen(3, 5) = 0\n");
+	call_text_line("bind", "3, x", -EADDRINUSE, line, sizeof(line));
+	assert_string_equal(line, "bind(3, x) = -1 EADDRINUSE (Address already in use)\n");
+}
+
+static void a_long_line_is_cut_but_ends(void **state)
+{
+	char line[16];
+	int length = call_text_line("recv", "0123456789abcdef", 5, line, sizeof(line));
+
+	assert_int_equal(length, 15);
+	assert_int_equal(line[14], '\n');
+}
+
+static void bytes_are_legible_and_bounded(void **state)
+{
+	char text[CALL_TEXT_SIZE];
+
+	call_text_bytes(7, "a\n\"\x01", 4, 65536, MSG_NOSIGNAL | MSG_OOB, text, sizeof(text));
+	assert_string_equal(text, "7, \"a\\n\\\"\\x01\", 65536, MSG_OOB|MSG_NOSIGNAL");
+
+	/* UTF-8 is legible where the locale says so, and never cut in the middle. */
+	assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
+	call_text_bytes(7, "안녕", 6, 6, 0, text, sizeof(text));
+	assert_string_equal(text, "7, \"안녕\", 6, 0");
+	call_text_bytes(7, "안녕", 5, 5, 0, text, sizeof(text));
+	assert_string_equal(text, "7, \"안\\xeb\\x85\", 5, 0");
+
+	char many[100];
+
+	memset(many, 'x', sizeof(many));
+	call_text_bytes(7, many, sizeof(many), 100, 0, text, sizeof(text));
+	assert_string_equal(text, "7, \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"..., 100, 0");
+}
+
+static void addresses_and_options_have_names(void **state)
+{
+	char text[CALL_TEXT_SIZE];
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(5000) };
+	int on = 1;
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	call_text_address(3, (struct sockaddr *)&in, sizeof(in), text, sizeof(text));
+	assert_string_equal(text, "3, 127.0.0.1:5000, 16");
+	call_text_address(3, NULL, 0, text, sizeof(text));
+	assert_string_equal(text, "3, NULL, 0");
+	call_text_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, text, sizeof(text));
+	assert_string_equal(text, "AF_INET, SOCK_STREAM|SOCK_NONBLOCK, 0");
+	call_text_option(3, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on), text, sizeof(text));
+	assert_string_equal(text, "3, SOL_SOCKET, SO_REUSEADDR, 1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_has_call_arguments_result),
+		cmocka_unit_test(a_long_line_is_cut_but_ends),
+		cmocka_unit_test(bytes_are_legible_and_bounded),
+		cmocka_unit_test(addresses_and_options_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/*
+ * Slots and generations: a late event of a closed connection must not reach its successor.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/conn.h"
+
+static void a_token_dies_with_its_connection(void **state)
+{
+	struct conn_table table;
+	struct conn *one, *next;
+
+	conn_table_init(&table);
+	assert_int_equal(conn_acquire(&table, 5, ADDR_TCP, &one), 0);
+
+	uint64_t token = conn_token(one);
+	uint32_t slot = one->slot;
+
+	assert_ptr_equal(conn_from_token(&table, token), one);
+	conn_release(&table, one);
+	assert_null(conn_from_token(&table, token));
+	assert_null(conn_at(&table, slot));
+
+	assert_int_equal(conn_acquire(&table, 6, ADDR_TCP, &next), 0);
+	assert_int_equal(next->slot, slot); /* the same place */
+	assert_null(conn_from_token(&table, token)); /* not the same connection */
+	assert_ptr_equal(conn_from_token(&table, conn_token(next)), next);
+	conn_release(&table, next);
+	conn_table_fini(&table);
+}
+
+static void tokens_leave_the_top_bits_free(void **state)
+{
+	struct conn_table table;
+	struct conn *conn;
+
+	conn_table_init(&table);
+	conn_acquire(&table, 5, ADDR_TCP, &conn);
+	conn->generation = UINT32_MAX;
+	assert_int_equal(conn_token(conn) >> CONN_TOKEN_KIND_SHIFT, 0);
+	assert_ptr_equal(conn_from_token(&table, conn_token(conn)), conn);
+	assert_ptr_equal(
+		conn_from_token(&table, conn_token(conn) | 3ull << CONN_TOKEN_KIND_SHIFT), conn);
+	conn_release(&table, conn);
+	conn_table_fini(&table);
+}
+
+static void connections_never_move(void **state)
+{
+	struct conn_table table;
+	struct conn *first, *conn;
+
+	conn_table_init(&table);
+	conn_acquire(&table, 0, ADDR_TCP, &first);
+	for (int i = 1; i < 5 * CONN_CHUNK_SLOTS; i++)
+		assert_int_equal(conn_acquire(&table, i, ADDR_TCP, &conn), 0);
+	assert_int_equal(table.open_count, 5 * CONN_CHUNK_SLOTS);
+	assert_ptr_equal(conn_at(&table, 0), first);
+	assert_null(conn_at(&table, 5 * CONN_CHUNK_SLOTS));
+	assert_null(conn_at(&table, CONN_NO_SLOT));
+	for (uint32_t slot = 0; slot < 5 * CONN_CHUNK_SLOTS; slot++)
+		conn_release(&table, conn_at(&table, slot));
+	assert_int_equal(table.open_count, 0);
+	conn_table_fini(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_dies_with_its_connection),
+		cmocka_unit_test(tokens_leave_the_top_bits_free),
+		cmocka_unit_test(connections_never_move),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
