@@ -77,7 +77,8 @@ const char *duration_format(uint64_t ns, char *buffer, size_t size)
 	/* Minutes and hours are left to the reader: "90s" is plainer than "1.5m" in a result. */
 	size_t unit = 0;
 
-	while (unit < 3 && ns >= units[unit + 1].ns)
+	/* What would be rounded to 1000 of a unit is one of the next. */
+	while (unit < 3 && ns >= units[unit + 1].ns - units[unit + 1].ns / 2000)
 		unit++;
 
 	double value = (double)ns / (double)units[unit].ns;
