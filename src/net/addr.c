@@ -40,7 +40,18 @@ const char *addr_scheme_name(enum addr_scheme scheme)
 static const char *format_path(enum addr_scheme scheme, bool abstract, const char *path,
 	size_t length, char *buffer, size_t size)
 {
-	int used = snprintf(buffer, size, "%s:%s", schemes[scheme].name, abstract ? "@" : "");
+	const char *start = abstract ? "@" : "";
+
+	/* What addr_parse would take for something else is written so that it does not. */
+	if (!abstract && length >= 2 && memcmp(path, "//", 2) == 0) {
+		start = "//";
+	} else if (!abstract && length > 0 && *path == '@') {
+		start = "\\x40";
+		path++;
+		length--;
+	}
+
+	int used = snprintf(buffer, size, "%s:%s", schemes[scheme].name, start);
 
 	if (used > 0 && (size_t)used < size)
 		quote_bytes(path, length, buffer + used, size - (size_t)used);

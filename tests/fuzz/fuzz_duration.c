@@ -51,8 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		ASSERT(distance(by_strtold(text), ns) <= 3601);
 		ASSERT(ns != UINT64_MAX);
 		ASSERT(strcmp(duration_format(ns, shown, sizeof(shown)), shown) == 0);
-		ASSERT(duration_parse(shown, &again) == 0);
-		ASSERT(distance(again, ns) <= ns * 0.006L);
+		/* The last second that fits may be rounded to one that does not. */
+		ASSERT(duration_parse(shown, &again) == 0 || ns > UINT64_MAX - 1000000000);
+		ASSERT(ns > UINT64_MAX - 1000000000 || distance(again, ns) <= ns * 0.006L);
 	}
 	free(text);
 	return 0;

@@ -60,6 +60,8 @@ static void parses_and_formats(void **state)
 		{ "unix:/run/echo.sock", "unix:/run/echo.sock" },
 		{ "unix:///run/echo.sock", "unix:/run/echo.sock" },
 		{ "unix:echo.sock", "unix:echo.sock" },
+		{ "unix:\\x40echo", "unix:\\x40echo" }, /* the file @echo */
+		{ "unix:////run", "unix:////run" }, /* the path //run */
 		{ "unix:/a:b", "unix:/a:b" },
 		{ "unix:@echo", "unix:@echo" },
 		{ "unix:@a\\x00b", "unix:@a\\x00b" },
