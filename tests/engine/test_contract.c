@@ -1,0 +1,414 @@
+/*
+ * The contract of protocol.h and engine.h, point by point, with protocols made for it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness.h"
+
+/* A protocol that notes what it is told and answers what a test put in `script`. */
+struct scripted {
+	struct protocol protocol;
+	unsigned told[PROTOCOL_DATAGRAM_LOST + 1];
+	int last_error;
+	uint64_t sent;
+	uint64_t opened_ns, deadline_ns;
+	uint64_t most_bytes_at_once;
+	void (*script)(struct scripted *self, struct protocol_conn *conn,
+		const struct protocol_event *event, struct protocol_answer *answer);
+};
+
+static void handle(struct protocol *protocol, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct scripted *self = (struct scripted *)protocol;
+
+	self->told[event->kind]++;
+	self->last_error = event->error;
+	if (event->kind == PROTOCOL_SENT)
+		self->sent += event->count;
+	if (event->kind == PROTOCOL_BYTES && event->span.length > self->most_bytes_at_once)
+		self->most_bytes_at_once = event->span.length;
+	self->script(self, conn, event, answer);
+}
+
+static void start(struct scripted *scripted, struct harness *harness, void **state,
+	void (*script)(struct scripted *, struct protocol_conn *, const struct protocol_event *,
+		struct protocol_answer *))
+{
+	*scripted = (struct scripted){ .protocol.handle = handle, .script = script };
+	harness_start(harness, *state, &scripted->protocol, NULL);
+}
+
+static struct protocol_span eternal(const char *text)
+{
+	return (struct protocol_span){ .bytes = (const unsigned char *)text,
+		.length = (uint32_t)strlen(text) };
+}
+
+static void drain(struct engine *engine, void *data)
+{
+	engine_drain(engine);
+}
+
+/* ---- the protocol speaks first, then half-closes, and still receives ---- */
+
+static void greet_and_finish(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	if (event->kind == PROTOCOL_OPENED) {
+		answer->send = eternal("hello");
+		answer->end = PROTOCOL_FINISH;
+		answer->room = 100;
+	}
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+static void finish_is_a_half_close_after_what_is_sent(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	char text[5];
+
+	start(&scripted, &harness, state, greet_and_finish);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	harness_receive(fd, text, 5);
+	assert_memory_equal(text, "hello", 5);
+	harness_expect_end(fd);
+	harness_send(fd, "still here", 10);
+	close(fd);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	assert_int_equal(scripted.most_bytes_at_once, 10);
+	assert_int_equal(scripted.told[PROTOCOL_END], 1);
+	assert_int_equal(scripted.told[PROTOCOL_LOST], 0);
+	assert_int_equal(harness.news.done, 1);
+}
+
+/* ---- never more than the room ---- */
+
+static void take_seven_at_a_time(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 7;
+	if (event->kind == PROTOCOL_BYTES)
+		answer->send = event->span;
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+static void no_event_has_more_than_the_room(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	char sent[3000], back[3000];
+
+	memset(sent, 'x', sizeof(sent));
+	start(&scripted, &harness, state, take_seven_at_a_time);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	harness_send(fd, sent, sizeof(sent));
+	harness_receive(fd, back, sizeof(back));
+	close(fd);
+	harness_stop(&harness);
+	assert_int_equal(scripted.most_bytes_at_once, 7);
+}
+
+/* ---- reset ---- */
+
+static void reset_on_bytes(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 100;
+	if (event->kind == PROTOCOL_BYTES)
+		answer->end = PROTOCOL_RESET;
+}
+
+static void reset_is_a_reset(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	char byte;
+
+	start(&scripted, &harness, state, reset_on_bytes);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	harness_send(fd, "x", 1);
+	assert_int_equal(recv(fd, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(fd);
+	harness_stop(&harness);
+	assert_int_equal(harness.news.cut, 1);
+	assert_int_equal(scripted.told[PROTOCOL_LOST], 0);
+}
+
+/* ---- lost: once, with the reason, also while the protocol takes nothing ---- */
+
+static void take_nothing(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 0;
+}
+
+static void a_reset_peer_is_lost_once(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	struct linger now = { .l_onoff = 1 };
+
+	start(&scripted, &harness, state, take_nothing);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	harness_send(fd, "unread", 6);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness); /* ends only because the loss is noticed */
+	assert_int_equal(harness.news.lost, 1);
+	assert_int_equal(harness.news.last_error, -ECONNRESET);
+	assert_int_equal(scripted.told[PROTOCOL_LOST], 1);
+	assert_int_equal(scripted.last_error, -ECONNRESET);
+}
+
+/* ---- deadlines ---- */
+
+#define DELAY_NS (30 * CLOCK_NS_PER_MS)
+
+static void close_after_a_while(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 100;
+	if (event->kind == PROTOCOL_OPENED) {
+		self->opened_ns = clock_now_ns();
+		answer->wake_ns = self->opened_ns + DELAY_NS;
+	}
+	if (event->kind == PROTOCOL_DEADLINE) {
+		self->deadline_ns = clock_now_ns();
+		answer->send = eternal("time");
+		answer->end = PROTOCOL_CLOSE;
+	}
+}
+
+static void a_deadline_comes_once_and_not_early(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	char text[4];
+
+	start(&scripted, &harness, state, close_after_a_while);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	harness_receive(fd, text, 4);
+	harness_expect_end(fd);
+	close(fd);
+	harness_stop(&harness);
+	assert_int_equal(scripted.told[PROTOCOL_DEADLINE], 1);
+	assert_true(scripted.deadline_ns - scripted.opened_ns >= DELAY_NS);
+}
+
+/* ---- a protocol that always has more to send neither recurses nor starves the others ---- */
+
+#define FOUNTAIN_BYTES (3u << 20)
+
+static void fountain(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 100;
+	if (event->kind != PROTOCOL_OPENED && event->kind != PROTOCOL_SENT)
+		return;
+	conn->word[0] += event->kind == PROTOCOL_SENT ? event->count : 0;
+	if (conn->word[0] < FOUNTAIN_BYTES)
+		answer->send = eternal("0123456789abcdef");
+	else
+		answer->end = PROTOCOL_CLOSE;
+}
+
+static void sends_answered_by_sends_go_on_to_the_end(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	static char got[FOUNTAIN_BYTES];
+
+	start(&scripted, &harness, state, fountain);
+	int one = harness_connect(&harness, ADDR_TCP), other = harness_connect(&harness, ADDR_TCP);
+
+	harness_receive(other, got, sizeof(got));
+	harness_expect_end(other);
+	harness_receive(one, got, sizeof(got));
+	harness_expect_end(one);
+	for (size_t i = 0; i < sizeof(got); i += 16)
+		assert_memory_equal(got + i, "0123456789abcdef", 16);
+	close(one);
+	close(other);
+	harness_stop(&harness);
+	assert_int_equal(scripted.sent, 2 * FOUNTAIN_BYTES);
+}
+
+/* ---- tasks, drain, cut ---- */
+
+struct numbered {
+	struct engine_task task;
+	unsigned *next;
+	unsigned number;
+};
+
+static void check_order(struct engine *engine, struct engine_task *task)
+{
+	struct numbered *numbered = (struct numbered *)task;
+
+	if (*numbered->next == numbered->number)
+		(*numbered->next)++;
+}
+
+static void nothing(struct engine *engine, void *data)
+{
+}
+
+static void tasks_run_in_the_order_of_posting(void **state)
+{
+	static struct numbered tasks[1000];
+	struct scripted scripted;
+	struct harness harness;
+	unsigned next = 0;
+
+	start(&scripted, &harness, state, take_nothing);
+	for (unsigned i = 0; i < 1000; i++) {
+		tasks[i] = (struct numbered){ { .run = check_order }, &next, i };
+		engine_post(harness.engine, &tasks[i].task);
+	}
+	harness_do(&harness, nothing, NULL);
+	assert_int_equal(next, 1000);
+	harness_stop(&harness);
+}
+
+static void echo_once(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 100;
+	if (event->kind == PROTOCOL_BYTES)
+		answer->send = event->span;
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+static void drain_serves_who_knocked_and_lets_all_finish(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	char text[4];
+	int fds[200];
+
+	start(&scripted, &harness, state, echo_once);
+	uint16_t port = harness_listen(&harness);
+
+	for (int i = 0; i < 200; i++)
+		fds[i] = harness_dial(port);
+	harness_do(&harness, drain, NULL);
+	for (int i = 0; i < 200; i++) {
+		harness_send(fds[i], "last", 4);
+		shutdown(fds[i], SHUT_WR);
+		harness_receive(fds[i], text, 4);
+		harness_expect_end(fds[i]);
+		close(fds[i]);
+	}
+	harness_wait(&harness);
+	assert_int_equal(harness.news.opened, 200);
+	assert_int_equal(harness.news.done, 200);
+}
+
+static void count_cut(struct engine *engine, void *data)
+{
+	*(unsigned *)data = engine_cut(engine);
+}
+
+static void cut_counts_what_was_open(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	unsigned count = 0;
+
+	start(&scripted, &harness, state, echo_once);
+	int one = harness_connect(&harness, ADDR_TCP), other = harness_connect(&harness, ADDR_UNIX);
+
+	harness_do(&harness, count_cut, &count);
+	assert_int_equal(count, 2);
+	harness_expect_end(one);
+	harness_expect_end(other);
+	close(one);
+	close(other);
+	harness_wait(&harness);
+	assert_int_equal(harness.news.cut, 2);
+}
+
+/* ---- out of descriptors ---- */
+
+static void out_of_descriptors_pauses_and_resumes(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	struct rlimit before, tight;
+	int fds[30];
+	char text[2];
+
+	start(&scripted, &harness, state, echo_once);
+	uint16_t port = harness_listen(&harness);
+
+	/* Ours are opened before the limit falls; the engine finds room for two of them. */
+	for (int i = 0; i < 30; i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	close(fds[28]);
+	close(fds[29]);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	tight = before;
+	tight.rlim_cur = (rlim_t)fds[29] + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (int i = 0; i < 6; i++) {
+		struct timeval limit = { .tv_sec = 20 };
+
+		setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&in, sizeof(in)), 0);
+		harness_send(fds[i], "hi", 2);
+	}
+	/* Two at a time: each that leaves makes room for the next. Who waits is not refused. */
+	for (int i = 0; i < 6; i++) {
+		harness_receive(fds[i], text, 2);
+		shutdown(fds[i], SHUT_WR);
+		harness_expect_end(fds[i]);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 28; i++)
+		close(fds[i]);
+	harness_stop(&harness);
+	assert_int_equal(harness.news.opened, 6);
+	assert_true(harness.news.paused > 0);
+	assert_true(harness.news.resumed > 0);
+}
+
+int main(void)
+{
+	const struct harness_test tests[] = {
+		HARNESS_TEST(finish_is_a_half_close_after_what_is_sent),
+		HARNESS_TEST(no_event_has_more_than_the_room),
+		HARNESS_TEST(reset_is_a_reset),
+		HARNESS_TEST(a_reset_peer_is_lost_once),
+		HARNESS_TEST(a_deadline_comes_once_and_not_early),
+		HARNESS_TEST(sends_answered_by_sends_go_on_to_the_end),
+		HARNESS_TEST(tasks_run_in_the_order_of_posting),
+		HARNESS_TEST(drain_serves_who_knocked_and_lets_all_finish),
+		HARNESS_TEST(cut_counts_what_was_open),
+		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),
+	};
+
+	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
