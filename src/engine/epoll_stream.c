@@ -199,7 +199,9 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
 	ssize_t n = call_recvmsg(conn->fd, &message, 0);
 
-	*ret_partial = (message.msg_flags & MSG_CTRUNC) != 0;
+	/* Only ever set: before the end of stream, the caller has set it already. */
+	if (message.msg_flags & MSG_CTRUNC)
+		*ret_partial = true;
 	return n;
 }
 
