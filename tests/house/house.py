@@ -42,7 +42,8 @@ def command(*arguments, **environment):
     """Runs a command; gives its CompletedProcess with text."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANGUAGE"}
     return subprocess.run([str(a) for a in arguments], cwd=ROOT, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, env=env | {"LANG": "C.UTF-8"} | environment)
+                          stdin=subprocess.DEVNULL, timeout=120,
+                          env=env | {"LANG": "C.UTF-8"} | environment)
 
 
 def prefix():
