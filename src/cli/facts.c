@@ -67,17 +67,18 @@ const char *facts_decimal(const uint8_t *octets, size_t count, bool little_endia
 const char *facts_hexadecimal(const uint8_t *octets, size_t count, bool little_endian,
 	char buffer[static FACTS_NUMBER_SIZE])
 {
-	char *at = stpcpy(buffer, "0x");
+	size_t used = (size_t)snprintf(buffer, FACTS_NUMBER_SIZE, "0x");
 
 	for (size_t i = 0; i < count; i++)
-		at += sprintf(at, "%02x", octet_at(octets, count, little_endian, i));
+		used += (size_t)snprintf(buffer + used, FACTS_NUMBER_SIZE - used, "%02x",
+			octet_at(octets, count, little_endian, i));
 	return buffer;
 }
 
 const char *facts_reverse(const struct literal *literal, char buffer[static FACTS_REVERSE_SIZE])
 {
 	const uint8_t *octets = literal->octets;
-	char *at = buffer;
+	size_t used = 0;
 
 	if (literal->family == AF_INET) {
 		snprintf(buffer, FACTS_REVERSE_SIZE, "%u.%u.%u.%u.in-addr.arpa", octets[3],
@@ -85,8 +86,9 @@ const char *facts_reverse(const struct literal *literal, char buffer[static FACT
 		return buffer;
 	}
 	for (size_t i = 16; i-- > 0;)
-		at += sprintf(at, "%x.%x.", octets[i] & 0xf, octets[i] >> 4);
-	strcpy(at, "ip6.arpa");
+		used += (size_t)snprintf(buffer + used, FACTS_REVERSE_SIZE - used, "%x.%x.",
+			octets[i] & 0xf, octets[i] >> 4);
+	snprintf(buffer + used, FACTS_REVERSE_SIZE - used, "ip6.arpa");
 	return buffer;
 }
 
@@ -97,7 +99,8 @@ const char *facts_hex(const void *bytes, size_t count, char *buffer, size_t size
 
 	*buffer = '\0';
 	for (size_t i = 0; i < count && used + 4 <= size; i++)
-		used += (size_t)sprintf(buffer + used, i == 0 ? "%02x" : " %02x", octets[i]);
+		used += (size_t)snprintf(
+			buffer + used, size - used, i == 0 ? "%02x" : " %02x", octets[i]);
 	return buffer;
 }
 

@@ -64,7 +64,7 @@ static const struct argp parser = {
 	.parser = parse_option,
 	.args_doc = N_("TEXT..."),
 	.doc = N_(
-		"Shows what an address really is, in every form.\v"
+		"Shows what an address really is, in every form.\n"
 		"TEXT is an IPv4 address in any form (127.0.0.1, 127.1, 0x7f000001, 2130706433), an "
 		"IPv6 address, a host name, each also with a port, or an address as the other verbs "
 		"take it (tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME, unixgram:PATH)."),

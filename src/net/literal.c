@@ -25,6 +25,17 @@ struct cursor {
 	struct addr_fault *fault;
 };
 
+/* A translation may be too long for the fault: then it must not end in half a character. */
+static void trim(char *text)
+{
+	size_t length = strlen(text), start = length;
+
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start > 0 && quote_utf8_length(text + start - 1, length - start + 1) == 0)
+		text[start - 1] = '\0';
+}
+
 int literal_fail(struct addr_fault *ret_fault, size_t column, const char *format, ...)
 {
 	va_list arguments;
@@ -34,6 +45,7 @@ int literal_fail(struct addr_fault *ret_fault, size_t column, const char *format
 		va_start(arguments, format);
 		vsnprintf(ret_fault->text, sizeof(ret_fault->text), format, arguments);
 		va_end(arguments);
+		trim(ret_fault->text);
 	}
 	return -EINVAL;
 }
