@@ -75,12 +75,13 @@ static int next_key(EditLine *edit, wchar_t *ret_key)
 
 	el_get(edit, EL_CLIENTDATA, &k);
 	for (;;) {
-		while (!keyboard_has_keys(k)) {
+		/* Asked also when keys are there: the caller may want to show something before. */
+		do {
 			if (!k->wait(k->context)) {
 				k->stopped = true;
 				return 0;
 			}
-		}
+		} while (!keyboard_has_keys(k));
 
 		size_t n = mbrtowc(ret_key, k->keys + k->key_start, 1, &k->decoding);
 
@@ -193,11 +194,11 @@ static enum keyboard_line read_plain(struct keyboard *k, const char **ret_text, 
 {
 	k->line_length = 0;
 	for (;;) {
-		while (!keyboard_has_keys(k)) {
+		do {
+			/* What ends a plain terminal's input is Ctrl-D. */
 			if (!k->wait(k->context))
-				/* What ends a plain terminal's input is Ctrl-D. */
 				return k->gone ? KEYBOARD_END : KEYBOARD_STOPPED;
-		}
+		} while (!keyboard_has_keys(k));
 
 		char c = k->keys[k->key_start++];
 

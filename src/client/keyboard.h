@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /*
- * Returns true as soon as keys can be read, false when nothing more is to be read: the line then ends
+ * Asked before each key. Returns true as soon as keys can be read, false when nothing more is to be read: the line then ends
  * as KEYBOARD_STOPPED.
  */
 typedef bool keyboard_wait_fn(void *context);

@@ -422,7 +422,10 @@ static void converse(struct prompt *p)
 	while (!p->over && (is_stream(p) || p->awaiting))
 		turn(p, false, CLOCK_NEVER);
 	decide(p, ENDING_FINE, 0);
-	if (p->shown && keyboard_has_typed(p->keyboard))
+	/* A plain terminal shows keys by itself, also those typed ahead of the prompt. */
+	bool typing = p->shown || (!keyboard_edits(p->keyboard) && !p->leaving);
+
+	if (typing && keyboard_has_typed(p->keyboard))
 		screen_cursor_at(&p->screen, 1);
 	screen_fresh_line(&p->screen);
 	fflush(p->screen.out);

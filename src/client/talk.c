@@ -4,6 +4,7 @@
 #include "client/talk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,14 +191,28 @@ static void tell_figures(const struct ending *ending, uint64_t took_ns)
 		number_format_size((uint64_t)((double)bytes / seconds), speed, sizeof(speed)));
 }
 
+/* A socket that took the number of a closed standard stream would talk to itself. */
+static int check_streams(void)
+{
+	bool no_input = fcntl(STDIN_FILENO, F_GETFD) < 0;
+
+	if (!no_input && fcntl(STDOUT_FILENO, F_GETFD) >= 0)
+		return 0;
+	log_error(no_input ? _("cannot read the input: %s") : _("cannot write the copy: %s"),
+		strerror(EBADF));
+	return -EBADF;
+}
+
 int talk(const struct talk_options *options)
 {
 	struct ending ending;
 	struct addr addr;
 	char text[ENDING_TEXT_SIZE];
 	int fd;
-	int r = connect_to_target(options, &fd, &addr);
+	int r = check_streams();
 
+	if (r == 0)
+		r = connect_to_target(options, &fd, &addr);
 	if (r < 0)
 		return r;
 
