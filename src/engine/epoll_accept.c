@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "net/call.h"
+#include "net/socket.h"
 
 /* So many a round: a storm of connects must not keep the connected ones waiting. */
 #define ACCEPTS_A_ROUND 64
@@ -84,6 +85,8 @@ static bool accept_some(struct epoll_engine *engine, unsigned which, unsigned mo
 		int fd = call_accept(listener->fd, NULL, NULL, SOCK_NONBLOCK);
 		int r = fd;
 
+		if (fd >= 0 && listener->scheme == ADDR_UNIX)
+			socket_tune_stream(fd, ADDR_UNIX); /* TCP inherits it from the listener */
 		if (fd >= 0)
 			r = epoll_stream_open(engine, fd, listener->scheme);
 		if (r == -EAGAIN)

@@ -5,7 +5,7 @@
  *   address is therefore bound without it, which finds a port that is taken, and gets the option
  *   only afterwards; its siblings then join. See socket(7).
  * - What is set on a listening socket is inherited by what it accepts (no delay, keep-alive, urgent
- *   data in line): no system call is spent on them for each connection.
+ *   data in line): no system call is spent on them for each connection. Unix sockets inherit nothing.
  */
 #include "net/socket.h"
 
@@ -33,10 +33,12 @@ static int set_flag(int fd, int level, int option, int on)
 
 void socket_tune_stream(int fd, enum addr_scheme scheme)
 {
+	if (addr_socket_type(scheme) != SOCK_STREAM)
+		return;
+	set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* unix streams have urgent data since 5.15 */
 	if (scheme != ADDR_TCP)
 		return;
 	set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* an echo must not wait for an ACK: RFC 896 */
-	set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1); /* a peer without power is found in the end */
 }
 
