@@ -4,7 +4,7 @@ Counts come from what the runners wrote for machines (JUnit XML and Meson's JSON
 their words for people. A part that crashes, hangs or reports no test at all counts as a failure,
 and so does every report of a sanitizer, even if the test that caused it was happy.
 
-Two lanes run side by side, each its parts in order; no build folder is used by both.
+The lanes run side by side, each its parts in order; no build folder is used by two.
 """
 
 import dataclasses
@@ -41,9 +41,9 @@ EXAMPLES = pathlib.Path("tests/e2e/test_examples.py")
 TSAN_E2E = "test_serve*.py"
 
 LANES = [
-    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "e2e", "build-clang"],
-    ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-e2e",
-     "build-tsan", "tsan-engine", "tsan-e2e"],
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "e2e"],
+    ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-e2e"],
+    ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
 WHAT = {
     "format": "the C style of .clang-format",

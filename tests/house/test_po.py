@@ -56,7 +56,9 @@ def test_catalogue_is_complete(language, template):
 def test_catalogue_is_sound(language, tmp_path):
     """Printf directives agree, newlines at both ends too, the header is whole."""
     checked = command("msgfmt", "--check", "--output", tmp_path / "out.mo", f"po/{language}.po")
-    assert checked.returncode == 0 and checked.stderr == "", checked.stderr
+    # argp parts the text before the options from the text behind them with a '\v'.
+    wrong = [line for line in checked.stderr.splitlines() if "'\\v' escape sequence" not in line]
+    assert checked.returncode == 0 and not wrong, checked.stderr
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
