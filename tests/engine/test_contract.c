@@ -381,12 +381,16 @@ static void out_of_descriptors_pauses_and_resumes(void **state)
 		harness_send(fds[i], "hi", 2);
 	}
 	/* Two at a time: each that leaves makes room for the next. Who waits is not refused. */
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 3; i++) {
 		harness_receive(fds[i], text, 2);
 		shutdown(fds[i], SHUT_WR);
 		harness_expect_end(fds[i]);
 	}
+	/* Room may come from elsewhere, too: nobody leaves, and the last one is served. */
+	harness_do(&harness, nothing, NULL); /* it has found out that there is none now */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 3; i < 6; i++)
+		harness_receive(fds[i], text, 2);
 	for (int i = 0; i < 28; i++)
 		close(fds[i]);
 	harness_stop(&harness);
