@@ -205,6 +205,26 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 	return n;
 }
 
+/*
+ * A receive ends before the urgent mark; at the mark, the next byte is the urgent one. The mark may come
+ * between that question and the receive, together with its byte: so only what was there before the
+ * question is received after it. Sets how much to receive, and as what; <= 0: nothing is there.
+ */
+static ssize_t look_for_mark(
+	struct conn *conn, void *bytes, uint32_t *wanted, enum protocol_event_kind *kind)
+{
+	ssize_t there = call_recv(conn->fd, bytes, *wanted, MSG_PEEK);
+
+	if (there <= 0)
+		return there;
+	if (call_sockatmark(conn->fd) == 1) {
+		*kind = PROTOCOL_URGENT;
+		there = 1;
+	}
+	*wanted = (uint32_t)there;
+	return there;
+}
+
 static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t result)
 {
 	if (result == 0) {
@@ -232,18 +252,16 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	wanted = buffer->capacity - buffer->filled;
 	if (wanted > conn->room)
 		wanted = conn->room;
-	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
-		/* A receive ends before the mark; at the mark, the next byte is the urgent one. */
-		partial = true;
-		if (call_sockatmark(conn->fd) == 1) {
-			event.kind = PROTOCOL_URGENT;
-			wanted = 1;
-		}
-	}
 
 	unsigned char *start = buffer->bytes + buffer->filled;
-	ssize_t n = receive_some(conn, start, wanted, &partial);
+	ssize_t n = 1;
 
+	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
+		partial = true;
+		n = look_for_mark(conn, start, &wanted, &event.kind);
+	}
+	if (n > 0)
+		n = receive_some(conn, start, wanted, &partial);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		if ((size_t)n < wanted && !partial)
