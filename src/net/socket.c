@@ -132,6 +132,9 @@ static int prepare_server(
 	int family = addr->generic.sa_family;
 	int r = 0;
 
+	if (addr->scheme == ADDR_UNIXGRAM)
+		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
+		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
 	if (family == AF_UNIX)
 		return 0;
 	if (family == AF_INET6)

@@ -58,6 +58,23 @@ bool echo_is_loop_port(uint16_t port)
 	return false;
 }
 
+void echo_add_own_port(struct echo *echo, uint16_t port)
+{
+	echo->own_ports[port / 8] |= (unsigned char)(1u << port % 8);
+}
+
+static bool is_own_port(const struct echo *echo, uint16_t port)
+{
+	return echo->own_ports[port / 8] >> port % 8 & 1;
+}
+
+/* Answers to these could come back and be answered, for ever. */
+static bool may_loop(const struct echo *echo, int32_t peer_port)
+{
+	return peer_port >= 0 &&
+		(echo_is_loop_port((uint16_t)peer_port) || is_own_port(echo, (uint16_t)peer_port));
+}
+
 /* How much more the connection may receive. */
 static uint32_t room_of(const struct echo *echo, struct echo_conn *state)
 {
@@ -104,8 +121,7 @@ static void handle_datagram(
 		echo->counters->datagrams_lost++; /* half an echo would be a false one */
 		return;
 	}
-	if (!event->peer_named || event->to_group ||
-		(event->peer_port >= 0 && echo_is_loop_port((uint16_t)event->peer_port))) {
+	if (!event->peer_named || event->to_group || may_loop(echo, event->peer_port)) {
 		echo->counters->datagrams_refused++;
 		return;
 	}

@@ -17,6 +17,7 @@ struct echo {
 	struct counters *counters;
 	uint32_t cap_bytes;
 	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
+	unsigned char own_ports[65536 / 8]; /* a bit for each UDP port that the server has */
 };
 
 /* `counters` stays the caller's and must outlive the echo. */
@@ -25,6 +26,12 @@ void echo_init(
 
 /* Bytes that this connection has received so far. */
 uint64_t echo_received_bytes(const struct protocol_conn *conn);
+
+/*
+ * Datagrams from this port are not answered, because it is the server's own: a forged one would go
+ * round for ever, between its sockets or to and fro between two servers on the same port.
+ */
+void echo_add_own_port(struct echo *echo, uint16_t port);
 
 /* True for source ports that would answer an answer, so that two services could loop for ever. */
 bool echo_is_loop_port(uint16_t port);

@@ -156,6 +156,10 @@ fail_lock:
 
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
 {
+	struct addr bound;
+
+	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
+		echo_add_own_port(&worker->echo, addr_port(&bound));
 	return engine_listen(worker->engine, fd, scheme);
 }
 
