@@ -1,0 +1,646 @@
+"""meari serve: where it listens, what it says, how it ends.
+
+The promises about bytes are in test_serve_exact.py, test_serve_limits.py, test_serve_datagrams.py.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from meari import (ANSWER_S, MEARI, SANITIZER, Server, ServerError, connect, environment, exchange,
+                   random_bytes, receive_all, receive_exactly, run)
+from procfs import state, wait_until
+
+STREAM = random_bytes(4 << 20, seed=1)
+
+
+def echo(peer, payload=b"are you there?"):
+    peer.sendall(payload)
+    assert peer.recv(len(payload)) == payload or len(payload) > 1000
+
+
+def refuses(*arguments, **options):
+    """Runs `meari serve` that cannot run: gives its status and its one line."""
+    result = run("serve", *arguments, timeout=30, **options)
+    assert result.stdout == ""
+    assert result.stderr.startswith("meari: ") and result.stderr.count("\n") == 1, result.stderr
+    return result.returncode, result.stderr[len("meari: "):-1]
+
+
+def localhost_has_ipv6():
+    try:
+        return bool(socket.getaddrinfo("localhost", 0, socket.AF_INET6))
+    except socket.gaierror:
+        return False
+
+
+# --- where it listens
+
+
+@pytest.mark.parametrize("given, told", [
+    ("tcp://127.0.0.1:0", r"tcp://127\.0\.0\.1:\d+"),
+    ("127.0.0.1:0", r"tcp://127\.0\.0\.1:\d+"),
+    ("tcp4://localhost:0", r"tcp://127\.0\.0\.1:\d+"),
+    ("tcp://[::1]:0", r"tcp://\[::1\]:\d+"),
+    ("tcp6://localhost:0", r"tcp://\[::1\]:\d+"),
+    ("tcp://*:0", r"tcp://(\*|\[::\]):\d+"),
+    ("tcp4://*:0", r"tcp://(\*|0\.0\.0\.0):\d+"),
+    ("tcp6://*:0", r"tcp://\[::\]:\d+"),
+    ("udp://127.0.0.1:0", r"udp://127\.0\.0\.1:\d+"),
+    ("udp://*:0", r"udp://(\*|\[::\]):\d+"),
+    ("unix:@meari-test-form-%d" % os.getpid(), r"unix:@meari-test-form-\d+"),
+])
+def test_forms_of_addresses(engine, given, told):
+    if given.startswith("tcp6://localhost") and not localhost_has_ipv6():
+        pytest.skip("localhost has no IPv6 address here")
+    with Server(given, engine=engine) as server:
+        assert len(server.addresses) == 1
+        assert re.fullmatch(told, server.addresses[0])
+        with server.connect() as peer:
+            peer.send(b"hello")
+            assert peer.recv(10) == b"hello"
+
+
+def test_a_star_is_ipv4_and_ipv6(engine):
+    with Server("tcp://*:0", "-v", engine=engine) as server:
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, server.port()), ANSWER_S) as peer:
+                echo(peer)
+        # A mapped peer is shown as what it is.
+        server.wait_stderr("accepted tcp://[::1]:")
+        assert "accepted tcp://127.0.0.1:" in server.stderr and "::ffff" not in server.stderr
+
+
+@pytest.mark.parametrize("address, other", [("tcp4://*:0", "::1"), ("tcp6://*:0", "127.0.0.1")])
+def test_a_forced_family_is_that_family_only(engine, address, other):
+    with Server(address, engine=engine) as server:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((other, server.port()), ANSWER_S).close()
+
+
+def test_a_name_with_two_addresses_has_one_port(engine):
+    with Server("tcp://localhost:0", engine=engine) as server:
+        assert len({address.rsplit(":", 1)[1] for address in server.addresses}) == 1
+        for index in range(len(server.addresses)):
+            with server.connect(index) as peer:
+                echo(peer)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_number_of_addresses_at_once(engine, tmp_path, threads):
+    given = ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "udp://[::1]:0",
+             f"unix:{tmp_path}/stream", f"unixgram:{tmp_path}/gram",
+             f"unix:@meari-test-many-{os.getpid()}"] + ["tcp://127.0.0.1:0"] * 20
+    with Server(*given, "--threads", threads, engine=engine) as server:
+        assert len(server.addresses) == len(given)
+        for index in range(len(given)):
+            with server.connect(index) as peer:
+                peer.send(b"hello")
+                assert peer.recv(10) == b"hello"
+        assert server.stop() == 0
+
+
+def test_without_an_address_it_is_port_5000(engine):
+    with contextlib.closing(socket.socket(socket.AF_INET6)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("::", 5000))
+            probe.listen()
+        except OSError as error:
+            pytest.skip(f"port 5000 is somebody else's here: {error}")
+    with Server(engine=engine) as server:
+        assert re.fullmatch(r"tcp://(\*|\[::\]):5000", server.addresses[0])
+        with socket.create_connection(("127.0.0.1", 5000), ANSWER_S) as peer:
+            echo(peer)
+
+
+# --- where it cannot
+
+
+def test_address_in_use_tcp(engine):
+    with Server("tcp://127.0.0.1:0", engine=engine) as server:
+        status, line = refuses(server.addresses[0], "--engine", engine)
+        assert status == 1
+        assert line == f"cannot listen on '{server.addresses[0]}': Address already in use " \
+            "('ss -ltnp' shows who has it; port 0 lets the kernel choose one)"
+        with server.connect() as peer:
+            echo(peer)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_address_in_use_udp(engine, threads):
+    """SO_REUSEPORT among its own threads does not let a second server in."""
+    with Server("udp://127.0.0.1:0", "--threads", threads, engine=engine) as server:
+        status, line = refuses(server.addresses[0], "--threads", threads, "--engine", engine)
+        assert status == 1
+        assert "Address already in use" in line and "ss -lunp" in line
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_address_in_use_unix(engine, tmp_path, scheme):
+    with Server(f"{scheme}:{tmp_path}/echo", engine=engine) as server:
+        for other in ("unix", "unixgram"):
+            status, line = refuses(f"{other}:{tmp_path}/echo", "--engine", engine)
+            assert status == 1
+            assert "Address already in use (somebody answers on it" in line
+        with server.connect() as peer:
+            peer.send(b"hello")
+            assert peer.recv(10) == b"hello"
+
+
+def test_address_in_use_abstract(engine):
+    name = f"unix:@meari-test-taken-{os.getpid()}"
+    with Server(name, engine=engine):
+        status, line = refuses(name, "--engine", engine)
+        assert status == 1 and "Address already in use" in line
+
+
+def test_one_bad_address_of_many_opens_none(engine, tmp_path):
+    """All or nothing: the socket file made before is gone again."""
+    with Server("tcp://127.0.0.1:0", engine=engine) as server:
+        assert refuses(f"unix:{tmp_path}/echo", server.addresses[0])[0] == 1
+    assert not (tmp_path / "echo").exists()
+
+
+def test_a_port_is_free_again_at_once(engine):
+    """Connections in TIME-WAIT do not keep a restarted server from its port."""
+    with Server("tcp://127.0.0.1:0", engine=engine) as server:
+        address = server.addresses[0]
+        with server.connect():
+            server.stop(signal.SIGKILL)
+    with Server(address, engine=engine) as server, server.connect() as peer:
+        echo(peer)
+
+
+@pytest.fixture
+def nobody():
+    """Options of subprocess that make the program run as somebody without privileges."""
+    if os.getuid() != 0:
+        return {}
+    return {"user": 65534, "group": 65534, "extra_groups": []}
+
+
+def test_no_permission_for_a_low_port(nobody):
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as start:
+        if int(start.read()) <= 7:
+            pytest.skip("every port is free for all here (net.ipv4.ip_unprivileged_port_start)")
+    status, line = refuses("tcp://127.0.0.1:echo", **nobody)
+    assert status == 1
+    assert line == "cannot listen on 'tcp://127.0.0.1:7': Permission denied " \
+        "(ports below 1024 need root or CAP_NET_BIND_SERVICE)"
+
+
+def test_no_permission_for_a_folder(nobody, tmp_path):
+    tmp_path.chmod(0o500)
+    status, line = refuses(f"unix:{tmp_path}/echo", **nobody)
+    assert status == 1
+    assert line.endswith("Permission denied (the folder must be writable for you)")
+
+
+@pytest.mark.parametrize("address, part", [
+    ("tcp://192.0.2.1:0", "Cannot assign requested address (no interface of this machine has it"),
+    ("unix:/no/such/folder/echo", "No such file or directory (its folder must exist)"),
+    ("tcp://no-such-host.invalid:0", "cannot listen on 'tcp://no-such-host.invalid:0': "),
+])
+def test_cannot_listen_there(engine, address, part):
+    status, line = refuses(address, "--engine", engine)
+    assert status == 1 and part in line
+
+
+@pytest.mark.parametrize("arguments, part", [
+    (["tcp://127.0.0.1:99999"], "'tcp://127.0.0.1:99999' is not an address"),
+    (["tcp://[::1:5"], "is not an address"),
+    (["ftp://127.0.0.1:5"], "is not an address"),
+    (["unix:"], "is not an address"),
+    (["unix:" + "x" * 200], "is not an address"),
+    (["--threads", "0"], "--threads '0' is not a number from 1 to 1024"),
+    (["--threads", "1025"], "--threads"),
+    (["--threads", "two"], "--threads"),
+    (["--backlog", "0"], "--backlog '0'"),
+    (["--pending", "0"], "--pending '0' is not a size"),
+    (["--pending", "2G"], "--pending '2G' is not a size"),
+    (["--pending", "-1"], "--pending '-1'"),
+    (["--pending-total", "1023K"], "--pending-total '1023K' is not a size from 1.0 MiB"),
+    (["--drain", "soon"], "--drain 'soon' is not a time"),
+    (["--drain", "-1s"], "--drain '-1s'"),
+    (["--urgent", "loud"], "--urgent 'loud' is neither 'inline' nor 'urgent'"),
+    (["--log-format", "xml"], "--log-format 'xml' is neither 'text' nor 'json'"),
+    (["--engine", "steam"], "no engine is named 'steam'"),
+    (["--ready-fd", "999"], "--ready-fd '999' is not an open descriptor"),
+    (["--no-such-option"], "'--no-such-option'"),
+    (["--pending"], "'--pending'"),
+])
+def test_what_makes_no_sense_is_a_usage_error(arguments, part):
+    status, line = refuses(*arguments)
+    assert status == 2
+    assert part in line and "(see 'meari serve --help')" in line
+
+
+# --- socket files
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+@pytest.mark.parametrize("left_by", ["unix", "unixgram"])
+def test_a_stale_socket_file_is_replaced(engine, tmp_path, scheme, left_by):
+    path = tmp_path / "echo"
+    with Server(f"{left_by}:{path}", engine=engine) as server:
+        server.stop(signal.SIGKILL)
+    assert path.is_socket()
+    with Server(f"{scheme}:{path}", engine=engine) as server, server.connect() as peer:
+        peer.send(b"hello")
+        assert peer.recv(10) == b"hello"
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("precious"), lambda path: path.mkdir(),
+                                  lambda path: path.symlink_to("/dev/null")],
+                         ids=["file", "folder", "link"])
+def test_what_is_no_socket_is_left_alone(engine, tmp_path, make):
+    path = tmp_path / "echo"
+    make(path)
+    before = path.lstat()
+    status, line = refuses(f"unix:{path}", "--engine", engine)
+    assert status == 1
+    assert "(it is not a socket, so it is not removed; take another path)" in line
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_the_socket_file_is_removed_at_the_end(engine, tmp_path, scheme):
+    path = tmp_path / "echo"
+    with Server(f"{scheme}:{path}", engine=engine) as server:
+        assert path.is_socket()
+        assert server.stop() == 0
+    assert not path.exists()
+
+
+def test_a_socket_file_of_somebody_else_is_not_removed(engine, tmp_path):
+    """A successor has taken the path while the old server still waited for a connection."""
+    path = tmp_path / "echo"
+    with Server(f"unix:{path}", "--drain", "1h", engine=engine) as old, old.connect() as last:
+        echo(last)
+        old.process.send_signal(signal.SIGTERM)
+        old.wait_stderr("ending:")
+        with Server(f"unix:{path}", engine=engine) as successor:
+            echo(last)
+            last.close()
+            assert old.wait() == 0
+            with successor.connect() as peer:
+                echo(peer)
+
+
+@pytest.mark.parametrize("name", ["a b", "안녕", "percent%41", "new\nline", "@at"])
+def test_odd_names_of_socket_files(engine, tmp_path, name):
+    with Server(f"unix:{tmp_path}/{name}", engine=engine):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(ANSWER_S)
+            peer.connect(f"{tmp_path}/{name}")
+            echo(peer)
+
+
+# --- the end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_an_idle_server_at_once(engine, number):
+    with Server("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "--drain", "1h", engine=engine) as server:
+        assert server.stop(number) == 0
+        assert server.stderr.splitlines()[-1] == "meari: ended; 0 connections were cut"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_connections_in_flight_finish(engine, tmp_path, threads):
+    """Much is stuck on its way back when the signal comes, and more is sent after it."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", f"unix:{tmp_path}/echo", "--drain",
+                                            "1h", "--threads", threads, engine=engine))
+        peers = [stack.enter_context(server.connect(index)) for index in (0, 1) for _ in range(5)]
+        for peer in peers:
+            peer.sendall(STREAM[:100_000])
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_stderr("ending: 10 connections have up to 3600s to finish")
+        wait_until(lambda: is_refused(server.addresses[0]), "nobody new is taken")
+        for peer in peers:
+            assert receive_exactly(peer, 100_000) == STREAM[:100_000]
+            assert exchange(peer, STREAM) == STREAM
+        assert server.wait() == 0
+        assert server.stderr.endswith("meari: ended; 0 connections were cut\n")
+
+
+def is_refused(address):
+    try:
+        connect(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_drain_time_cuts_and_says_how_many(engine):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", "--drain", "200ms", engine=engine))
+        idle = [stack.enter_context(server.connect()) for _ in range(3)]
+        stuck = stack.enter_context(server.connect(receive_buffer=4096))
+        for peer in idle:
+            echo(peer)
+        stuck.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                stuck.send(STREAM)
+        assert server.stop() == 0
+        assert server.stderr.endswith("meari: ended; 4 connections were cut\n")
+        for peer in idle:
+            assert receive_all(peer) == b""
+        # What is not complete does not look complete.
+        stuck.settimeout(ANSWER_S)
+        with pytest.raises(ConnectionResetError):
+            receive_all(stuck)
+
+
+def test_drain_of_nothing_cuts_at_once(engine):
+    with Server("tcp://127.0.0.1:0", "--drain", "0", engine=engine) as server:
+        with server.connect() as peer:
+            echo(peer)
+            assert server.stop() == 0
+            assert "1 connection was cut" in server.stderr
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(engine, second):
+    with Server("tcp://127.0.0.1:0", "--drain", "1h", engine=engine) as server:
+        with server.connect() as peer:
+            echo(peer)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_stderr("a second signal ends at once")
+            assert server.stop(second) == 0
+            assert "1 connection was cut" in server.stderr
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_whoever_was_connected_before_the_signal_is_served(engine, tmp_path, kind, threads):
+    """The kernel completes connections by itself: they wait in the backlog, and are not lost."""
+    address = "tcp://127.0.0.1:0" if kind == "tcp" else f"unix:{tmp_path}/echo"
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(address, "--threads", threads, engine=engine))
+        server.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state(server.process.pid) == "T", "the server is stopped")
+        peers = [stack.enter_context(server.connect()) for _ in range(300)]
+        for index, peer in enumerate(peers):
+            peer.sendall(b"peer %d" % index)
+            peer.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        for index, peer in enumerate(peers):
+            assert receive_all(peer) == b"peer %d" % index
+        assert server.wait() == 0
+        assert server.stderr.endswith("ended; 0 connections were cut\n")
+
+
+# --- what it tells
+
+
+def test_ready_fd_tells_each_address_and_ends(engine):
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(
+        [MEARI, "serve", "tcp://127.0.0.1:0", "udp://127.0.0.1:0", "--ready-fd", str(theirs),
+         "--engine", engine], pass_fds=(theirs,), env=environment(), stderr=subprocess.PIPE)
+    os.close(theirs)
+    try:
+        with os.fdopen(ours) as pipe:
+            lines = pipe.read().splitlines()  # ends: the server has closed it
+        assert [line.split(":")[0] for line in lines] == ["tcp", "udp"]
+        with connect(lines[0]) as peer:
+            echo(peer)
+    finally:
+        process.terminate()
+        process.communicate(timeout=ANSWER_S)
+    assert process.returncode == 0
+
+
+def test_ready_fd_that_nobody_reads_does_not_matter(engine):
+    """SIGPIPE, once more."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    process = subprocess.Popen(
+        [MEARI, "serve", "tcp://127.0.0.1:0", "--ready-fd", str(theirs), "--engine", engine],
+        pass_fds=(theirs,), env=environment(), stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    try:
+        line = process.stderr.readline()
+        with connect(re.search(r"tcp://\S+:\d+", line)[0]) as peer:
+            echo(peer)
+    finally:
+        process.terminate()
+        process.communicate(timeout=ANSWER_S)
+    assert process.returncode == 0
+
+
+def test_the_first_line_says_where_and_how(engine):
+    with Server("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "--threads", 2, engine=engine) as server:
+        assert server.wait_stderr("\n") == \
+            f"meari: echoing on {', '.join(server.addresses)} (engine {engine}, 2 threads)\n"
+
+
+def test_engine_auto_works():
+    with Server("tcp://127.0.0.1:0", "--engine", "auto") as server, server.connect() as peer:
+        echo(peer)
+
+
+def test_without_v_connections_are_not_told(engine):
+    with Server("tcp://127.0.0.1:0", engine=engine) as server:
+        with server.connect() as peer:
+            echo(peer)
+        assert server.stop() == 0
+        assert not re.search("accepted|closed", server.stderr)
+
+
+def test_v_tells_who_came_and_how_it_ended(engine):
+    with Server("tcp://127.0.0.1:0", "-v", engine=engine) as server:
+        with server.connect() as peer:
+            name = "tcp://127.0.0.1:%d" % peer.getsockname()[1]
+            echo(peer)
+        text = server.wait_stderr("closed")
+        assert re.search(rf"^meari: accepted {name} \(descriptor \d+\)$", text, re.MULTILINE)
+        assert re.search(rf"^meari: closed {name}: finished, 14 B in [\d.]+[num]?s$", text,
+                         re.MULTILINE)
+        peer = server.connect()
+        echo(peer)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        server.wait_stderr("Connection reset by peer, 14 B in ")
+
+
+def counters_of(server):
+    before = server.stderr.count("counters: ")
+    server.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: server.stderr.count("counters: ") > before and server.stderr.endswith("\n"),
+               "the counters are told")
+    line = server.stderr.splitlines()[-1].split("counters: ")[1]
+    return {key: int(value) for key, value in (pair.split("=") for pair in line.split())}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sigusr1_tells_the_counters(engine, threads):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "--threads",
+                                            threads, "--urgent", "urgent", engine=engine))
+        assert set(counters_of(server).values()) == {0}
+        for _ in range(10):
+            with server.connect() as peer:
+                assert exchange(peer, STREAM[:1000]) == STREAM[:1000]
+        for _ in range(5):
+            peer = server.connect()
+            echo(peer)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            peer.close()
+        last = stack.enter_context(server.connect())
+        last.send(b"!", socket.MSG_OOB)
+        with server.connect(1) as peer:
+            for _ in range(7):
+                peer.send(b"datagram")
+                assert peer.recv(10) == b"datagram"
+        wait_until(lambda: counters_of(server)["bytes_sent"] == 10 * 1000 + 5 * 14 + 1, "all is sent")
+        wait_until(lambda: counters_of(server)["connections_lost"] == 5, "five are lost")
+        assert counters_of(server) == {
+            "connections_open": 1, "connections_accepted": 16, "connections_finished": 10,
+            "connections_lost": 5, "connections_cut": 0, "accept_pauses": 0,
+            "bytes_received": 10_071, "bytes_sent": 10_071, "urgent_bytes": 1,
+            "datagrams_received": 7, "datagrams_sent": 7, "datagrams_refused": 0,
+            "datagrams_lost": 0}
+
+
+def test_counters_are_told_while_draining(engine):
+    with Server("tcp://127.0.0.1:0", "--drain", "1h", engine=engine) as server:
+        with server.connect() as peer:
+            echo(peer)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_stderr("ending:")
+            assert counters_of(server)["connections_open"] == 1
+        assert server.wait() == 0
+
+
+def test_json_log(engine):
+    with Server("tcp://127.0.0.1:0", "--log-format", "json", "-v", "--drain", "1h", engine=engine,
+                ) as server:
+        with server.connect() as peer:
+            echo(peer)
+            server.process.send_signal(signal.SIGUSR1)
+            server.wait_stderr('"counters"')
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_stderr('"draining"')
+        assert server.wait() == 0
+        events = [json.loads(line) for line in server.stderr.splitlines()]
+        assert [event["event"] for event in events] == \
+            ["started", "opened", "counters", "draining", "closed", "stopped"]
+        for event in events:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["time"])
+            assert event["level"] in ("info", "debug") and event["message"]
+        started, opened, counters, draining, closed, stopped = events
+        assert started["addresses"] == server.addresses
+        assert started["engine"] == engine and started["pid"] == server.process.pid
+        assert opened["peer"] == closed["peer"] and opened["peer"].startswith("tcp://127.0.0.1:")
+        assert opened["fd"] == closed["fd"] > 2
+        assert counters["connections_open"] == 1 and counters["bytes_sent"] == 14
+        assert draining["connections_open"] == 1 and draining["drain_ns"] == 3600 * 10**9
+        assert closed["reason"] == "finished" and closed["error"] is None
+        assert closed["received_bytes"] == 14 and closed["duration_ns"] > 0
+        assert stopped["connections_cut"] == 0 and stopped["connections_accepted"] == 1
+
+
+def test_json_log_of_a_failure():
+    result = run("serve", "--log-format", "json", "tcp://192.0.2.1:0")
+    assert result.returncode == 1
+    event = json.loads(result.stderr)
+    assert event["level"] == "error" and "192.0.2.1" in event["message"]
+
+
+def test_json_log_of_odd_names(engine, tmp_path):
+    """Whatever bytes a path holds, each line stays one JSON object."""
+    path = os.fsencode(tmp_path) + b"/\xff\xfe\"quote\n"
+    with Server("--log-format", "json", "-v", "unix:" + os.fsdecode(path), engine=engine) as server:
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.bind(path + b"-peer")
+            peer.connect(path)
+            echo(peer)
+        server.wait_stderr('"closed"')
+        assert server.stop() == 0
+        events = [json.loads(line) for line in server.stderr.splitlines()]
+        assert [event["event"] for event in events] == ["started", "opened", "closed", "stopped"]
+
+
+def test_trace_shows_the_calls(engine):
+    with Server("tcp://127.0.0.1:0", "--trace", "--threads", 1, engine=engine) as server:
+        with server.connect() as peer:
+            name = "127.0.0.1:%d" % peer.getsockname()[1]
+            echo(peer, b"hello!!\n")
+        text = server.wait_stderr("close(")
+        assert "listen(" in text and "bind(" in text
+        accepted = re.search(rf"^accept\(\d+, {name}, 16\) = (\d+)$", text, re.MULTILINE)
+        fd = accepted[1]
+        assert re.search(rf'^recv\({fd}, "hello!!\\n", \d+, 0\) = 8$', text, re.MULTILINE)
+        assert re.search(rf'^send\({fd}, "hello!!\\n", 8, MSG_NOSIGNAL\) = 8$', text, re.MULTILINE)
+        assert f'recv({fd}, "", ' in text
+        assert f"close({fd}) = 0" in text
+
+
+def test_trace_of_datagrams(engine):
+    with Server("udp://127.0.0.1:0", "--trace", "--threads", 1, engine=engine) as server:
+        with server.connect() as peer:
+            peer.send(b"hello")
+            assert peer.recv(10) == b"hello"
+            name = "127.0.0.1:%d" % peer.getsockname()[1]
+        text = server.wait_stderr("sendmsg(")
+        assert f'{{name={name}, iov="hello"}}' in text
+
+
+def test_standard_error_that_is_gone_does_not_matter(engine):
+    """Nobody is left to be told; the echo goes on."""
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(
+        [MEARI, "serve", "-v", "tcp://127.0.0.1:0", "--ready-fd", str(theirs), "--engine", engine],
+        pass_fds=(theirs,), env=environment(), stderr=subprocess.PIPE)
+    os.close(theirs)
+    try:
+        with os.fdopen(ours) as pipe:
+            address = pipe.read().strip()
+        process.stderr.close()
+        for _ in range(10):
+            with connect(address) as peer:
+                echo(peer)
+    finally:
+        process.terminate()
+    assert process.wait(ANSWER_S) == 0
+
+
+def test_an_early_end_is_told_with_the_reason(engine):
+    with pytest.raises(ServerError, match="Cannot assign requested address"):
+        with Server("tcp://192.0.2.1:0", engine=engine):
+            pass
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="sanitizers need more address space than any limit")
+def test_limits_of_address_space(engine):
+    """Without memory accepting pauses, or a connection ends; the server itself goes on."""
+    import resource
+
+    def little_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", "--threads", 1, "--pending", "16M",
+                                            engine=engine, preexec_fn=little_memory))
+        first = stack.enter_context(server.connect())
+        echo(first)
+        for _ in range(30):
+            peer = stack.enter_context(server.connect(receive_buffer=4096))
+            peer.setblocking(False)
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                while True:
+                    peer.send(STREAM)
+        echo(first)
+        assert server.process.poll() is None
