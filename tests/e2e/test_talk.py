@@ -1,6 +1,7 @@
 """meari talk at a terminal: the prompt, the commands, and the server's end."""
 
 import re
+import select
 import signal
 import socket
 import threading
@@ -222,8 +223,8 @@ def test_urgent_byte_goes_out_as_urgent_and_comes_back_as_such():
     def urgent(connection):
         assert connection.recv(10) == b"ab\n"
         connection.sendall(b"ab\n")
-        peer.go_on.wait()
-        # The byte is not in the stream: it has to be fetched from beside it.
+        # The byte is not in the stream: it comes, and has to be fetched, beside it.
+        select.select([], [], [connection])
         assert connection.recv(1, socket.MSG_OOB) == b"X"
         connection.send(b"X", socket.MSG_OOB)
         echo(connection)
@@ -233,7 +234,6 @@ def test_urgent_byte_goes_out_as_urgent_and_comes_back_as_such():
         terminal.say("ab")
         terminal.wait(PROMPT, 2)
         terminal.say("/urgent X")
-        peer.go_on.set()
         terminal.wait(PROMPT, 3)
         assert any(re.fullmatch(r"X +urgent, [\d.]+[mu]?s", line) for line in terminal.screen())
         terminal.say("cd")
