@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
@@ -34,13 +35,31 @@ error_t cli_complain(const struct argp_state *state, const char *format, ...)
 	return EINVAL;
 }
 
+/*
+ * Whether one of argp's own options is among the arguments: with ARGP_NO_ERRS, argp keeps silent about
+ * them too (argp_state_help(3) prints nothing then).
+ */
+static bool asks_for_help(int argc, char **argv)
+{
+	static const char *const own[] = { "--help", "-?", "--usage", "--version", "-V" };
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		for (size_t j = 0; j < sizeof(own) / sizeof(own[0]); j++) {
+			if (strcmp(argv[i], own[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
 	int index = 0;
 
 	complained = false;
 	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	error_t r = argp_parse(argp, argc, argv, ARGP_NO_ERRS, &index, input);
+	error_t r = argp_parse(
+		argp, argc, argv, asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS, &index, input);
 
 	if (r == 0)
 		return 0;
