@@ -110,19 +110,46 @@ def build(folder, log):
     return status or call(["ninja", "-C", folder, "-j", str(os.cpu_count()), "--quiet"], log)
 
 
-def count_junit(path):
-    """Result of a JUnit file, and how many failed in each of its suites."""
-    result, failed_in = Result(), {}
+def count_suites(path):
+    """Results of a JUnit file, by suite."""
+    results = {}
     for suite in xml.etree.ElementTree.parse(path).iter("testsuite"):
+        result = results.setdefault(suite.get("name"), Result())
         for case in suite.iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 result.failed += 1
-                failed_in[suite.get("name")] = failed_in.get(suite.get("name"), 0) + 1
             elif case.find("skipped") is not None:
                 result.skipped += 1
             else:
                 result.passed += 1
-    return result, failed_in
+    return results
+
+
+def add(results):
+    results = list(results)
+    return Result(sum(result.passed for result in results),
+                  sum(result.failed for result in results),
+                  sum(result.skipped for result in results))
+
+
+def count_meson(base):
+    """Result of `meson test --logbase`: each program's own tests, or the program as one.
+
+    The JUnit file alone would take a program for good that died after some good tests, or hung.
+    """
+    suites = count_suites(f"{base}.junit.xml")
+    results = []
+    for line in pathlib.Path(f"{base}.json").read_text().splitlines():
+        program = json.loads(line)
+        good = program["result"] in ("OK", "EXPECTEDFAIL")
+        skipped = program["result"] == "SKIP"
+        own = suites.get("meari." + program["name"])
+        if own is None:
+            own = Result(int(good), int(not good and not skipped), int(skipped))
+        elif not good and not skipped and own.failed == 0:
+            own.failed = 1
+        results.append(own)
+    return add(results)
 
 
 def meson_suite(part, suite, folder, results, arguments, env):
@@ -133,18 +160,7 @@ def meson_suite(part, suite, folder, results, arguments, env):
     status = call(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--suite",
                    suite, "--logbase", part, "--timeout-multiplier",
                    "1" if folder == "build" else "4", *arguments], results / "log", env=env)
-    if not files[0].exists():
-        return Result(), status
-    result, failed_in = count_junit(files[0])
-    # A program that died after some good tests is bad as a whole, which only the JSON log tells.
-    for line in files[1].read_text().splitlines():
-        test = json.loads(line)
-        good = test["result"] in ("OK", "SKIP", "EXPECTEDFAIL")
-        name = test["name"].rsplit(" / ", 1)[-1]
-        if not good and not any(suite.endswith("." + name) or suite == "meari"
-                                for suite in failed_in):
-            result.failed += 1
-    return result, status
+    return (count_meson(base) if files[0].exists() else Result()), status
 
 
 def pytest_folder(folder, tests, results, arguments, env):
@@ -158,7 +174,7 @@ def pytest_folder(folder, tests, results, arguments, env):
     elsewhere = [] if str(EXAMPLES) in given else [f"--ignore={EXAMPLES}"]
     status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
                    f"--junitxml={junit}", *elsewhere, *given], results / "log", env=env)
-    return (count_junit(junit)[0] if junit.exists() else Result()), status
+    return (add(count_suites(junit).values()) if junit.exists() else Result()), status
 
 
 def sanitizer_environment(prefix, reports):
@@ -289,14 +305,12 @@ def main(arguments):
             os.killpg(process.pid, signal.SIGTERM)
         print("test: interrupted", file=sys.stderr)
         return 130
-    passed = sum(result.passed for result in results)
-    failed = sum(result.failed for result in results)
-    skipped = sum(result.skipped for result in results)
-    if skipped:
-        print(f"{skipped} skipped; each part's log, under test-results/, says why")
+    total = add(results)
+    if total.skipped:
+        print(f"{total.skipped} skipped; each part's log, under test-results/, says why")
     print(f"all parts took {time.monotonic() - start:.0f} s")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 else 1
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 0 if total.failed == 0 else 1
 
 
 if __name__ == "__main__":
