@@ -27,6 +27,33 @@ def test_the_chapters_transcript():
         assert terminal.restored()
 
 
+def test_with_meari_serve(server):
+    """All of it against our own server, on every engine; the urgent byte comes back in its place."""
+    with Terminal("-v", server.addresses[0]) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("안녕!!")
+        terminal.wait(PROMPT, 2)
+        terminal.say("/urgent X")
+        terminal.wait(PROMPT, 3)
+        assert any(re.fullmatch(r"X +[\d.]+[mu]?s", line) for line in terminal.screen())
+        terminal.say("/half-close")
+        terminal.wait("the server finished too; everything came back")
+        assert terminal.end() == 0
+
+
+def test_with_meari_serve_that_is_stopped(server):
+    with Terminal(server.addresses[0]) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("hello")
+        terminal.wait(PROMPT, 2)
+        terminal.type("half a line")
+        terminal.wait("half a line")
+        server.stop(signal.SIGKILL)
+        assert terminal.end() == 1
+        assert terminal.screen()[-2].startswith("meari: the server ")
+        assert terminal.restored()
+
+
 def test_prompt_is_translated():
     with Peer(echo) as peer, Terminal(peer.address, LANGUAGE="ko", LANG="ko_KR.UTF-8") as terminal:
         terminal.wait("\n")

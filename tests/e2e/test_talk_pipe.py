@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from meari import ANSWER_S, MEARI, SANITIZER, environment, random_bytes, run
+from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, random_bytes, run
 from talk_peers import Datagrams, Peer, echo, reset
 
 
@@ -419,10 +419,10 @@ def test_unixgram(tmp_path):
 
 def test_lost_datagrams_are_counted():
     with Datagrams(lambda data, number: [] if number in (2, 4) else [data]) as peer:
-        result = talk("--size", 10, "--timeout", "100ms", peer.address, data=b"0123456789" * 5)
+        result = talk("--size", 10, "--timeout", "500ms", peer.address, data=b"0123456789" * 5)
     assert result.returncode == 1
     assert complaint(result) == (
-        "2 of 5 datagrams did not come back within 100ms, the first from offset 10")
+        "2 of 5 datagrams did not come back within 500ms, the first from offset 10")
     assert result.stdout == b"0123456789" * 3
 
 
@@ -431,7 +431,7 @@ def test_changed_datagram_is_named():
         return [data if number != 3 else data[:4] + b"!" + data[5:]]
 
     with Datagrams(change) as peer:
-        result = talk("--size", 10, "--timeout", "100ms", peer.address, data=b"0123456789" * 5)
+        result = talk("--size", 10, "--timeout", "500ms", peer.address, data=b"0123456789" * 5)
     assert result.returncode == 1
     assert complaint(result).endswith(
         "the first from offset 20; one came in its place that differs first at offset 24")
@@ -456,10 +456,10 @@ def test_late_and_doubled_datagrams_do_no_harm():
         return [*held, data] if number == 2 else [data, data]
 
     with Datagrams(late) as peer:
-        result = talk("--size", 2, "--timeout", "100ms", peer.address, data=b"aabbccdd")
+        result = talk("--size", 2, "--timeout", "500ms", peer.address, data=b"aabbccdd")
     assert result.returncode == 1
     assert complaint(result) == (
-        "1 of 4 datagrams did not come back within 100ms, the first from offset 0")
+        "1 of 4 datagrams did not come back within 500ms, the first from offset 0")
     assert result.stdout == b"bbccdd"
 
 
@@ -482,3 +482,23 @@ def test_output_that_is_no_terminal_makes_a_pipe(tmp_path):
     os.close(master)
     os.close(slave)
     assert (tmp_path / "copy").read_text() == "안녕!!\n"
+
+
+# Against our own server
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_with_meari_serve(engine, scheme):
+    data = random_bytes(3_000_000 if scheme == "tcp" else 200_000)
+    options = [] if scheme == "tcp" else ["--timeout", "10s"]
+    with Server(f"{scheme}://127.0.0.1:0", engine=engine) as server:
+        result = talk("--verify", *options, server.addresses[0], data=data)
+    assert (result.returncode, result.stderr, result.stdout) == (0, b"", data)
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_with_meari_serve_on_unix(engine, scheme, tmp_path):
+    data = random_bytes(1_000_000)
+    with Server(f"{scheme}:{tmp_path}/echo", engine=engine) as server:
+        result = talk("--verify", "--timeout", "10s", server.addresses[0], data=data)
+    assert (result.returncode, result.stderr, result.stdout) == (0, b"", data)
