@@ -52,24 +52,65 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
+/* Says what is wrong with an option that getopt refused: it tells only that it did. */
+static void complain_of_option(
+	const struct argp_option *options, const char *subject, const char *title)
+{
+	size_t length = strcspn(subject, "=");
+	unsigned like = 0;
+	const struct argp_option *found = NULL;
+
+	for (const struct argp_option *option = options;
+		strncmp(subject, "--", 2) == 0 && (option->name != NULL || option->doc != NULL);
+		option++) {
+		if (option->name == NULL || strncmp(option->name, subject + 2, length - 2) != 0)
+			continue;
+		like++;
+		found = option;
+		if (strlen(option->name) == length - 2) {
+			like = 1; /* written in full: that others begin like it does not matter */
+			break;
+		}
+	}
+	if (like == 0)
+		log_error(_("unknown option '%s' (see '%s --help')"), subject, title);
+	else if (like > 1)
+		log_error(
+			_("option '%s' could be one of several (see '%s --help')"), subject, title);
+	else if (found->arg != NULL)
+		log_error(_("option '--%s' needs a value, %s (see '%s --help')"), found->name,
+			found->arg, title);
+	else
+		log_error(_("option '--%s' takes no value (see '%s --help')"), found->name, title);
+}
+
+/* The verb's own parser, and how far getopt had come when it failed. Main thread only. */
+static argp_parser_t verb_parser;
+static int failed_at;
+
+/* argp tells the place of an error only here. */
+static error_t watch_for_errors(int key, char *text, struct argp_state *state)
+{
+	if (key == ARGP_KEY_ERROR)
+		failed_at = state->next;
+	return verb_parser(key, text, state);
+}
+
 int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
-	int index = 0;
+	struct argp watched = *argp;
 
+	watched.parser = watch_for_errors;
+	verb_parser = argp->parser;
 	complained = false;
+	failed_at = argc;
 	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	error_t r = argp_parse(
-		argp, argc, argv, asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS, &index, input);
+	unsigned flags = asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS;
 
-	if (r == 0)
+	if (argp_parse(&watched, argc, argv, flags, NULL, input) == 0)
 		return 0;
-	if (!complained) {
+	if (!complained)
 		/* getopt has already moved past the option that it did not like. */
-		const char *subject = index > 0 && index <= argc ? argv[index - 1] : argv[argc - 1];
-
-		log_error(
-			_("option '%s' is unknown, ambiguous or lacks its value (see '%s --help')"),
-			subject, argv[0]);
-	}
+		complain_of_option(argp->options, argv[failed_at - 1], argv[0]);
 	return -EINVAL;
 }

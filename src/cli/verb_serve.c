@@ -194,17 +194,25 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	}
 }
 
+/* What --help ends with. */
+static char *add_closing_words(int key, const char *text, void *input)
+{
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	return strdup(_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+			"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
+			"kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
+			"counters."));
+}
+
 enum cli_status verb_serve(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
 		.args_doc = N_("[ADDRESS...]"),
-		.doc = N_(
-			"Runs the echo server: every byte comes back, exactly, to every client.\v"
-			"ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
-			"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the kernel "
-			"choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the counters."),
+		.doc = N_("Runs the echo server: every byte comes back, exactly, to every client."),
+		.help_filter = add_closing_words,
 	};
 	struct serve_input input = {
 		.server = {
