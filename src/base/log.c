@@ -77,6 +77,10 @@ static void write_json(enum log_level level, const char *event, json_t *fields, 
 	json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "time", time_text, "level",
 		level_names[level], "event", event, "message", message);
 
+	/* What a user typed need not be UTF-8, and JSON must be: the event still counts. */
+	if (object == NULL)
+		object = json_pack("{s:s, s:s, s:s, s:n}", "time", time_text, "level",
+			level_names[level], "event", event, "message");
 	if (object == NULL)
 		return;
 	if (fields != NULL)

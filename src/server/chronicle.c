@@ -5,6 +5,7 @@
 #include "server/chronicle.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "net/call.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
 
@@ -56,10 +58,28 @@ static struct chronicle_entry *entry_of(struct chronicle *chronicle, uint32_t sl
 	return chronicle->entries[slot];
 }
 
+/*
+ * The peer in words. A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED,
+ * unix(7)). Empty when it was gone before it was accepted.
+ */
+static void name_peer(const struct engine_conn *conn, char *text, size_t size)
+{
+	struct addr peer;
+	struct ucred who;
+	socklen_t length = sizeof(who);
+
+	text[0] = '\0';
+	if (socket_peer(conn->fd, conn->scheme, &peer) < 0)
+		return;
+	addr_format(&peer, text, size);
+	if (conn->scheme == ADDR_UNIX && peer.length <= sizeof(sa_family_t) &&
+		call_getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0)
+		snprintf(text, size, "unix:pid=%d,uid=%u", (int)who.pid, (unsigned)who.uid);
+}
+
 void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *conn)
 {
 	struct chronicle_entry *entry;
-	struct addr peer;
 
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
@@ -67,10 +87,7 @@ void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *con
 	if (entry == NULL)
 		return;
 	entry->opened_ns = clock_now_ns();
-	if (socket_peer(conn->fd, conn->scheme, &peer) == 0)
-		addr_format(&peer, entry->peer, sizeof(entry->peer));
-	else
-		entry->peer[0] = '\0'; /* gone before it was accepted */
+	name_peer(conn, entry->peer, sizeof(entry->peer));
 	LOG_EVENT(LOG_LEVEL_DEBUG, "opened",
 		json_pack("{s:s, s:i}", "peer", entry->peer, "fd", conn->fd),
 		_("accepted %s (descriptor %d)"), entry->peer, conn->fd);
