@@ -57,10 +57,9 @@ def test_verb_help(verb):
     assert korean.returncode == 0 and korean.stderr == ""
     assert korean.stdout.startswith(f"사용법: meari {verb}")
     assert options_of(korean.stdout) == options_of(english.stdout)
-    # Each option's own line, and the paragraphs around the list.
-    for line in korean.stdout.splitlines():
-        if re.match(r" +-", line) or line.startswith("긴 옵션"):
-            assert HANGUL.search(line), line
+    # Each option with what is said of it, which may begin on the line below.
+    for entry in re.split(r"\n(?= {2,6}-)|\n\n", korean.stdout):
+        assert HANGUL.search(entry), entry
 
 
 @pytest.mark.parametrize("verb", VERBS)
