@@ -90,12 +90,14 @@ def call(command, log, **options):
 
 def differing_options(folder, wanted):
     """Which options of a configured build folder are not as wanted."""
-    have = json.loads((ROOT / folder / "meson-info/intro-buildoptions.json").read_text())
-    values = {option["name"]: option["value"] for option in have}
-    as_text = {True: "true", False: "false"}
-    return [f"-D{name}={value}" for name, value in wanted.items()
-            if value not in (as_text.get(values[name], values[name]), values[name])
-            and [value] != values[name]]
+    def as_text(value):
+        if isinstance(value, list):
+            return " ".join(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    told = json.loads((ROOT / folder / "meson-info/intro-buildoptions.json").read_text())
+    have = {option["name"]: as_text(option["value"]) for option in told}
+    return [f"-D{name}={value}" for name, value in wanted.items() if have.get(name) != value]
 
 
 def build(folder, log):
