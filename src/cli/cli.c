@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "config.h"
 
-const char *argp_program_version = "meari " MEARI_VERSION;
+/* A key outside the characters: --usage has no short form. */
+#define OPTION_USAGE 0x1000
 
 /* Set when the parser has told the reason itself, so that it is not told twice. Main thread only. */
 static bool complained;
@@ -36,21 +37,42 @@ error_t cli_complain(const struct argp_state *state, const char *format, ...)
 }
 
 /*
- * Whether one of argp's own options is among the arguments: with ARGP_NO_ERRS, argp keeps silent about
- * them too (argp_state_help(3) prints nothing then).
+ * In place of argp's own --help and its like: those print nothing under ARGP_NO_ERRS, are not in the
+ * user's language, and take a full disk for success. None of this returns.
  */
-static bool asks_for_help(int argc, char **argv)
-{
-	static const char *const own[] = { "--help", "-?", "--usage", "--version", "-V" };
+static const struct argp_option standard_options[] = {
+	{ "help", '?', NULL, 0, N_("show this help and exit"), -1 },
+	{ "usage", OPTION_USAGE, NULL, 0, N_("show the options in short and exit"), 0 },
+	{ "version", 'V', NULL, 0, N_("show the version and exit"), 0 },
+	{ 0 },
+};
 
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		for (size_t j = 0; j < sizeof(own) / sizeof(own[0]); j++) {
-			if (strcmp(argv[i], own[j]) == 0)
-				return true;
-		}
-	}
-	return false;
+static void end_after_help(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		exit(CLI_OK);
+	log_error(_("cannot write the output: %s"), strerror(errno));
+	exit(CLI_FAILED);
 }
+
+static error_t parse_standard(int key, char *text, struct argp_state *state)
+{
+	state->flags &= ~(unsigned)ARGP_NO_ERRS;
+	if (key == '?') {
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
+		end_after_help();
+	} else if (key == OPTION_USAGE) {
+		argp_state_help(state, stdout, ARGP_HELP_USAGE);
+		end_after_help();
+	} else if (key == 'V') {
+		printf("meari %s\n", MEARI_VERSION);
+		end_after_help();
+	}
+	state->flags |= ARGP_NO_ERRS;
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp standard = { .options = standard_options, .parser = parse_standard };
 
 /* Says what is wrong with an option that getopt refused: it tells only that it did. */
 static void complain_of_option(
@@ -98,16 +120,16 @@ static error_t watch_for_errors(int key, char *text, struct argp_state *state)
 
 int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
+	const struct argp_child children[] = { { &standard, 0, NULL, -1 }, { 0 } };
 	struct argp watched = *argp;
 
+	watched.children = children;
 	watched.parser = watch_for_errors;
 	verb_parser = argp->parser;
 	complained = false;
 	failed_at = argc;
 	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	unsigned flags = asks_for_help(argc, argv) ? 0 : ARGP_NO_ERRS;
-
-	if (argp_parse(&watched, argc, argv, flags, NULL, input) == 0)
+	if (argp_parse(&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input) == 0)
 		return 0;
 	if (!complained)
 		/* getopt has already moved past the option that it did not like. */
