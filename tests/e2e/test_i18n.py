@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 
@@ -116,6 +117,9 @@ def test_serve_log_keys_are_the_same():
             with server.connect() as peer:
                 peer.sendall(b"x")
                 assert peer.recv(1) == b"x"
+                # Its end comes back only when the server has closed it: nothing is left to drain.
+                peer.shutdown(socket.SHUT_WR)
+                assert peer.recv(1) == b""
             assert server.stop() == 0
             return [json.loads(line) for line in server.stderr.splitlines()]
 
