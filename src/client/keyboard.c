@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -24,6 +25,7 @@ struct keyboard {
 	EditLine *edit; /* NULL: plain */
 	History *history;
 	FILE *errors;
+	struct termios original, editing; /* `editing` is set while released */
 	bool gone; /* nothing more can be read */
 	bool stopped; /* the last wait was in vain */
 	char keys[KEYS_SIZE];
@@ -107,6 +109,7 @@ static int edit_init(struct keyboard *k)
 	k->errors = fopen("/dev/null", "w");
 	if (k->errors == NULL)
 		return -errno;
+	tcgetattr(k->fd, &k->original);
 	k->edit = el_init("meari", stdin, stdout, k->errors);
 	if (k->edit == NULL)
 		return -ENOMEM;
@@ -122,6 +125,12 @@ static int edit_init(struct keyboard *k)
 	history(k->history, &event, H_SETUNIQUE, 1);
 	el_set(k->edit, EL_CLIENTDATA, k);
 	el_set(k->edit, EL_EDITOR, "emacs");
+	/* Between lines the terminal stays as it is while editing: keys typed ahead are neither
+	 * echoed by the kernel nor taken for the line discipline's own. */
+	el_set(k->edit, EL_SETTY, "-x", "-icanon", "-echo", "+noflsh", NULL);
+	/* Ctrl-C must not throw away what is on its way to the screen. On a pseudo terminal that is
+	 * full, Linux then even forgets to wake who waits for it to drain, as libedit does. */
+	el_set(k->edit, EL_SETTY, "-d", "+noflsh", NULL);
 	el_set(k->edit, EL_PROMPT, no_prompt);
 	el_set(k->edit, EL_HIST, history, k->history);
 	el_set(k->edit, EL_GETCFN, next_key);
@@ -258,12 +267,14 @@ void keyboard_resize(struct keyboard *k)
 
 void keyboard_release(struct keyboard *k)
 {
-	if (k->edit != NULL)
-		el_set(k->edit, EL_PREP_TERM, 0);
+	if (k->edit == NULL)
+		return;
+	tcgetattr(k->fd, &k->editing);
+	tcsetattr(k->fd, TCSADRAIN, &k->original);
 }
 
 void keyboard_take(struct keyboard *k)
 {
 	if (k->edit != NULL)
-		el_set(k->edit, EL_PREP_TERM, 1);
+		tcsetattr(k->fd, TCSADRAIN, &k->editing);
 }

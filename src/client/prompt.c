@@ -222,10 +222,10 @@ static void take_signal(struct prompt *p)
 	case SIGTSTP:
 		keyboard_release(p->keyboard);
 		kill(getpid(), SIGSTOP);
+		/* Here again: somebody has sent SIGCONT. */
+		keyboard_take(p->keyboard);
 		break;
 	case SIGCONT:
-		if (!p->leaving)
-			keyboard_take(p->keyboard);
 		screen_cursor_at(&p->screen, 0);
 		p->shown = false;
 		break;
