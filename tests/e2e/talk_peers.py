@@ -171,7 +171,15 @@ class Terminal:
 
     def end(self):
         """Waits for the program's end; gives its status, with all of its output on the screen."""
-        status = self.process.wait(ANSWER_S)
+        deadline = time.monotonic() + ANSWER_S
+        over = os.pidfd_open(self.process.pid)
+        # It may have more to say than the pseudo terminal holds.
+        while over not in (ready := select.select([self.master, over], [], [],
+                                                  max(0, deadline - time.monotonic()))[0]):
+            assert ready, "no end:\n" + "\n".join(self.screen())
+            self.raw += os.read(self.master, 1 << 16)
+        os.close(over)
+        status = self.process.wait()
         while select.select([self.master], [], [], 0)[0]:
             self.raw += os.read(self.master, 1 << 16)
         return status
