@@ -43,6 +43,7 @@ struct prompt {
 	char *received; /* RECEIVE_SIZE bytes */
 	bool shown; /* the prompt stands on the screen, with perhaps something typed */
 	bool awaiting; /* something was said whose echo is due */
+	bool unanswered; /* a grace has passed in vain, and nothing has come since: no further one */
 	bool leaving; /* Ctrl-D, /quit: keys are no longer read */
 	bool urgent_lost; /* ... which is still to be told */
 	bool over; /* `ending` is decided */
@@ -169,6 +170,7 @@ static bool receive_once(struct prompt *p, bool look_for_urgent)
 		stream_ended(p, (int)n);
 		return false;
 	}
+	p->unanswered = false;
 	hide(p);
 	screen_echo(&p->screen, p->received, (size_t)n);
 
@@ -298,9 +300,11 @@ static bool wait_for_keys(void *context)
 		if (typed && p->typed_ns == 0)
 			p->typed_ns = now_ns;
 		if (typed && p->awaiting)
-			until_ns = clock_after_ns(p->typed_ns, PROMPT_GRACE_NS);
-		if (!p->shown && (!p->awaiting || now_ns >= until_ns))
+			until_ns = clock_after_ns(p->typed_ns, p->unanswered ? 0 : PROMPT_GRACE_NS);
+		if (!p->shown && (!p->awaiting || now_ns >= until_ns)) {
+			p->unanswered = p->awaiting;
 			show(p);
+		}
 		if (typed && p->shown)
 			return true;
 		turn(p, !typed, until_ns);
