@@ -7,12 +7,14 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 
 import pytest
 
+from crowd import Peer, stuff
 from meari import (ANSWER_S, MEARI, SANITIZER, Server, ServerError, connect, environment, exchange,
                    random_bytes, receive_all, receive_exactly, run)
 from procfs import state, wait_until
@@ -361,6 +363,19 @@ def test_drain_time_cuts_and_says_how_many(engine):
             receive_all(stuck)
 
 
+def test_a_cut_stream_does_not_look_complete(engine):
+    """All that was sent has been received, and only some of it can go back: RST, not FIN."""
+    with Server("tcp://127.0.0.1:0", "--drain", "0", "--pending", "64M", engine=engine) as server:
+        with server.connect(receive_buffer=4096) as peer:
+            peer.sendall(STREAM * 4)
+            wait_until(lambda: counters_of(server)["bytes_received"] == len(STREAM) * 4,
+                       "all is received")
+            assert counters_of(server)["bytes_sent"] < len(STREAM) * 4
+            assert server.stop() == 0
+            with pytest.raises(ConnectionResetError):
+                receive_all(peer)
+
+
 def test_drain_of_nothing_cuts_at_once(engine):
     with Server("tcp://127.0.0.1:0", "--drain", "0", engine=engine) as server:
         with server.connect() as peer:
@@ -399,6 +414,25 @@ def test_whoever_was_connected_before_the_signal_is_served(engine, tmp_path, kin
             assert receive_all(peer) == b"peer %d" % index
         assert server.wait() == 0
         assert server.stderr.endswith("ended; 0 connections were cut\n")
+
+
+def test_a_whole_backlog_is_served_at_the_end(engine):
+    """listen(2) with 4096 lets one more wait; each of them has been told that it is connected."""
+    with open("/proc/sys/net/core/somaxconn") as most:
+        if int(most.read()) < 4096:
+            pytest.skip("net.core.somaxconn allows no backlog of that size here")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", "--threads", 1, engine=engine))
+        server.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state(server.process.pid) == "T", "the server is stopped")
+        peers = [stack.enter_context(server.connect()) for _ in range(4097)]
+        for peer in peers:
+            peer.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        for peer in peers:
+            assert receive_all(peer) == b""
+        assert server.wait() == 0
 
 
 # --- what it tells
@@ -552,6 +586,19 @@ def test_json_log(engine):
         assert stopped["connections_cut"] == 0 and stopped["connections_accepted"] == 1
 
 
+def test_json_log_of_a_pause(engine):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(
+            "tcp://127.0.0.1:0", "--log-format", "json", "--threads", 1, engine=engine,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))))
+        for _ in range(40):
+            stack.enter_context(server.connect())
+        server.wait_stderr("ulimit")
+        event = json.loads(server.stderr.splitlines()[1])
+        assert (event["event"], event["level"]) == ("accept_paused", "warning")
+        assert (event["error"], event["untold"]) == ("EMFILE", 0)
+
+
 def test_json_log_of_a_failure():
     result = run("serve", "--log-format", "json", "tcp://192.0.2.1:0")
     assert result.returncode == 1
@@ -625,9 +672,7 @@ def test_an_early_end_is_told_with_the_reason(engine):
 
 @pytest.mark.skipif(SANITIZER is not None, reason="sanitizers need more address space than any limit")
 def test_limits_of_address_space(engine):
-    """Without memory accepting pauses, or a connection ends; the server itself goes on."""
-    import resource
-
+    """180 MiB are sent and 64 MiB are there: who reads is served, and nobody is thrown out."""
     def little_memory():
         resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
 
@@ -636,11 +681,7 @@ def test_limits_of_address_space(engine):
                                             engine=engine, preexec_fn=little_memory))
         first = stack.enter_context(server.connect())
         echo(first)
-        for _ in range(30):
-            peer = stack.enter_context(server.connect(receive_buffer=4096))
-            peer.setblocking(False)
-            with contextlib.suppress(BlockingIOError, ConnectionError):
-                while True:
-                    peer.send(STREAM)
-        echo(first)
-        assert server.process.poll() is None
+        peers = [Peer(stack.enter_context(server.connect(receive_buffer=4096)), STREAM * 3,
+                      deaf=True) for _ in range(15)]
+        stuff(peers, lambda: echo(first))
+        assert counters_of(server)["connections_lost"] == 0

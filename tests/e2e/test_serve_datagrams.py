@@ -152,6 +152,18 @@ def ask_counters(server):
     return server.stderr.splitlines()[-1]
 
 
+def test_no_answer_to_a_group(engine):
+    """ff01::1 is every node on the interface (RFC 4291): each of its servers would answer."""
+    with Server("udp6://*:0", engine=engine) as server, udp(socket.AF_INET6) as sock:
+        try:
+            sock.sendto(b"everybody?", ("ff01::1", server.port(), 0, socket.if_nametoindex("lo")))
+        except OSError as error:
+            pytest.skip(f"no multicast on the loopback interface: {error}")
+        wait_until(lambda: "datagrams_received=1 " in ask_counters(server), "it has come")
+        assert "datagrams_refused=1 " in ask_counters(server)
+        assert ask(sock, b"you!", ("::1", server.port()))[0] == b"you!"
+
+
 # --- forged senders
 
 
