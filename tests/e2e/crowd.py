@@ -1,10 +1,11 @@
 """Many clients at once in one thread, each of which knows exactly what must come back.
 
-    crowd = Crowd(connect(address) for _ in range(200)), payloads)
+    crowd = Crowd((connect(address) for _ in range(200)), payloads)
     crowd.run()        every peer sends its payload and its end, reads all, and compares
 
-A Peer can be told to read slowly (`pause`: stop after some bytes, for some seconds), in small pieces
-(`read_size`), or not at all (`deaf`). What differs raises an AssertionError that tells the place.
+A Peer can be told to read slowly (`pause`: stop after some bytes, for some seconds), in small
+pieces (`read_size`), or not at all (`deaf`). What differs raises an AssertionError that
+tells the place.
 """
 
 import heapq
@@ -148,8 +149,8 @@ def _watch(selector, peer, asleep):
 def stuff(peers, between=lambda: None):
     """Lets peers that never read send until nothing goes any more; gives how much that was.
 
-    The sign for "nothing goes any more": three rounds in a row without a byte, with `between` (an echo
-    of somebody else, say) in between, so that the server has had its turn.
+    The sign for "nothing goes any more": three rounds in a row without a byte, with `between` (an
+    echo of somebody else, say) in between, so that the server has had its turn.
     """
     total = idle = 0
     while idle < 3:

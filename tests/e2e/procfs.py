@@ -1,10 +1,28 @@
-"""What /proc tells about a process, and waiting for it to tell something else."""
+"""What a process tells when it is looked at: by /proc, and a server on SIGUSR1."""
 
 import os
 import select
+import signal
 import time
 
+import meari
+
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def sanitizer():
+    """What the program under test was built with: told, or seen in its symbols. None: nothing."""
+    if meari.SANITIZER is not None:
+        return meari.SANITIZER
+    with open(meari.MEARI, "rb") as program:
+        content = program.read()
+    for mark, name in (b"__asan_init", "address"), (b"__tsan_init", "thread"):
+        if mark in content:
+            return name
+    return None
+
+
+SANITIZER = sanitizer()
 
 
 def resident_bytes(pid):
@@ -51,7 +69,7 @@ def cpu_share_while_idle(pid, window_s=1.0):
 
 
 def wait_until(condition, what, timeout_s=20):
-    """For what nobody announces: looks again and again, with a bound. Gives the condition's value."""
+    """For what nobody announces: looks again and again, with a bound. Gives the last value."""
     until = time.monotonic() + timeout_s
     while True:
         value = condition()
@@ -59,3 +77,13 @@ def wait_until(condition, what, timeout_s=20):
             return value
         assert time.monotonic() < until, f"still not so after {timeout_s} s: {what}"
         time.sleep(0.01)
+
+
+def counters_of(server):
+    """The server's counters, by name, as it logs them on SIGUSR1 (text format)."""
+    before = server.stderr.count("counters: ")
+    server.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: server.stderr.count("counters: ") > before and server.stderr.endswith("\n"),
+               "the counters are told")
+    line = server.stderr.splitlines()[-1].split("counters: ")[1]
+    return {key: int(value) for key, value in (pair.split("=") for pair in line.split())}

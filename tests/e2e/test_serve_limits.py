@@ -13,10 +13,10 @@ import subprocess
 import pytest
 
 from crowd import Crowd, Peer, stuff
-from meari import (MEARI, SANITIZER, Server, environment, exchange, random_bytes, receive_exactly,
+from meari import (MEARI, Server, environment, exchange, random_bytes, receive_exactly,
                    reset)
-from procfs import (cpu_seconds, cpu_share_while_idle, descriptor_count, resident_bytes, thread_count,
-                    wait_until)
+from procfs import (SANITIZER, cpu_seconds, cpu_share_while_idle, descriptor_count, resident_bytes,
+                    thread_count, wait_until)
 
 MIB = 1 << 20
 STREAM = random_bytes(4 * MIB, seed=3)
