@@ -94,6 +94,14 @@ def test_v_tells_who_came_and_how_it_ended(engine):
         server.wait_stderr("Connection reset by peer, 14 B in ")
 
 
+def test_v_tells_who_a_unix_peer_is(engine, tmp_path):
+    with Server(f"unix:{tmp_path}/echo", "-v", engine=engine) as server:
+        with server.connect() as peer:
+            echo(peer)
+        text = server.wait_stderr("closed unix:")
+        assert f"accepted unix:pid={os.getpid()},uid={os.getuid()} (descriptor " in text
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_sigusr1_tells_the_counters(engine, threads):
     with contextlib.ExitStack() as stack:
