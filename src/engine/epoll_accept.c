@@ -16,6 +16,8 @@
 
 /* So many a round: a storm of connects must not keep the connected ones waiting. */
 #define ACCEPTS_A_ROUND 64
+/* At the end: the longest backlog that can be asked for, and the one more that Linux lets wait. */
+#define LAST_CALL_ACCEPTS ((1u << 20) + 1)
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
 
 static int watch(struct epoll_engine *engine, unsigned which)
@@ -135,7 +137,7 @@ void epoll_accept_close_all(struct epoll_engine *engine, bool last_call)
 		 * bound, because with a shared listener, or a fast peer, there may be no end.
 		 */
 		if (last_call)
-			accept_some(engine, i, 4096);
+			accept_some(engine, i, LAST_CALL_ACCEPTS);
 		/* Out of epoll by hand: a duplicate of the descriptor may keep the socket alive. */
 		if (!engine->accept_paused)
 			unwatch(engine, i);
