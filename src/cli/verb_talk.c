@@ -26,12 +26,12 @@ static const struct argp_option options[] = {
 	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 0 },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 0 },
 	{ "source", OPTION_SOURCE, "ADDRESS", 0, N_("speak from this address of this machine"), 0 },
-	{ "timeout", OPTION_TIMEOUT, "DURATION", 0,
-		N_("give up connecting, or waiting for what is due, after this long (default 10s, "
+	{ "timeout", OPTION_TIMEOUT, "TIME", 0,
+		N_("give up connecting, or waiting for what is due, after this long (default: 10s, "
 		   "a datagram's echo 1s)"),
 		0 },
-	{ "size", OPTION_SIZE, "BYTES", 0,
-		N_("in a pipe: cut the input into datagrams of at most this size (default 1400)"),
+	{ "size", OPTION_SIZE, "SIZE", 0,
+		N_("in a pipe: cut the input into datagrams of at most this size (default: 1400)"),
 		0 },
 	{ "verify", OPTION_VERIFY, NULL, 0,
 		N_("in a pipe: compare while it streams, and name the first offset that differs"),

@@ -106,11 +106,15 @@ static void tell_connected(
 				addr_format(&attempt->addr, target, sizeof(target)),
 				strerror(-attempt->error));
 	}
-	if (socket_name(fd, addr->scheme, &own) == 0)
-		addr_format(&own, source, sizeof(source));
-	LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s from %s in %s"),
-		addr_format(addr, target, sizeof(target)), source,
-		duration_format(took_ns, time, sizeof(time)));
+	addr_format(addr, target, sizeof(target));
+	duration_format(took_ns, time, sizeof(time));
+	/* A unix client mostly has no name of its own. */
+	if (socket_name(fd, addr->scheme, &own) < 0 || own.length <= sizeof(sa_family_t)) {
+		LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s in %s"), target, time);
+		return;
+	}
+	LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s from %s in %s"), target,
+		addr_format(&own, source, sizeof(source)), time);
 }
 
 static int connect_to_target(const struct talk_options *options, int *ret_fd, struct addr *ret_addr)

@@ -24,6 +24,7 @@ struct engine {
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
 
 	bool draining, stopping;
+	bool listening; /* while draining: somebody waits for whom there was no descriptor */
 
 	pthread_mutex_t tasks_lock;
 	struct engine_task *tasks_first, **tasks_last;

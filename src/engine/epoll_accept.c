@@ -77,7 +77,7 @@ static bool is_shortage(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Accepts up to `most`. False when there is a shortage. */
+/* Accepts up to `most`. False when there is a shortage; accepting is then paused. */
 static bool accept_some(struct epoll_engine *engine, unsigned which, unsigned most)
 {
 	const struct epoll_listener *listener = &engine->listeners[which];
@@ -94,8 +94,7 @@ static bool accept_some(struct epoll_engine *engine, unsigned which, unsigned mo
 		if (r == -EAGAIN)
 			return true;
 		if (is_shortage(r) || r == -ENOSPC) { /* ENOSPC: epoll's own limit of watches */
-			if (!core->draining)
-				pause_accepting(engine, r);
+			pause_accepting(engine, r);
 			return false;
 		}
 		/* Anything else is the fate of that one connection (accept(2), "Error handling"). */
@@ -118,6 +117,10 @@ void epoll_accept_resume(struct epoll_engine *engine)
 {
 	if (!engine->accept_paused)
 		return;
+	if (engine->core.draining) {
+		epoll_accept_close_all(engine, true);
+		return;
+	}
 	engine->accept_paused = false;
 	engine->accept_retry_ns = CLOCK_NEVER;
 	for (unsigned i = 0; i < engine->listener_count; i++) {
@@ -129,21 +132,30 @@ void epoll_accept_resume(struct epoll_engine *engine)
 	}
 }
 
+/*
+ * Whoever the kernel has already connected would get a RST when the listener goes. So a listener that
+ * has somebody waiting, and no descriptor for them, stays until there is one.
+ */
 void epoll_accept_close_all(struct epoll_engine *engine, bool last_call)
 {
+	unsigned kept = 0;
+
 	for (unsigned i = 0; i < engine->listener_count; i++) {
-		/*
-		 * Whoever the kernel has already connected would get a RST when the listener goes. A
-		 * bound, because with a shared listener, or a fast peer, there may be no end.
-		 */
-		if (last_call)
-			accept_some(engine, i, LAST_CALL_ACCEPTS);
+		struct epoll_listener listener = engine->listeners[i];
+
+		if (last_call && !accept_some(engine, i, LAST_CALL_ACCEPTS)) {
+			engine->listeners[kept++] = listener; /* paused: epoll does not know it */
+			continue;
+		}
 		/* Out of epoll by hand: a duplicate of the descriptor may keep the socket alive. */
 		if (!engine->accept_paused)
 			unwatch(engine, i);
-		call_close(engine->listeners[i].fd);
+		call_close(listener.fd);
 	}
-	engine->listener_count = 0;
-	engine->accept_paused = false;
-	engine->accept_retry_ns = CLOCK_NEVER;
+	engine->listener_count = kept;
+	engine->core.listening = kept > 0;
+	if (kept == 0) {
+		engine->accept_paused = false;
+		engine->accept_retry_ns = CLOCK_NEVER;
+	}
 }

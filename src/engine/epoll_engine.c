@@ -138,7 +138,10 @@ static void epoll_stop_listening(struct engine *core)
 
 static unsigned epoll_cut(struct engine *core)
 {
-	return epoll_stream_cut((struct epoll_engine *)core);
+	struct epoll_engine *engine = (struct epoll_engine *)core;
+
+	epoll_accept_close_all(engine, false); /* those that a drain has kept */
+	return epoll_stream_cut(engine);
 }
 
 static int next_timeout_ms(const struct epoll_engine *engine)

@@ -234,6 +234,8 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t
 		tell(engine, conn, &event);
 	} else if (result == -EAGAIN) {
 		conn->flags &= (uint16_t) ~(CONN_READABLE | CONN_EXHAUST);
+	} else if (result == -ENOMEM || result == -ENOBUFS) {
+		engine->memory_short = true; /* still readable: tried again a little later */
 	} else if (result != -EINTR) {
 		note_lost(conn, (int)result);
 	}

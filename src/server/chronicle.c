@@ -60,7 +60,7 @@ static struct chronicle_entry *entry_of(struct chronicle *chronicle, uint32_t sl
 
 /*
  * The peer in words. A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED,
- * unix(7)). Empty when it was gone before it was accepted.
+ * unix(7)).
  */
 static void name_peer(const struct engine_conn *conn, char *text, size_t size)
 {
@@ -68,7 +68,8 @@ static void name_peer(const struct engine_conn *conn, char *text, size_t size)
 	struct ucred who;
 	socklen_t length = sizeof(who);
 
-	text[0] = '\0';
+	/* Gone before it was accepted: the kernel no longer knows who it was. */
+	snprintf(text, size, "%s:?", addr_scheme_name(conn->scheme));
 	if (socket_peer(conn->fd, conn->scheme, &peer) < 0)
 		return;
 	addr_format(&peer, text, size);

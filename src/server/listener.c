@@ -66,19 +66,25 @@ static int complain(const struct addr *addr, const struct socket_failure *failur
 	return error;
 }
 
-static void listener_fini(struct listener *listener)
+/* Only our own file: another server may have taken the path since. */
+static void remove_file(struct listener *listener)
 {
 	struct stat status;
 
+	if (listener->file_inode != 0 && lstat(listener->bound.un.sun_path, &status) == 0 &&
+		status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
+		unlink(listener->bound.un.sun_path);
+	listener->file_inode = 0;
+}
+
+static void listener_fini(struct listener *listener)
+{
 	for (unsigned i = 0; i < listener->fd_count; i++) {
 		if (listener->fds[i] >= 0)
 			call_close(listener->fds[i]);
 	}
 	free(listener->fds);
-	/* Only our own file: another server may have taken the path since. */
-	if (listener->file_inode != 0 && lstat(listener->bound.un.sun_path, &status) == 0 &&
-		status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
-		unlink(listener->bound.un.sun_path);
+	remove_file(listener);
 }
 
 static void note_file(struct listener *listener)
@@ -210,6 +216,12 @@ int listener_take(struct listener *listener, unsigned thread)
 
 	listener->fds[thread] = -1;
 	return fd;
+}
+
+void listener_remove_files(struct listener_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		remove_file(&list->listeners[i]);
 }
 
 void listener_close_all(struct listener_list *list)

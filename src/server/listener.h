@@ -33,5 +33,11 @@ int listener_open_all(const struct addr_spec *specs, size_t spec_count, unsigned
 /* Hands out a thread's descriptor: the caller's from now on; -1 where it has none. */
 int listener_take(struct listener *listener, unsigned thread);
 
+/*
+ * Removes the socket files that are still ours. When listening ends, not later: the next server may
+ * take the path at once, and file systems give the number of a removed file to the next one.
+ */
+void listener_remove_files(struct listener_list *list);
+
 /* Closes what was not taken, removes the socket files that are still ours. */
 void listener_close_all(struct listener_list *list);

@@ -175,6 +175,7 @@ static int start_workers(struct server *server)
 		if (r < 0) {
 			log_error(_("cannot start thread %u of %u: %s"), i + 1,
 				server->thread_count, strerror(-r));
+			server->ended_count = server->thread_count - i; /* nobody waits for those */
 			return r;
 		}
 	}
@@ -270,6 +271,7 @@ static void drain(struct server *server)
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
 	char time_text[DURATION_TEXT_SIZE];
 
+	listener_remove_files(&server->listeners);
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_drain(server->workers[i]);
 	duration_format(drain_ns, time_text, sizeof(time_text));

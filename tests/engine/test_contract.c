@@ -349,37 +349,43 @@ static void cut_counts_what_was_open(void **state)
 
 /* ---- out of descriptors ---- */
 
-static void out_of_descriptors_pauses_and_resumes(void **state)
+/*
+ * Lets the engine accept two connections and no more. Ours are opened before the limit falls; the
+ * two numbers that are free below it are the engine's to take.
+ */
+static void connect_beyond_limit(
+	uint16_t port, int *fds, unsigned connected, unsigned spare, struct rlimit *ret_before)
 {
-	struct scripted scripted;
-	struct harness harness;
-	struct rlimit before, tight;
-	int fds[30];
-	char text[2];
-
-	start(&scripted, &harness, state, echo_once);
-	uint16_t port = harness_listen(&harness);
-
-	/* Ours are opened before the limit falls; the engine finds room for two of them. */
-	for (int i = 0; i < 30; i++)
-		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	close(fds[28]);
-	close(fds[29]);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	tight = before;
-	tight.rlim_cur = (rlim_t)fds[29] + 1;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
-
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct timeval limit = { .tv_sec = 20 };
+	struct rlimit tight;
 
+	for (unsigned i = 0; i < connected + spare; i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+	tight = *ret_before;
+	tight.rlim_cur = (rlim_t)fds[connected + spare - 1] + 1;
+	for (unsigned i = connected; i < connected + spare; i++)
+		close(fds[i]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	for (int i = 0; i < 6; i++) {
-		struct timeval limit = { .tv_sec = 20 };
-
+	for (unsigned i = 0; i < connected; i++) {
 		setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 		assert_int_equal(connect(fds[i], (struct sockaddr *)&in, sizeof(in)), 0);
 		harness_send(fds[i], "hi", 2);
 	}
+}
+
+static void out_of_descriptors_pauses_and_resumes(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	struct rlimit before;
+	int fds[8];
+	char text[2];
+
+	start(&scripted, &harness, state, echo_once);
+	connect_beyond_limit(harness_listen(&harness), fds, 6, 2, &before);
 	/* Two at a time: each that leaves makes room for the next. Who waits is not refused. */
 	for (int i = 0; i < 3; i++) {
 		harness_receive(fds[i], text, 2);
@@ -391,12 +397,38 @@ static void out_of_descriptors_pauses_and_resumes(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (int i = 3; i < 6; i++)
 		harness_receive(fds[i], text, 2);
-	for (int i = 0; i < 28; i++)
+	for (int i = 0; i < 6; i++)
 		close(fds[i]);
 	harness_stop(&harness);
 	assert_int_equal(harness.news.opened, 6);
 	assert_true(harness.news.paused > 0);
 	assert_true(harness.news.resumed > 0);
+}
+
+static void a_drain_without_descriptors_serves_who_waits(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	struct rlimit before;
+	int fds[8];
+	char text[2];
+
+	start(&scripted, &harness, state, echo_once);
+	connect_beyond_limit(harness_listen(&harness), fds, 6, 2, &before);
+	harness_receive(fds[0], text, 2);
+	harness_do(&harness, drain, NULL);
+	for (int i = 0; i < 6; i++) {
+		if (i > 0)
+			harness_receive(fds[i], text, 2);
+		shutdown(fds[i], SHUT_WR);
+		harness_expect_end(fds[i]);
+	}
+	harness_wait(&harness);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 6; i++)
+		close(fds[i]);
+	assert_int_equal(harness.news.opened, 6);
+	assert_int_equal(harness.news.done, 6);
 }
 
 int main(void)
@@ -412,6 +444,7 @@ int main(void)
 		HARNESS_TEST(drain_serves_who_knocked_and_lets_all_finish),
 		HARNESS_TEST(cut_counts_what_was_open),
 		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),
+		HARNESS_TEST(a_drain_without_descriptors_serves_who_waits),
 	};
 
 	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));
