@@ -110,7 +110,8 @@ static void tell_connected(
 	duration_format(took_ns, time, sizeof(time));
 	/* A unix client mostly has no name of its own. */
 	if (socket_name(fd, addr->scheme, &own) < 0 || own.length <= sizeof(sa_family_t)) {
-		LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s in %s"), target, time);
+		LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s in %s"), target,
+			time);
 		return;
 	}
 	LOG_EVENT(LOG_LEVEL_INFO, "connected", NULL, _("connected to %s from %s in %s"), target,
