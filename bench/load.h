@@ -11,7 +11,7 @@ enum {
 	LOAD_PERIOD = 65521, /* a prime, so that no power of two hides a shift */
 	LOAD_CHUNK = 256 * 1024, /* the most that one call sends or receives */
 	LOAD_TAIL_MS = 30,
-	LOAD_DRAIN_MS = 1000,
+	LOAD_DRAIN_MS = 3000,
 	LOAD_EVENTS = 256,
 };
 

@@ -231,8 +231,30 @@ def figures(told, begin, end, running):
     return run
 
 
+def run_reference(cell, server, seconds, place):
+    """Redis answers PING with PONG, which is no echo, so its own client must ask: as many questions
+    as take about the time of a run. Only the server's CPU is measured; connecting is part of it."""
+    asked = max(1000, int(seconds * 50000 * (cell.depth if cell.depth > 1 else 1)))
+    with servers.start(server, cell.family, place.server_cpu, place.build_folder) as running:
+        before_ns, at_ns = cpu_ns(running.pid, False), time.monotonic_ns()
+        done = subprocess.run(
+            ["redis-benchmark", "-p", running.address.partition(":")[2], "-t", "ping_inline", "-q",
+             "-c", str(cell.connections), "-P", str(cell.depth), "-n", str(asked)],
+            capture_output=True, text=True, timeout=LOAD_LIMIT_S, stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, {place.client_cpu}))
+        took_ns = time.monotonic_ns() - at_ns
+        if done.returncode != 0:
+            raise Failed(done.stderr.strip() or "redis-benchmark fails")
+        spent_ns = cpu_ns(running.pid, False) - before_ns
+        return {"echoes": asked, "seconds": took_ns / 1e9, "echoes_per_s": asked * 1e9 / took_ns,
+                "cpu_ns_per_echo": spent_ns / asked, "server_busy": spent_ns / took_ns,
+                "rss_bytes": memory_bytes(running.pid, False)}
+
+
 def run_cell(cell, server, seconds, place, count_calls=False):
     """Runs a cell once; `place` tells cores and folders. Gives a dictionary, see figures()."""
+    if server.role == "reference":
+        return run_reference(cell, server, seconds, place)
     cpu = place.client_cpu if cell.one_core else place.server_cpu
     with servers.start(server, cell.family, cpu, place.build_folder) as running:
         forks = running.server.forks

@@ -38,6 +38,14 @@ def receive(peer, length):
     return bytes(got)
 
 
+def receive_some(peer, already):
+    try:
+        return peer.recv(1 << 15)
+    except TimeoutError:
+        raise Wrong(f"nothing more came after {already} of {BULK_BYTES} bytes, nor the end"
+                    ) from None
+
+
 def expect_end(peer):
     more = peer.recv(1 << 16)
     if more:
@@ -68,7 +76,7 @@ def bulk_to_a_slow_reader(address, _):
         sender.start()
         got, until = bytearray(), time.monotonic() + 2 * CASE_S
         time.sleep(0.3)  # everybody's buffers fill
-        while chunk := peer.recv(1 << 15):
+        while chunk := receive_some(peer, len(got)):
             got += chunk
             if len(got) < 2 << 20:
                 time.sleep(0.001)

@@ -42,9 +42,9 @@ def summarize(cell, server, runs, probed):
     return told
 
 
-def ratio(cell, server, base):
+def ratio(ranked_by, server, base):
     """Round by round, this server's figure over the base's."""
-    pairs = [(run.get(cell.ranked_by), other.get(cell.ranked_by))
+    pairs = [(run.get(ranked_by), other.get(ranked_by))
              for run, other in zip(server["runs"], base["runs"])]
     return spread([mine / its for mine, its in pairs if mine is not None and its])
 
@@ -60,7 +60,7 @@ def compare(cell, told):
     bases = {"floor": best(cell, told, "floor"), "peer": best(cell, told, "peer")}
     for one in told:
         for role, base in bases.items():
-            one[f"ratio_to_{role}"] = ratio(cell, one, base) if base and one["ranked"] else None
+            one[f"ratio_to_{role}"] = ratio(cell.ranked_by, one, base) if base and one["ranked"] else None
     return {"name": cell.name, "title": cell.title, "ranked_by": cell.ranked_by,
             "better": "less" if cell.less_is_better else "more", "connections": cell.connections,
             "best_floor": bases["floor"] and bases["floor"]["name"],
@@ -119,9 +119,8 @@ class Marks:
     def against(self, name, other):
         mine, cell = self.ours(name), self.cells.get(name)
         base = next((one for one in cell["servers"] if one["name"] == other), None) if cell else None
-        if not mine or not base or not base["ranked"]:
-            return None
-        return mine["ranked"]["median"] / base["ranked"]["median"]
+        found = mine and base and ratio(cell["ranked_by"], mine, base)
+        return found and found["median"]
 
     def calls(self, name):
         cell = self.cells.get(name, {"servers": []})

@@ -87,6 +87,13 @@ def known(build_folder, meari):
                        *options), binary=str(meari), package="script/build",
                       families=("tcp", "udp", "unix"), **more)
 
+    def socat(name, what, echo):
+        return Server(name, "peer", what, commands={
+            "tcp": ("socat", "-t", "10", "TCP4-LISTEN:{place},bind=127.0.0.1,reuseaddr,nodelay,fork,"
+                    "backlog=4096", echo),
+            "unix": ("socat", "-t", "10", "UNIX-LISTEN:{place},fork,backlog=4096", echo)},
+            binary="socat", package="socat", forks=True, most_connections=50, usual=False)
+
     return [
         floor("epoll", "a bare epoll loop"),
         floor("uring", "a bare io_uring loop", only_cells=(
@@ -108,17 +115,14 @@ def known(build_folder, meari):
         peer("go", "Go", families=("tcp", "unix", "udp")),
         Server("node", "peer", "Node", ("node", str(programs.BENCH / "peers/node.js"), "{address}"),
                binary="node", package="nodejs", families=("tcp", "unix", "udp")),
-        Server("socat", "peer", "socat, a process per connection", commands={
-            "tcp": ("socat", "TCP4-LISTEN:{place},bind=127.0.0.1,reuseaddr,nodelay,fork,backlog=4096",
-                    "PIPE"),
-            "unix": ("socat", "UNIX-LISTEN:{place},fork,backlog=4096", "PIPE")},
-            binary="socat", package="socat", forks=True, most_connections=50, usual=False),
+        socat("socat", "socat with cat, two processes per connection", "EXEC:/bin/cat"),
+        socat("socat-pipe", "socat with a pipe, a process per connection", "PIPE"),
         Server("ncat", "peer", "ncat with cat, a process per connection", commands={
             "tcp": ("ncat", "-l", "127.0.0.1", "{place}", "-k", "-m", "1000", "-e", "/bin/cat")},
             families=("tcp",), binary="ncat", package="ncat", forks=True, most_connections=50,
             usual=False),
         Server("xinetd", "peer", "xinetd's internal echo", ("xinetd", "-dontfork", "-f", "{config}",
-               "-pidfile", "/dev/null"), families=("tcp", "udp"), binary="xinetd",
+               "-pidfile", "{folder}/pid"), families=("tcp", "udp"), binary="xinetd",
                package="xinetd", forks=True, most_connections=50, usual=False),
         Server("redis", "reference", "redis PING, not an echo", ("redis-server", "--port", "{place}",
                "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no",

@@ -65,14 +65,15 @@ def remark(cell, one):
     lost, echoes = one["medians"].get("lost") or 0, one["medians"].get("echoes") or 0
     if lost:
         said.append(f"{100 * lost / max(1, lost + echoes):.1f} % lost")
-    if (one["medians"].get("foreign_busy") or 0) > NOISY:
-        said.append(f"noisy: others took {one['medians']['foreign_busy']:.2f} of a core")
+    others = (one["medians"].get("foreign_busy") or 0) + (one["medians"].get("stolen") or 0)
+    if others > NOISY and cell["ranked_by"] != "bytes_per_connection":
+        said.append(f"noisy: others took {others:.2f} of a core")
     return ", ".join(said)
 
 
 def cell_as_text(cell, markdown):
     title, unit, factor, _ = cell_definitions.FIGURES[cell["ranked_by"]]
-    head = [f"server", f"{title}, {unit}", "to floor", "to peer", "echoes/s", "CPU us", "calls",
+    head = ["server", f"{title}, {unit}", "to floor", "to peer", "echoes/s", "CPU us", "calls",
             "sleeps", "RSS MiB", "rtt us", "remarks"]
     rows = [head]
     order = 1 if cell["better"] == "less" else -1
