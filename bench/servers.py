@@ -99,7 +99,9 @@ def known(build_folder, meari):
         floor("uring", "a bare io_uring loop", only_cells=(
             "tcp-64x1-core", "tcp-64x1", "tcp-64x50", "tcp-64x1000", "tcp-64x10000",
             "tcp-64x50-p16", "tcp-16k", "tcp-churn", "unix-64x50", "idle")),
-        floor("thread", "a thread per connection", most_connections=1000),
+        # Where it could win: few connections, or large messages.
+        floor("thread", "a thread per connection", only_cells=(
+            "tcp-64x1-core", "tcp-64x1", "tcp-64x50", "tcp-16k", "tcp-1m")),
         floor("spin", "a loop that never sleeps", only_cells=("tcp-64x1-spin",)),
         floor("udp", "recvfrom, sendto", families=("udp",)),
         floor("udp_batch", "recvmmsg, sendmmsg", families=("udp",)),
