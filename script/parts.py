@@ -309,7 +309,7 @@ def main(arguments):
         return 130
     total = add(results)
     if total.skipped:
-        print(f"{total.skipped} skipped; each part's log, under test-results/, says why")
+        print(f"{total.skipped} skipped; each part's log, BUILD/test-results/PART/log, says why")
     print(f"all parts took {time.monotonic() - start:.0f} s")
     print(f"{total.passed} passed, {total.failed} failed")
     return 0 if total.failed == 0 else 1

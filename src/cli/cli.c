@@ -42,6 +42,7 @@ error_t cli_complain(const struct argp_state *state, const char *format, ...)
  */
 static const struct argp_option standard_options[] = {
 	{ "help", '?', NULL, 0, N_("show this help and exit"), -1 },
+	{ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0 }, /* what many hands type first */
 	{ "usage", OPTION_USAGE, NULL, 0, N_("show the options in short and exit"), 0 },
 	{ "version", 'V', NULL, 0, N_("show the version and exit"), 0 },
 	{ 0 },
@@ -58,7 +59,7 @@ static void end_after_help(void)
 static error_t parse_standard(int key, char *text, struct argp_state *state)
 {
 	state->flags &= ~(unsigned)ARGP_NO_ERRS;
-	if (key == '?') {
+	if (key == '?' || key == 'h') {
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
 		end_after_help();
 	} else if (key == OPTION_USAGE) {

@@ -4,9 +4,12 @@
  * (tests/e2e/test_<name>.py).
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/i18n.h"
 #include "base/log.h"
@@ -42,20 +45,43 @@ static const struct cli_verb *find_verb(const char *name)
 	return NULL;
 }
 
+static bool asks_for_help(const char *text)
+{
+	static const char *const ways[] = { "--help", "-h", "-?", "--usage" };
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strcmp(text, ways[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int unknown_verb(const char *name)
+{
+	if (name[0] == '-')
+		log_error(_("unknown option '%s' before the verb (see 'meari --help')"), name);
+	else
+		log_error(_("unknown verb '%s' (see 'meari --help')"), name);
+	return CLI_USAGE;
+}
+
 /* `meari help VERB` is `meari VERB --help`. */
 static int run_help(int argc, char **argv)
 {
-	if (argc < 3) {
+	const struct cli_verb *verb = argc == 3 ? find_verb(argv[2]) : NULL;
+
+	if (argc < 3 || strcmp(argv[2], "help") == 0 || asks_for_help(argv[2])) {
 		print_help(stdout);
 		return CLI_OK;
 	}
-
-	const struct cli_verb *verb = find_verb(argv[2]);
-
-	if (verb == NULL) {
-		log_error(_("unknown verb '%s' (see 'meari --help')"), argv[2]);
+	if (argc > 3) {
+		log_error(_("help is about one verb at a time, '%s' is one too many (see 'meari "
+			    "--help')"),
+			argv[3]);
 		return CLI_USAGE;
 	}
+	if (verb == NULL)
+		return unknown_verb(argv[2]);
 
 	char title[32];
 	char *help_argv[] = { title, (char[]){ "--help" }, NULL };
@@ -74,15 +100,29 @@ static int finish(int status)
 	return status;
 }
 
+/* A socket that took the number of a closed standard error would be sent our own messages. */
+static void keep_stderr_taken(void)
+{
+	if (fcntl(STDERR_FILENO, F_GETFD) >= 0)
+		return;
+
+	int fd = open("/dev/null", O_RDWR);
+
+	if (fd >= 0 && fd != STDERR_FILENO) {
+		dup2(fd, STDERR_FILENO);
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	keep_stderr_taken();
 	i18n_init();
 	if (argc < 2) {
 		print_help(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-		strcmp(argv[1], "-?") == 0) {
+	if (asks_for_help(argv[1])) {
 		print_help(stdout);
 		return finish(CLI_OK);
 	}
@@ -95,10 +135,8 @@ int main(int argc, char **argv)
 
 	const struct cli_verb *verb = find_verb(argv[1]);
 
-	if (verb == NULL) {
-		log_error(_("unknown verb '%s' (see 'meari --help')"), argv[1]);
-		return CLI_USAGE;
-	}
+	if (verb == NULL)
+		return unknown_verb(argv[1]);
 
 	char title[32];
 

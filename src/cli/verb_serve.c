@@ -100,8 +100,9 @@ static error_t take_size(struct argp_state *state, const char *option, const cha
 	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
 
 	if (number_parse_size(text, least, most, ret_bytes) < 0)
-		return cli_complain(state, _("%s '%s' is not a size from %s to %s, such as 64K"),
-			option, text, number_format_size(least, least_text, sizeof(least_text)),
+		return cli_complain(state,
+			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), option,
+			text, number_format_size(least, least_text, sizeof(least_text)),
 			number_format_size(most, most_text, sizeof(most_text)));
 	return 0;
 }
@@ -124,9 +125,16 @@ static error_t take_engine(struct serve_input *input, const char *text, struct a
 	for (size_t i = 0; engine_list[i] != NULL; i++)
 		known = known || strcmp(text, engine_list[i]->name) == 0;
 	if (!known)
-		return cli_complain(state, _("no engine is named '%s'"), text);
+		return cli_complain(state, _("no engine is named '%s': auto and epoll are"), text);
 	input->server.engine = text;
 	return 0;
+}
+
+static bool may_write(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 static error_t parse_tuning(
@@ -162,9 +170,9 @@ static error_t parse_tuning(
 		return 0;
 	case KEY_READY_FD:
 		r = take_count(state, "--ready-fd", text, 0, 1u << 20, &number);
-		if (r == 0 && fcntl((int)number, F_GETFD) < 0)
-			return cli_complain(
-				state, _("--ready-fd '%s' is not an open descriptor"), text);
+		if (r == 0 && !may_write((int)number))
+			return cli_complain(state,
+				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
 	default: return ARGP_ERR_UNKNOWN;

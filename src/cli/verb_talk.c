@@ -100,6 +100,8 @@ static error_t check(const struct argp_state *state, struct arguments *arguments
 
 	if (!arguments->target_given)
 		return cli_complain(state, _("there is no address to talk to"));
+	if (!is_unix(&talk->target) && talk->target.port == 0)
+		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
 	if (talk->source_given && is_unix(&talk->source) != is_unix(&talk->target))
 		return cli_complain(state,
 			_("--source and the address must both be of the network, or both unix"));

@@ -118,7 +118,7 @@ static void sending_failed(struct prompt *p, int error)
 		say(p, _("not sent: the server does not read, and %llu bytes wait already"),
 			(unsigned long long)p->dialogue.queue_length);
 	else if (error == -EOPNOTSUPP)
-		say(p, _("not sent: there is no urgent data here, only with tcp"));
+		say(p, _("not sent: there is no urgent data with such an address, only with streams"));
 	else if (!is_stream(p) && error != -ECONNREFUSED)
 		say(p, _("not sent: %s"), strerror(-error));
 	else if (error != -ECONNRESET && error != -EPIPE)

@@ -120,6 +120,14 @@ static void say_peer(struct text *text, int fd)
 			(unsigned)peer.uid);
 }
 
+/* A unix socket seldom has a name on the client's side. */
+static const char *name_of(const struct addr *addr, char *text, size_t size)
+{
+	if (addr->generic.sa_family == AF_UNIX && addr->length <= sizeof(sa_family_t))
+		return _("(unnamed)");
+	return addr_format(addr, text, size);
+}
+
 const char *state_describe(int fd, enum addr_scheme scheme, char *buffer, size_t size)
 {
 	struct text text = { .at = buffer, .left = size };
@@ -128,9 +136,8 @@ const char *state_describe(int fd, enum addr_scheme scheme, char *buffer, size_t
 
 	buffer[0] = '\0';
 	if (socket_name(fd, scheme, &own) == 0 && socket_peer(fd, scheme, &peer) == 0)
-		say(&text, _("between      %s and %s\n"),
-			addr_format(&own, own_text, sizeof(own_text)),
-			addr_format(&peer, peer_text, sizeof(peer_text)));
+		say(&text, _("between      %s and %s\n"), name_of(&own, own_text, sizeof(own_text)),
+			name_of(&peer, peer_text, sizeof(peer_text)));
 	if (scheme == ADDR_TCP)
 		say_tcp(&text, fd);
 	if (scheme == ADDR_UNIX)

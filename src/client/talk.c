@@ -54,8 +54,15 @@ static int find_source(const struct addr_spec *spec, struct resolve_list *ret_li
 /* What the person may do about `error`, in brackets, or nothing. */
 static const char *advice(const struct dial_attempt *attempt, bool source_given)
 {
+	const struct addr *addr = &attempt->addr;
+
 	if (source_given && attempt->error == -EADDRNOTAVAIL)
 		return _(" (--source must be an address of this machine, of the server's family)");
+	if (source_given && attempt->call != NULL && strcmp(attempt->call, "bind") == 0)
+		return _(" (it is the address of --source that cannot be had; take another)");
+	if (attempt->error == -EINVAL && addr->generic.sa_family == AF_INET6 &&
+		addr->in6.sin6_scope_id == 0 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		return _(" (a link-local address needs a zone, such as %eth0)");
 	switch (-attempt->error) {
 	case ECONNREFUSED:
 	case ENOENT: return _(" (is a server running there? 'meari serve' starts one)");
@@ -208,16 +215,25 @@ static int check_streams(void)
 	return -EBADF;
 }
 
-int talk(const struct talk_options *options)
+/* The name that a unix client gave itself is a file, which would outlive it. */
+static void remove_source_file(const struct talk_options *options)
+{
+	struct resolve_list sources;
+
+	if (!options->source_given || find_source(&options->source, &sources) < 0)
+		return;
+	for (size_t i = 0; i < sources.count; i++)
+		socket_remove_stale(&sources.addrs[i]);
+}
+
+static int hold_conversation(const struct talk_options *options)
 {
 	struct ending ending;
 	struct addr addr;
 	char text[ENDING_TEXT_SIZE];
 	int fd;
-	int r = check_streams();
+	int r = connect_to_target(options, &fd, &addr);
 
-	if (r == 0)
-		r = connect_to_target(options, &fd, &addr);
 	if (r < 0)
 		return r;
 
@@ -237,4 +253,15 @@ int talk(const struct talk_options *options)
 	if (ending.kind == ENDING_SIGNAL)
 		return ending.error;
 	return ending.error < 0 ? ending.error : -EPROTO;
+}
+
+int talk(const struct talk_options *options)
+{
+	int r = check_streams();
+
+	if (r < 0)
+		return r;
+	r = hold_conversation(options);
+	remove_source_file(options);
+	return r;
 }

@@ -113,6 +113,11 @@ static bool has_file(const struct addr *addr)
 		addr->un.sun_path[0] != '\0';
 }
 
+int socket_remove_stale(const struct addr *addr)
+{
+	return has_file(addr) ? remove_stale_file(addr) : 0;
+}
+
 static int bind_to(int fd, const struct addr *addr)
 {
 	int r = call_bind(fd, &addr->generic, addr->length);
@@ -199,7 +204,7 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 		return failed(ret_failure, "socket", fd);
 	socket_tune_stream(fd, addr->scheme);
 	if (source != NULL) {
-		r = call_bind(fd, &source->generic, source->length);
+		r = bind_to(fd, source);
 	} else if (addr->scheme == ADDR_UNIXGRAM) {
 		/* Only the family: the kernel then chooses an abstract name (autobind, unix(7)). */
 		struct sockaddr_un unnamed = { .sun_family = AF_UNIX };

@@ -31,11 +31,17 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 
 /*
  * Opens a socket for a conversation with `addr`, bound to `source` unless that is NULL; does not
- * connect it. A unix datagram socket is bound to a name that the kernel chooses, so that it can be
+ * connect it. A stale unix file in the source's place is removed first. A unix datagram socket is bound to a name that the kernel chooses, so that it can be
  * answered.
  */
 int socket_open_client(const struct addr *addr, const struct addr *source, int *ret_fd,
 	struct socket_failure *ret_failure);
+
+/*
+ * Removes the file of a unix address whose socket has been closed: only if it is a socket and nobody
+ * answers on it. 0 also for addresses that have no file.
+ */
+int socket_remove_stale(const struct addr *addr);
 
 /* Options for a connected stream, on either end: no delay, urgent data kept in line. Best effort. */
 void socket_tune_stream(int fd, enum addr_scheme scheme);

@@ -45,17 +45,42 @@ static const char *next_step(int error, const struct addr *addr)
 		return _(" (no interface of this machine has it; 'ip address' lists them)");
 	case EAFNOSUPPORT: return _(" (this kernel or container has no such address family)");
 	case EEXIST: return _(" (it is not a socket, so it is not removed; take another path)");
+	case EINVAL:
+		if (addr->generic.sa_family == AF_INET6 && addr->in6.sin6_scope_id == 0 &&
+			IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+			return _(" (a link-local address needs a zone, such as %eth0)");
+		return "";
 	case ENOENT: return is_unix ? _(" (its folder must exist)") : "";
 	case EMFILE: return _(" (too few descriptors; raise the limit, 'ulimit -n')");
 	default: return "";
 	}
 }
 
-static int complain(const struct addr *addr, const struct socket_failure *failure, int error)
+/* The listener of our own that already has this address, or its port; NULL if there is none. */
+static const struct listener *find_rival(const struct listener_list *list, const struct addr *addr)
 {
-	char text[ADDR_TEXT_SIZE];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct addr *bound = &list->listeners[i].bound;
+		bool same_port = addr_port(addr) != 0 && addr_port(bound) == addr_port(addr);
+
+		if (bound->scheme == addr->scheme && (same_port || addr_equal(bound, addr)))
+			return &list->listeners[i];
+	}
+	return NULL;
+}
+
+static int complain(const struct listener_list *list, const struct addr *addr,
+	const struct socket_failure *failure, int error)
+{
+	const struct listener *rival = error == -EADDRINUSE ? find_rival(list, addr) : NULL;
+	char text[ADDR_TEXT_SIZE], rival_text[ADDR_TEXT_SIZE];
 
 	addr_format(addr, text, sizeof(text));
+	if (rival != NULL) {
+		log_error(_("cannot listen on '%s': this server already listens on '%s'"), text,
+			addr_format(&rival->bound, rival_text, sizeof(rival_text)));
+		return error;
+	}
 	/* bind and listen need no name: the sentence says it. */
 	if (strcmp(failure->call, "bind") == 0 || strcmp(failure->call, "listen") == 0)
 		log_error(_("cannot listen on '%s': %s%s"), text, strerror(-error),
@@ -186,7 +211,7 @@ static int open_spec(
 		if (is_absence(r) && (opened > 0 || i + 1 < found.count))
 			continue;
 		if (r < 0)
-			return complain(addr, &failure, r);
+			return complain(list, addr, &failure, r);
 		list->count++;
 		opened++;
 	}

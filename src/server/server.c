@@ -110,7 +110,10 @@ static int open_server(struct server *server)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < server->thread_count; i++)
 		r = make_worker(server, i);
-	if (r < 0)
+	if (r == -EMFILE)
+		log_error(_("cannot prepare the server: %s (raise the limit, 'ulimit -n')"),
+			strerror(-r));
+	else if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
 	return r;
 }
@@ -160,8 +163,13 @@ static void tell_ready(const struct server *server)
 		return;
 	for (size_t i = 0; i < server->listeners.count; i++) {
 		addr_format(&server->listeners.listeners[i].bound, text, sizeof(text));
-		if (dprintf(fd, "%s\n", text) < 0)
-			break; /* nobody waits for it any more */
+		if (dprintf(fd, "%s\n", text) < 0) {
+			/* EPIPE: whoever waited has gone, which is their affair. */
+			if (errno != EPIPE)
+				log_error(_("cannot write the addresses to descriptor %d: %s"), fd,
+					strerror(errno));
+			break;
+		}
 	}
 	if (fd > STDERR_FILENO)
 		close(fd);
@@ -279,7 +287,7 @@ static void drain(struct server *server)
 	struct counters sum = sum_counters(server);
 	unsigned long long open = counters_open(&sum);
 
-	if (open > 0)
+	if (open > 0 && drain_ns > 0)
 		LOG_EVENT(LOG_LEVEL_INFO, "draining",
 			json_pack("{s:I, s:I}", "connections_open", (json_int_t)open, "drain_ns",
 				(json_int_t)drain_ns),
