@@ -38,12 +38,26 @@ def test_version(option):
     assert re.fullmatch(r"meari \d+\.\d+\.\d+\n", result.stdout)
 
 
-@pytest.mark.parametrize("arguments", [("shout",), ("help", "shout"), ("--shout",)])
-def test_unknown_verb_is_named(arguments):
+@pytest.mark.parametrize("arguments, what", [
+    (("shout",), "unknown verb 'shout'"),
+    (("help", "shout"), "unknown verb 'shout'"),
+    (("--shout",), "unknown option '--shout' before the verb"),
+    (("-v", "serve"), "unknown option '-v' before the verb"),
+    (("help", "serve", "talk"), "help is about one verb at a time, 'talk' is one too many"),
+])
+def test_what_is_no_verb_is_named(arguments, what):
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr == f"meari: unknown verb '{arguments[-1]}' (see 'meari --help')\n"
+    assert result.stderr == f"meari: {what} (see 'meari --help')\n"
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--usage",), ("help",),
+                                       ("help", "help"), ("help", "--help")])
+def test_the_ways_to_ask_for_help(arguments):
+    result = run(*arguments)
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: meari VERB")
 
 
 @pytest.mark.parametrize("verb", VERBS)

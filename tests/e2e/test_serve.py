@@ -213,6 +213,30 @@ def test_cannot_listen_there(engine, address, part):
     assert status == 1 and part in line
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "udp://127.0.0.1:{port}",
+                                     "unix:@given-twice-{port}"])
+def test_an_address_given_twice_is_told_so(address):
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))  # a port that nobody else has, free again in a moment
+        address = address.format(port=place.getsockname()[1])
+    status, line = refuses(address, address)
+    assert status == 1
+    assert line == f"cannot listen on '{address}': this server already listens on '{address}'"
+
+
+def test_a_link_local_address_needs_its_zone():
+    status, line = refuses("tcp://[fe80::1]:0")
+    assert status == 1
+    assert line.endswith("(a link-local address needs a zone, such as %eth0)")
+
+
+def test_ready_fd_must_be_writable():
+    with open("/dev/null", "rb") as null:
+        status, line = refuses("--ready-fd", str(null.fileno()), pass_fds=[null.fileno()])
+    assert status == 2
+    assert "is not a descriptor open for writing" in line
+
+
 @pytest.mark.parametrize("arguments, part", [
     (["tcp://127.0.0.1:99999"], "'tcp://127.0.0.1:99999' is not an address"),
     (["tcp://[::1:5"], "is not an address"),
@@ -232,7 +256,7 @@ def test_cannot_listen_there(engine, address, part):
     (["--urgent", "loud"], "--urgent 'loud' is neither 'inline' nor 'urgent'"),
     (["--log-format", "xml"], "--log-format 'xml' is neither 'text' nor 'json'"),
     (["--engine", "steam"], "no engine is named 'steam'"),
-    (["--ready-fd", "999"], "--ready-fd '999' is not an open descriptor"),
+    (["--ready-fd", "999"], "--ready-fd '999' is not a descriptor open for writing"),
     (["--no-such-option"], "'--no-such-option'"),
     (["--pending"], "'--pending'"),
 ])

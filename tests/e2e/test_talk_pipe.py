@@ -502,3 +502,30 @@ def test_with_meari_serve_on_unix(engine, scheme, tmp_path):
     with Server(f"{scheme}:{tmp_path}/echo", engine=engine) as server:
         result = talk("--verify", "--timeout", "10s", server.addresses[0], data=data)
     assert (result.returncode, result.stderr, result.stdout) == (0, b"", data)
+
+
+def test_a_closed_standard_error_is_no_socket():
+    # The lowest free number would be the socket's, and -v and --trace would speak to the server.
+    with Peer(echo) as peer:
+        result = subprocess.run([MEARI, "talk", "-v", "--trace", peer.address], input=b"hi\n",
+                                stdout=subprocess.PIPE, preexec_fn=lambda: os.close(2),
+                                env=environment(), timeout=ANSWER_S)
+        assert (result.returncode, result.stdout) == (0, b"hi\n")
+
+
+@pytest.mark.parametrize("scheme", ["unix", "unixgram"])
+def test_a_source_file_does_not_outlive_the_conversation(scheme, tmp_path):
+    source = tmp_path / "source"
+    with Server(f"{scheme}:{tmp_path}/server") as server:
+        for _ in range(2):
+            result = run("talk", "--source", f"{scheme}:{source}", server.addresses[0], input="q")
+            assert (result.returncode, result.stdout) == (0, "q"), result.stderr
+            assert not source.exists()
+
+
+def test_a_source_that_cannot_be_had_is_named(tmp_path):
+    with Server(f"unix:{tmp_path}/server") as server:
+        result = run("talk", "--source", f"unix:{tmp_path}/none/source", server.addresses[0],
+                     input="q")
+        assert result.returncode == 1
+        assert "it is the address of --source that cannot be had" in result.stderr
