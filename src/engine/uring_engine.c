@@ -352,8 +352,11 @@ static int uring_run(struct engine *core)
 
 	if (r < 0)
 		return r;
-	while (r == 0 && !is_done(engine)) {
+	for (;;) {
 		work_a_round(engine);
+		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
+		if (is_done(engine))
+			break;
 		r = submit_and_wait(engine);
 		if (r < 0)
 			break;
