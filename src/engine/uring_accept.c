@@ -1,9 +1,8 @@
 /*
- * Accepting, and not accepting. One order accepts for ever ("multishot"), and ends when descriptors or memory
- * run out. If somebody knocks then, accepting pauses: who knocks waits in the kernel's backlog, and it
- * is tried again when a connection of ours ends, and every 100 ms, since others may free descriptors
- * too. If nobody does, the last descriptor has just been given away, and it is no shortage yet: a
- * look-out waits for the next knock.
+ * Accepting, and not accepting. The kernel is asked to say that somebody knocks, and accepting is a call of
+ * our own: an accept that is ordered goes by the limit of descriptors of the time when it was ordered.
+ * When descriptors or memory run out, accepting pauses: who knocks waits in the kernel's backlog, and it
+ * is tried again when a connection of ours ends, and every 100 ms, since others may free some too.
  *
  * A listener is closed when the kernel has let go of it, and not before the last who knocked has been
  * accepted: the others would get a RST.
@@ -19,6 +18,8 @@
 #include "net/socket.h"
 
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
+/* So many a round: a storm of connects must not keep the connected ones waiting. */
+#define ACCEPTS_A_ROUND 64
 /* A bound: with a shared listener, or a fast peer, there may be no end. */
 #define LAST_CALL_MOST 4096
 
@@ -41,16 +42,11 @@ static void order(struct uring_engine *engine, unsigned which)
 {
 	struct uring_listener *listener = &engine->listeners[which];
 	struct io_uring_sqe *sqe = uring_engine_place(engine);
-	enum uring_engine_kind kind = listener->full ? URING_KIND_KNOCK : URING_KIND_ACCEPT;
 
 	if (sqe == NULL)
 		return;
-	if (listener->full)
-		io_uring_prep_poll_add(sqe, listener->fd, POLLIN);
-	else
-		io_uring_prep_multishot_accept(
-			sqe, listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	uring_engine_order(engine, sqe, uring_engine_token(kind, which));
+	io_uring_prep_poll_add(sqe, listener->fd, POLLIN);
+	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_KNOCK, which));
 	listener->ordered = true;
 }
 
@@ -80,25 +76,6 @@ static void pause_accepting(struct uring_engine *engine, int error)
 static bool is_shortage(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
-static bool somebody_knocks(const struct uring_listener *listener)
-{
-	struct pollfd polled = { .fd = listener->fd, .events = POLLIN };
-
-	return poll(&polled, 1, 0) > 0;
-}
-
-static void note_shortage(struct uring_engine *engine, struct uring_listener *listener, int error)
-{
-	if (engine->core.draining)
-		return;
-	if (error == -EMFILE || error == -ENFILE)
-		listener->full = true;
-	if (!listener->full || somebody_knocks(listener)) {
-		listener->full = false;
-		pause_accepting(engine, error);
-	}
 }
 
 /* What accept(2) gave: a new connection, or -errno, which is returned. */
@@ -142,24 +119,23 @@ static void close_listener(struct uring_engine *engine, struct uring_listener *l
 	engine->open_listener_count--;
 }
 
-void uring_accept_done(struct uring_engine *engine, unsigned which, const struct io_uring_cqe *cqe)
-{
-	struct uring_listener *listener = &engine->listeners[which];
-	int r = cqe->res;
-
-	call_report_accept(listener->fd, r);
-	if (!(cqe->flags & IORING_CQE_F_MORE))
-		listener->ordered = false;
-	/* Errors that are no shortage are the fate of one connection (accept(2), "Error handling"). */
-	r = welcome(engine, listener, r);
-	if (is_shortage(r))
-		note_shortage(engine, listener, r);
-}
-
 void uring_accept_knocked(struct uring_engine *engine, unsigned which)
 {
-	engine->listeners[which].ordered = false;
-	engine->listeners[which].full = false;
+	struct uring_listener *listener = &engine->listeners[which];
+
+	listener->ordered = false;
+	for (int i = 0; i < ACCEPTS_A_ROUND && !listener->closing && !engine->cutting; i++) {
+		int fd = call_accept(listener->fd, NULL, NULL, SOCK_NONBLOCK);
+
+		if (fd == -EAGAIN)
+			return;
+		/* Others are the fate of that one connection (accept(2), "Error handling"). */
+		fd = welcome(engine, listener, fd);
+		if (is_shortage(fd)) {
+			pause_accepting(engine, fd);
+			return;
+		}
+	}
 }
 
 void uring_accept_resume(struct uring_engine *engine)

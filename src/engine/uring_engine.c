@@ -240,7 +240,6 @@ static void note_completion(struct uring_engine *engine, const struct io_uring_c
 	case URING_KIND_SEND:
 	case URING_KIND_WATCH:
 	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
-	case URING_KIND_ACCEPT: uring_accept_done(engine, (unsigned)which, cqe); break;
 	case URING_KIND_KNOCK: uring_accept_knocked(engine, (unsigned)which); break;
 	case URING_KIND_DATAGRAM: uring_datagram_done(engine, (unsigned)which); break;
 	case URING_KIND_WAKE:

@@ -25,7 +25,6 @@ enum uring_engine_kind {
 	URING_KIND_SEND,
 	URING_KIND_WATCH, /* a connection's loss */
 	URING_KIND_MARKED, /* something to receive, where we receive it ourselves */
-	URING_KIND_ACCEPT,
 	URING_KIND_KNOCK, /* somebody waits to be accepted */
 	URING_KIND_DATAGRAM,
 	URING_KIND_WAKE,
@@ -35,8 +34,7 @@ enum uring_engine_kind {
 struct uring_listener {
 	int fd; /* -1: closed */
 	enum addr_scheme scheme;
-	bool ordered; /* an accept, or a look-out for a knock, is under way */
-	bool full; /* no descriptor was left: wait for a knock before trying again */
+	bool ordered; /* a look-out for a knock is under way */
 	bool closing;
 };
 
@@ -105,7 +103,6 @@ struct io_uring_sqe *uring_engine_place_message(
 int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
 /* Orders what is to be ordered on every listener. */
 void uring_accept_round(struct uring_engine *engine);
-void uring_accept_done(struct uring_engine *engine, unsigned which, const struct io_uring_cqe *cqe);
 void uring_accept_knocked(struct uring_engine *engine, unsigned which);
 /* A descriptor has become free, or the time to try again has come. */
 void uring_accept_resume(struct uring_engine *engine);
