@@ -29,6 +29,14 @@ enum conn_flag {
 	CONN_RESET_WANTED = 1 << 8, /* close now, with RST */
 	CONN_QUEUED = 1 << 9, /* in the engine's list of connections to go on with */
 	CONN_WRITE_WATCHED = 1 << 10, /* the kernel will tell when it can take more */
+	/* What the kernel has been given to do, where it is given work and not asked for readiness. */
+	CONN_RECEIVING = 1 << 11,
+	CONN_SENDING = 1 << 12,
+	CONN_WATCHING = 1 << 13, /* waits for the connection's loss */
+	CONN_CANCELLED = 1 << 14, /* all of that has been called off */
+	CONN_LARGE = 1 << 15, /* comes in large pieces */
+	CONN_CUT_WANTED = 1 << 16, /* close now, dropping what is not sent */
+	CONN_END_HELD = 1 << 17, /* the peer's end has come, and waits behind what is held */
 };
 
 #define CONN_NO_SLOT UINT32_MAX
@@ -38,13 +46,15 @@ struct conn {
 	uint32_t slot;
 	uint32_t generation;
 	uint32_t room; /* bytes that the protocol will still take */
-	uint16_t flags;
+	uint32_t flags;
 	uint8_t scheme; /* enum addr_scheme */
 	int error; /* -errno once the connection is lost */
 	uint32_t next_slot; /* in the free list, or in the list to go on with */
 	struct output *output; /* NULL while nothing waits */
+	struct output *held; /* received beyond the room, to be told later; NULL while nothing is */
 	struct protocol_conn protocol;
 	struct timer timer;
+	uint32_t sending_bytes; /* given to the kernel, and not yet known to have left */
 };
 
 /* Slots come in chunks that never move, so a pointer stays good while its connection is open. */

@@ -73,5 +73,7 @@ void drive_close(struct engine *engine, struct conn *conn, enum engine_close_rea
 	timer_clear(&engine->timers, &conn->timer);
 	output_free(conn->output);
 	conn->output = NULL;
+	output_free(conn->held);
+	conn->held = NULL;
 	conn_release(&engine->conns, conn);
 }

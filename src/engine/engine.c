@@ -8,11 +8,18 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "config.h"
 #include "engine/core.h"
 #include "engine/epoll_engine.h"
+#if MEARI_HAVE_URING
+#include "engine/uring_engine.h"
+#endif
 
 const struct engine_ops *const engine_list[] = {
 	&epoll_engine_ops,
+#if MEARI_HAVE_URING
+	&uring_engine_ops,
+#endif
 	NULL,
 };
 

@@ -26,7 +26,7 @@ struct epoll_listener {
 	enum addr_scheme scheme;
 };
 
-struct epoll_datagram;
+struct datagram;
 
 struct epoll_engine {
 	struct engine core;
@@ -39,7 +39,7 @@ struct epoll_engine {
 	bool accept_pause_told;
 	uint64_t accept_retry_ns;
 
-	struct epoll_datagram **datagrams;
+	struct datagram **datagrams;
 	unsigned datagram_count;
 
 	uint32_t first_queued, last_queued; /* connections to go on with, by slot */

@@ -16,13 +16,12 @@
 #include <sys/epoll.h>
 
 #include "engine/drive.h"
+#include "engine/intake.h"
 #include "net/call.h"
 #include "net/socket.h"
 
 /* A turn ends after so many bytes received: then it is the others' turn. */
 #define TURN_BYTES (4 * BUFFER_LARGE_BYTES)
-/* Continuing in the last buffer is worth it only with so much room; otherwise a fresh one. */
-#define LEAST_TAIL_BYTES 1024
 
 #define WATCHED (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
@@ -55,7 +54,7 @@ static void note_lost(struct conn *conn, int error)
 /* The kernel takes no more: ask to be told when it does (once in a connection's life). */
 static void note_full(struct epoll_engine *engine, struct conn *conn)
 {
-	conn->flags &= (uint16_t)~CONN_WRITABLE;
+	conn->flags &= ~(uint32_t)CONN_WRITABLE;
 	if (conn->flags & CONN_WRITE_WATCHED)
 		return;
 
@@ -162,27 +161,6 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 /* ---- receiving ---- */
 
 /*
- * Where to receive: behind what waits, else a large buffer, else (nothing held, and the large ones
- * used up) a small one. NULL: not now. The caller gets a reference.
- */
-static struct buffer *pick_buffer(struct epoll_engine *engine, struct conn *conn)
-{
-	struct buffer *buffer = output_tail_room(conn->output);
-
-	if (buffer != NULL && buffer->capacity - buffer->filled >= LEAST_TAIL_BYTES) {
-		buffer_ref(buffer);
-		return buffer;
-	}
-	buffer = buffer_get_large(&engine->core.pool);
-	if (buffer == NULL && output_is_empty(conn->output)) {
-		buffer = buffer_get_small(&engine->core.pool);
-		if (buffer == NULL)
-			engine->memory_short = true;
-	}
-	return buffer;
-}
-
-/*
  * One receive. Sets `ret_partial` when the kernel may have stopped before its queue was empty, though
  * it gave less than asked for.
  */
@@ -205,26 +183,6 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 	return n;
 }
 
-/*
- * A receive ends before the urgent mark; at the mark, the next byte is the urgent one. The mark may come
- * between that question and the receive, together with its byte: so only what was there before the
- * question is received after it. Sets how much to receive, and as what; <= 0: nothing is there.
- */
-static ssize_t look_for_mark(
-	struct conn *conn, void *bytes, uint32_t *wanted, enum protocol_event_kind *kind)
-{
-	ssize_t there = call_recv(conn->fd, bytes, *wanted, MSG_PEEK);
-
-	if (there <= 0)
-		return there;
-	if (call_sockatmark(conn->fd) == 1) {
-		*kind = PROTOCOL_URGENT;
-		there = 1;
-	}
-	*wanted = (uint32_t)there;
-	return there;
-}
-
 static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t result)
 {
 	if (result == 0) {
@@ -233,7 +191,7 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t
 		conn->flags |= CONN_END_SEEN;
 		tell(engine, conn, &event);
 	} else if (result == -EAGAIN) {
-		conn->flags &= (uint16_t) ~(CONN_READABLE | CONN_EXHAUST);
+		conn->flags &= ~(uint32_t)(CONN_READABLE | CONN_EXHAUST);
 	} else if (result == -ENOMEM || result == -ENOBUFS) {
 		engine->memory_short = true; /* still readable: tried again a little later */
 	} else if (result != -EINTR) {
@@ -245,7 +203,7 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t
 static size_t receive(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
-	struct buffer *buffer = pick_buffer(engine, conn);
+	struct buffer *buffer = intake_buffer(&engine->core, conn, &engine->memory_short);
 	bool partial = (conn->flags & CONN_EXHAUST) != 0;
 	uint32_t wanted;
 
@@ -260,14 +218,14 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 
 	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
 		partial = true;
-		n = look_for_mark(conn, start, &wanted, &event.kind);
+		n = intake_look_for_mark(conn->fd, start, &wanted, &event.kind);
 	}
 	if (n > 0)
 		n = receive_some(conn, start, wanted, &partial);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		if ((size_t)n < wanted && !partial)
-			conn->flags &= (uint16_t)~CONN_READABLE;
+			conn->flags &= ~(uint32_t)CONN_READABLE;
 		event.span.bytes = start;
 		event.span.length = (uint32_t)n;
 		event.span.buffer = buffer;
@@ -372,7 +330,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 		struct conn *conn = conn_at(&engine->core.conns, slot);
 
 		slot = conn->next_slot;
-		conn->flags &= (uint16_t)~CONN_QUEUED;
+		conn->flags &= ~(uint32_t)CONN_QUEUED;
 		take_turn(engine, conn);
 	}
 }

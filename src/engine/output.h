@@ -40,6 +40,12 @@ int output_push(struct output *output, const struct protocol_span *span, bool ur
 unsigned output_peek(
 	const struct output *output, struct iovec vectors[OUTPUT_BATCH], bool *ret_urgent);
 
+/* The first span; there must be one. */
+static inline const struct protocol_span *output_first(const struct output *output)
+{
+	return &output->entries[output->first].span;
+}
+
 /* Drops the first `count` bytes: they have been sent. */
 void output_advance(struct output *output, size_t count);
 

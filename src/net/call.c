@@ -254,3 +254,40 @@ int call_sockatmark(int fd)
 		tell_number("ioctl", fd, "SIOCATMARK", r);
 	return r;
 }
+
+/* ---- what the kernel did on order ---- */
+
+bool call_is_watched(void)
+{
+	return LISTENED_TO;
+}
+
+void call_report_accept(int fd, int result)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	if (!LISTENED_TO)
+		return;
+	if (result < 0 || getpeername(result, (struct sockaddr *)&peer, &length) < 0)
+		length = 0;
+	tell_address("accept", fd, length > 0 ? (struct sockaddr *)&peer : NULL, length, result);
+}
+
+void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result)
+{
+	if (LISTENED_TO)
+		tell_bytes("recv", fd, bytes, result > 0 ? (size_t)result : 0, size, flags, result);
+}
+
+void call_report_send(int fd, const void *bytes, size_t length, int flags, ssize_t result)
+{
+	if (LISTENED_TO)
+		tell_bytes("send", fd, bytes, length, length, flags, result);
+}
+
+void call_report_sendmsg(int fd, const struct msghdr *message, int flags, ssize_t result)
+{
+	if (LISTENED_TO)
+		tell_message("sendmsg", fd, message, SIZE_MAX, flags, result);
+}

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -41,3 +42,13 @@ int call_getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int call_getpeername(int fd, struct sockaddr *address, socklen_t *length);
 /* 1: the next byte to be received is the urgent one (SIOCATMARK); 0: it is not. */
 int call_sockatmark(int fd);
+
+/*
+ * For calls that the kernel makes on order (io_uring): what it answered is told to the hook as if we had
+ * called. Asking first saves composing what nobody sees.
+ */
+bool call_is_watched(void);
+void call_report_accept(int fd, int result);
+void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result);
+void call_report_send(int fd, const void *bytes, size_t length, int flags, ssize_t result);
+void call_report_sendmsg(int fd, const struct msghdr *message, int flags, ssize_t result);

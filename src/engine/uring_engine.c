@@ -1,0 +1,389 @@
+/*
+ * The loop: hand over the orders and wait for answers in one call, note the answers, run what was
+ * posted, go on with the connections that have something to do. Orders are only ever written in that
+ * last step, for connections that are open; so no order can name a descriptor that has since been
+ * closed and given to another.
+ *
+ * The ring lives in run() and belongs to its thread alone. What the kernel has been given to do holds on
+ * to sockets and buffers until it answers, so run() does not return before everything is answered;
+ * and a ring that another thread had made would interrupt that thread's calls when it goes.
+ */
+#include "engine/uring_engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/call.h"
+
+#define ORDERS_A_ROUND 512
+/* How long to wait for memory that other connections, or other programs, may give back. */
+#define MEMORY_RETRY_NS (10 * CLOCK_NS_PER_MS)
+
+#define SMALL_GROUP 1
+#define SMALL_BUFFERS 256
+#define LARGE_GROUP 2
+#define LARGE_BUFFERS 16
+
+/* ---- orders ---- */
+
+/* True when the kernel has taken all that was written. */
+static bool submit(struct uring_engine *engine)
+{
+	io_uring_submit(&engine->ring);
+	if (io_uring_sq_ready(&engine->ring) > 0)
+		return false;
+	engine->message_count = 0;
+	return true;
+}
+
+struct io_uring_sqe *uring_engine_place(struct uring_engine *engine)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&engine->ring);
+
+	if (sqe == NULL && submit(engine))
+		sqe = io_uring_get_sqe(&engine->ring);
+	if (sqe == NULL)
+		engine->memory_short = true;
+	return sqe;
+}
+
+void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token)
+{
+	io_uring_sqe_set_data64(sqe, token);
+	engine->ordered_count++;
+}
+
+struct io_uring_sqe *uring_engine_place_message(
+	struct uring_engine *engine, struct uring_message **ret_message)
+{
+	struct io_uring_sqe *sqe = NULL;
+
+	if (engine->message_count < URING_ENGINE_MESSAGES || submit(engine))
+		sqe = uring_engine_place(engine);
+	else
+		engine->memory_short = true;
+	/* Only now: to find a place, all may have been submitted. */
+	*ret_message = &engine->messages[engine->message_count];
+	return sqe;
+}
+
+/* ---- life ---- */
+
+static int uring_probe_engine(char *why, size_t size)
+{
+	struct uring_probe probe;
+
+	return uring_probe_all(&probe, why, size);
+}
+
+static int uring_create(const struct engine_options *options, struct engine **ret_engine)
+{
+	struct uring_engine *engine = calloc(1, sizeof(*engine));
+	char why[200];
+	int r;
+
+	if (engine == NULL)
+		return -ENOMEM;
+	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
+	engine->accept_retry_ns = CLOCK_NEVER;
+	r = core_init(&engine->core, options);
+	if (r < 0)
+		goto fail_core;
+	r = uring_probe_all(&engine->probe, why, sizeof(why));
+	if (r < 0)
+		goto fail_probe;
+	engine->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (engine->wake_fd < 0) {
+		r = -errno;
+		goto fail_probe;
+	}
+	*ret_engine = &engine->core;
+	return 0;
+
+fail_probe:
+	core_fini(&engine->core);
+fail_core:
+	free(engine);
+	return r;
+}
+
+static void uring_destroy(struct engine *core)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+	static const struct engine_host nobody;
+
+	core->host = &nobody;
+	core->draining = true;
+	uring_accept_close_all(engine);
+	uring_datagram_close_all(engine);
+	uring_stream_close_all(engine);
+	for (unsigned i = 0; i < engine->spare_output_count; i++)
+		output_free(engine->spare_outputs[i]);
+	close(engine->wake_fd);
+	core_fini(core);
+	free(engine);
+}
+
+static int uring_listen(struct engine *core, int fd, enum addr_scheme scheme)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+
+	if (addr_socket_type(scheme) == SOCK_STREAM)
+		return uring_accept_add(engine, fd, scheme);
+	return uring_datagram_add(engine, fd, scheme);
+}
+
+static int uring_adopt(struct engine *core, int fd, enum addr_scheme scheme)
+{
+	return uring_stream_open((struct uring_engine *)core, fd, scheme);
+}
+
+static void uring_wake(struct engine *core)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+	uint64_t one = 1;
+
+	/* Cannot fail: the counter holds far more than anybody posts. */
+	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void uring_stop_listening(struct engine *core)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+
+	uring_accept_stop(engine);
+	uring_datagram_stop(engine);
+}
+
+static unsigned uring_cut(struct engine *core)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+
+	engine->cutting = true;
+	return uring_stream_cut(engine);
+}
+
+/* ---- the loop ---- */
+
+static void order_wake(struct uring_engine *engine)
+{
+	struct io_uring_sqe *sqe = engine->wake_ordered ? NULL : uring_engine_place(engine);
+
+	if (sqe == NULL)
+		return;
+	io_uring_prep_read(sqe, engine->wake_fd, &engine->wake_value, sizeof(uint64_t), 0);
+	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_WAKE, 0));
+	engine->wake_ordered = true;
+}
+
+static uint64_t next_ns(const struct uring_engine *engine)
+{
+	uint64_t next = timer_next_ns(&engine->core.timers);
+
+	if (engine->accept_retry_ns < next)
+		next = engine->accept_retry_ns;
+	if (engine->memory_short || engine->first_queued != CONN_NO_SLOT) {
+		uint64_t soon = engine->core.now_ns + (engine->memory_short ? MEMORY_RETRY_NS : 0);
+
+		if (soon < next)
+			next = soon;
+	}
+	return next;
+}
+
+/* Hands over the orders and waits for an answer, or for the time of the next thing to do. */
+static int submit_and_wait(struct uring_engine *engine)
+{
+	uint64_t next = next_ns(engine);
+	int r;
+
+	if (next == CLOCK_NEVER) {
+		r = io_uring_submit_and_wait(&engine->ring, 1);
+	} else {
+		uint64_t now = clock_now_ns();
+		uint64_t rest = next > now ? next - now : 0;
+		struct __kernel_timespec limit = {
+			.tv_sec = (int64_t)(rest / CLOCK_NS_PER_S),
+			.tv_nsec = (int64_t)(rest % CLOCK_NS_PER_S),
+		};
+		struct io_uring_cqe *cqe;
+
+		r = io_uring_submit_and_wait_timeout(&engine->ring, &cqe, 1, &limit, NULL);
+	}
+	if (io_uring_sq_ready(&engine->ring) == 0)
+		engine->message_count = 0;
+	if (r == -EAGAIN || r == -ENOMEM || r == -EBUSY) {
+		/* The kernel has no memory for orders; those that were written stay. */
+		poll(NULL, 0, 1);
+		return 0;
+	}
+	return r < 0 && r != -ETIME && r != -EINTR ? r : 0;
+}
+
+static void note_completion(struct uring_engine *engine, const struct io_uring_cqe *cqe)
+{
+	uint64_t which = cqe->user_data & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
+
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		engine->ordered_count--;
+	switch ((enum uring_engine_kind)(cqe->user_data >> CONN_TOKEN_KIND_SHIFT)) {
+	case URING_KIND_RECEIVE_SMALL:
+	case URING_KIND_RECEIVE_LARGE:
+	case URING_KIND_SEND:
+	case URING_KIND_WATCH:
+	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
+	case URING_KIND_KNOCK: uring_accept_knocked(engine, (unsigned)which); break;
+	case URING_KIND_DATAGRAM: uring_datagram_done(engine, (unsigned)which); break;
+	case URING_KIND_WAKE:
+		/* It was emptied before the tasks are looked at: none posted after is missed. */
+		engine->wake_ordered = false;
+		engine->woken = true;
+		break;
+	case URING_KIND_CANCEL: break;
+	}
+}
+
+static void note_completions(struct uring_engine *engine)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head, count = 0;
+
+	io_uring_for_each_cqe(&engine->ring, head, cqe)
+	{
+		note_completion(engine, cqe);
+		count++;
+	}
+	io_uring_cq_advance(&engine->ring, count);
+}
+
+static bool is_done(const struct uring_engine *engine)
+{
+	return engine->core.stopping ||
+		(core_is_done(&engine->core) && engine->open_listener_count == 0 &&
+			engine->open_datagram_count == 0);
+}
+
+static void work_a_round(struct uring_engine *engine)
+{
+	struct engine *core = &engine->core;
+
+	engine->memory_short = false;
+	if (engine->accept_retry_ns <= core->now_ns)
+		uring_accept_resume(engine);
+	uring_stream_timers(engine);
+	uring_group_fill(&engine->small);
+	uring_group_fill(&engine->large);
+	uring_stream_round(engine);
+	uring_accept_round(engine);
+	uring_datagram_round(engine);
+	order_wake(engine);
+}
+
+/* Calls off whatever is under way, and waits until the kernel has let go of everything. */
+static int settle(struct uring_engine *engine)
+{
+	bool called_off = false;
+
+	engine->cutting = true;
+	while (engine->ordered_count > 0) {
+		struct io_uring_sqe *sqe = called_off ? NULL : uring_engine_place(engine);
+		int r;
+
+		if (sqe != NULL) {
+			io_uring_prep_cancel64(
+				sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+			uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
+			called_off = true;
+		}
+		engine->memory_short = true; /* never wait for ever */
+		r = submit_and_wait(engine);
+		if (r < 0)
+			return r;
+		note_completions(engine);
+	}
+	return 0;
+}
+
+/* ---- the ring ---- */
+
+static void close_ring(struct uring_engine *engine)
+{
+	io_uring_queue_exit(&engine->ring);
+	uring_group_fini(&engine->large);
+	uring_group_fini(&engine->small);
+}
+
+/* By the thread that will use it, and no other. */
+static int open_ring(struct uring_engine *engine)
+{
+	struct buffer_pool *pool = &engine->core.pool;
+	/* The large buffers that wait in the kernel must leave most of a small pool to others. */
+	size_t large = engine->core.options.pool_bytes / BUFFER_LARGE_BYTES / 4;
+	int r = uring_probe_ring(ORDERS_A_ROUND, &engine->ring, &engine->probe);
+
+	if (r < 0)
+		return r;
+	/* Saves a look-up a call; there is nothing to do where it cannot be had. */
+	io_uring_register_ring_fd(&engine->ring);
+	large = large > LARGE_BUFFERS ? LARGE_BUFFERS : large > 0 ? large : 1;
+	r = uring_group_init(
+		&engine->small, &engine->ring, SMALL_GROUP, pool, buffer_get_small, SMALL_BUFFERS);
+	if (r == 0)
+		r = uring_group_init(&engine->large, &engine->ring, LARGE_GROUP, pool,
+			buffer_get_large, (uint16_t)large);
+	if (r < 0)
+		close_ring(engine);
+	return r;
+}
+
+static int uring_run(struct engine *core)
+{
+	struct uring_engine *engine = (struct uring_engine *)core;
+	int r = open_ring(engine);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		work_a_round(engine);
+		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
+		if (is_done(engine))
+			break;
+		r = submit_and_wait(engine);
+		if (r < 0)
+			break;
+		core->now_ns = clock_now_ns();
+		engine->memory_short = false;
+		note_completions(engine);
+		if (engine->memory_short)
+			poll(NULL, 0, 1); /* the kernel refused for want of memory: no hurry */
+		if (engine->woken) {
+			engine->woken = false;
+			core_run_tasks(core);
+		}
+	}
+	if (r == 0)
+		r = settle(engine);
+	close_ring(engine);
+	return r;
+}
+
+const struct engine_ops uring_engine_ops = {
+	.name = "uring",
+	.probe = uring_probe_engine,
+	.create = uring_create,
+	.destroy = uring_destroy,
+	.listen = uring_listen,
+	.adopt = uring_adopt,
+	.run = uring_run,
+	.wake = uring_wake,
+	.stop_listening = uring_stop_listening,
+	.cut = uring_cut,
+};

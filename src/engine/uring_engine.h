@@ -1,0 +1,144 @@
+/*
+ * The completion engine: io_uring(7). It does not ask what is ready but orders what is to be done, and is
+ * told when it has been. For engine/uring_* only, but for uring_engine_ops.
+ *
+ *   uring_engine    the loop and its life
+ *   uring_probe     what the kernel can do
+ *   uring_group     buffers that the kernel picks from
+ *   uring_accept    listeners, and what happens when descriptors run out
+ *   uring_stream    receiving, sending and closing connections
+ *   uring_marked    receiving where the urgent byte is told apart
+ *   uring_datagram  whole messages
+ */
+#pragma once
+
+#include "engine/core.h"
+#include "engine/uring_group.h"
+#include "engine/uring_probe.h"
+
+extern const struct engine_ops uring_engine_ops;
+
+/* What an order was, in the top bits of its token; see CONN_TOKEN_KIND_SHIFT. */
+enum uring_engine_kind {
+	URING_KIND_RECEIVE_SMALL,
+	URING_KIND_RECEIVE_LARGE,
+	URING_KIND_SEND,
+	URING_KIND_WATCH, /* a connection's loss */
+	URING_KIND_MARKED, /* something to receive, where we receive it ourselves */
+	URING_KIND_KNOCK, /* somebody waits to be accepted */
+	URING_KIND_DATAGRAM,
+	URING_KIND_WAKE,
+	URING_KIND_CANCEL,
+};
+
+struct uring_listener {
+	int fd; /* -1: closed */
+	enum addr_scheme scheme;
+	bool ordered; /* a look-out for a knock is under way */
+	bool closing;
+};
+
+struct uring_datagram;
+
+/* The vectors of a send; the kernel has its own copy once it is submitted. */
+struct uring_message {
+	struct msghdr header;
+	struct iovec vectors[OUTPUT_BATCH];
+};
+
+#define URING_ENGINE_MESSAGES 16
+#define URING_ENGINE_SPARE_OUTPUTS 256
+
+struct uring_engine {
+	struct engine core;
+	struct io_uring ring;
+	struct uring_probe probe;
+	/* In run() only: */
+	struct uring_group small, large;
+	unsigned ordered_count; /* orders that will still be answered */
+	bool cutting; /* nothing new is served any more */
+
+	int wake_fd; /* eventfd(2): something was posted */
+	uint64_t wake_value; /* the kernel reads it into here */
+	bool wake_ordered, woken;
+
+	struct uring_listener *listeners;
+	unsigned listener_count, open_listener_count;
+	bool accept_paused;
+	bool accept_pause_told;
+	uint64_t accept_retry_ns;
+
+	struct uring_datagram *datagrams;
+	unsigned datagram_count, open_datagram_count;
+
+	uint32_t first_queued, last_queued; /* connections to go on with, by slot */
+	bool memory_short; /* something could not be had: try again a little later */
+
+	struct uring_message messages[URING_ENGINE_MESSAGES];
+	unsigned message_count;
+	struct output *spare_outputs[URING_ENGINE_SPARE_OUTPUTS]; /* empty ones, for the next */
+	unsigned spare_output_count;
+};
+
+static inline uint64_t uring_engine_token(enum uring_engine_kind kind, uint64_t which)
+{
+	return (uint64_t)kind << CONN_TOKEN_KIND_SHIFT | which;
+}
+
+/*
+ * A place for an order, which must then be written, with uring_engine_order() last. NULL: not now
+ * (memory_short is set).
+ */
+struct io_uring_sqe *uring_engine_place(struct uring_engine *engine);
+void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token);
+/*
+ * The same, and a message with it, which stays as it is until it has been submitted; who uses it adds one
+ * to message_count.
+ */
+struct io_uring_sqe *uring_engine_place_message(
+	struct uring_engine *engine, struct uring_message **ret_message);
+
+/* ---- uring_accept ---- */
+
+int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
+/* Orders what is to be ordered on every listener. */
+void uring_accept_round(struct uring_engine *engine);
+void uring_accept_knocked(struct uring_engine *engine, unsigned which);
+/* A descriptor has become free, or the time to try again has come. */
+void uring_accept_resume(struct uring_engine *engine);
+/* Accepts whoever knocked; the listeners are closed when the kernel has let go of them. */
+void uring_accept_stop(struct uring_engine *engine);
+/* At once; the kernel must have let go of them. */
+void uring_accept_close_all(struct uring_engine *engine);
+
+/* ---- uring_stream ---- */
+
+/* Takes over `fd`, also on failure. */
+int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme scheme);
+void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *cqe);
+/* Goes on with every connection that has something to do. */
+void uring_stream_round(struct uring_engine *engine);
+void uring_stream_timers(struct uring_engine *engine);
+/* Every connection is to end; returns how many there are. */
+unsigned uring_stream_cut(struct uring_engine *engine);
+/* At once, telling nobody; the kernel must have let go of them. */
+void uring_stream_close_all(struct uring_engine *engine);
+
+/* For uring_marked: tells what was received, and what goes wrong. */
+void uring_stream_tell(
+	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
+void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
+
+/* ---- uring_marked ---- */
+
+/* Receives what is there, for a bounded time. */
+void uring_marked_receive(struct uring_engine *engine, struct conn *conn);
+
+/* ---- uring_datagram ---- */
+
+int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
+void uring_datagram_round(struct uring_engine *engine);
+void uring_datagram_done(struct uring_engine *engine, unsigned which);
+/* Answers what has come; the sockets are closed when the kernel has let go of them. */
+void uring_datagram_stop(struct uring_engine *engine);
+void uring_datagram_close_all(struct uring_engine *engine);

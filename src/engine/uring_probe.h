@@ -1,0 +1,21 @@
+/*
+ * What io_uring can do here, found out by asking for it: never by the kernel's version, since
+ * distributions bring features back and containers take them away. For engine/uring* only.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/uring_abi.h"
+
+struct uring_probe {
+	bool task_work_deferred; /* completions happen only when we wait (Linux 6.1) */
+	bool receive_multishot; /* one order, many receives, up to a total (6.17), end included */
+};
+
+/* Makes a ring for the calling thread alone; sets ret_probe->task_work_deferred. -errno. */
+int uring_probe_ring(unsigned entries, struct io_uring *ret_ring, struct uring_probe *ret_probe);
+
+/* Finds out all of it. 0, or -errno and the reason in words in `why`. */
+int uring_probe_all(struct uring_probe *ret_probe, char *why, size_t size);
