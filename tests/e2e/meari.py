@@ -30,8 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("MEARI_BUILD", "build")).resolve()
 MEARI = str(BUILD / "meari")
 
-# The engines that are built in. Every test that takes the fixture `engine` runs on each of them.
-ENGINES = ["epoll"]
+# Every test that takes the fixture `engine` runs on each of these (MEARI_ENGINES=epoll,uring: others).
+ENGINES = os.environ.get("MEARI_ENGINES", "epoll").split(",")
 
 # "address" or "thread" when the program under test was built with that sanitizer. For the few tests
 # that cannot work there (limits of address space, exact memory use): they skip, and say why.
