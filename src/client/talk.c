@@ -54,14 +54,11 @@ static int find_source(const struct addr_spec *spec, struct resolve_list *ret_li
 /* What the person may do about `error`, in brackets, or nothing. */
 static const char *advice(const struct dial_attempt *attempt, bool source_given)
 {
-	const struct addr *addr = &attempt->addr;
-
 	if (source_given && attempt->error == -EADDRNOTAVAIL)
 		return _(" (--source must be an address of this machine, of the server's family)");
 	if (source_given && attempt->call != NULL && strcmp(attempt->call, "bind") == 0)
 		return _(" (it is the address of --source that cannot be had; take another)");
-	if (attempt->error == -EINVAL && addr->generic.sa_family == AF_INET6 &&
-		addr->in6.sin6_scope_id == 0 && IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+	if (attempt->error == -EINVAL && addr_lacks_zone(&attempt->addr))
 		return _(" (a link-local address needs a zone, such as %eth0)");
 	switch (-attempt->error) {
 	case ECONNREFUSED:

@@ -167,6 +167,12 @@ void addr_unmap(struct addr *addr)
 	addr->dual_stack = false;
 }
 
+bool addr_lacks_zone(const struct addr *addr)
+{
+	return addr->generic.sa_family == AF_INET6 && addr->in6.sin6_scope_id == 0 &&
+		IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr);
+}
+
 bool addr_equal(const struct addr *one, const struct addr *other)
 {
 	struct addr left = *one, right = *other;

@@ -83,5 +83,7 @@ uint16_t addr_port(const struct addr *addr);
 void addr_set_port(struct addr *addr, uint16_t port);
 /* Turns ::ffff:a.b.c.d into a.b.c.d in place; leaves every other address alone. */
 void addr_unmap(struct addr *addr);
+/* A link-local IPv6 address without a zone names no place: the kernel says EINVAL (RFC 4007). */
+bool addr_lacks_zone(const struct addr *addr);
 /* Same family, address, port and path; v4-mapped equals IPv4. */
 bool addr_equal(const struct addr *one, const struct addr *other);

@@ -46,8 +46,7 @@ static const char *next_step(int error, const struct addr *addr)
 	case EAFNOSUPPORT: return _(" (this kernel or container has no such address family)");
 	case EEXIST: return _(" (it is not a socket, so it is not removed; take another path)");
 	case EINVAL:
-		if (addr->generic.sa_family == AF_INET6 && addr->in6.sin6_scope_id == 0 &&
-			IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		if (addr_lacks_zone(addr))
 			return _(" (a link-local address needs a zone, such as %eth0)");
 		return "";
 	case ENOENT: return is_unix ? _(" (its folder must exist)") : "";
