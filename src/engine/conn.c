@@ -12,7 +12,11 @@ _Static_assert(sizeof(struct conn) <= 96, "an idle connection is to stay this sm
 
 void conn_table_init(struct conn_table *table)
 {
-	*table = (struct conn_table){ .first_free = CONN_NO_SLOT };
+	*table = (struct conn_table){
+		.first_free = CONN_NO_SLOT,
+		.first_queued = CONN_NO_SLOT,
+		.last_queued = CONN_NO_SLOT,
+	};
 }
 
 void conn_table_fini(struct conn_table *table)
@@ -110,6 +114,27 @@ struct conn *conn_from_token(const struct conn_table *table, uint64_t token)
 	uint32_t generation = (uint32_t)(token >> 32) & GENERATION_MASK;
 
 	return conn != NULL && (conn->generation & GENERATION_MASK) == generation ? conn : NULL;
+}
+
+void conn_enqueue(struct conn_table *table, struct conn *conn)
+{
+	if (conn->flags & CONN_QUEUED)
+		return;
+	conn->flags |= CONN_QUEUED;
+	conn->next_slot = CONN_NO_SLOT;
+	if (table->first_queued == CONN_NO_SLOT)
+		table->first_queued = conn->slot;
+	else
+		slot_at(table, table->last_queued)->next_slot = conn->slot;
+	table->last_queued = conn->slot;
+}
+
+uint32_t conn_take_queue(struct conn_table *table)
+{
+	uint32_t first = table->first_queued;
+
+	table->first_queued = table->last_queued = CONN_NO_SLOT;
+	return first;
 }
 
 struct engine_conn conn_view(const struct conn *conn)

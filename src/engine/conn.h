@@ -66,6 +66,7 @@ struct conn_table {
 	uint32_t used_slots; /* slots ever handed out */
 	uint32_t first_free;
 	uint32_t open_count;
+	uint32_t first_queued, last_queued; /* connections to go on with */
 };
 
 void conn_table_init(struct conn_table *table);
@@ -86,5 +87,14 @@ struct conn *conn_at(const struct conn_table *table, uint32_t slot);
 #define CONN_TOKEN_KIND_SHIFT 60
 uint64_t conn_token(const struct conn *conn);
 struct conn *conn_from_token(const struct conn_table *table, uint64_t token);
+
+/* Puts a connection, once, behind the others that are to be gone on with. */
+void conn_enqueue(struct conn_table *table, struct conn *conn);
+/* The first slot of that list, which is then empty; go on by next_slot. CONN_NO_SLOT: nobody. */
+uint32_t conn_take_queue(struct conn_table *table);
+static inline bool conn_queue_is_empty(const struct conn_table *table)
+{
+	return table->first_queued == CONN_NO_SLOT;
+}
 
 struct engine_conn conn_view(const struct conn *conn);

@@ -49,6 +49,5 @@ void core_run_tasks(struct engine *engine)
 
 bool core_is_done(const struct engine *engine)
 {
-	return engine->stopping ||
-		(engine->draining && !engine->listening && engine->conns.open_count == 0);
+	return engine->draining && !engine->listening && engine->conns.open_count == 0;
 }

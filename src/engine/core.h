@@ -23,7 +23,7 @@ struct engine {
 	struct timer_wheel timers;
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
 
-	bool draining, stopping;
+	bool draining;
 	bool listening; /* while draining: somebody waits for whom there was no descriptor */
 
 	pthread_mutex_t tasks_lock;

@@ -107,13 +107,3 @@ unsigned engine_cut(struct engine *engine)
 	engine_drain(engine);
 	return engine->ops->cut(engine);
 }
-
-void engine_stop(struct engine *engine)
-{
-	engine->stopping = true;
-}
-
-unsigned engine_open_connections(const struct engine *engine)
-{
-	return engine->conns.open_count;
-}

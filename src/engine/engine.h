@@ -106,7 +106,7 @@ int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme);
 /* Takes over a connected, non-blocking stream as if it had been accepted; `fd` also on failure. */
 int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme);
 
-/* Works until engine_stop(), or after engine_drain() until nothing is open. 0 or -errno. */
+/* Works until engine_drain(), and then until nothing is open. 0 or -errno. */
 int engine_run(struct engine *engine);
 
 /* Runs the task on the engine's thread, soon. Tasks run in the order of posting. */
@@ -119,7 +119,3 @@ void engine_run_tasks(struct engine *engine);
 void engine_drain(struct engine *engine);
 /* From a task: close every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
-/* From a task: engine_run() returns after this round. */
-void engine_stop(struct engine *engine);
-
-unsigned engine_open_connections(const struct engine *engine);

@@ -53,7 +53,6 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 
 	if (engine == NULL)
 		return -ENOMEM;
-	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
 	engine->accept_retry_ns = CLOCK_NEVER;
 	r = core_init(&engine->core, options);
 	if (r < 0)
@@ -151,7 +150,7 @@ static int next_timeout_ms(const struct epoll_engine *engine)
 
 	if (engine->accept_retry_ns < next_ns)
 		next_ns = engine->accept_retry_ns;
-	if (engine->first_queued != CONN_NO_SLOT) {
+	if (!conn_queue_is_empty(&core->conns)) {
 		uint64_t soon_ns = engine->memory_short ? core->now_ns + MEMORY_RETRY_NS : 0;
 
 		if (soon_ns < next_ns)

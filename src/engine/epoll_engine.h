@@ -42,7 +42,6 @@ struct epoll_engine {
 	struct datagram **datagrams;
 	unsigned datagram_count;
 
-	uint32_t first_queued, last_queued; /* connections to go on with, by slot */
 	bool memory_short; /* something could not be allocated: try again a little later */
 };
 

@@ -27,15 +27,7 @@
 
 static void enqueue(struct epoll_engine *engine, struct conn *conn)
 {
-	if (conn->flags & CONN_QUEUED)
-		return;
-	conn->flags |= CONN_QUEUED;
-	conn->next_slot = CONN_NO_SLOT;
-	if (engine->first_queued == CONN_NO_SLOT)
-		engine->first_queued = conn->slot;
-	else
-		conn_at(&engine->core.conns, engine->last_queued)->next_slot = conn->slot;
-	engine->last_queued = conn->slot;
+	conn_enqueue(&engine->core.conns, conn);
 }
 
 static uint64_t token_of(const struct conn *conn)
@@ -322,9 +314,8 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 
 void epoll_stream_round(struct epoll_engine *engine)
 {
-	uint32_t slot = engine->first_queued;
+	uint32_t slot = conn_take_queue(&engine->core.conns);
 
-	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
 	engine->memory_short = false;
 	while (slot != CONN_NO_SLOT) {
 		struct conn *conn = conn_at(&engine->core.conns, slot);
@@ -407,6 +398,6 @@ unsigned epoll_stream_cut(struct epoll_engine *engine)
 		if (conn != NULL)
 			close_conn(engine, conn, ENGINE_CLOSE_CUT);
 	}
-	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
+	conn_take_queue(table); /* nobody is left to go on with */
 	return count;
 }

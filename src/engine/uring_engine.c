@@ -91,7 +91,6 @@ static int uring_create(const struct engine_options *options, struct engine **re
 
 	if (engine == NULL)
 		return -ENOMEM;
-	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
 	engine->accept_retry_ns = CLOCK_NEVER;
 	r = core_init(&engine->core, options);
 	if (r < 0)
@@ -190,7 +189,7 @@ static uint64_t next_ns(const struct uring_engine *engine)
 
 	if (engine->accept_retry_ns < next)
 		next = engine->accept_retry_ns;
-	if (engine->memory_short || engine->first_queued != CONN_NO_SLOT) {
+	if (engine->memory_short || !conn_queue_is_empty(&engine->core.conns)) {
 		uint64_t soon = engine->core.now_ns + (engine->memory_short ? MEMORY_RETRY_NS : 0);
 
 		if (soon < next)
@@ -266,9 +265,8 @@ static void note_completions(struct uring_engine *engine)
 
 static bool is_done(const struct uring_engine *engine)
 {
-	return engine->core.stopping ||
-		(core_is_done(&engine->core) && engine->open_listener_count == 0 &&
-			engine->open_datagram_count == 0);
+	return core_is_done(&engine->core) && engine->open_listener_count == 0 &&
+		engine->open_datagram_count == 0;
 }
 
 static void work_a_round(struct uring_engine *engine)

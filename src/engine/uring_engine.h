@@ -71,7 +71,6 @@ struct uring_engine {
 	struct uring_datagram *datagrams;
 	unsigned datagram_count, open_datagram_count;
 
-	uint32_t first_queued, last_queued; /* connections to go on with, by slot */
 	bool memory_short; /* something could not be had: try again a little later */
 
 	struct uring_message messages[URING_ENGINE_MESSAGES];

@@ -29,15 +29,7 @@
 
 static void enqueue(struct uring_engine *engine, struct conn *conn)
 {
-	if (conn->flags & CONN_QUEUED)
-		return;
-	conn->flags |= CONN_QUEUED;
-	conn->next_slot = CONN_NO_SLOT;
-	if (engine->first_queued == CONN_NO_SLOT)
-		engine->first_queued = conn->slot;
-	else
-		conn_at(&engine->core.conns, engine->last_queued)->next_slot = conn->slot;
-	engine->last_queued = conn->slot;
+	conn_enqueue(&engine->core.conns, conn);
 }
 
 static void note_lost(struct conn *conn, int error)
@@ -463,9 +455,8 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 
 void uring_stream_round(struct uring_engine *engine)
 {
-	uint32_t slot = engine->first_queued;
+	uint32_t slot = conn_take_queue(&engine->core.conns);
 
-	engine->first_queued = engine->last_queued = CONN_NO_SLOT;
 	while (slot != CONN_NO_SLOT) {
 		struct conn *conn = conn_at(&engine->core.conns, slot);
 

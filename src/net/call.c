@@ -262,18 +262,6 @@ bool call_is_watched(void)
 	return LISTENED_TO;
 }
 
-void call_report_accept(int fd, int result)
-{
-	struct sockaddr_storage peer;
-	socklen_t length = sizeof(peer);
-
-	if (!LISTENED_TO)
-		return;
-	if (result < 0 || getpeername(result, (struct sockaddr *)&peer, &length) < 0)
-		length = 0;
-	tell_address("accept", fd, length > 0 ? (struct sockaddr *)&peer : NULL, length, result);
-}
-
 void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result)
 {
 	if (LISTENED_TO)

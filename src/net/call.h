@@ -48,7 +48,6 @@ int call_sockatmark(int fd);
  * called. Asking first saves composing what nobody sees.
  */
 bool call_is_watched(void);
-void call_report_accept(int fd, int result);
 void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result);
 void call_report_send(int fd, const void *bytes, size_t length, int flags, ssize_t result);
 void call_report_sendmsg(int fd, const struct msghdr *message, int flags, ssize_t result);

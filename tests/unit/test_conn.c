@@ -69,12 +69,35 @@ static void connections_never_move(void **state)
 	conn_table_fini(&table);
 }
 
+static void the_queue_has_each_once_and_in_order(void **state)
+{
+	struct conn_table table;
+	struct conn *conns[3];
+
+	conn_table_init(&table);
+	assert_true(conn_queue_is_empty(&table));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(conn_acquire(&table, i, ADDR_TCP, &conns[i]), 0);
+	conn_enqueue(&table, conns[2]);
+	conn_enqueue(&table, conns[0]);
+	conn_enqueue(&table, conns[2]); /* is there already */
+	assert_int_equal(conn_take_queue(&table), conns[2]->slot);
+	assert_true(conn_queue_is_empty(&table));
+	assert_int_equal(conns[2]->next_slot, conns[0]->slot);
+	assert_int_equal(conns[0]->next_slot, CONN_NO_SLOT);
+	assert_int_equal(conn_take_queue(&table), CONN_NO_SLOT);
+	for (int i = 0; i < 3; i++)
+		conn_release(&table, conns[i]);
+	conn_table_fini(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_dies_with_its_connection),
 		cmocka_unit_test(tokens_leave_the_top_bits_free),
 		cmocka_unit_test(connections_never_move),
+		cmocka_unit_test(the_queue_has_each_once_and_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
