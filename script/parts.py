@@ -24,11 +24,11 @@ PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
 TAIL_LINES = 150
 
-SANITIZED = {"optimization": "1", "debug": "true", "b_lundef": "false"}
+SANITIZED = {"optimization": "1", "debug": "true", "b_lundef": "false", "uring": "auto"}
 # Build folder: compiler (None: the system's choice) and the Meson options that must hold.
 BUILDS = {
-    "build": (None, {"werror": "true", "tests": "true"}),
-    "build-clang": ("clang", {"werror": "true", "optimization": "1"}),
+    "build": (None, {"werror": "true", "tests": "true", "uring": "auto"}),
+    "build-clang": ("clang", {"werror": "true", "optimization": "1", "uring": "auto"}),
     "build-asan": ("gcc", SANITIZED | {"b_sanitize": "address,undefined",
                                        "c_args": "-fno-sanitize-recover=all"}),
     "build-tsan": ("clang", SANITIZED | {"b_sanitize": "thread"}),

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,7 +34,7 @@ enum option_key {
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, N_("How it works:"), 1 },
-	{ "engine", KEY_ENGINE, "NAME", 0, N_("auto or epoll (default: auto)"), 0 },
+	{ "engine", KEY_ENGINE, "NAME", 0, N_("auto, epoll or uring (default: auto)"), 0 },
 	{ "threads", KEY_THREADS, "N", 0, N_("threads (default: the processors it may use)"), 0 },
 	{ "backlog", KEY_BACKLOG, "N", 0,
 		N_("connections that may wait to be accepted (default: 4096)"), 0 },
@@ -121,11 +122,17 @@ static error_t take_word(struct argp_state *state, const char *option, const cha
 static error_t take_engine(struct serve_input *input, const char *text, struct argp_state *state)
 {
 	bool known = strcmp(text, "auto") == 0;
+	char names[100] = "auto";
 
-	for (size_t i = 0; engine_list[i] != NULL; i++)
+	for (size_t i = 0; engine_list[i] != NULL; i++) {
+		size_t length = strlen(names);
+
 		known = known || strcmp(text, engine_list[i]->name) == 0;
+		snprintf(names + length, sizeof(names) - length, ", %s", engine_list[i]->name);
+	}
 	if (!known)
-		return cli_complain(state, _("no engine is named '%s': auto and epoll are"), text);
+		return cli_complain(
+			state, _("no engine is named '%s' (there are %s)"), text, names);
 	input->server.engine = text;
 	return 0;
 }

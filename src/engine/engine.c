@@ -15,6 +15,7 @@
 #include "engine/uring_engine.h"
 #endif
 
+/* epoll first: uring is for those who ask for it, until it is ahead everywhere. */
 const struct engine_ops *const engine_list[] = {
 	&epoll_engine_ops,
 #if MEARI_HAVE_URING
