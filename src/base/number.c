@@ -73,6 +73,54 @@ int number_parse_size(const char *text, uint64_t least, uint64_t most, uint64_t 
 	return 0;
 }
 
+int number_scan_rate(const char *text, double *ret_per_s, size_t *ret_length)
+{
+	static const char letters[] = "kMG";
+	const char *at = text;
+	double number = 0, place = 0.1;
+
+	for (; *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (*at - '0');
+	if (at > text && at[0] == '.' && at[1] >= '0' && at[1] <= '9') {
+		for (at++; *at >= '0' && *at <= '9'; at++, place /= 10)
+			number += place * (*at - '0');
+	}
+	if (at == text)
+		return -EINVAL;
+
+	const char *letter = *at == 'K' ? letters : *at != '\0' ? strchr(letters, *at) : NULL;
+
+	if (letter != NULL) {
+		for (const char *step = letters; step <= letter; step++)
+			number *= 1000;
+		at++;
+	}
+	if (!(number <= NUMBER_MOST_RATE))
+		return -ERANGE;
+	*ret_per_s = number;
+	*ret_length = (size_t)(at - text);
+	return 0;
+}
+
+const char *number_format_rate(double per_s, char *buffer, size_t size)
+{
+	static const char *const letters[] = { "", "k", "M", "G", "T" };
+	double value = per_s;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit < sizeof(letters) / sizeof(letters[0]) - 1) {
+		value /= 1000;
+		unit++;
+	}
+
+	int decimals = value >= 99.95 || (unit == 0 && value == (uint64_t)value) ? 0
+		: value >= 9.995                                                 ? 1
+										 : 2;
+
+	snprintf(buffer, size, "%.*f%s", decimals, value, letters[unit]);
+	return buffer;
+}
+
 const char *number_format_size(uint64_t bytes, char *buffer, size_t size)
 {
 	double value = (double)bytes;

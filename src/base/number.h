@@ -22,5 +22,17 @@ int number_parse(const char *text, uint64_t least, uint64_t most, uint64_t *ret_
  */
 int number_parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *ret_bytes);
 
+/*
+ * Reads a number a second from the start of `text`: decimal, with or without a fraction, with an
+ * optional k, M or G (powers of 1000, as rates have it): "500", "1.5k", "2M". Sets how many bytes it
+ * took; what follows is the caller's affair, two points included ("1..5k" begins with a 1).
+ * -EINVAL: no number there; -ERANGE: beyond NUMBER_MOST_RATE.
+ */
+int number_scan_rate(const char *text, double *ret_per_s, size_t *ret_length);
+#define NUMBER_MOST_RATE 1e12
+
+/* Writes a rate for people, three significant digits: "950", "12.3k", "1.05M". Returns buffer. */
+const char *number_format_rate(double per_s, char *buffer, size_t size);
+
 /* Writes a size for people: "64 B", "1.5 MiB". Returns buffer. */
 const char *number_format_size(uint64_t bytes, char *buffer, size_t size);

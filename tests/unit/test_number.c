@@ -132,6 +132,69 @@ static void shows_sizes(void **state)
 	}
 }
 
+static void reads_a_rate_and_stops(void **state)
+{
+	static const struct {
+		const char *text;
+		double per_s;
+		size_t length;
+	} cases[] = {
+		{ "0", 0, 1 },
+		{ "500", 500, 3 },
+		{ "1.5k", 1500, 4 },
+		{ "1K", 1000, 2 },
+		{ "2M@3s", 2e6, 2 },
+		{ "1..5k", 1, 1 },
+		{ "1.", 1, 1 },
+		{ "0.25", 0.25, 4 },
+		{ "1000G", 1e12, 5 },
+		{ "5kk", 5000, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		double per_s;
+		size_t length;
+
+		assert_int_equal(number_scan_rate(cases[i].text, &per_s, &length), 0);
+		assert_true(per_s == cases[i].per_s);
+		assert_int_equal(length, cases[i].length);
+	}
+
+	double per_s;
+	size_t length;
+
+	assert_int_equal(number_scan_rate("", &per_s, &length), -EINVAL);
+	assert_int_equal(number_scan_rate(".5", &per_s, &length), -EINVAL);
+	assert_int_equal(number_scan_rate("-1", &per_s, &length), -EINVAL);
+	assert_int_equal(number_scan_rate("1001G", &per_s, &length), -ERANGE);
+	assert_int_equal(number_scan_rate("99999999999999999999999999", &per_s, &length), -ERANGE);
+}
+
+static void shows_a_rate(void **state)
+{
+	static const struct {
+		double per_s;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" },
+		{ 7, "7" },
+		{ 0.5, "0.50" },
+		{ 99.7, "99.7" },
+		{ 999, "999" },
+		{ 999.6, "1.00k" },
+		{ 12345, "12.3k" },
+		{ 123456, "123k" },
+		{ 1050000, "1.05M" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[NUMBER_TEXT_SIZE];
+
+		assert_string_equal(
+			number_format_rate(cases[i].per_s, text, sizeof(text)), cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +203,8 @@ int main(void)
 		cmocka_unit_test(reads_sizes),
 		cmocka_unit_test(refuses_sizes),
 		cmocka_unit_test(shows_sizes),
+		cmocka_unit_test(reads_a_rate_and_stops),
+		cmocka_unit_test(shows_a_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
