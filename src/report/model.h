@@ -1,0 +1,181 @@
+/*
+ * One result of a measurement, as every part of the program sees it: `meari bench` fills it, its
+ * JSON form is what files hold (docs/result.md), `meari report` merges, compares and draws it.
+ *
+ * A zeroed struct is an empty result. It owns all that its pointers lead to, histograms too;
+ * model_fini() gives it back. NULL texts and histograms mean "not known". One thread at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "stats/histogram.h"
+
+#define MODEL_FORMAT "meari-result"
+#define MODEL_VERSION 1
+
+/* Caps on what a file can make grow; model_append() and the reader hold them. */
+#define MODEL_MOST_ITEMS 65536 /* in any list */
+#define MODEL_MOST_TEXT_BYTES 4096 /* of one text */
+#define MODEL_MOST_FILE_BYTES (16u << 20)
+
+/* An array that grows. What it holds stands beside each; see model_append(). */
+struct model_list {
+	void *items;
+	size_t count;
+};
+
+struct model_option {
+	char *name;
+	char *value;
+};
+
+/* Where it was measured; environment_read() fills all but the last two. */
+struct model_environment {
+	char *kernel; /* "Linux 6.1.0-18-amd64" */
+	char *machine; /* "x86_64": the kind, never the host's name */
+	char *cpu; /* the processor's own name for itself */
+	uint64_t cpus; /* that the program may use */
+	char *engine;
+	struct model_list options; /* struct model_option */
+};
+
+struct model_target {
+	char *address;
+	char *scheme; /* "tcp", "udp", "unix", "unixgram" */
+};
+
+enum model_mode { MODEL_CLOSED, MODEL_OPEN, MODEL_CHURN };
+enum model_arrivals { MODEL_CONSTANT, MODEL_POISSON };
+
+struct model_size {
+	uint64_t bytes;
+	uint64_t weight; /* relative to the others' */
+};
+
+/* What was asked for. */
+struct model_load {
+	enum model_mode mode;
+	uint64_t connections;
+	uint64_t pipeline; /* requests under way on each */
+	struct model_list sizes; /* struct model_size */
+	double rate_per_s; /* open loop, constant; otherwise 0 */
+	enum model_arrivals arrivals; /* open loop */
+	char *profile; /* open loop whose rate changes: as it was given */
+	uint64_t threads;
+	bool verify;
+	uint64_t busy_poll_ns;
+};
+
+struct model_counts {
+	uint64_t sent;
+	uint64_t received;
+	uint64_t lost;
+	uint64_t late;
+	uint64_t duplicates;
+	uint64_t reordered;
+	uint64_t damaged;
+	uint64_t connects;
+	uint64_t connect_errors;
+	uint64_t resets;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+};
+
+struct model_rate {
+	double asked_per_s; /* 0: nothing was asked for (closed loop) */
+	double reached_per_s;
+	double bytes_per_s; /* received */
+};
+
+/* In nanoseconds. */
+struct model_latency {
+	struct histogram *intended; /* from when a request should have been sent (open loop) */
+	struct histogram *sent; /* from when it was sent */
+	struct histogram *connect;
+};
+
+struct model_interval {
+	uint64_t start_ns; /* since the measuring began */
+	uint64_t length_ns;
+	uint64_t sent;
+	uint64_t received;
+	double asked_per_s;
+	uint64_t p50_ns; /* from intended where there is one, otherwise from sent */
+	uint64_t p99_ns;
+	uint64_t max_ns;
+	uint64_t errors;
+};
+
+/* Why the figures cannot be trusted. */
+struct model_reason {
+	char *code; /* for programs: "generator-cpu", "behind-schedule", ... */
+	char *text; /* for people, in English */
+};
+
+struct model_trust {
+	bool doubted; /* "trusted" in JSON is its opposite, so that zero means well */
+	struct model_list reasons; /* struct model_reason */
+};
+
+/* One step of the search for the highest rate. */
+struct model_step {
+	double rate_per_s;
+	double reached_per_s;
+	char *figure; /* "p99" */
+	double value; /* of the figure, ns for times; NAN: there was none */
+	bool kept; /* the promise */
+};
+
+struct model_assert {
+	char *text; /* "p99<5ms" */
+	double value; /* as in model_step */
+	bool holds;
+};
+
+struct model {
+	char *program; /* "meari bench" */
+	struct model_list command; /* char * */
+	char *label;
+	uint64_t started_unix_ns;
+	uint64_t duration_ns; /* of the measuring, without the warm-up */
+	uint64_t warm_up_ns;
+	bool interrupted; /* ended early; what was measured until then is here */
+	struct model_environment environment;
+	struct model_target target;
+	struct model_load load;
+	struct model_counts counts;
+	struct model_rate rate;
+	struct model_latency latency;
+	struct model_list intervals; /* struct model_interval */
+	struct model_trust trust;
+	struct model_list search; /* struct model_step */
+	struct model_list asserts; /* struct model_assert */
+};
+
+/* The percentiles that every form of a result shows, ascending. */
+#define MODEL_PERCENTILE_COUNT 8
+extern const double model_percentiles[MODEL_PERCENTILE_COUNT];
+
+/* Frees all that it holds and empties it. */
+void model_fini(struct model *model);
+
+/* Replaces *text (owned by a model) by a copy of `value`; NULL: by nothing. 0 or -ENOMEM. */
+int model_set_text(char **text, const char *value);
+
+/*
+ * One more item of `size` bytes, zeroed, at the end of a list; valid until the next one. NULL: no
+ * memory, or the list is at MODEL_MOST_ITEMS. `size` must be that of the list's type:
+ *
+ *	struct model_interval *interval = model_append(&model->intervals, sizeof(*interval));
+ */
+void *model_append(struct model_list *list, size_t size);
+
+/* The same for a list of texts: a copy of `text`. 0, -ENOMEM, or -E2BIG at the cap. */
+int model_append_text(struct model_list *list, const char *text);
+
+/* Latency as people mean it: from intended where there is one, otherwise from sent; or NULL. */
+const struct histogram *model_main_latency(const struct model *model);

@@ -1,0 +1,22 @@
+/*
+ * Reading a result from JSON that anybody may have written (docs/result.md): the type and the range
+ * of each known field are checked, sizes are capped, and the first thing that is wrong is told with
+ * its place. Keys that are not known are passed over, so that a later meari may add some.
+ */
+#pragma once
+
+#include "report/model.h"
+
+/* What was wrong, in the user's language; nothing in it comes from the file. */
+struct model_fault {
+	char place[96]; /* "intervals[3].p99_ns", "line 1, column 17"; empty: the whole */
+	char reason[160];
+};
+
+/*
+ * Reads the first of possibly several objects in `bytes`. `model` is overwritten; the caller calls
+ * model_fini(). `ret_used`: how many bytes the object and the white space behind it took.
+ * -EBADMSG: `fault` says why; -ENOMEM. After a failure `model` is as it was.
+ */
+int model_read(const char *bytes, size_t length, struct model *model, size_t *ret_used,
+	struct model_fault *fault);
