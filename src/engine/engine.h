@@ -62,11 +62,19 @@ struct engine_task {
 	struct engine_task *next; /* the engine's, while it is posted */
 };
 
+/*
+ * Told of one feature of the kernel's: its name (a key, never translated), whether it is used, and why
+ * or why not, in words that are valid during the call.
+ */
+typedef void engine_feature_fn(void *context, const char *name, bool used, const char *reason);
+
 /* One implementation. */
 struct engine_ops {
 	const char *name;
 	/* 0 if it can work here; otherwise -errno and the reason in words in `why`. */
 	int (*probe)(char *why, size_t size);
+	/* Where it can work: what it uses here. Each feature is asked for, as in earnest. */
+	void (*explain)(engine_feature_fn *tell, void *context);
 	int (*create)(const struct engine_options *options, struct engine **ret_engine);
 	void (*destroy)(struct engine *engine);
 	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme);
@@ -82,9 +90,13 @@ struct engine_ops {
 /* All that were built in, best first; ends with NULL. */
 extern const struct engine_ops *const engine_list[];
 
+/* The one that "auto" takes where it can work, and the reason, translated. */
+const struct engine_ops *engine_favourite(const char **ret_reason);
+
 /*
- * `name` is one of the list, or "auto": the first that can work. -ENOENT: no such engine; another
- * -errno: it cannot work here, `why` says why not.
+ * `name` is one of the list, or "auto": the favourite, or else the first that can work. -ENOENT: no such
+ * engine; another -errno: it cannot work here. `why` then says why not; at success it is empty, or
+ * says why the favourite was not to be had.
  */
 int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
 

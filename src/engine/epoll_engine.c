@@ -205,6 +205,7 @@ static int epoll_run(struct engine *core)
 const struct engine_ops epoll_engine_ops = {
 	.name = "epoll",
 	.probe = epoll_probe,
+	.explain = epoll_explain,
 	.create = epoll_create_engine,
 	.destroy = epoll_destroy,
 	.listen = epoll_listen,

@@ -3,6 +3,7 @@
  * datagrams. For engine/epoll_* only, but for epoll_engine_ops.
  *
  *   epoll_engine    the loop and its life
+ *   epoll_explain   what the kernel can do, in words
  *   epoll_accept    listeners, and what happens when descriptors run out
  *   epoll_stream    receiving, sending and closing connections
  *   epoll_datagram  whole messages
@@ -49,6 +50,10 @@ uint64_t epoll_engine_token(enum epoll_engine_kind kind, uint64_t which);
 /* epoll_ctl(2) with the words that it needs here; 0 or -errno. */
 int epoll_engine_watch(
 	struct epoll_engine *engine, int operation, int fd, uint32_t events, uint64_t token);
+
+/* ---- epoll_explain ---- */
+
+void epoll_explain(engine_feature_fn *tell, void *context);
 
 /* ---- epoll_accept ---- */
 

@@ -376,6 +376,7 @@ static int uring_run(struct engine *core)
 const struct engine_ops uring_engine_ops = {
 	.name = "uring",
 	.probe = uring_probe_engine,
+	.explain = uring_explain,
 	.create = uring_create,
 	.destroy = uring_destroy,
 	.listen = uring_listen,

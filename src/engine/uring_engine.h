@@ -4,6 +4,7 @@
  *
  *   uring_engine    the loop and its life
  *   uring_probe     what the kernel can do
+ *   uring_explain   the same in words
  *   uring_group     buffers that the kernel picks from
  *   uring_accept    listeners, and what happens when descriptors run out
  *   uring_stream    receiving, sending and closing connections
@@ -96,6 +97,10 @@ void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, u
  */
 struct io_uring_sqe *uring_engine_place_message(
 	struct uring_engine *engine, struct uring_message **ret_message);
+
+/* ---- uring_explain ---- */
+
+void uring_explain(engine_feature_fn *tell, void *context);
 
 /* ---- uring_accept ---- */
 

@@ -166,16 +166,14 @@ static bool tells_the_end(struct trial *trial)
 	return next_result(trial, &more) == 3 && more && next_result(trial, &more) == 0 && !more;
 }
 
-static bool can_multishot(struct trial *trial)
+static void try_multishot(struct trial *trial, struct uring_probe *ret_probe)
 {
-	bool can = false;
-
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, trial->ends) < 0)
-		return false;
-	can = is_bounded(trial) && tells_the_end(trial);
+		return;
+	ret_probe->receive_bounded = is_bounded(trial);
+	ret_probe->receive_multishot = ret_probe->receive_bounded && tells_the_end(trial);
 	close(trial->ends[0]);
 	close(trial->ends[1]);
-	return can;
 }
 
 /* ---- all of it ---- */
@@ -194,7 +192,7 @@ static int find_out(struct uring_probe *ret_probe, const char **ret_words)
 	if (*ret_words == NULL && provide(trial) < 0)
 		*ret_words = _("this kernel's io_uring has no rings of buffers (Linux 5.19 has)");
 	if (*ret_words == NULL)
-		ret_probe->receive_multishot = can_multishot(trial);
+		try_multishot(trial, ret_probe);
 	else
 		r = -EOPNOTSUPP;
 	io_uring_queue_exit(&trial->ring);

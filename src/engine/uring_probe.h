@@ -11,7 +11,8 @@
 
 struct uring_probe {
 	bool task_work_deferred; /* completions happen only when we wait (Linux 6.1) */
-	bool receive_multishot; /* one order, many receives, up to a total (6.17), end included */
+	bool receive_bounded; /* one order, many receives, up to a total (6.17) */
+	bool receive_multishot; /* ... and the end of stream is always told: can be relied on */
 };
 
 /* Makes a ring for the calling thread alone; sets ret_probe->task_work_deferred. -errno. */

@@ -53,10 +53,17 @@ static void raise_descriptor_limit(void)
 static int choose_engine(struct server *server)
 {
 	char why[200];
+	const char *reason;
 	int r = engine_choose(server->options->engine, &server->engine, why, sizeof(why));
 
 	if (r < 0)
 		log_error(_("cannot use the engine '%s': %s"), server->options->engine, why);
+	else if (why[0] != '\0')
+		LOG_EVENT(LOG_LEVEL_INFO, "engine_substituted",
+			json_pack("{s:s, s:s, s:s}", "wanted", engine_favourite(&reason)->name,
+				"engine", server->engine->name, "reason", why),
+			_("the engine '%s' cannot be had here, '%s' serves instead: %s"),
+			engine_favourite(&reason)->name, server->engine->name, why);
 	return r;
 }
 

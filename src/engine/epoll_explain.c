@@ -1,0 +1,54 @@
+/*
+ * What the engine epoll uses of the kernel. Most of it every kernel has; what is younger is asked for
+ * here just as the engine asks.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "base/cleanup.h"
+#include "base/i18n.h"
+#include "engine/epoll_engine.h"
+
+/* Linux 6.9; not in the headers of older systems. */
+struct busy_poll_settings {
+	uint32_t time_us;
+	uint16_t budget;
+	uint8_t prefer, reserved;
+};
+#define GET_BUSY_POLL_SETTINGS _IOR(0x8a, 0x02, struct busy_poll_settings)
+
+static void tell_exclusive(engine_feature_fn *tell, void *context, int epoll_fd)
+{
+	CLEANUP_FD int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	bool has = fd >= 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+
+	tell(context, "exclusive-wake", has,
+		has ? _("a connect to a shared unix listener wakes one thread")
+		    : _("this kernel wakes all threads (Linux 4.5 would wake one)"));
+}
+
+static void tell_busy_poll(engine_feature_fn *tell, void *context, int epoll_fd)
+{
+	struct busy_poll_settings settings;
+	bool has = ioctl(epoll_fd, GET_BUSY_POLL_SETTINGS, &settings) == 0;
+
+	tell(context, "card-busy-poll", false,
+		has ? _("the kernel can poll network cards here; the engine does not ask for it")
+		    : _("this kernel cannot poll network cards here (Linux 6.9 can)"));
+}
+
+void epoll_explain(engine_feature_fn *tell, void *context)
+{
+	CLEANUP_FD int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll_fd < 0)
+		return;
+	tell(context, "edge-triggered", true,
+		_("a change is told once; a reader that pauses costs no call"));
+	tell_exclusive(tell, context, epoll_fd);
+	tell_busy_poll(tell, context, epoll_fd);
+}

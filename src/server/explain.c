@@ -1,0 +1,188 @@
+/*
+ * Each answer comes from asking the kernel, as the server itself would: a version number says nothing
+ * about a container. First the engines, then what the chosen one uses, then the process, then the
+ * addresses, which are looked up and not opened.
+ */
+#include "server/explain.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "net/resolve.h"
+#include "server/cpus.h"
+
+/* Linux 4.18 and 5.0; not in all headers. */
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+static void tell(void *context, const char *name, bool yes, const char *reason)
+{
+	fprintf(context, "%-20s %-3s  %s\n", name, yes ? "yes" : "no", reason);
+}
+
+static void tell_format(FILE *stream, const char *name, bool yes, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void tell_format(FILE *stream, const char *name, bool yes, const char *format, ...)
+{
+	char text[ADDR_TEXT_SIZE + 200];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	tell(stream, name, yes, text);
+}
+
+/* ---- engines ---- */
+
+static void tell_engine(FILE *stream, const struct server_options *options,
+	const struct engine_ops *ops, const struct engine_ops *chosen)
+{
+	char name[32], why[200];
+	const char *reason;
+	const struct engine_ops *favourite = engine_favourite(&reason);
+
+	snprintf(name, sizeof(name), "engine-%s", ops->name);
+	if (ops == chosen && strcmp(options->engine, "auto") != 0)
+		tell(stream, name, true, _("asked for by --engine"));
+	else if (ops == chosen && ops == favourite)
+		tell_format(stream, name, true, _("what 'auto' takes: %s"), reason);
+	else if (ops == chosen)
+		tell_format(stream, name, true, _("'auto' would rather have had '%s'"),
+			favourite->name);
+	else if (ops->probe(why, sizeof(why)) < 0)
+		tell_format(stream, name, false, _("cannot work here: %s"), why);
+	else
+		tell_format(stream, name, false, _("could work here: --engine %s"), ops->name);
+}
+
+static int tell_engines(FILE *stream, const struct server_options *options)
+{
+	const struct engine_ops *chosen = NULL;
+	char why[200];
+	int r = engine_choose(options->engine, &chosen, why, sizeof(why));
+
+	for (size_t i = 0; engine_list[i] != NULL; i++)
+		tell_engine(stream, options, engine_list[i], chosen);
+	if (r < 0) {
+		log_error(_("cannot use the engine '%s': %s"), options->engine, why);
+		return r;
+	}
+	chosen->explain(tell, stream);
+	return 0;
+}
+
+/* ---- the process ---- */
+
+/* Whether a socket takes an option with the value `value`: 0 or -errno. */
+static int try_option(int type, int level, int option, int value)
+{
+	CLEANUP_FD int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static void tell_threads(FILE *stream, const struct server_options *options)
+{
+	unsigned cpus = cpus_available(), threads = options->threads > 0 ? options->threads : cpus;
+	int r = try_option(SOCK_STREAM, SOL_SOCKET, SO_REUSEPORT, 1);
+
+	/* Two sentences, each with its own plural. */
+	tell_format(stream, "threads", threads > 1, ngettext("%u thread", "%u threads", threads),
+		threads);
+	tell_format(stream, "processors", true,
+		ngettext("%u may be used (affinity mask and control group's quota)",
+			"%u may be used (affinity mask and control group's quota)", cpus),
+		cpus);
+	if (r < 0)
+		tell_format(stream, "reuseport", false, "SO_REUSEPORT: %s", strerror(-r));
+	else
+		tell(stream, "reuseport", threads > 1,
+			threads > 1 ? _("each thread has sockets of its own")
+				    : _("one thread needs no more than one socket an address"));
+}
+
+static void tell_open_files(FILE *stream)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	/* The server raises the one to the other. */
+	tell_format(stream, "open-files", true,
+		ngettext("%llu at most, a connection needs one ('ulimit -Hn')",
+			"%llu at most, a connection needs one ('ulimit -Hn')",
+			(unsigned long)limit.rlim_max),
+		(unsigned long long)limit.rlim_max);
+}
+
+static void tell_option(FILE *stream, const char *name, int type, int level, int option, int value)
+{
+	int r = try_option(type, level, option, value);
+
+	if (r < 0)
+		tell(stream, name, false, strerror(-r));
+	else
+		tell(stream, name, true, _("the kernel allows it"));
+}
+
+static void tell_process(FILE *stream, const struct server_options *options)
+{
+	tell_threads(stream, options);
+	tell_open_files(stream);
+	tell_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50);
+	tell_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1);
+	tell_option(stream, "udp-segment", SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT, 1000);
+}
+
+/* ---- addresses ---- */
+
+static int tell_address(FILE *stream, const struct addr_spec *spec)
+{
+	struct resolve_list found;
+	char text[ADDR_TEXT_SIZE], spec_text[ADDR_TEXT_SIZE];
+	int r = resolve(spec, RESOLVE_LISTEN, &found);
+
+	addr_spec_format(spec, spec_text, sizeof(spec_text));
+	if (r < 0) {
+		log_error(_("cannot listen on '%s': %s"), spec_text, resolve_strerror(r));
+		return r;
+	}
+	for (size_t i = 0; i < found.count; i++) {
+		addr_format(&found.addrs[i], text, sizeof(text));
+		if (strcmp(text, spec_text) == 0)
+			tell(stream, "listen", true, text);
+		else
+			tell_format(stream, "listen", true, _("%s (of '%s')"), text, spec_text);
+	}
+	return 0;
+}
+
+int explain_print(const struct server_options *options, FILE *stream)
+{
+	int result = tell_engines(stream, options);
+
+	tell_process(stream, options);
+	for (size_t i = 0; i < options->spec_count; i++) {
+		int r = tell_address(stream, &options->specs[i]);
+
+		if (result == 0)
+			result = r;
+	}
+	return result;
+}
