@@ -193,6 +193,32 @@ int histogram_merge(struct histogram *into, const struct histogram *from)
 	return 0;
 }
 
+int histogram_recount(struct histogram *histogram)
+{
+	uint64_t count = 0;
+	size_t first = 0, last = 0;
+
+	for (size_t i = 0; i < histogram->counter_count; i++) {
+		if (histogram->counters[i] == 0)
+			continue;
+		first = count == 0 ? i : first;
+		last = i;
+		if (__builtin_add_overflow(count, histogram->counters[i], &count) ||
+			count > INT64_MAX) {
+			memset(histogram->counters, 0,
+				histogram->counter_count * sizeof(histogram->counters[0]));
+			histogram->count = 0;
+			histogram_reset(histogram);
+			return -EOVERFLOW;
+		}
+	}
+	histogram->count = count;
+	histogram->overflow_count = 0;
+	histogram->min = count > 0 ? lower_of(histogram, first) : UINT64_MAX;
+	histogram->max = count > 0 ? upper_of(histogram, last) : 0;
+	return 0;
+}
+
 uint64_t histogram_count(const struct histogram *histogram)
 {
 	return histogram->count;

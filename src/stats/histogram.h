@@ -106,6 +106,13 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
  */
 int histogram_merge(struct histogram *into, const struct histogram *from);
 
+/*
+ * For who has written `counters` directly (a decoder, into an empty one): finds count, min and max
+ * again, these two as the ends of their steps. -EOVERFLOW: more than INT64_MAX values; it is empty
+ * then.
+ */
+int histogram_recount(struct histogram *histogram);
+
 /* ---- asking ---- */
 
 uint64_t histogram_count(const struct histogram *histogram);

@@ -26,6 +26,7 @@ MAY_INCLUDE = {
 ONLY_IN = {
     "liburing.h": "engine/uring",
     "sys/epoll.h": "engine/epoll",
+    "zlib.h": "stats/hdrlog",
     "microhttpd.h": "web/",
 }
 

@@ -1,0 +1,41 @@
+/*
+ * Reads logs of histograms, ours and others' (format 1.0 to 1.3; stats/hdrlog.h): interval by
+ * interval, so a log may be longer than memory. Everything in it is foreign.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "stats/hdrlog.h"
+
+struct hdrlog_reader;
+
+struct hdrlog_reader_interval {
+	/* "": none. No commas, blanks or control characters; other bytes may be anything. */
+	char tag[HDRLOG_TAG_SIZE];
+	/* Since the epoch if the log says what its stamps count from, otherwise as they stand. */
+	uint64_t start_ns;
+	uint64_t length_ns;
+	struct histogram *histogram; /* the caller's, to be freed */
+};
+
+/* `file` stays the caller's and must outlive the reader. -ENOMEM. */
+int hdrlog_reader_new(FILE *file, struct hdrlog_reader **ret_reader);
+/* NULL is fine. */
+void hdrlog_reader_free(struct hdrlog_reader *reader);
+
+/*
+ * 1: an interval; 0: the end; or an error, after which reading may go on with the next line:
+ * -EBADMSG, -ENOTSUP, -EMSGSIZE (as hdrlog_decode; here also of the line), -ENOMEM, or that of
+ * reading, after which it may not. hdrlog_reader_why() and _line() tell more.
+ */
+int hdrlog_reader_next(struct hdrlog_reader *reader, struct hdrlog_reader_interval *ret_interval);
+
+/* The number, from 1, of the line read last. */
+uint64_t hdrlog_reader_line(const struct hdrlog_reader *reader);
+/* What was wrong, in words for _(); NULL: the error number says it. */
+const char *hdrlog_reader_why(const struct hdrlog_reader *reader);
+/* StartTime of the log, since the epoch; 0 until it was read. */
+uint64_t hdrlog_reader_start_ns(const struct hdrlog_reader *reader);
