@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/cpus.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/resolve.h"
-#include "server/cpus.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT

@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/cpus.h"
+#include "base/descriptors.h"
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "server/cpus.h"
 #include "server/listener.h"
 #include "server/signals.h"
 #include "server/worker.h"
@@ -38,17 +38,6 @@ struct server {
 };
 
 /* ---- open ---- */
-
-/* As many descriptors as the administrator allows: a connection needs one. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
 
 static int choose_engine(struct server *server)
 {
@@ -101,7 +90,7 @@ static int open_server(struct server *server)
 	r = choose_engine(server);
 	if (r < 0)
 		return r;
-	raise_descriptor_limit();
+	descriptors_raise_limit();
 	r = listener_open_all(options->specs, options->spec_count, server->thread_count,
 		options->backlog, &server->listeners);
 	if (r < 0)
