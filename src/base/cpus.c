@@ -4,6 +4,7 @@
  */
 #include "base/cpus.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,4 +77,27 @@ unsigned cpus_available(void)
 	if (limit > 0 && limit < count)
 		count = limit;
 	return count > 0 ? count : 1;
+}
+
+int cpus_nth(unsigned n)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) == 0)
+		return -1;
+	n %= (unsigned)CPU_COUNT(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &set) && n-- == 0)
+			return cpu;
+	}
+	return -1;
+}
+
+int cpus_keep_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "config.h"
+#include "engine/engine.h"
 
 /* A key outside the characters: --usage has no short form. */
 #define OPTION_USAGE 0x1000
@@ -136,4 +138,12 @@ int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 		/* getopt has already moved past the option that it did not like. */
 		complain_of_option(argp->options, argv[failed_at - 1], argv[0]);
 	return -EINVAL;
+}
+
+int cli_parse_busy_poll(const char *text, uint64_t *ret_ns)
+{
+	if (strcmp(text, "auto") != 0)
+		return duration_parse(text, ret_ns);
+	*ret_ns = ENGINE_BUSY_POLL_AUTO;
+	return 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <argp.h>
+#include <stdint.h>
 
 /* Exit statuses. A verb with others of its own (ping, bench) documents them in its man page. */
 enum cli_status {
@@ -35,3 +36,6 @@ int cli_parse(const struct argp *argp, int argc, char **argv, void *input);
  */
 error_t cli_complain(const struct argp_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Reads what --busy-poll takes: "auto" (ENGINE_BUSY_POLL_AUTO), "0" or a time. As duration_parse(). */
+int cli_parse_busy_poll(const char *text, uint64_t *ret_ns);

@@ -27,6 +27,8 @@ enum option_key {
 	KEY_PENDING,
 	KEY_PENDING_TOTAL,
 	KEY_URGENT,
+	KEY_BUSY_POLL,
+	KEY_PIN,
 	KEY_DRAIN,
 	KEY_READY_FD,
 	KEY_TRACE,
@@ -53,6 +55,14 @@ static const struct argp_option options[] = {
 	{ "urgent", KEY_URGENT, "HOW", 0,
 		N_("what becomes of urgent data: inline (it keeps its place, as a plain byte) or "
 		   "urgent (and goes back as urgent; default: inline)"),
+		0 },
+	{ "busy-poll", KEY_BUSY_POLL, "TIME", 0,
+		N_("how long to look for more before sleeping: auto, 0 (never) or a time "
+		   "(default: auto)"),
+		0 },
+	{ "pin", KEY_PIN, NULL, 0,
+		N_("keep each thread on a processor of its own, and give it the connections that "
+		   "come in there"),
 		0 },
 	{ "drain", KEY_DRAIN, "TIME", 0,
 		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)"),
@@ -181,6 +191,13 @@ static error_t parse_tuning(
 			&number);
 		server->pool_bytes = number;
 		return r;
+	case KEY_BUSY_POLL:
+		if (cli_parse_busy_poll(text, &server->busy_poll_ns) < 0)
+			return cli_complain(state,
+				_("--busy-poll '%s' is neither 'auto' nor a time, such as 50us"),
+				text);
+		return 0;
+	case KEY_PIN: server->pin = true; return 0;
 	case KEY_DRAIN:
 		if (duration_parse(text, &server->drain_ns) < 0)
 			return cli_complain(
@@ -247,6 +264,7 @@ enum cli_status verb_serve(int argc, char **argv)
 			.backlog = 4096,
 			.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
 			.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+			.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
 			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
 			.ready_fd = -1,
 		},

@@ -20,6 +20,7 @@ int core_init(struct engine *engine, const struct engine_options *options)
 	buffer_pool_init(&engine->pool, options->pool_bytes);
 	conn_table_init(&engine->conns);
 	timer_wheel_init(&engine->timers, engine->now_ns);
+	spin_init(&engine->spin, options->busy_poll_ns);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/buffer.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
+#include "engine/spin.h"
 #include "engine/timer.h"
 
 struct engine {
@@ -21,6 +22,7 @@ struct engine {
 	struct buffer_pool pool;
 	struct conn_table conns;
 	struct timer_wheel timers;
+	struct spin spin;
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
 
 	bool draining;

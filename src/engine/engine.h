@@ -27,8 +27,13 @@ struct conn;
 /* Buffers of one engine, at most, beyond the small one that every connection may always have. */
 #define ENGINE_DEFAULT_POOL_BYTES (256u << 20)
 
+/* Looks again for about as long as a sleep costs, where that has proved worth it (engine/spin.h). */
+#define ENGINE_BUSY_POLL_AUTO UINT64_MAX
+
 struct engine_options {
 	size_t pool_bytes;
+	/* How long after the last traffic to look for more before sleeping; 0: never. */
+	uint64_t busy_poll_ns;
 	bool mark_urgent; /* tell urgent bytes apart (costs a system call a receive) */
 };
 

@@ -143,7 +143,8 @@ static unsigned epoll_cut(struct engine *core)
 	return epoll_stream_cut(engine);
 }
 
-static int next_timeout_ms(const struct epoll_engine *engine)
+/* When run() has something to do that no event will tell; 0: at once. */
+static uint64_t next_due_ns(const struct epoll_engine *engine)
 {
 	const struct engine *core = &engine->core;
 	uint64_t next_ns = timer_next_ns(&core->timers);
@@ -156,9 +157,34 @@ static int next_timeout_ms(const struct epoll_engine *engine)
 		if (soon_ns < next_ns)
 			next_ns = soon_ns;
 	}
+	return next_ns;
+}
+
+static int look(struct epoll_engine *engine, struct epoll_event *events, int timeout_ms)
+{
+	return epoll_wait(engine->epoll_fd, events, EVENTS_A_ROUND, timeout_ms);
+}
+
+/* Sleeps until something comes or is due, unless looking for it first finds it. As epoll_wait(2). */
+static int wait_for_events(struct epoll_engine *engine, struct epoll_event *events)
+{
+	struct engine *core = &engine->core;
+	uint64_t due_ns = next_due_ns(engine);
+
+	if (due_ns != 0 && spin_begins(&core->spin)) {
+		int count;
+
+		do {
+			count = look(engine, events, 0);
+		} while (count == 0 && spin_goes_on(&core->spin, due_ns));
+		spin_ended(&core->spin, count > 0);
+		if (count != 0)
+			return count;
+	}
 	/* A round may have been long: without deadlines the clock need not be asked again. */
-	return clock_poll_ms(
-		next_ns == CLOCK_NEVER || next_ns == 0 ? core->now_ns : clock_now_ns(), next_ns);
+	return look(engine, events,
+		clock_poll_ms(due_ns == CLOCK_NEVER || due_ns == 0 ? core->now_ns : clock_now_ns(),
+			due_ns));
 }
 
 static void note_event(struct epoll_engine *engine, const struct epoll_event *event)
@@ -185,12 +211,13 @@ static int epoll_run(struct engine *core)
 	struct epoll_event events[EVENTS_A_ROUND];
 
 	while (!core_is_done(core)) {
-		int count = epoll_wait(
-			engine->epoll_fd, events, EVENTS_A_ROUND, next_timeout_ms(engine));
+		int count = wait_for_events(engine, events);
 
 		if (count < 0 && errno != EINTR)
 			return -errno;
 		core->now_ns = clock_now_ns();
+		if (count > 0)
+			spin_note_traffic(&core->spin, core->now_ns);
 		for (int i = 0; i < count; i++)
 			note_event(engine, &events[i]);
 		core_run_tasks(core);

@@ -42,6 +42,18 @@ void socket_tune_stream(int fd, enum addr_scheme scheme)
 	set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1); /* a peer without power is found in the end */
 }
 
+void socket_set_busy_poll(int fd, unsigned busy_poll_us)
+{
+	int value = (int)busy_poll_us;
+
+	setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &value, sizeof(value));
+}
+
+void socket_set_incoming_cpu(int fd, int cpu)
+{
+	setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
+}
+
 void socket_set_reset_on_close(int fd)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };

@@ -46,6 +46,15 @@ int socket_remove_stale(const struct addr *addr);
 /* Options for a connected stream, on either end: no delay, urgent data kept in line. Best effort. */
 void socket_tune_stream(int fd, enum addr_scheme scheme);
 
+/*
+ * Hints; what the kernel does not know or does not allow stays as it is.
+ * - Calls on the socket, and on those that it accepts, may ask the network card itself for so many
+ *   microseconds (SO_BUSY_POLL, socket(7)). Nothing for loopback.
+ * - Of the sockets that share its port, this one is for what comes in on that processor (SO_INCOMING_CPU).
+ */
+void socket_set_busy_poll(int fd, unsigned busy_poll_us);
+void socket_set_incoming_cpu(int fd, int cpu);
+
 /* Makes the next close send RST instead of FIN (SO_LINGER of 0). */
 void socket_set_reset_on_close(int fd);
 

@@ -64,6 +64,8 @@ static int make_worker(struct server *server, unsigned index)
 		.pool_bytes = options->pool_bytes / server->thread_count,
 		.pending_bytes = options->pending_bytes,
 		.return_urgent = options->return_urgent,
+		.busy_poll_ns = options->busy_poll_ns,
+		.cpu = options->pin ? cpus_nth(index) : -1,
 		.done_fd = server->done_fd,
 	};
 	int r;

@@ -23,6 +23,8 @@ struct server_options {
 	uint32_t pending_bytes; /* unsent bytes of one connection, at most */
 	size_t pool_bytes; /* buffers of all connections together, at most */
 	bool return_urgent;
+	uint64_t busy_poll_ns; /* as in engine_options */
+	bool pin; /* each thread keeps to one processor, and to the connections that come in there */
 	uint64_t drain_ns;
 	int ready_fd; /* -1: none; taken over */
 };

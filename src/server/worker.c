@@ -10,11 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
 #include "server/chronicle.h"
+#include "server/cpus.h"
+
+/* One look at the network card: longer, and timers and other connections would wait for it. */
+#define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 
 struct worker {
 	struct worker_options options;
@@ -102,6 +107,9 @@ static void *run_thread(void *context)
 	struct worker *worker = context;
 	uint64_t one = 1;
 
+	/* Where it may not, it runs where the kernel likes. */
+	if (worker->options.cpu >= 0)
+		cpus_keep_to(worker->options.cpu);
 	worker->result = engine_run(worker->engine);
 	pthread_mutex_lock(&worker->lock);
 	worker->finished = true; /* from here on nothing is posted */
@@ -119,6 +127,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
 		.pool_bytes = options->pool_bytes,
+		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
@@ -154,12 +163,29 @@ fail_lock:
 	return r;
 }
 
+static void tune(const struct worker *worker, int fd, enum addr_scheme scheme)
+{
+	uint64_t busy_poll_ns = worker->options.busy_poll_ns;
+
+	if (scheme != ADDR_TCP && scheme != ADDR_UDP)
+		return;
+	if (worker->options.cpu >= 0)
+		socket_set_incoming_cpu(fd, worker->options.cpu);
+	/* Only on request: the kernel then spins for every receive, and knows nothing of "worth it". */
+	if (busy_poll_ns > 0 && busy_poll_ns != ENGINE_BUSY_POLL_AUTO)
+		socket_set_busy_poll(fd,
+			(unsigned)(busy_poll_ns < MOST_CARD_POLL_NS
+					? busy_poll_ns / CLOCK_NS_PER_US
+					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
+}
+
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
 {
 	struct addr bound;
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
+	tune(worker, fd, scheme);
 	return engine_listen(worker->engine, fd, scheme);
 }
 

@@ -14,6 +14,8 @@ struct worker;
 struct worker_options {
 	const struct engine_ops *engine;
 	size_t pool_bytes; /* of this worker alone */
+	uint64_t busy_poll_ns; /* as in engine_options */
+	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */

@@ -1,0 +1,36 @@
+/*
+ * Looking again before sleeping ("busy polling"). A thread that sleeps must be woken, and where that
+ * means waking another processor it costs both sides far more than a message does; a thread that looks
+ * again finds the next message at once, but keeps its processor busy. Here it is decided which of the two to
+ * do; how to look is the engine's own. No clock but the monotonic one, no memory, one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spin {
+	uint64_t limit_ns; /* 0: never; ENGINE_BUSY_POLL_AUTO; else that long after the last traffic */
+	uint64_t traffic_ns; /* when something last came */
+	uint64_t until_ns; /* of the search under way; 0 until the clock has been asked */
+	uint32_t futile; /* searches in a row that found nothing, as a power of two */
+	uint32_t skip; /* so many sleeps are not worth another search */
+	uint32_t found; /* searches that found something, since it was last asked who pays for that */
+	long preempted; /* how often the thread had lost its processor by then */
+	bool fresh; /* something has come since the last sleep */
+};
+
+void spin_init(struct spin *spin, uint64_t limit_ns);
+
+/* Something came from a peer. */
+static inline void spin_note_traffic(struct spin *spin, uint64_t now_ns)
+{
+	spin->traffic_ns = now_ns;
+	spin->fresh = true;
+}
+
+/* Before a sleep: true if it is worth looking first. Then follow looks, and spin_ended(). */
+bool spin_begins(struct spin *spin);
+/* After a look that found nothing: look again? Never past `due_ns`, when something else is to be done. */
+bool spin_goes_on(struct spin *spin, uint64_t due_ns);
+void spin_ended(struct spin *spin, bool found);
