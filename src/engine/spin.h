@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 struct spin {
-	uint64_t limit_ns; /* 0: never; ENGINE_BUSY_POLL_AUTO; else that long after the last traffic */
+	uint64_t
+		limit_ns; /* 0: never; ENGINE_BUSY_POLL_AUTO; else that long after the last traffic */
 	uint64_t traffic_ns; /* when something last came */
 	uint64_t until_ns; /* of the search under way; 0 until the clock has been asked */
 	uint32_t futile; /* searches in a row that found nothing, as a power of two */
 	uint32_t skip; /* so many sleeps are not worth another search */
-	uint32_t found; /* searches that found something, since it was last asked who pays for that */
+	uint32_t
+		found; /* searches that found something, since it was last asked who pays for that */
 	long preempted; /* how often the thread had lost its processor by then */
 	bool fresh; /* something has come since the last sleep */
 };

@@ -198,35 +198,6 @@ static uint64_t next_ns(const struct uring_engine *engine)
 	return next;
 }
 
-/* Hands over the orders and waits for an answer, or for the time of the next thing to do. */
-static int submit_and_wait(struct uring_engine *engine)
-{
-	uint64_t next = next_ns(engine);
-	int r;
-
-	if (next == CLOCK_NEVER) {
-		r = io_uring_submit_and_wait(&engine->ring, 1);
-	} else {
-		uint64_t now = clock_now_ns();
-		uint64_t rest = next > now ? next - now : 0;
-		struct __kernel_timespec limit = {
-			.tv_sec = (int64_t)(rest / CLOCK_NS_PER_S),
-			.tv_nsec = (int64_t)(rest % CLOCK_NS_PER_S),
-		};
-		struct io_uring_cqe *cqe;
-
-		r = io_uring_submit_and_wait_timeout(&engine->ring, &cqe, 1, &limit, NULL);
-	}
-	if (io_uring_sq_ready(&engine->ring) == 0)
-		engine->message_count = 0;
-	if (r == -EAGAIN || r == -ENOMEM || r == -EBUSY) {
-		/* The kernel has no memory for orders; those that were written stay. */
-		poll(NULL, 0, 1);
-		return 0;
-	}
-	return r < 0 && r != -ETIME && r != -EINTR ? r : 0;
-}
-
 static void note_completion(struct uring_engine *engine, const struct io_uring_cqe *cqe)
 {
 	uint64_t which = cqe->user_data & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
@@ -239,8 +210,14 @@ static void note_completion(struct uring_engine *engine, const struct io_uring_c
 	case URING_KIND_SEND:
 	case URING_KIND_WATCH:
 	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
-	case URING_KIND_KNOCK: uring_accept_knocked(engine, (unsigned)which); break;
-	case URING_KIND_DATAGRAM: uring_datagram_done(engine, (unsigned)which); break;
+	case URING_KIND_KNOCK:
+		engine->received_count++;
+		uring_accept_knocked(engine, (unsigned)which);
+		break;
+	case URING_KIND_DATAGRAM:
+		engine->received_count++;
+		uring_datagram_done(engine, (unsigned)which);
+		break;
 	case URING_KIND_WAKE:
 		/* It was emptied before the tasks are looked at: none posted after is missed. */
 		engine->wake_ordered = false;
@@ -302,7 +279,7 @@ static int settle(struct uring_engine *engine)
 			called_off = true;
 		}
 		engine->memory_short = true; /* never wait for ever */
-		r = submit_and_wait(engine);
+		r = uring_wait(engine, next_ns(engine));
 		if (r < 0)
 			return r;
 		note_completions(engine);
@@ -354,12 +331,14 @@ static int uring_run(struct engine *core)
 		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
 		if (is_done(engine))
 			break;
-		r = submit_and_wait(engine);
+		r = uring_wait(engine, next_ns(engine));
 		if (r < 0)
 			break;
 		core->now_ns = clock_now_ns();
 		engine->memory_short = false;
 		note_completions(engine);
+		if (engine->received_count > 0)
+			spin_note_traffic(&core->spin, core->now_ns);
 		if (engine->memory_short)
 			poll(NULL, 0, 1); /* the kernel refused for want of memory: no hurry */
 		if (engine->woken) {

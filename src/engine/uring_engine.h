@@ -3,6 +3,7 @@
  * told when it has been. For engine/uring_* only, but for uring_engine_ops.
  *
  *   uring_engine    the loop and its life
+ *   uring_wait      handing over orders and waiting for answers
  *   uring_probe     what the kernel can do
  *   uring_explain   the same in words
  *   uring_group     buffers that the kernel picks from
@@ -72,6 +73,7 @@ struct uring_engine {
 	struct uring_datagram *datagrams;
 	unsigned datagram_count, open_datagram_count;
 
+	unsigned received_count, send_count; /* in this round: receives answered, sends ordered */
 	bool memory_short; /* something could not be had: try again a little later */
 
 	struct uring_message messages[URING_ENGINE_MESSAGES];
@@ -101,6 +103,14 @@ struct io_uring_sqe *uring_engine_place_message(
 /* ---- uring_explain ---- */
 
 void uring_explain(engine_feature_fn *tell, void *context);
+
+/* ---- uring_wait ---- */
+
+/*
+ * Hands over the orders, and returns when there is an answer, or the time of the next thing to do has
+ * come. -errno: the ring is of no more use.
+ */
+int uring_wait(struct uring_engine *engine, uint64_t due_ns);
 
 /* ---- uring_accept ---- */
 

@@ -155,6 +155,7 @@ static void order_send(struct uring_engine *engine, struct conn *conn)
 		io_uring_prep_sendmsg(sqe, conn->fd, &message->header, flags);
 	}
 	order(engine, conn, sqe, URING_KIND_SEND, CONN_SENDING);
+	engine->send_count++;
 }
 
 static void report_sent(const struct conn *conn, int result)
@@ -356,6 +357,8 @@ static void note_received(struct uring_engine *engine, struct conn *conn, struct
 	if (call_is_watched() && cqe->res != -ENOBUFS && cqe->res != -ECANCELED)
 		call_report_recv(conn->fd, buffer != NULL ? buffer->bytes : NULL,
 			buffer != NULL ? buffer->capacity : BUFFER_SMALL_BYTES, 0, cqe->res);
+	if (cqe->res > 0)
+		engine->received_count++;
 	if (cqe->res > 0 && buffer != NULL && !is_deaf(engine, conn))
 		note_bytes(engine, conn, buffer, (uint32_t)cqe->res);
 	else if (cqe->res <= 0)
