@@ -43,6 +43,9 @@ struct epoll_engine {
 	struct datagram **datagrams;
 	unsigned datagram_count;
 
+	uint64_t last_token; /* of the connection that was gone on with last in a round ... */
+	unsigned turn_count; /* ... and how many were */
+
 	bool memory_short; /* something could not be allocated: try again a little later */
 };
 
@@ -74,6 +77,8 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t events);
 /* Goes on with every connection that has something to do, each for a bounded time. */
 void epoll_stream_round(struct epoll_engine *engine);
+/* Receives on the last connection, though nothing says that it is ready. True if something came. */
+bool epoll_stream_look(struct epoll_engine *engine);
 void epoll_stream_timers(struct epoll_engine *engine);
 unsigned epoll_stream_cut(struct epoll_engine *engine);
 

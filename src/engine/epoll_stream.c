@@ -317,13 +317,30 @@ void epoll_stream_round(struct epoll_engine *engine)
 	uint32_t slot = conn_take_queue(&engine->core.conns);
 
 	engine->memory_short = false;
+	engine->turn_count = 0;
 	while (slot != CONN_NO_SLOT) {
 		struct conn *conn = conn_at(&engine->core.conns, slot);
 
 		slot = conn->next_slot;
 		conn->flags &= ~(uint32_t)CONN_QUEUED;
+		engine->last_token = conn_token(conn);
+		engine->turn_count++;
 		take_turn(engine, conn);
 	}
+}
+
+bool epoll_stream_look(struct epoll_engine *engine)
+{
+	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
+
+	if (conn == NULL || conn->room == 0 || !output_is_empty(conn->output) ||
+		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || must_end(conn))
+		return false;
+	conn->flags |= CONN_READABLE;
+	if (receive(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) && !must_end(conn))
+		return false;
+	enqueue(engine, conn);
+	return true;
 }
 
 void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t events)
