@@ -4,7 +4,6 @@
  */
 #include "base/cpus.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,11 +92,11 @@ int cpus_nth(unsigned n)
 	return -1;
 }
 
-int cpus_keep_to(int cpu)
+void cpus_keep_to(int cpu, pthread_attr_t *attributes)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+	pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
 }

@@ -107,9 +107,6 @@ static void *run_thread(void *context)
 	struct worker *worker = context;
 	uint64_t one = 1;
 
-	/* Where it may not, it runs where the kernel likes. */
-	if (worker->options.cpu >= 0)
-		cpus_keep_to(worker->options.cpu);
 	worker->result = engine_run(worker->engine);
 	pthread_mutex_lock(&worker->lock);
 	worker->finished = true; /* from here on nothing is posted */
@@ -191,8 +188,16 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
 
 int worker_start(struct worker *worker)
 {
-	int r = -pthread_create(&worker->thread, NULL, run_thread, worker);
+	pthread_attr_t attributes;
+	int r = -pthread_attr_init(&attributes);
 
+	if (r < 0)
+		return r;
+	/* Before it runs: when the server says that it is ready, its threads are where they belong. */
+	if (worker->options.cpu >= 0)
+		cpus_keep_to(worker->options.cpu, &attributes);
+	r = -pthread_create(&worker->thread, &attributes, run_thread, worker);
+	pthread_attr_destroy(&attributes);
 	worker->started = r == 0;
 	return r;
 }
