@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
 #include "server/chronicle.h"
-#include "server/cpus.h"
 
 /* One look at the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
