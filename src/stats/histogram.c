@@ -287,7 +287,7 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percenti
 
 	if (rank == histogram->count)
 		return histogram->max;
-	if (rank == 1)
+	if (percentile <= 0)
 		return histogram->min;
 	find_span(histogram, &first, &end);
 	for (size_t i = first; i < end; i++) {

@@ -126,7 +126,8 @@ double histogram_stddev(const struct histogram *histogram);
 /*
  * The value that `percentile` (0 to 100) percent of all values do not exceed, by nearest rank: the
  * upper end of the step in which the value of rank ceil(percentile / 100 * count) lies, but never
- * more than the maximum. 0 gives exactly the minimum, 100 the maximum. While empty: 0.
+ * more than the maximum. 0 gives exactly the minimum, 100 the maximum. While empty: 0. (So the
+ * reference has it, but for the maximum: it gives the upper end of its step.)
  */
 uint64_t histogram_percentile(const struct histogram *histogram, double percentile);
 /* How many values lie in the steps from that of `low` to that of `high`, both included. */

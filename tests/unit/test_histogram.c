@@ -274,6 +274,10 @@ static void mean_and_deviation_are_those_of_the_values(void **state)
 		squares += (values[i] - mean) * (values[i] - mean);
 	assert_true(fabs(histogram_mean(histogram) / mean - 1) < 0.0005);
 	assert_true(fabs(histogram_stddev(histogram) / sqrt(squares / SAMPLES) - 1) < 0.001);
+	histogram_reset(histogram);
+	histogram_record(histogram, 10001); /* in the step from 10000 to 10007 */
+	assert_true(histogram_mean(histogram) == 10004);
+	assert_true(histogram_stddev(histogram) == 0);
 	histogram_free(histogram);
 }
 
