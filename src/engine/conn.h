@@ -14,8 +14,8 @@
 
 /*
  *   (free) ──acquire──▶ open ──peer's end──▶ END_SEEN ──▶ released
- *                        │                                  ▲
- *                        └── CLOSE_WANTED, FINISH_WANTED: when the output is empty
+ *      │                 ▲ │                                ▲
+ *      └── CONNECTING ───┘ └── CLOSE_WANTED, FINISH_WANTED: when the output is empty
  */
 enum conn_flag {
 	CONN_IN_USE = 1 << 0,
@@ -37,6 +37,8 @@ enum conn_flag {
 	CONN_LARGE = 1 << 15, /* comes in large pieces */
 	CONN_CUT_WANTED = 1 << 16, /* close now, dropping what is not sent */
 	CONN_END_HELD = 1 << 17, /* the peer's end has come, and waits behind what is held */
+	CONN_CONNECTING = 1 << 18, /* we have called; the protocol has not been told anything yet */
+	CONN_FLOW = 1 << 19, /* every receive and every send is one whole message */
 };
 
 #define CONN_NO_SLOT UINT32_MAX

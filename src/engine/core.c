@@ -5,8 +5,10 @@
 #include "engine/core.h"
 
 #include <errno.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
+#include "engine/outgoing.h"
 
 int core_init(struct engine *engine, const struct engine_options *options)
 {
@@ -16,6 +18,9 @@ int core_init(struct engine *engine, const struct engine_options *options)
 		return r;
 	engine->options = *options;
 	engine->tasks_last = &engine->tasks_first;
+	engine->outgoing_last = &engine->outgoing_first;
+	engine->outgoing_retry_ns = CLOCK_NEVER;
+	engine->pace_ns = CLOCK_NEVER;
 	engine->now_ns = clock_now_ns();
 	buffer_pool_init(&engine->pool, options->pool_bytes);
 	conn_table_init(&engine->conns);
@@ -26,9 +31,30 @@ int core_init(struct engine *engine, const struct engine_options *options)
 
 void core_fini(struct engine *engine)
 {
+	outgoing_fini(engine);
 	conn_table_fini(&engine->conns);
 	buffer_pool_fini(&engine->pool);
 	pthread_mutex_destroy(&engine->tasks_lock);
+}
+
+void core_begin_pacing(struct engine *engine)
+{
+	if (engine->host->pace == NULL)
+		return;
+	engine->pace_ns = 0;
+	/* A thread's waits may end 50 us late unless it asks for better: PR_SET_TIMERSLACK(2const). */
+	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+}
+
+uint64_t core_next_ns(const struct engine *engine)
+{
+	uint64_t next_ns = timer_next_ns(&engine->timers);
+
+	if (engine->pace_ns < next_ns)
+		next_ns = engine->pace_ns;
+	if (engine->outgoing_retry_ns < next_ns)
+		next_ns = engine->outgoing_retry_ns;
+	return next_ns;
 }
 
 void core_run_tasks(struct engine *engine)

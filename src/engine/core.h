@@ -12,6 +12,8 @@
 #include "engine/spin.h"
 #include "engine/timer.h"
 
+struct outgoing;
+
 struct engine {
 	const struct engine_ops *ops;
 	struct protocol *protocol;
@@ -28,6 +30,11 @@ struct engine {
 	bool draining;
 	bool listening; /* while draining: somebody waits for whom there was no descriptor */
 
+	uint64_t pace_ns; /* when the pacer wants to be called; CLOCK_NEVER where there is none */
+	/* Who waits for a place in a backlog, in the order of asking; see outgoing.h. */
+	struct outgoing *outgoing_first, **outgoing_last;
+	uint64_t outgoing_retry_ns;
+
 	pthread_mutex_t tasks_lock;
 	struct engine_task *tasks_first, **tasks_last;
 };
@@ -35,6 +42,17 @@ struct engine {
 /* For implementations: fills and empties the shared part. */
 int core_init(struct engine *engine, const struct engine_options *options);
 void core_fini(struct engine *engine);
+
+/* At the begin of run(): lets the pacer be called in the first round, and waits end in time for it. */
+void core_begin_pacing(struct engine *engine);
+/* Once a round, after what has happened was told, and before connections are gone on with. */
+static inline void core_pace(struct engine *engine)
+{
+	if (__builtin_expect(engine->host->pace != NULL, 0))
+		engine->pace_ns = engine->host->pace(engine->context, engine, engine->now_ns);
+}
+/* When something of the shared part is to be done next. */
+uint64_t core_next_ns(const struct engine *engine);
 
 /* Runs what was posted. */
 void core_run_tasks(struct engine *engine);

@@ -3,6 +3,8 @@
  */
 #include "engine/drive.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 
 static void apply(struct engine *engine, struct conn *conn, const struct protocol_answer *answer)
@@ -26,6 +28,22 @@ void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_
 	apply(engine, conn, ret_answer);
 }
 
+void drive_open(struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer)
+{
+	struct protocol_event event = { .kind = PROTOCOL_OPENED };
+
+	if (conn->flags & CONN_CONNECTING) {
+		conn->flags &= ~(uint32_t)CONN_CONNECTING;
+		timer_clear(&engine->timers, &conn->timer); /* the time limit of the call */
+	}
+	if (engine->host->opened != NULL) {
+		struct engine_conn view = conn_view(conn);
+
+		engine->host->opened(engine->context, &view);
+	}
+	drive_tell(engine, conn, &event, ret_answer);
+}
+
 void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
 	struct protocol_answer *ret_answer)
 {
@@ -43,9 +61,12 @@ static void fire(void *context, struct timer *timer)
 	struct timer_round *round = context;
 	struct conn *conn = (struct conn *)((char *)timer - __builtin_offsetof(struct conn, timer));
 	struct protocol_event event = { .kind = PROTOCOL_DEADLINE };
-	struct protocol_answer answer;
+	struct protocol_answer answer = { 0 };
 
-	drive_tell(round->engine, conn, &event, &answer);
+	if (conn->flags & CONN_CONNECTING)
+		conn->error = conn->error != 0 ? conn->error : -ETIMEDOUT;
+	else
+		drive_tell(round->engine, conn, &event, &answer);
 	round->touched(round->engine, conn, &answer);
 }
 

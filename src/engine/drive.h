@@ -13,6 +13,9 @@
 void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_event *event,
 	struct protocol_answer *ret_answer);
 
+/* The first event of a connection; the host is told, too. */
+void drive_open(struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer);
+
 /* The same for datagrams, which belong to no connection. */
 void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
 	struct protocol_answer *ret_answer);

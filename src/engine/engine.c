@@ -11,6 +11,7 @@
 #include "config.h"
 #include "engine/core.h"
 #include "engine/epoll_engine.h"
+#include "engine/outgoing.h"
 #if MEARI_HAVE_URING
 #include "engine/uring_engine.h"
 #endif
@@ -110,6 +111,29 @@ int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme)
 int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme)
 {
 	return engine->ops->adopt(engine, fd, scheme);
+}
+
+int engine_connect(
+	struct engine *engine, const struct engine_connect_options *options, uint64_t *ret_name)
+{
+	struct conn *conn;
+	int r = engine->draining ? -ESHUTDOWN : outgoing_begin(engine, options, &conn);
+
+	if (r < 0)
+		return r;
+	*ret_name = conn_token(conn);
+	engine->ops->connect(engine, conn);
+	return 0;
+}
+
+bool engine_nudge(struct engine *engine, uint64_t name)
+{
+	struct conn *conn = conn_from_token(&engine->conns, name);
+
+	if (conn == NULL || conn->flags & CONN_CONNECTING)
+		return false;
+	engine->ops->nudge(engine, conn);
+	return true;
 }
 
 int engine_run(struct engine *engine)

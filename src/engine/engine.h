@@ -51,7 +51,11 @@ enum engine_close_reason {
 	ENGINE_CLOSE_CUT, /* by engine_cut(), or the protocol's reset */
 };
 
-/* What the engine tells its owner; every function may be NULL. Called on the engine's thread. */
+/*
+ * What the engine tells its owner; every function may be NULL. Called on the engine's thread.
+ * `closed` is told for every connection that was opened or called, also without `opened`: nobody could
+ * be reached.
+ */
 struct engine_host {
 	void (*opened)(void *context, const struct engine_conn *conn);
 	void (*closed)(void *context, const struct engine_conn *conn,
@@ -59,6 +63,25 @@ struct engine_host {
 	/* Out of descriptors or memory (-errno): new connections wait. Told once, until `resumed`. */
 	void (*accept_paused)(void *context, int error);
 	void (*accept_resumed)(void *context);
+	/*
+	 * The pacer: called once a round, and gives the time when it wants to be called next (CLOCK_NEVER:
+	 * when something else has happened). It may call engine_nudge(), engine_connect() and the calls
+	 * that are for tasks. While there is one, waits end to the microsecond and not to the millisecond,
+	 * as far as the kernel can.
+	 */
+	uint64_t (*pace)(void *context, struct engine *engine, uint64_t now_ns);
+};
+
+/* Where to call, and how; copied. */
+struct engine_connect_options {
+	const struct addr *to;
+	/*
+	 * NULL: as the kernel chooses. Without a port the kernel takes one that is free for this pair
+	 * of addresses (IP_BIND_ADDRESS_NO_PORT), so each source address has all ports for each target.
+	 */
+	const struct addr *from;
+	uint64_t deadline_ns; /* then it is LOST, -ETIMEDOUT; 0: as long as the kernel tries */
+	struct protocol_conn memory; /* what the protocol's memory begins with: to know it by */
 };
 
 /* A piece of work for the engine's thread; stays the caller's until `run` has been called. */
@@ -84,6 +107,9 @@ struct engine_ops {
 	void (*destroy)(struct engine *engine);
 	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme);
 	int (*adopt)(struct engine *engine, int fd, enum addr_scheme scheme);
+	/* What is to become a connection: `conn` is in its slot, CONN_CONNECTING, nothing else done. */
+	void (*connect)(struct engine *engine, struct conn *conn);
+	void (*nudge)(struct engine *engine, struct conn *conn);
 	int (*run)(struct engine *engine);
 	void (*wake)(struct engine *engine); /* any thread: makes run() look at its tasks */
 	void (*stop_listening)(struct engine *engine);
@@ -122,6 +148,21 @@ int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme);
 
 /* Takes over a connected, non-blocking stream as if it had been accepted; `fd` also on failure. */
 int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme);
+
+/*
+ * Calls `to`: a stream, or a datagram socket that from then on is a flow (protocol.h). The protocol is
+ * told OPENED when it is connected, or LOST with the error when nobody could be reached, always from
+ * run() and never from within this call; from then on it is a connection like one that was accepted.
+ * `ret_name` names it for engine_nudge(). Before engine_run(), from a task, the pacer or `closed`.
+ * -errno: no socket, or `from` cannot be had, or -ENOMEM, or -ESHUTDOWN: draining; nobody is told then.
+ */
+int engine_connect(
+	struct engine *engine, const struct engine_connect_options *options, uint64_t *ret_name);
+/*
+ * Tells the protocol NUDGED, and does what it answers, at once. From a task or the pacer. False: that
+ * connection is gone, or is not there yet.
+ */
+bool engine_nudge(struct engine *engine, uint64_t name);
 
 /* Works until engine_drain(), and then until nothing is open. 0 or -errno. */
 int engine_run(struct engine *engine);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/outgoing.h"
 
 #define EVENTS_A_ROUND 256
 /* While one connection is asked itself, every so often all are. */
@@ -119,6 +120,16 @@ static int epoll_adopt(struct engine *core, int fd, enum addr_scheme scheme)
 	return epoll_stream_open((struct epoll_engine *)core, fd, scheme);
 }
 
+static void epoll_connect(struct engine *core, struct conn *conn)
+{
+	epoll_stream_connect((struct epoll_engine *)core, conn);
+}
+
+static void epoll_nudge(struct engine *core, struct conn *conn)
+{
+	epoll_stream_nudge((struct epoll_engine *)core, conn);
+}
+
 static void epoll_wake(struct engine *core)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
@@ -149,7 +160,7 @@ static unsigned epoll_cut(struct engine *core)
 static uint64_t next_due_ns(const struct epoll_engine *engine)
 {
 	const struct engine *core = &engine->core;
-	uint64_t next_ns = timer_next_ns(&core->timers);
+	uint64_t next_ns = core_next_ns(core);
 
 	if (engine->accept_retry_ns < next_ns)
 		next_ns = engine->accept_retry_ns;
@@ -160,6 +171,26 @@ static uint64_t next_due_ns(const struct epoll_engine *engine)
 			next_ns = soon_ns;
 	}
 	return next_ns;
+}
+
+/* To the nanosecond, where the kernel can (Linux 5.11). */
+static int wait_exactly(struct epoll_engine *engine, struct epoll_event *events, uint64_t due_ns)
+{
+	uint64_t now_ns = due_ns == CLOCK_NEVER || due_ns == 0 ? 0 : clock_now_ns();
+	uint64_t rest_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	struct timespec limit = {
+		.tv_sec = (time_t)(rest_ns / CLOCK_NS_PER_S),
+		.tv_nsec = (long)(rest_ns % CLOCK_NS_PER_S),
+	};
+	int count = epoll_pwait2(engine->epoll_fd, events, EVENTS_A_ROUND,
+		due_ns == CLOCK_NEVER ? NULL : &limit, NULL);
+
+	/* EPERM: a container that does not know the call either. */
+	if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+		engine->coarse = true;
+		count = 0;
+	}
+	return count;
 }
 
 static int look(struct epoll_engine *engine, struct epoll_event *events, int timeout_ms)
@@ -204,6 +235,8 @@ static int wait_for_events(struct epoll_engine *engine, struct epoll_event *even
 		if (!conn_queue_is_empty(&core->conns))
 			return 0;
 	}
+	if (core->pace_ns != CLOCK_NEVER && !engine->coarse)
+		return wait_exactly(engine, events, due_ns);
 	/* A round may have been long: without deadlines the clock need not be asked again. */
 	return look(engine, events,
 		clock_poll_ms(due_ns == CLOCK_NEVER || due_ns == 0 ? core->now_ns : clock_now_ns(),
@@ -233,6 +266,7 @@ static int epoll_run(struct engine *core)
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 	struct epoll_event events[EVENTS_A_ROUND];
 
+	core_begin_pacing(core);
 	while (!core_is_done(core)) {
 		int count = wait_for_events(engine, events);
 
@@ -244,6 +278,8 @@ static int epoll_run(struct engine *core)
 		for (int i = 0; i < count; i++)
 			note_event(engine, &events[i]);
 		core_run_tasks(core);
+		core_pace(core);
+		outgoing_retry(core);
 		if (engine->accept_retry_ns <= core->now_ns)
 			epoll_accept_resume(engine);
 		epoll_stream_timers(engine);
@@ -260,6 +296,8 @@ const struct engine_ops epoll_engine_ops = {
 	.destroy = epoll_destroy,
 	.listen = epoll_listen,
 	.adopt = epoll_adopt,
+	.connect = epoll_connect,
+	.nudge = epoll_nudge,
 	.run = epoll_run,
 	.wake = epoll_wake,
 	.stop_listening = epoll_stop_listening,

@@ -6,7 +6,8 @@
  *   epoll_explain   what the kernel can do, in words
  *   epoll_accept    listeners, and what happens when descriptors run out
  *   epoll_stream    receiving, sending and closing connections
- *   epoll_datagram  whole messages
+ *   epoll_flow      connections of datagrams
+ *   epoll_datagram  whole messages of anybody
  */
 #pragma once
 
@@ -46,6 +47,7 @@ struct epoll_engine {
 	uint64_t last_token; /* of the connection that was gone on with last in a round ... */
 	unsigned turn_count; /* ... and how many were */
 
+	bool coarse; /* the kernel waits in milliseconds only */
 	bool memory_short; /* something could not be allocated: try again a little later */
 };
 
@@ -75,12 +77,27 @@ void epoll_accept_close_all(struct epoll_engine *engine, bool last_call);
 /* Takes over `fd`, also on failure. */
 int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
 void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t events);
+/* Goes on with a connection in the making; see engine_ops. */
+void epoll_stream_connect(struct epoll_engine *engine, struct conn *conn);
+void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn);
 /* Goes on with every connection that has something to do, each for a bounded time. */
 void epoll_stream_round(struct epoll_engine *engine);
 /* Receives on the last connection, though nothing says that it is ready. True if something came. */
 bool epoll_stream_look(struct epoll_engine *engine);
 void epoll_stream_timers(struct epoll_engine *engine);
 unsigned epoll_stream_cut(struct epoll_engine *engine);
+
+/* For epoll_flow: the kernel takes no more; tells an event, without doing what it is answered. */
+void epoll_stream_note_full(struct epoll_engine *engine, struct conn *conn);
+void epoll_stream_note_lost(struct conn *conn, int error);
+
+/* ---- epoll_flow ---- */
+
+/* Sends what an answer says, as one message; what comes of it is told, and may be answered in turn. */
+void epoll_flow_carry_out(
+	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer);
+/* All that one flow may do in one round. True if it is to be gone on with in the next. */
+bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn);
 
 /* ---- epoll_datagram ---- */
 

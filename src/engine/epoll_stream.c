@@ -17,6 +17,7 @@
 
 #include "engine/drive.h"
 #include "engine/intake.h"
+#include "engine/outgoing.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -35,7 +36,7 @@ static uint64_t token_of(const struct conn *conn)
 	return epoll_engine_token(EPOLL_KIND_STREAM, conn_token(conn));
 }
 
-static void note_lost(struct conn *conn, int error)
+void epoll_stream_note_lost(struct conn *conn, int error)
 {
 	if (conn->error == 0)
 		conn->error = error;
@@ -44,7 +45,7 @@ static void note_lost(struct conn *conn, int error)
 /* ---- sending ---- */
 
 /* The kernel takes no more: ask to be told when it does (once in a connection's life). */
-static void note_full(struct epoll_engine *engine, struct conn *conn)
+void epoll_stream_note_full(struct epoll_engine *engine, struct conn *conn)
 {
 	conn->flags &= ~(uint32_t)CONN_WRITABLE;
 	if (conn->flags & CONN_WRITE_WATCHED)
@@ -55,7 +56,7 @@ static void note_full(struct epoll_engine *engine, struct conn *conn)
 		engine, EPOLL_CTL_MOD, conn->fd, WATCHED | EPOLLOUT, token_of(conn));
 
 	if (r < 0)
-		note_lost(conn, r);
+		epoll_stream_note_lost(conn, r);
 	conn->flags |= CONN_WRITE_WATCHED;
 }
 
@@ -65,11 +66,11 @@ static size_t sent_count(struct epoll_engine *engine, struct conn *conn, ssize_t
 	if (result > 0)
 		return (size_t)result;
 	if (result == -EAGAIN)
-		note_full(engine, conn);
+		epoll_stream_note_full(engine, conn);
 	else if (result == -ENOBUFS || result == -ENOMEM)
 		engine->memory_short = true; /* still writable: tried again a little later */
 	else if (result < 0 && result != -EINTR)
-		note_lost(conn, (int)result);
+		epoll_stream_note_lost(conn, (int)result);
 	return 0;
 }
 
@@ -81,7 +82,8 @@ static void keep(struct conn *conn, const struct protocol_span *span, bool urgen
 	if (r == 0)
 		r = output_push(conn->output, span, urgent);
 	if (r < 0)
-		note_lost(conn, r); /* bytes must not be dropped in silence: the connection goes */
+		epoll_stream_note_lost(
+			conn, r); /* bytes must not be dropped in silence: the connection goes */
 }
 
 /* Sends at once what nothing waits before; queues the rest. Returns what has left. */
@@ -116,6 +118,16 @@ static void carry_out(
 			return;
 		drive_tell(&engine->core, conn, &event, answer);
 	}
+}
+
+/* The same where it may be a flow, too. */
+static void carry_out_either(
+	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
+{
+	if (conn->flags & CONN_FLOW)
+		epoll_flow_carry_out(engine, conn, answer);
+	else
+		carry_out(engine, conn, answer);
 }
 
 static void tell(struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
@@ -187,7 +199,7 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t
 	} else if (result == -ENOMEM || result == -ENOBUFS) {
 		engine->memory_short = true; /* still readable: tried again a little later */
 	} else if (result != -EINTR) {
-		note_lost(conn, (int)result);
+		epoll_stream_note_lost(conn, (int)result);
 	}
 }
 
@@ -312,6 +324,37 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 		enqueue(engine, conn);
 }
 
+/* A connection in the making has got somewhere. True if it is open. */
+static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_answer answer;
+
+	if (conn->error == 0 && !(conn->flags & CONN_WRITABLE))
+		return false;
+	if (outgoing_finish(conn) < 0) {
+		close_conn(engine, conn, ENGINE_CLOSE_LOST);
+		return false;
+	}
+	drive_open(&engine->core, conn, &answer);
+	carry_out_either(engine, conn, &answer);
+	return true;
+}
+
+/* The turn of a connection that is not, or not yet, like the others. */
+static void take_special_turn(struct epoll_engine *engine, struct conn *conn)
+{
+	if (conn->flags & CONN_CONNECTING && !open_outgoing(engine, conn))
+		return;
+	if (!(conn->flags & CONN_FLOW)) {
+		take_turn(engine, conn);
+		return;
+	}
+	bool more = epoll_flow_take_turn(engine, conn);
+
+	if (!settle(engine, conn) && more)
+		enqueue(engine, conn);
+}
+
 void epoll_stream_round(struct epoll_engine *engine)
 {
 	uint32_t slot = conn_take_queue(&engine->core.conns);
@@ -325,7 +368,10 @@ void epoll_stream_round(struct epoll_engine *engine)
 		conn->flags &= ~(uint32_t)CONN_QUEUED;
 		engine->last_token = conn_token(conn);
 		engine->turn_count++;
-		take_turn(engine, conn);
+		if (conn->flags & (CONN_CONNECTING | CONN_FLOW))
+			take_special_turn(engine, conn);
+		else
+			take_turn(engine, conn);
 	}
 }
 
@@ -333,7 +379,8 @@ bool epoll_stream_look(struct epoll_engine *engine)
 {
 	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
 
-	if (conn == NULL || conn->room == 0 || !output_is_empty(conn->output) ||
+	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->room == 0 ||
+		!output_is_empty(conn->output) ||
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || must_end(conn))
 		return false;
 	conn->flags |= CONN_READABLE;
@@ -357,15 +404,16 @@ void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t ev
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		conn->flags |= CONN_WRITABLE;
 	/* A protocol that neither receives nor sends would not find the error by itself. */
-	if (events & EPOLLERR && conn->room == 0 && output_is_empty(conn->output))
-		note_lost(conn, socket_take_error(conn->fd));
+	if (events & EPOLLERR && conn->room == 0 && output_is_empty(conn->output) &&
+		!(conn->flags & CONN_FLOW))
+		epoll_stream_note_lost(conn, socket_take_error(conn->fd));
 	enqueue(engine, conn);
 }
 
 int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme)
 {
 	struct engine *core = &engine->core;
-	struct protocol_event event = { .kind = PROTOCOL_OPENED };
+	struct protocol_answer answer;
 	struct conn *conn;
 	int r = conn_acquire(&core->conns, fd, scheme, &conn);
 
@@ -380,22 +428,51 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
-	if (core->host->opened != NULL) {
-		struct engine_conn view = conn_view(conn);
-
-		core->host->opened(core->context, &view);
-	}
-	tell(engine, conn, &event);
+	drive_open(core, conn, &answer);
+	carry_out(engine, conn, &answer);
 	if (must_end(conn) || conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED))
 		enqueue(engine, conn);
 	return 0;
+}
+
+void epoll_stream_connect(struct epoll_engine *engine, struct conn *conn)
+{
+	if (outgoing_waits_for_backlog(conn))
+		return;
+	if (conn->error == 0) {
+		/* Only now: a socket that has not called yet is told as hung up. */
+		int r = epoll_engine_watch(
+			engine, EPOLL_CTL_ADD, conn->fd, WATCHED | EPOLLOUT, token_of(conn));
+
+		conn->flags |= CONN_WRITE_WATCHED;
+		if (r < 0)
+			epoll_stream_note_lost(conn, r);
+	}
+	if (conn->error != 0 || conn->flags & CONN_WRITABLE)
+		enqueue(engine, conn);
+}
+
+void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_event event = { .kind = PROTOCOL_NUDGED };
+	struct protocol_answer answer;
+
+	if (must_end(conn) || conn->flags & CONN_CLOSE_WANTED)
+		return;
+	drive_tell(&engine->core, conn, &event, &answer);
+	carry_out_either(engine, conn, &answer);
+	/* It may have got room for what it was not told of. */
+	if (must_end(conn) ||
+		conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED | CONN_READABLE))
+		enqueue(engine, conn);
 }
 
 static void touch_by_timer(struct engine *core, struct conn *conn, struct protocol_answer *answer)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 
-	carry_out(engine, conn, answer);
+	if (!(conn->flags & CONN_CONNECTING))
+		carry_out_either(engine, conn, answer);
 	enqueue(engine, conn);
 }
 

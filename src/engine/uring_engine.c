@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/outgoing.h"
 #include "net/call.h"
 
 #define ORDERS_A_ROUND 512
@@ -144,6 +145,16 @@ static int uring_adopt(struct engine *core, int fd, enum addr_scheme scheme)
 	return uring_stream_open((struct uring_engine *)core, fd, scheme);
 }
 
+static void uring_connect(struct engine *core, struct conn *conn)
+{
+	uring_connect_begin((struct uring_engine *)core, conn);
+}
+
+static void uring_nudge(struct engine *core, struct conn *conn)
+{
+	uring_stream_nudge((struct uring_engine *)core, conn);
+}
+
 static void uring_wake(struct engine *core)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
@@ -185,7 +196,7 @@ static void order_wake(struct uring_engine *engine)
 
 static uint64_t next_ns(const struct uring_engine *engine)
 {
-	uint64_t next = timer_next_ns(&engine->core.timers);
+	uint64_t next = core_next_ns(&engine->core);
 
 	if (engine->accept_retry_ns < next)
 		next = engine->accept_retry_ns;
@@ -209,6 +220,7 @@ static void note_completion(struct uring_engine *engine, const struct io_uring_c
 	case URING_KIND_RECEIVE_LARGE:
 	case URING_KIND_SEND:
 	case URING_KIND_WATCH:
+	case URING_KIND_CONNECTED:
 	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
 	case URING_KIND_KNOCK:
 		engine->received_count++;
@@ -326,6 +338,7 @@ static int uring_run(struct engine *core)
 
 	if (r < 0)
 		return r;
+	core_begin_pacing(core);
 	for (;;) {
 		work_a_round(engine);
 		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
@@ -345,6 +358,8 @@ static int uring_run(struct engine *core)
 			engine->woken = false;
 			core_run_tasks(core);
 		}
+		core_pace(core);
+		outgoing_retry(core);
 	}
 	if (r == 0)
 		r = settle(engine);
@@ -360,6 +375,8 @@ const struct engine_ops uring_engine_ops = {
 	.destroy = uring_destroy,
 	.listen = uring_listen,
 	.adopt = uring_adopt,
+	.connect = uring_connect,
+	.nudge = uring_nudge,
 	.run = uring_run,
 	.wake = uring_wake,
 	.stop_listening = uring_stop_listening,

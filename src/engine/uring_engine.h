@@ -9,6 +9,7 @@
  *   uring_group     buffers that the kernel picks from
  *   uring_accept    listeners, and what happens when descriptors run out
  *   uring_stream    receiving, sending and closing connections
+ *   uring_connect   connections that we ask for, and flows
  *   uring_marked    receiving where the urgent byte is told apart
  *   uring_datagram  whole messages
  */
@@ -31,6 +32,7 @@ enum uring_engine_kind {
 	URING_KIND_DATAGRAM,
 	URING_KIND_WAKE,
 	URING_KIND_CANCEL,
+	URING_KIND_CONNECTED, /* we have called, and that has got somewhere */
 };
 
 struct uring_listener {
@@ -138,10 +140,27 @@ unsigned uring_stream_cut(struct uring_engine *engine);
 /* At once, telling nobody; the kernel must have let go of them. */
 void uring_stream_close_all(struct uring_engine *engine);
 
-/* For uring_marked: tells what was received, and what goes wrong. */
+void uring_stream_nudge(struct uring_engine *engine, struct conn *conn);
+/* Queues what an answer says is to be sent. */
+void uring_stream_keep(
+	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer);
+/* For uring_marked and uring_connect: tells what was received, and what goes wrong. */
 void uring_stream_tell(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
 void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
+
+/* ---- uring_connect ---- */
+
+/* Goes on with a connection in the making; see engine_ops. */
+void uring_connect_begin(struct uring_engine *engine, struct conn *conn);
+void uring_connect_take_turn(struct uring_engine *engine, struct conn *conn);
+void uring_connect_done(struct conn *conn, const struct io_uring_cqe *cqe);
+/* False for a flow whose socket is full: it is then looked after. */
+bool uring_connect_may_send(struct uring_engine *engine, struct conn *conn);
+/* A flow's receive. */
+void uring_connect_order_message(struct uring_engine *engine, struct conn *conn);
+void uring_connect_note_message(
+	struct uring_engine *engine, struct conn *conn, struct buffer *buffer, int result);
 
 /* ---- uring_marked ---- */
 

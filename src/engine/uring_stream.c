@@ -100,7 +100,7 @@ static void pack(const struct conn *conn, struct protocol_span *span)
 	span->buffer = tail;
 }
 
-static void keep(
+void uring_stream_keep(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer)
 {
 	struct protocol_span span = answer->send;
@@ -123,7 +123,7 @@ void uring_stream_tell(
 	struct protocol_answer answer;
 
 	drive_tell(&engine->core, conn, event, &answer);
-	keep(engine, conn, &answer);
+	uring_stream_keep(engine, conn, &answer);
 }
 
 static void order_send(struct uring_engine *engine, struct conn *conn)
@@ -138,6 +138,10 @@ static void order_send(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	count = output_peek(conn->output, message->vectors, &urgent);
+	if (conn->flags & CONN_FLOW) {
+		count = 1; /* a message is a send */
+		flags |= MSG_DONTWAIT;
+	}
 	if (urgent)
 		flags |= MSG_OOB;
 	conn->sending_bytes = 0;
@@ -180,6 +184,22 @@ static void report_sent(const struct conn *conn, int result)
 		call_report_sendmsg(conn->fd, &message, flags, result);
 }
 
+/* A flow's message that the kernel does not send. */
+static void note_fault(struct uring_engine *engine, struct conn *conn, int error)
+{
+	struct protocol_event event = {
+		.kind = PROTOCOL_FAULT,
+		.error = error,
+		.count = conn->sending_bytes,
+	};
+
+	output_advance(conn->output, event.count);
+	if (output_is_empty(conn->output))
+		close_output(engine, conn);
+	if (!must_end(conn) && !engine->cutting)
+		uring_stream_tell(engine, conn, &event);
+}
+
 static void note_sent(struct uring_engine *engine, struct conn *conn, int result)
 {
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
@@ -194,10 +214,15 @@ static void note_sent(struct uring_engine *engine, struct conn *conn, int result
 			close_output(engine, conn);
 		if (!must_end(conn) && !engine->cutting)
 			uring_stream_tell(engine, conn, &event);
+	} else if (result == -EAGAIN) {
+		conn->flags &= ~(uint32_t)CONN_WRITABLE; /* see uring_connect_may_send() */
 	} else if (result == -ENOBUFS || result == -ENOMEM) {
 		engine->memory_short = true;
 	} else if (result < 0 && result != -EINTR && result != -EAGAIN && result != -ECANCELED) {
-		note_lost(conn, result);
+		if (conn->flags & CONN_FLOW)
+			note_fault(engine, conn, result);
+		else
+			note_lost(conn, result);
 	}
 }
 
@@ -359,7 +384,9 @@ static void note_received(struct uring_engine *engine, struct conn *conn, struct
 			buffer != NULL ? buffer->capacity : BUFFER_SMALL_BYTES, 0, cqe->res);
 	if (cqe->res > 0)
 		engine->received_count++;
-	if (cqe->res > 0 && buffer != NULL && !is_deaf(engine, conn))
+	if (conn->flags & CONN_FLOW && !is_deaf(engine, conn))
+		uring_connect_note_message(engine, conn, buffer, cqe->res);
+	else if (cqe->res > 0 && buffer != NULL && !is_deaf(engine, conn))
 		note_bytes(engine, conn, buffer, (uint32_t)cqe->res);
 	else if (cqe->res <= 0)
 		uring_stream_note_nothing(engine, conn, cqe->res);
@@ -439,15 +466,21 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		end(engine, conn);
 		return;
 	}
+	if (conn->flags & CONN_CONNECTING) {
+		uring_connect_take_turn(engine, conn);
+		return;
+	}
 	if (!output_is_empty(conn->output)) {
-		if (!(conn->flags & CONN_SENDING))
+		if (!(conn->flags & CONN_SENDING) && uring_connect_may_send(engine, conn))
 			order_send(engine, conn);
 	} else if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
 		conn->flags |= CONN_FINISHED;
 		call_shutdown(conn->fd, SHUT_WR);
 	}
 	if (may_receive(engine, conn)) {
-		if (is_marked(engine, conn))
+		if (conn->flags & CONN_FLOW)
+			uring_connect_order_message(engine, conn);
+		else if (is_marked(engine, conn))
 			order_marked(engine, conn);
 		else
 			order_receive(engine, conn);
@@ -489,6 +522,7 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 			if (!engine->cutting)
 				uring_marked_receive(engine, conn);
 			break;
+		case URING_KIND_CONNECTED: uring_connect_done(conn, cqe); break;
 		default: note_received(engine, conn, buffer, cqe); break;
 		}
 		enqueue(engine, conn);
@@ -499,7 +533,7 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme scheme)
 {
 	struct engine *core = &engine->core;
-	struct protocol_event event = { .kind = PROTOCOL_OPENED };
+	struct protocol_answer answer;
 	struct conn *conn;
 	int r = conn_acquire(&core->conns, fd, scheme, &conn);
 
@@ -507,21 +541,27 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
-	if (core->host->opened != NULL) {
-		struct engine_conn view = conn_view(conn);
-
-		core->host->opened(core->context, &view);
-	}
-	uring_stream_tell(engine, conn, &event);
+	drive_open(core, conn, &answer);
+	uring_stream_keep(engine, conn, &answer);
 	enqueue(engine, conn);
 	return 0;
+}
+
+void uring_stream_nudge(struct uring_engine *engine, struct conn *conn)
+{
+	struct protocol_event event = { .kind = PROTOCOL_NUDGED };
+
+	if (is_deaf(engine, conn))
+		return;
+	uring_stream_tell(engine, conn, &event);
+	enqueue(engine, conn);
 }
 
 static void touch_by_timer(struct engine *core, struct conn *conn, struct protocol_answer *answer)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
 
-	keep(engine, conn, answer);
+	uring_stream_keep(engine, conn, answer);
 	enqueue(engine, conn);
 }
 

@@ -216,6 +216,9 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 		return failed(ret_failure, "socket", fd);
 	socket_tune_stream(fd, addr->scheme);
 	if (source != NULL) {
+		/* The port is then chosen by connect(2), for the pair of addresses: ip(7). */
+		if (addr->scheme == ADDR_TCP && addr_port(source) == 0)
+			set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 		r = bind_to(fd, source);
 	} else if (addr->scheme == ADDR_UNIXGRAM) {
 		/* Only the family: the kernel then chooses an abstract name (autobind, unix(7)). */

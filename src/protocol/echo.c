@@ -141,6 +141,8 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	case PROTOCOL_END: answer->end = PROTOCOL_CLOSE; break;
 	case PROTOCOL_SENT: handle_sent(echo, conn, event->count, answer); break;
 	case PROTOCOL_DEADLINE:
+	case PROTOCOL_NUDGED:
+	case PROTOCOL_FAULT:
 	case PROTOCOL_LOST: break;
 	case PROTOCOL_DATAGRAM: handle_datagram(echo, event, answer); break;
 	case PROTOCOL_DATAGRAM_SENT: echo->counters->datagrams_sent++; break;

@@ -7,12 +7,15 @@
  *
  * Who may do what:
  * - Events of one connection come in order, on one thread, never nested. OPENED is the first, LOST
- *   or the doing of CLOSE / RESET the last.
+ *   or the doing of CLOSE / RESET the last. LOST alone: we called, and nobody could be reached.
  * - Bytes in an event belong to the engine and are valid during the call. A protocol that answers
  *   with (part of) them in `send` hands them on: the engine keeps the buffer until they are sent.
  * - Flow control is by credit. `room` is how many more bytes the protocol will take on this
  *   connection; an engine never delivers more than that, whether it waits for readiness or has
  *   receives posted ahead. 0 stops receiving; a later answer with room starts it again.
+ * - On a flow (a connection of datagrams, see engine_connect) every BYTES is one whole message, which
+ *   may be empty, and every answer to send is one message. There, `room` is the longest message that
+ *   the protocol will take; a longer one is told as truncated. There is no END.
  * - Sends queue in the order of the answers; at most one is in flight. SENT tells how many bytes
  *   the kernel has taken.
  */
@@ -29,7 +32,10 @@ struct protocol_span {
 	void *buffer; /* the engine's; handed back unchanged. NULL: bytes that live for ever */
 };
 
-/* The protocol's memory of one connection, inside the engine's slot; zeroed before OPENED. */
+/*
+ * The protocol's memory of one connection, inside the engine's slot. Before the first event it is zero,
+ * or what engine_connect() was given.
+ */
 struct protocol_conn {
 	uint64_t word[2];
 };
@@ -41,6 +47,9 @@ enum protocol_event_kind {
 	PROTOCOL_END, /* the peer has finished sending; we may still send */
 	PROTOCOL_SENT, /* count: so many bytes more have left */
 	PROTOCOL_DEADLINE, /* the time asked for has come */
+	PROTOCOL_NUDGED, /* the engine's owner says that there is something to do (engine_nudge) */
+	PROTOCOL_FAULT, /* error, count: a flow's message of so many bytes will not leave; 0: an
+			   earlier one came to nothing (ICMP). The flow goes on */
 	PROTOCOL_LOST, /* error: the connection is gone; nothing can be answered */
 	PROTOCOL_DATAGRAM, /* span, peer_*: one whole message; conn is NULL */
 	PROTOCOL_DATAGRAM_SENT, /* count: the answer to the last DATAGRAM has left; conn is NULL */
@@ -55,7 +64,7 @@ struct protocol_event {
 	int32_t peer_port; /* host order; -1 where there are no ports */
 	bool peer_named; /* the peer has an address that can be answered */
 	bool to_group; /* it was sent to a multicast or broadcast address */
-	bool truncated; /* the datagram was larger than the buffer: span is not all of it */
+	bool truncated; /* the message was larger than the buffer: span is not all of it */
 };
 
 enum protocol_end_kind {

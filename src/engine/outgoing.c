@@ -1,0 +1,141 @@
+/*
+ * connect(2) is a call of our own in every engine: it never waits, and a TCP connection in the making is
+ * a socket that is not yet writable. Two facts of Linux shape the rest. A unix stream whose server's
+ * backlog is full gives EAGAIN and stays as it was: the call is made again a little later, in the order
+ * of asking. And a TCP socket that connects to a free port of its own ephemeral range can meet itself
+ * (RFC 9293 3.5, simultaneous open) and would echo perfectly: that is nobody answering.
+ */
+#include "engine/outgoing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "net/call.h"
+#include "net/socket.h"
+
+#define BACKLOG_RETRY_NS (1 * CLOCK_NS_PER_MS)
+
+/* Waits for a place in somebody's backlog. */
+struct outgoing {
+	struct outgoing *next;
+	uint64_t name;
+	struct addr to;
+};
+
+static int wait_for_backlog(struct engine *engine, const struct conn *conn, const struct addr *to)
+{
+	struct outgoing *waiting = malloc(sizeof(*waiting));
+
+	if (waiting == NULL)
+		return -ENOMEM;
+	*waiting = (struct outgoing){ .name = conn_token(conn), .to = *to };
+	*engine->outgoing_last = waiting;
+	engine->outgoing_last = &waiting->next;
+	if (engine->outgoing_retry_ns == CLOCK_NEVER)
+		engine->outgoing_retry_ns = clock_now_ns() + BACKLOG_RETRY_NS;
+	return 0;
+}
+
+/* Makes the call and notes what it says. True if it has to be made again. */
+static bool call(struct conn *conn, const struct addr *to)
+{
+	int r = call_connect(conn->fd, &to->generic, to->length);
+
+	if (r == -EAGAIN && to->scheme == ADDR_UNIX)
+		return true;
+	if (r == 0)
+		conn->flags |= CONN_WRITABLE;
+	else if (r != -EINPROGRESS && r != -EINTR) /* both: the connection is in the making */
+		conn->error = r;
+	return false;
+}
+
+int outgoing_begin(
+	struct engine *engine, const struct engine_connect_options *options, struct conn **ret_conn)
+{
+	const struct addr *to = options->to;
+	struct conn *conn;
+	int fd;
+	int r = socket_open_client(to, options->from, &fd, NULL);
+
+	if (r < 0)
+		return r;
+	r = conn_acquire(&engine->conns, fd, to->scheme, &conn);
+	if (r < 0) {
+		call_close(fd);
+		return r;
+	}
+	conn->flags |= CONN_CONNECTING;
+	if (addr_socket_type(to->scheme) == SOCK_DGRAM)
+		conn->flags |= CONN_FLOW;
+	conn->protocol = options->memory;
+	if (options->deadline_ns != 0)
+		timer_set(&engine->timers, &conn->timer, options->deadline_ns);
+	if (call(conn, to)) {
+		r = wait_for_backlog(engine, conn, to);
+		if (r < 0)
+			conn->error = r;
+	}
+	*ret_conn = conn;
+	return 0;
+}
+
+bool outgoing_waits_for_backlog(const struct conn *conn)
+{
+	/* Any other scheme is either connected at once, or on its way. */
+	return conn->scheme == ADDR_UNIX && conn->error == 0 && !(conn->flags & CONN_WRITABLE);
+}
+
+static void take_first(struct engine *engine)
+{
+	struct outgoing *first = engine->outgoing_first;
+
+	engine->outgoing_first = first->next;
+	if (engine->outgoing_first == NULL)
+		engine->outgoing_last = &engine->outgoing_first;
+	free(first);
+}
+
+void outgoing_retry(struct engine *engine)
+{
+	if (engine->outgoing_retry_ns > engine->now_ns)
+		return;
+	while (engine->outgoing_first != NULL) {
+		struct conn *conn = conn_from_token(&engine->conns, engine->outgoing_first->name);
+
+		/* Without a connection: it was cut meanwhile. */
+		if (conn != NULL && conn->error == 0) {
+			if (call(conn, &engine->outgoing_first->to)) {
+				engine->outgoing_retry_ns = clock_now_ns() + BACKLOG_RETRY_NS;
+				return;
+			}
+			engine->ops->connect(engine, conn);
+		}
+		take_first(engine);
+	}
+	engine->outgoing_retry_ns = CLOCK_NEVER;
+}
+
+static bool met_itself(const struct conn *conn)
+{
+	struct addr own, peer;
+
+	return conn->scheme == ADDR_TCP && socket_name(conn->fd, ADDR_TCP, &own) == 0 &&
+		socket_peer(conn->fd, ADDR_TCP, &peer) == 0 && addr_equal(&own, &peer);
+}
+
+int outgoing_finish(struct conn *conn)
+{
+	if (conn->error == 0 && conn->scheme == ADDR_TCP)
+		conn->error = socket_take_error(conn->fd);
+	if (conn->error == 0 && met_itself(conn))
+		conn->error = -ECONNREFUSED;
+	return conn->error;
+}
+
+void outgoing_fini(struct engine *engine)
+{
+	while (engine->outgoing_first != NULL)
+		take_first(engine);
+}

@@ -1,0 +1,406 @@
+/*
+ * What streams and flows have in common: connections, what waits its turn, the window, and counting.
+ */
+#include "protocol/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "protocol/load_conn.h"
+
+/* ---- messages ---- */
+
+/* A number that looks like chance and is always the same: splitmix64 (Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15u;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message)
+{
+	const struct load_size *size = load->options.sizes;
+
+	if (load->options.size_count == 1)
+		return size->bytes;
+
+	/* Nothing is kept of a message that is under way but its times: what it was is found again. */
+	uint64_t which = mix(mix((uint64_t)conn->start << 32 ^ conn->life) + message) %
+		load->total_weight;
+
+	while (which >= size->weight) {
+		which -= size->weight;
+		size++;
+	}
+	return size->bytes;
+}
+
+/* Messages leave when they are offered; otherwise, when there is a place for them. */
+static bool is_offered(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes == 0;
+}
+
+bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
+{
+	if (conn->state != LOAD_CONN_OPEN || conn->under_way >= load->options.depth)
+		return false;
+	if (is_offered(load))
+		return conn->first_waiting != LOAD_CONN_NOTHING;
+	if (load->options.echoes != 0 && conn->sent_messages >= load->options.echoes)
+		return false;
+	return !load->stopping;
+}
+
+static uint64_t take_waiting(struct load *load, struct load_conn *conn)
+{
+	uint32_t which = conn->first_waiting;
+	struct load_conn_waiting *waiting = &load->waiting[which];
+
+	conn->first_waiting = waiting->next;
+	waiting->next = load->first_free_waiting;
+	load->first_free_waiting = which;
+	load->waiting_count--;
+	return waiting->intended_ns;
+}
+
+struct load_conn_message load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns)
+{
+	struct load_conn_message message = { .intended_ns = now_ns, .sent_ns = now_ns };
+	struct load_record_counts *counts = &load->record->counts;
+
+	if (is_offered(load))
+		message.intended_ns = take_waiting(load, conn);
+	else if (conn->first_intended_ns != 0)
+		message.intended_ns = conn->first_intended_ns;
+	conn->first_intended_ns = 0;
+	conn->sent_messages++;
+	conn->under_way++;
+	load->under_way++;
+	if (load_conn_in_window(load, load_conn_moment(load, &message))) {
+		counts->sent++;
+		counts->offered += !is_offered(load);
+	}
+	return message;
+}
+
+static void no_longer_under_way(struct load *load, struct load_conn *conn)
+{
+	conn->under_way--;
+	load->under_way--;
+}
+
+void load_conn_came_back(struct load *load, struct load_conn *conn,
+	const struct load_conn_message *message, uint64_t now_ns, bool damaged)
+{
+	struct load_record *record = load->record;
+
+	no_longer_under_way(load, conn);
+	if (!damaged && load_conn_in_window(load, now_ns))
+		record->counts.completed++;
+	if (!load_conn_in_window(load, load_conn_moment(load, message)))
+		return;
+	if (damaged) {
+		record->counts.damaged++;
+		return;
+	}
+	record->counts.received++;
+	histogram_record(record->sent, now_ns - message->sent_ns);
+	if (load->options.open_loop)
+		histogram_record(record->intended, now_ns - message->intended_ns);
+}
+
+void load_conn_gone(
+	struct load *load, struct load_conn *conn, const struct load_conn_message *message)
+{
+	no_longer_under_way(load, conn);
+	if (load_conn_in_window(load, load_conn_moment(load, message)))
+		load->record->counts.lost++;
+}
+
+void load_conn_note_damage(
+	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage)
+{
+	if (load->record->damage.found)
+		return;
+	load->record->damage = *damage;
+	load->record->damage.found = true;
+	load->record->damage.connection = load->options.first_number + load_conn_index(load, conn);
+}
+
+/* ---- connections ---- */
+
+static void abandon(struct load *load, struct load_conn *conn)
+{
+	if (load->flow != NULL)
+		load_flow_abandon(load, conn);
+	else
+		load_stream_abandon(load, conn);
+}
+
+struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns)
+{
+	struct load_conn *conn = &load->conns[index];
+
+	abandon(load, conn); /* it may have been cut, of which a protocol is not told */
+	conn->connect_ns = load->options.clock();
+	conn->first_intended_ns = intended_ns;
+	conn->sent_messages = conn->back_messages = 0;
+	conn->sent_bytes = conn->back_bytes = 0;
+	conn->damaged = false;
+	conn->life++;
+	conn->start = pattern_start(
+		load->options.first_number + (uint64_t)index + conn->life * (uint64_t)4099);
+	conn->state = LOAD_CONN_CONNECTING;
+	if (load->flow != NULL)
+		load_flow_reset(load, conn);
+	return (struct protocol_conn){ .word = { index } };
+}
+
+void load_not_connected(struct load *load, uint32_t index)
+{
+	load->conns[index].state = LOAD_CONN_CLOSED;
+	load->record->counts.connect_errors++;
+}
+
+uint32_t load_index(const struct protocol_conn *conn)
+{
+	return (uint32_t)conn->word[0];
+}
+
+static void note_opened(struct load *load, struct load_conn *conn)
+{
+	uint64_t now_ns = load->options.clock();
+
+	conn->state = LOAD_CONN_OPEN;
+	if (!load_conn_in_window(load, now_ns))
+		return;
+	load->record->counts.connects++;
+	histogram_record(load->record->connect, now_ns - conn->connect_ns);
+}
+
+static void note_lost(struct load *load, struct load_conn *conn)
+{
+	if (conn->state == LOAD_CONN_CONNECTING)
+		load->record->counts.connect_errors++;
+	else if (conn->state == LOAD_CONN_OPEN)
+		load->record->counts.resets++;
+	abandon(load, conn);
+	conn->state = LOAD_CONN_CLOSED;
+}
+
+void load_conn_leave_if_finished(
+	struct load *load, struct load_conn *conn, struct protocol_answer *answer)
+{
+	uint32_t echoes = load->options.echoes;
+
+	if (conn->under_way > 0 || conn->unsent_bytes > 0 || conn->state != LOAD_CONN_OPEN)
+		return;
+	if (!(echoes != 0 && conn->sent_messages >= echoes) &&
+		!(load->stopping && conn->first_waiting == LOAD_CONN_NOTHING))
+		return;
+	conn->state = LOAD_CONN_LEAVING;
+	answer->end = load->options.end_by_reset ? PROTOCOL_RESET : PROTOCOL_CLOSE;
+}
+
+static void handle(struct protocol *protocol, struct protocol_conn *memory,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct load *load = (struct load *)protocol;
+
+	if (memory == NULL)
+		return; /* a datagram of nobody's: this is no server */
+
+	struct load_conn *conn = &load->conns[load_index(memory)];
+
+	if (event->kind == PROTOCOL_LOST) {
+		note_lost(load, conn);
+		return;
+	}
+	if (event->kind == PROTOCOL_OPENED)
+		note_opened(load, conn);
+	if (load->flow != NULL)
+		load_flow_handle(load, conn, event, answer);
+	else
+		load_stream_handle(load, conn, event, answer);
+	load_conn_leave_if_finished(load, conn, answer);
+}
+
+/* ---- the owner's calls ---- */
+
+struct protocol *load_protocol(struct load *load)
+{
+	return &load->protocol;
+}
+
+void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns)
+{
+	load->from_ns = from_ns;
+	load->until_ns = until_ns;
+}
+
+/* LOAD_CONN_NOTHING when all places are taken. */
+static uint32_t get_waiting(struct load *load)
+{
+	uint32_t which = load->first_free_waiting;
+
+	if (which != LOAD_CONN_NOTHING) {
+		load->first_free_waiting = load->waiting[which].next;
+		return which;
+	}
+	if (load->waiting_used < load->options.waiting_most)
+		return load->waiting_used++;
+	return LOAD_CONN_NOTHING;
+}
+
+static void count_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
+{
+	struct load_record *record = load->record;
+	uint64_t lag_ns = now_ns > intended_ns ? now_ns - intended_ns : 0;
+
+	record->counts.offered++;
+	record->lag_sum_ns += lag_ns;
+	if (lag_ns > record->lag_most_ns)
+		record->lag_most_ns = lag_ns;
+}
+
+uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
+{
+	uint32_t index = load->next_offer;
+	struct load_conn *conn = &load->conns[index];
+	uint32_t which = get_waiting(load);
+	bool counts = load_conn_in_window(load, intended_ns);
+
+	load->next_offer = index + 1 < load->options.connections ? index + 1 : 0;
+	if (counts)
+		count_offer(load, intended_ns, now_ns);
+	if (which == LOAD_CONN_NOTHING) {
+		load->record->counts.unsent += counts;
+		return LOAD_NOBODY;
+	}
+	load->waiting[which] = (struct load_conn_waiting){ intended_ns, LOAD_CONN_NOTHING };
+	if (conn->first_waiting == LOAD_CONN_NOTHING)
+		conn->first_waiting = which;
+	else
+		load->waiting[conn->last_waiting].next = which;
+	conn->last_waiting = which;
+	load->waiting_count++;
+	return conn->unsent_bytes == 0 && load_conn_may_begin(load, conn) ? index : LOAD_NOBODY;
+}
+
+void load_stop(struct load *load)
+{
+	load->stopping = true;
+}
+
+bool load_is_idle(const struct load *load)
+{
+	return load->under_way == 0 && load->waiting_count == 0;
+}
+
+struct load_record *load_exchange(struct load *load, struct load_record *fresh)
+{
+	struct load_record *before = load->record;
+
+	load->record = fresh;
+	return before;
+}
+
+void load_conclude(struct load *load)
+{
+	for (uint32_t i = 0; i < load->options.connections; i++) {
+		struct load_conn *conn = &load->conns[i];
+
+		abandon(load, conn);
+		while (conn->first_waiting != LOAD_CONN_NOTHING) {
+			uint64_t intended_ns = take_waiting(load, conn);
+
+			if (load_conn_in_window(load, intended_ns))
+				load->record->counts.unsent++;
+		}
+	}
+}
+
+/* ---- life ---- */
+
+static bool are_sound(const struct load_options *options)
+{
+	uint32_t most = options->flows ? LOAD_MOST_FLOW_BYTES : LOAD_MOST_MESSAGE_BYTES;
+
+	if (options->connections == 0 || options->depth == 0 || options->depth > LOAD_MOST_DEPTH ||
+		options->size_count == 0 || options->size_count > LOAD_MOST_SIZES ||
+		options->clock == NULL || (options->flows && options->timeout_ns == 0) ||
+		(options->open_loop && options->echoes == 0 && options->waiting_most == 0) ||
+		options->waiting_most == LOAD_CONN_NOTHING)
+		return false;
+	for (size_t i = 0; i < options->size_count; i++) {
+		if (options->sizes[i].bytes == 0 || options->sizes[i].bytes > most ||
+			options->sizes[i].weight == 0)
+			return false;
+	}
+	return true;
+}
+
+static int allocate(struct load *load)
+{
+	const struct load_options *options = &load->options;
+	int r = load_record_new(&load->record);
+
+	if (r < 0)
+		return r;
+	load->conns = calloc(options->connections, sizeof(*load->conns));
+	if (load->conns == NULL)
+		return -ENOMEM;
+	/* Pages that are never needed are never there. */
+	if (is_offered(load))
+		load->waiting = calloc(options->waiting_most, sizeof(*load->waiting));
+	if (is_offered(load) && load->waiting == NULL)
+		return -ENOMEM;
+	if (options->flows)
+		return load_flow_new(options, &load->flow);
+	load->messages = calloc(
+		(size_t)options->connections * options->depth, sizeof(*load->messages));
+	return load->messages == NULL ? -ENOMEM : 0;
+}
+
+int load_new(const struct load_options *options, struct load **ret_load)
+{
+	struct load *load;
+	int r;
+
+	if (!are_sound(options))
+		return -EINVAL;
+	load = calloc(1, sizeof(*load));
+	if (load == NULL)
+		return -ENOMEM;
+	pattern_init();
+	load->protocol = (struct protocol){ .name = "load", .handle = handle };
+	load->options = *options;
+	load->from_ns = load->until_ns = UINT64_MAX;
+	load->first_free_waiting = LOAD_CONN_NOTHING;
+	for (size_t i = 0; i < options->size_count; i++)
+		load->total_weight += options->sizes[i].weight;
+	r = allocate(load);
+	if (r < 0) {
+		load_free(load);
+		return r;
+	}
+	for (uint32_t i = 0; i < options->connections; i++)
+		load->conns[i].first_waiting = LOAD_CONN_NOTHING;
+	*ret_load = load;
+	return 0;
+}
+
+void load_free(struct load *load)
+{
+	if (load == NULL)
+		return;
+	load_record_free(load->record);
+	load_flow_free(load->flow);
+	free(load->conns);
+	free(load->messages);
+	free(load->waiting);
+	free(load);
+}

@@ -1,0 +1,126 @@
+/*
+ * What load.c, load_stream.c and load_flow.c share; nobody else's.
+ */
+#pragma once
+
+#include "protocol/load.h"
+#include "protocol/pattern.h"
+
+#define LOAD_CONN_NOTHING UINT32_MAX
+
+/* Times of a message under way. */
+struct load_conn_message {
+	uint64_t intended_ns, sent_ns;
+};
+
+/* A message that waits its turn. */
+struct load_conn_waiting {
+	uint64_t intended_ns;
+	uint32_t next; /* of the same connection, or in the free list */
+};
+
+/*
+ *   CLOSED ──load_connecting──▶ CONNECTING ──OPENED──▶ OPEN ──END, CLOSE, RESET──▶ LEAVING
+ *      ▲                            │                   │                              │
+ *      └──── load_connecting ◀──────┴───────LOST────────┘◀───── load_connecting ───────┘
+ */
+enum load_conn_state {
+	LOAD_CONN_CLOSED,
+	LOAD_CONN_CONNECTING,
+	LOAD_CONN_OPEN,
+	LOAD_CONN_LEAVING, /* nothing more is expected of it */
+};
+
+/* One connection; of the numbers some are a stream's or a flow's only. */
+struct load_conn {
+	uint64_t connect_ns; /* when it was called */
+	uint64_t first_intended_ns; /* of the next message; 0: that is when it is sent */
+	uint64_t sent_messages; /* begun to be handed over, in this life */
+	uint64_t back_messages; /* streams: come back, in this life */
+	uint64_t sent_bytes, back_bytes; /* streams: positions */
+	uint32_t life; /* how often it was called */
+	uint32_t start; /* of its bytes in the pattern, in this life */
+	uint32_t unsent_bytes; /* handed over, and not yet taken by the kernel */
+	uint32_t send_left; /* streams: of the message that is being handed over */
+	uint32_t
+		back_left; /* streams: of the message that is coming back; 0: the next one begins */
+	uint32_t under_way;
+	uint32_t first_waiting, last_waiting;
+	uint8_t state; /* enum load_conn_state */
+	bool damaged; /* streams: the message that is coming back is */
+};
+
+struct load_flow;
+
+struct load {
+	struct protocol protocol; /* first: a protocol is its load */
+	struct load_options options;
+	struct load_record *record;
+	uint64_t from_ns, until_ns; /* the window */
+	bool stopping;
+	uint32_t next_offer; /* whose turn it is */
+	uint64_t under_way, waiting_count; /* of all connections */
+	uint64_t total_weight;
+	struct load_conn *conns;
+	struct load_conn_message *messages; /* streams: a ring of `depth` for each connection */
+	struct load_conn_waiting *waiting;
+	uint32_t waiting_used, first_free_waiting;
+	struct load_flow *flow; /* what only flows have; NULL for streams */
+};
+
+static inline uint32_t load_conn_index(const struct load *load, const struct load_conn *conn)
+{
+	return (uint32_t)(conn - load->conns);
+}
+
+static inline bool load_conn_in_window(const struct load *load, uint64_t when_ns)
+{
+	return when_ns >= load->from_ns && when_ns < load->until_ns;
+}
+
+/* To which moment a message belongs. */
+static inline uint64_t load_conn_moment(
+	const struct load *load, const struct load_conn_message *message)
+{
+	return load->options.open_loop ? message->intended_ns : message->sent_ns;
+}
+
+/* How many bytes the message of this number has. */
+uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message);
+
+/* True if one more message may leave now. */
+bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
+/* One more message leaves: counts it, and gives its times. */
+struct load_conn_message load_conn_begin(
+	struct load *load, struct load_conn *conn, uint64_t now_ns);
+
+/* A message has come back whole, and is no longer under way. */
+void load_conn_came_back(struct load *load, struct load_conn *conn,
+	const struct load_conn_message *message, uint64_t now_ns, bool damaged);
+/* A message will not come back. */
+void load_conn_gone(
+	struct load *load, struct load_conn *conn, const struct load_conn_message *message);
+/* Keeps it if it is the first. `connection` is filled in here. */
+void load_conn_note_damage(
+	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage);
+
+/* Everything that was asked of it has been done, and nothing more will be: ends it. */
+void load_conn_leave_if_finished(
+	struct load *load, struct load_conn *conn, struct protocol_answer *answer);
+
+/* ---- load_stream ---- */
+
+void load_stream_handle(struct load *load, struct load_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer);
+/* What is under way will not come back. */
+void load_stream_abandon(struct load *load, struct load_conn *conn);
+
+/* ---- load_flow ---- */
+
+int load_flow_new(const struct load_options *options, struct load_flow **ret_flow);
+void load_flow_free(struct load_flow *flow);
+/* A connection begins anew. */
+void load_flow_reset(struct load *load, struct load_conn *conn);
+void load_flow_handle(struct load *load, struct load_conn *conn, const struct protocol_event *event,
+	struct protocol_answer *answer);
+void load_flow_abandon(struct load *load, struct load_conn *conn);

@@ -1,0 +1,649 @@
+/*
+ * Connections that the engine asks for, and flows: what the protocol is told of them, and when.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness.h"
+#include "net/resolve.h"
+#include "net/socket.h"
+
+#define MOST_CONNS 1100
+
+/* Sends "ask" when it is opened, and notes by the number in its memory what becomes of each. */
+struct asker {
+	struct protocol protocol;
+	bool keep_open, silent;
+	unsigned opened, lost, nudged, faults;
+	unsigned told, answered, truncated, longest; /* receives; of three bytes and more; ... */
+	uint64_t sent;
+	unsigned open[MOST_CONNS];
+	int error[MOST_CONNS];
+};
+
+static struct protocol_span eternal(const char *text)
+{
+	return (struct protocol_span){ .bytes = (const unsigned char *)text,
+		.length = (uint32_t)strlen(text) };
+}
+
+static void handle(struct protocol *protocol, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct asker *asker = (struct asker *)protocol;
+	uint64_t number = conn->word[0];
+
+	switch (event->kind) {
+	case PROTOCOL_OPENED:
+		asker->opened++;
+		asker->open[number]++;
+		answer->room = 1000;
+		if (!asker->silent)
+			answer->send = eternal("ask");
+		break;
+	case PROTOCOL_BYTES:
+		asker->told++;
+		asker->truncated += event->truncated;
+		if (event->span.length > asker->longest)
+			asker->longest = event->span.length;
+		if (event->span.length < 3)
+			break;
+		asker->answered++;
+		if (!asker->keep_open)
+			answer->end = PROTOCOL_CLOSE;
+		break;
+	case PROTOCOL_SENT: asker->sent += event->count; break;
+	case PROTOCOL_NUDGED:
+		asker->nudged++;
+		answer->send = eternal("ask");
+		break;
+	case PROTOCOL_FAULT:
+		asker->faults++;
+		asker->error[number] = event->error;
+		break;
+	case PROTOCOL_END: answer->end = PROTOCOL_CLOSE; break;
+	case PROTOCOL_LOST:
+		asker->lost++;
+		asker->error[number] = event->error;
+		break;
+	default: break;
+	}
+}
+
+static void start(struct asker *asker, struct harness *harness, void **state)
+{
+	*asker = (struct asker){ .protocol.handle = handle };
+	harness_start(harness, *state, &asker->protocol, NULL);
+}
+
+static void drain(struct engine *engine, void *data)
+{
+	engine_drain(engine);
+}
+
+/* ---- calling ---- */
+
+struct order {
+	struct engine_connect_options options;
+	uint64_t name;
+	int result;
+};
+
+static void call(struct engine *engine, void *data)
+{
+	struct order *order = data;
+
+	order->result = engine_connect(engine, &order->options, &order->name);
+}
+
+static struct order connect_to(struct harness *harness, const struct addr *to, uint64_t number)
+{
+	struct order order = { .options = { .to = to, .memory.word = { number } } };
+
+	harness_do(harness, call, &order);
+	assert_int_equal(order.result, 0);
+	return order;
+}
+
+static struct addr parsed(const char *text)
+{
+	struct addr_spec spec;
+	struct resolve_list list;
+
+	assert_int_equal(addr_parse(text, &spec, NULL), 0);
+	assert_int_equal(resolve(&spec, RESOLVE_CONNECT, &list), 0);
+	return list.addrs[0];
+}
+
+/* A socket that listens, or is bound; gives the address that it got. */
+static int serve(const char *text, int backlog, struct addr *ret_bound)
+{
+	struct addr addr = parsed(text);
+	struct socket_listen_options options = { .backlog = backlog };
+	int fd = -1;
+
+	assert_int_equal(socket_open_server(&addr, &options, &fd, ret_bound, NULL), 0);
+	return fd;
+}
+
+static void wait_for(int fd)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&one, 1, 20000), 1);
+}
+
+/* The next one who has called; waits for them. */
+static int take_call(int listener)
+{
+	struct timeval limit = { .tv_sec = 20 };
+	int fd;
+
+	wait_for(listener);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+struct look {
+	const unsigned *counter;
+	unsigned value;
+};
+
+static void look(struct engine *engine, void *data)
+{
+	struct look *one = data;
+
+	one->value = *one->counter;
+}
+
+/* Waits until the engine's thread has counted so far. */
+static void await(struct harness *harness, const unsigned *counter, unsigned wanted)
+{
+	struct look one = { .counter = counter };
+
+	for (unsigned i = 0; i < 100000 && one.value < wanted; i++)
+		harness_do(harness, look, &one);
+	assert_int_equal(one.value, wanted);
+}
+
+static void serve_one_question(int listener)
+{
+	char text[3];
+	int fd = take_call(listener);
+
+	harness_receive(fd, text, 3);
+	assert_memory_equal(text, "ask", 3);
+	harness_send(fd, text, 3);
+	harness_expect_end(fd);
+	close(fd);
+}
+
+static void ask_and_close(void **state, const char *text)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int listener = serve(text, 10, &to);
+
+	start(&asker, &harness, state);
+	connect_to(&harness, &to, 7);
+	serve_one_question(listener);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	close(listener);
+	assert_int_equal(asker.open[7], 1);
+	assert_int_equal(asker.answered, 1);
+	assert_int_equal(harness.news.opened, 1);
+	assert_int_equal(harness.news.done, 1);
+}
+
+static void a_tcp_connection_is_one_like_others(void **state)
+{
+	ask_and_close(state, "tcp://127.0.0.1:0");
+	ask_and_close(state, "tcp://[::1]:0");
+}
+
+static void a_unix_connection_is_one_like_others(void **state)
+{
+	ask_and_close(state, "unix:@meari-test-connect");
+}
+
+static void nobody_there_is_a_loss_with_its_reason(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to, gone = parsed("unix:@meari-test-nobody");
+	int listener = serve("tcp://127.0.0.1:0", 10, &to);
+
+	close(listener);
+	start(&asker, &harness, state);
+	connect_to(&harness, &to, 1);
+	connect_to(&harness, &gone, 2);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	assert_int_equal(asker.opened, 0);
+	assert_int_equal(asker.lost, 2);
+	assert_int_equal(asker.error[1], -ECONNREFUSED);
+	assert_int_equal(asker.error[2], -ECONNREFUSED);
+	assert_int_equal(harness.news.opened, 0);
+	assert_int_equal(harness.news.lost, 2);
+}
+
+static void a_later_reset_is_a_loss(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	struct linger now = { .l_onoff = 1 };
+	int listener = serve("tcp://127.0.0.1:0", 10, &to);
+
+	start(&asker, &harness, state);
+	connect_to(&harness, &to, 3);
+
+	int fd = take_call(listener);
+
+	await(&harness, &asker.opened, 1);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	close(listener);
+	assert_int_equal(asker.lost, 1);
+	assert_int_equal(asker.error[3], -ECONNRESET);
+}
+
+static void a_source_address_is_used(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to, from = parsed("tcp://127.0.0.9:0"), peer;
+	int listener = serve("tcp://127.0.0.1:0", 10, &to);
+	struct order order = { .options = { .to = &to, .from = &from } };
+
+	start(&asker, &harness, state);
+	harness_do(&harness, call, &order);
+	assert_int_equal(order.result, 0);
+
+	int fd = take_call(listener);
+
+	assert_int_equal(socket_peer(fd, ADDR_TCP, &peer), 0);
+	assert_true(addr_port(&peer) != 0);
+	addr_set_port(&peer, 0);
+	assert_true(addr_equal(&peer, &from));
+	close(fd);
+	/* One that is not ours is an error of the call, and nobody is told. */
+	from = parsed("tcp://192.0.2.1:0");
+	harness_do(&harness, call, &order);
+	assert_int_equal(order.result, -EADDRNOTAVAIL);
+	harness_stop(&harness);
+	close(listener);
+	assert_int_equal(harness.news.opened, 1);
+}
+
+static void a_thousand_at_once(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int listener = serve("tcp://127.0.0.1:0", 4096, &to);
+
+	start(&asker, &harness, state);
+	for (unsigned i = 0; i < 1000; i++)
+		connect_to(&harness, &to, i);
+	for (unsigned i = 0; i < 1000; i++)
+		serve_one_question(listener);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	close(listener);
+	assert_int_equal(asker.opened, 1000);
+	assert_int_equal(asker.answered, 1000);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(asker.open[i], 1);
+	assert_int_equal(harness.news.done, 1000);
+}
+
+/* A backlog of 0 takes one; the others wait, and come in when there is room. */
+static void a_full_unix_backlog_is_waited_for(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int listener = serve("unix:@meari-test-backlog", 0, &to);
+
+	start(&asker, &harness, state);
+	for (unsigned i = 0; i < 20; i++)
+		connect_to(&harness, &to, i);
+	for (unsigned i = 0; i < 20; i++)
+		serve_one_question(listener);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	close(listener);
+	assert_int_equal(asker.answered, 20);
+	assert_int_equal(asker.lost, 0);
+}
+
+/* Takes every place in a backlog; one more would wait. */
+static void fill_backlog(const struct addr *to, int fds[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		fds[i] = socket(
+			to->generic.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		connect(fds[i], &to->generic, to->length);
+	}
+}
+
+static void calling_ends_at_the_deadline(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to[2];
+	int fds[8],
+		listeners[2] = { serve("unix:@meari-test-backlog", 0, &to[0]),
+			serve("tcp://127.0.0.1:0", 0, &to[1]) };
+
+	start(&asker, &harness, state);
+	for (unsigned i = 0; i < 2; i++) {
+		struct order order = { .options = { .to = &to[i], .memory.word = { i } } };
+
+		fill_backlog(&to[i], &fds[4 * i]);
+		order.options.deadline_ns = clock_now_ns() + 30 * CLOCK_NS_PER_MS;
+		harness_do(&harness, call, &order);
+		assert_int_equal(order.result, 0);
+	}
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	for (unsigned i = 0; i < 8; i++)
+		close(fds[i]);
+	close(listeners[0]);
+	close(listeners[1]);
+	assert_int_equal(asker.lost, 2);
+	assert_int_equal(asker.error[0], -ETIMEDOUT);
+	assert_int_equal(asker.error[1], -ETIMEDOUT);
+}
+
+static void being_cut_while_connecting(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to[2];
+	int fds[8],
+		listeners[2] = { serve("unix:@meari-test-backlog", 0, &to[0]),
+			serve("tcp://127.0.0.1:0", 0, &to[1]) };
+
+	start(&asker, &harness, state);
+	fill_backlog(&to[0], &fds[0]);
+	fill_backlog(&to[1], &fds[4]);
+	for (unsigned i = 0; i < 10; i++)
+		connect_to(&harness, &to[i % 2], i);
+	harness_stop(&harness);
+	for (unsigned i = 0; i < 8; i++)
+		close(fds[i]);
+	close(listeners[0]);
+	close(listeners[1]);
+	assert_int_equal(harness.news.opened, 0);
+	assert_int_equal(harness.news.cut, 10);
+	assert_int_equal(asker.lost, 0);
+}
+
+static void nobody_is_called_while_draining(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int listener = serve("tcp://127.0.0.1:0", 10, &to);
+	struct order order = { .options = { .to = &to } };
+
+	start(&asker, &harness, state);
+	connect_to(&harness, &to, 0);
+
+	int fd = take_call(listener); /* keeps the engine from ending */
+
+	harness_do(&harness, drain, NULL);
+	harness_do(&harness, call, &order);
+	assert_int_equal(order.result, -ESHUTDOWN);
+	close(fd);
+	harness_wait(&harness);
+	close(listener);
+}
+
+/* ---- nudges ---- */
+
+struct nudge {
+	uint64_t name;
+	bool told;
+};
+
+static void nudge(struct engine *engine, void *data)
+{
+	struct nudge *one = data;
+
+	one->told = engine_nudge(engine, one->name);
+}
+
+static void a_nudge_is_told_and_its_answer_done(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	char text[3];
+	int listener = serve("tcp://127.0.0.1:0", 10, &to);
+
+	start(&asker, &harness, state);
+	asker.silent = asker.keep_open = true;
+
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name };
+	int fd = take_call(listener);
+
+	await(&harness, &asker.opened, 1);
+	harness_do(&harness, nudge, &one);
+	assert_true(one.told);
+	harness_receive(fd, text, 3);
+	assert_memory_equal(text, "ask", 3);
+	harness_do(&harness, drain, NULL);
+	close(fd);
+	harness_wait(&harness);
+	close(listener);
+	assert_int_equal(asker.nudged, 1);
+	assert_int_equal(harness.news.done, 1);
+}
+
+static void a_nudge_for_one_that_is_not_there_is_told_to_nobody(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int fds[4], listener = serve("unix:@meari-test-backlog", 0, &to);
+
+	start(&asker, &harness, state);
+	fill_backlog(&to, fds);
+
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name, .told = true };
+
+	harness_do(&harness, nudge, &one); /* not yet */
+	assert_false(one.told);
+	close(listener);
+	await(&harness, &asker.lost, 1);
+	one.told = true;
+	harness_do(&harness, nudge, &one); /* no longer */
+	assert_false(one.told);
+	harness_stop(&harness);
+	for (unsigned i = 0; i < 4; i++)
+		close(fds[i]);
+	assert_int_equal(asker.nudged, 0);
+}
+
+/* ---- flows ---- */
+
+static void flow_echo(void **state, const char *text)
+{
+	static char large[5000];
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	struct sockaddr_storage peer;
+	struct sockaddr *name = (struct sockaddr *)&peer;
+	socklen_t length = sizeof(peer);
+	char bytes[100];
+	int fd = serve(text, 0, &to);
+
+	start(&asker, &harness, state);
+	asker.keep_open = true;
+	connect_to(&harness, &to, 5);
+	wait_for(fd);
+	assert_int_equal(recvfrom(fd, bytes, sizeof(bytes), 0, name, &length), 3);
+	assert_memory_equal(bytes, "ask", 3);
+	/* Each is told by itself, also an empty one, and one that is longer than there is room for. */
+	assert_int_equal(sendto(fd, "", 0, 0, name, length), 0);
+	assert_int_equal(sendto(fd, "ask", 3, 0, name, length), 3);
+	assert_int_equal(sendto(fd, "ask", 3, 0, name, length), 3);
+	assert_int_equal(sendto(fd, large, sizeof(large), 0, name, length), sizeof(large));
+	await(&harness, &asker.answered, 3);
+	harness_stop(&harness);
+	close(fd);
+	assert_int_equal(asker.told, 4);
+	assert_int_equal(asker.longest, 1000);
+	assert_int_equal(asker.truncated, 1);
+	assert_int_equal(harness.news.opened, 1);
+	assert_int_equal(harness.news.cut, 1);
+}
+
+static void a_flow_is_told_message_by_message(void **state)
+{
+	flow_echo(state, "udp://127.0.0.1:0");
+	flow_echo(state, "udp://[::1]:0");
+	flow_echo(state, "unixgram:@meari-test-flow");
+}
+
+static void a_refused_message_is_a_fault_and_no_loss(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int fd = serve("udp://127.0.0.1:0", 0, &to);
+
+	close(fd);
+	start(&asker, &harness, state);
+	asker.keep_open = true;
+
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name };
+
+	await(&harness, &asker.faults, 1);
+	assert_int_equal(asker.error[0], -ECONNREFUSED);
+	/* The service comes back: the same flow reaches it. */
+	char text[21 + 6];
+	snprintf(text, sizeof(text), "udp://127.0.0.1:%u", addr_port(&to));
+	fd = serve(text, 0, &to);
+	harness_do(&harness, nudge, &one);
+	wait_for(fd);
+	harness_stop(&harness);
+	close(fd);
+	assert_int_equal(asker.lost, 0);
+	assert_int_equal(harness.news.cut, 1);
+}
+
+/* The peer does not read: what it has no place for waits, whole, until it does. */
+static void a_message_waits_for_its_place(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	char bytes[100];
+	int fd = serve("unixgram:@meari-test-flow", 0, &to);
+	int depth = 200;
+
+	start(&asker, &harness, state);
+	asker.keep_open = true;
+
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name };
+
+	await(&harness, &asker.opened, 1);
+	for (int i = 1; i < depth; i++)
+		harness_do(&harness, nudge, &one);
+	for (int i = 0; i < depth; i++) {
+		wait_for(fd);
+		assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), 3);
+	}
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
+	harness_stop(&harness);
+	close(fd);
+	assert_int_equal(asker.sent, 3 * depth);
+	assert_int_equal(asker.faults, 0);
+}
+
+/* ---- the pacer ---- */
+
+#define PACES 200
+#define PACE_NS (500 * CLOCK_NS_PER_US)
+
+struct pacing {
+	struct harness harness; /* first: the host's context */
+	uint64_t next_ns;
+	unsigned count, early;
+};
+
+static uint64_t pace(void *context, struct engine *engine, uint64_t now_ns)
+{
+	struct pacing *pacing = context;
+
+	if (pacing->next_ns == 0)
+		pacing->next_ns = now_ns;
+	while (now_ns >= pacing->next_ns && pacing->count < PACES) {
+		pacing->count++;
+		pacing->next_ns += PACE_NS;
+	}
+	if (pacing->count < PACES)
+		return pacing->next_ns;
+	engine_drain(engine);
+	return CLOCK_NEVER;
+}
+
+static void the_pacer_is_called_in_time(void **state)
+{
+	static const struct engine_host paced = { .pace = pace };
+	struct engine_options options = { .pool_bytes = ENGINE_DEFAULT_POOL_BYTES };
+	struct asker asker = { .protocol.handle = handle };
+	struct pacing pacing = { .count = 0 };
+	uint64_t start_ns;
+
+	assert_int_equal(engine_new(*state, &options, &asker.protocol, &paced, &pacing,
+				 &pacing.harness.engine),
+		0);
+	start_ns = clock_now_ns();
+	assert_int_equal(engine_run(pacing.harness.engine), 0);
+	engine_free(pacing.harness.engine);
+	assert_int_equal(pacing.count, PACES);
+	/* In milliseconds each would come late, and the next be measured from the last: no. */
+	assert_true(clock_now_ns() - start_ns >= (PACES - 1) * PACE_NS);
+}
+
+int main(void)
+{
+	const struct harness_test tests[] = {
+		HARNESS_TEST(a_tcp_connection_is_one_like_others),
+		HARNESS_TEST(a_unix_connection_is_one_like_others),
+		HARNESS_TEST(nobody_there_is_a_loss_with_its_reason),
+		HARNESS_TEST(a_later_reset_is_a_loss),
+		HARNESS_TEST(a_source_address_is_used),
+		HARNESS_TEST(a_thousand_at_once),
+		HARNESS_TEST(a_full_unix_backlog_is_waited_for),
+		HARNESS_TEST(calling_ends_at_the_deadline),
+		HARNESS_TEST(being_cut_while_connecting),
+		HARNESS_TEST(nobody_is_called_while_draining),
+		HARNESS_TEST(a_nudge_is_told_and_its_answer_done),
+		HARNESS_TEST(a_nudge_for_one_that_is_not_there_is_told_to_nobody),
+		HARNESS_TEST(a_flow_is_told_message_by_message),
+		HARNESS_TEST(a_refused_message_is_a_fault_and_no_loss),
+		HARNESS_TEST(a_message_waits_for_its_place),
+		HARNESS_TEST(the_pacer_is_called_in_time),
+	};
+
+	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

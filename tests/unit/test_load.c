@@ -1,0 +1,495 @@
+/*
+ * The load generator by itself, with a clock that the test moves and an echo that the test is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "protocol/load.h"
+#include "protocol/pattern.h"
+
+#define MS 1000000ull
+#define MOST_UNDER_WAY (1u << 20)
+
+static uint64_t now_ns;
+
+static uint64_t fake_clock(void)
+{
+	return now_ns;
+}
+
+/* A load, and what it has sent and not got back, by connection. */
+struct fixture {
+	struct load *load;
+	struct protocol_conn conns[64];
+	unsigned char *sent[64];
+	size_t sent_length[64], back_length[64];
+	enum protocol_end_kind end[64];
+};
+
+static struct load_options simple(uint32_t connections, uint32_t depth, uint32_t bytes)
+{
+	return (struct load_options){
+		.connections = connections,
+		.depth = depth,
+		.verify = true,
+		.size_count = 1,
+		.sizes = { { .bytes = bytes, .weight = 1 } },
+		.waiting_most = LOAD_DEFAULT_WAITING,
+		.clock = fake_clock,
+	};
+}
+
+static void setup(struct fixture *f, const struct load_options *options)
+{
+	memset(f, 0, sizeof(*f));
+	now_ns = 1000 * MS;
+	assert_int_equal(load_new(options, &f->load), 0);
+	for (uint32_t i = 0; i < options->connections; i++)
+		f->sent[i] = malloc(MOST_UNDER_WAY);
+	load_set_window(f->load, 0, UINT64_MAX - 1);
+}
+
+static void teardown(struct fixture *f)
+{
+	for (size_t i = 0; i < 64; i++)
+		free(f->sent[i]);
+	load_free(f->load);
+}
+
+static struct load_record *record_of(struct fixture *f)
+{
+	struct load_record *fresh, *record;
+
+	load_conclude(f->load);
+	assert_int_equal(load_record_new(&fresh), 0);
+	record = load_exchange(f->load, fresh);
+	assert_int_equal(record->counts.sent,
+		record->counts.received + record->counts.damaged + record->counts.lost);
+	return record;
+}
+
+/* Tells an event, and all that comes of it while the kernel takes everything. */
+static void tell(struct fixture *f, uint32_t index, struct protocol_event event)
+{
+	struct protocol *protocol = load_protocol(f->load);
+
+	for (;;) {
+		struct protocol_answer answer = { 0 };
+
+		protocol->handle(protocol, &f->conns[index], &event, &answer);
+		if (answer.end != PROTOCOL_GO_ON)
+			f->end[index] = answer.end;
+		if (answer.send.length == 0)
+			return;
+		assert_true(f->sent_length[index] + answer.send.length <= MOST_UNDER_WAY);
+		memcpy(f->sent[index] + f->sent_length[index], answer.send.bytes,
+			answer.send.length);
+		f->sent_length[index] += answer.send.length;
+		event = (struct protocol_event){ .kind = PROTOCOL_SENT,
+			.count = answer.send.length };
+	}
+}
+
+static void tell_kind(struct fixture *f, uint32_t index, enum protocol_event_kind kind)
+{
+	tell(f, index, (struct protocol_event){ .kind = kind });
+}
+
+static void open_conn(struct fixture *f, uint32_t index)
+{
+	f->conns[index] = load_connecting(f->load, index, 0);
+	f->sent_length[index] = f->back_length[index] = 0;
+	assert_int_equal(load_index(&f->conns[index]), index);
+	tell_kind(f, index, PROTOCOL_OPENED);
+}
+
+static void tell_bytes(struct fixture *f, uint32_t index, const unsigned char *bytes, size_t length)
+{
+	/* As an engine's buffer: not where they were sent from. */
+	unsigned char *copy = malloc(length);
+
+	memcpy(copy, bytes, length);
+	f->back_length[index] += length;
+	tell(f, index,
+		(struct protocol_event){ .kind = PROTOCOL_BYTES,
+			.span = { .bytes = copy, .length = (uint32_t)length } });
+	free(copy);
+}
+
+/* Echoes so many bytes. */
+static void echo(struct fixture *f, uint32_t index, size_t length)
+{
+	tell_bytes(f, index, f->sent[index] + f->back_length[index], length);
+}
+
+static size_t waiting_echo(const struct fixture *f, uint32_t index)
+{
+	return f->sent_length[index] - f->back_length[index];
+}
+
+/* ---- closed loop ---- */
+
+static void depth_messages_are_under_way(void **state)
+{
+	struct load_options options = simple(2, 3, 100);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	assert_int_equal(f.sent_length[0], 300);
+	echo(&f, 0, 99);
+	assert_int_equal(f.sent_length[0], 300);
+	now_ns += 5 * MS;
+	echo(&f, 0, 1);
+	assert_int_equal(f.sent_length[0], 400);
+	echo(&f, 0, 250);
+	assert_int_equal(f.sent_length[0], 600);
+
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.sent, 6);
+	assert_int_equal(record->counts.received, 3);
+	assert_int_equal(record->counts.lost, 3);
+	assert_int_equal(record->counts.bytes_received, 350);
+	assert_int_equal(histogram_count(record->sent), 3);
+	assert_int_equal(histogram_max(record->sent), 5 * MS);
+	assert_int_equal(histogram_count(record->intended), 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void a_stall_delays_one_message_in_the_closed_loop(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (int i = 0; i < 2000; i++) {
+		now_ns += i == 1000 ? 1000 * MS : MS;
+		echo(&f, 0, 64);
+	}
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, 2000);
+	assert_int_equal(histogram_count_between(record->sent, 10 * MS, 2000 * MS), 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* ---- open loop ---- */
+
+static void offer(struct fixture *f, uint64_t intended_ns)
+{
+	uint32_t index = load_offer(f->load, intended_ns, now_ns);
+
+	if (index != LOAD_NOBODY)
+		tell_kind(f, index, PROTOCOL_NUDGED);
+}
+
+static void a_stall_delays_all_that_were_meant_in_the_open_loop(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	assert_int_equal(f.sent_length[0], 0);
+	/* 1,000 a second for 3 s; from 1 s on the echo stops for a second. */
+	for (int i = 0; i < 3000; i++) {
+		now_ns += MS;
+		offer(&f, now_ns);
+		while (waiting_echo(&f, 0) > 0 && (i < 1000 || i >= 2000))
+			echo(&f, 0, 64);
+	}
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.offered, 3000);
+	assert_int_equal(record->counts.sent, 3000);
+	assert_int_equal(record->counts.received, 3000);
+	assert_int_equal(histogram_count_between(record->intended, MS, 2000 * MS), 1000);
+	assert_int_equal(histogram_max(record->intended), 1000 * MS);
+	assert_int_equal(histogram_count_between(record->sent, MS, 2000 * MS), 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void what_waits_without_end_was_never_sent(void **state)
+{
+	struct load_options options = simple(2, 1, 64);
+	struct fixture f;
+
+	options.open_loop = true;
+	options.waiting_most = 5;
+	setup(&f, &options);
+	open_conn(&f, 0); /* the other one never opens */
+	for (int i = 0; i < 20; i++)
+		offer(&f, now_ns);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.offered, 20);
+	assert_int_equal(record->counts.sent, 1);
+	assert_int_equal(record->counts.unsent, 19);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* ---- damage ---- */
+
+static void damage_is_told_with_its_place(void **state)
+{
+	struct load_options options = simple(1, 4, 50);
+	struct fixture f;
+
+	options.first_number = 17;
+	setup(&f, &options);
+	open_conn(&f, 0);
+
+	unsigned char right = f.sent[0][123];
+
+	f.sent[0][123] ^= 0x40;
+	echo(&f, 0, 200);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, 3);
+	assert_int_equal(record->counts.damaged, 1);
+	assert_int_equal(record->counts.lost, 4);
+	assert_true(record->damage.found);
+	assert_int_equal(record->damage.connection, 17);
+	assert_int_equal(record->damage.offset, 123);
+	assert_int_equal(record->damage.expected, right);
+	assert_int_equal(record->damage.got, right ^ 0x40);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void bytes_of_another_place_or_connection_are_damage(void **state)
+{
+	struct load_options options = simple(2, 2, 64);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	tell_bytes(&f, 0, f.sent[1], 64);
+	tell_bytes(&f, 1, f.sent[1] + 64, 64);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.damaged, 2);
+	assert_int_equal(record->counts.received, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void more_than_was_sent_ends_the_connection(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	struct fixture f;
+
+	options.echoes = 1;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	tell_bytes(&f, 0, f.sent[0], 65);
+	assert_int_equal(f.end[0], PROTOCOL_RESET);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, 1);
+	assert_int_equal(record->counts.surplus_bytes, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* ---- ends ---- */
+
+static void churn_ends_after_its_echoes(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct fixture f;
+
+	options.echoes = 3;
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, 0);
+	now_ns += 7 * MS;
+	tell_kind(&f, 0, PROTOCOL_OPENED);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(f.end[0], PROTOCOL_GO_ON);
+		echo(&f, 0, 10);
+	}
+	assert_int_equal(f.end[0], PROTOCOL_CLOSE);
+	assert_int_equal(f.sent_length[0], 30);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.connects, 1);
+	assert_int_equal(histogram_max(record->connect), 7 * MS);
+	assert_int_equal(record->counts.received, 3);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void stopping_lets_what_is_under_way_come_back(void **state)
+{
+	struct load_options options = simple(2, 2, 10);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	echo(&f, 1, 0);
+	load_stop(f.load);
+	echo(&f, 0, 10);
+	assert_int_equal(f.end[0], PROTOCOL_GO_ON);
+	assert_false(load_is_idle(f.load));
+	echo(&f, 0, 10);
+	assert_int_equal(f.end[0], PROTOCOL_CLOSE);
+	echo(&f, 1, 20);
+	assert_int_equal(f.end[1], PROTOCOL_CLOSE);
+	assert_true(load_is_idle(f.load));
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.sent, 4);
+	assert_int_equal(record->counts.lost, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void a_lost_connection_loses_what_was_under_way(void **state)
+{
+	struct load_options options = simple(3, 2, 10);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	tell_kind(&f, 1, PROTOCOL_END);
+	assert_int_equal(f.end[1], PROTOCOL_CLOSE);
+	f.conns[2] = load_connecting(f.load, 2, 0);
+	tell(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	echo(&f, 0, 20);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.resets, 1);
+	assert_int_equal(record->counts.ended, 1);
+	assert_int_equal(record->counts.connect_errors, 1);
+	assert_int_equal(record->counts.received, 2);
+	assert_int_equal(record->counts.lost, 2 + 2 + 2);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* ---- the window, sizes ---- */
+
+static void only_the_window_counts(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct fixture f;
+
+	setup(&f, &options);
+	load_set_window(f.load, now_ns + 10 * MS, now_ns + 20 * MS);
+	open_conn(&f, 0);
+	for (int i = 0; i < 30; i++) {
+		now_ns += MS;
+		echo(&f, 0, 10);
+	}
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.sent, 10);
+	assert_int_equal(record->counts.received, 10);
+	assert_int_equal(record->counts.completed, 10);
+	assert_int_equal(record->counts.bytes_received, 100);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void long_messages_leave_in_pieces(void **state)
+{
+	struct load_options options = simple(1, 1, 1000000);
+	struct protocol_event opened = { .kind = PROTOCOL_OPENED };
+	struct protocol_answer answer = { 0 };
+	struct fixture f;
+
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, 0);
+	load_protocol(f.load)->handle(load_protocol(f.load), &f.conns[0], &opened, &answer);
+	assert_int_equal(answer.send.length, PATTERN_CHUNK_BYTES);
+	/* Nothing more until the kernel has taken it. */
+	answer.send.length = 0;
+	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = 1 });
+	assert_int_equal(f.sent_length[0], 0);
+	tell(&f, 0,
+		(struct protocol_event){ .kind = PROTOCOL_SENT, .count = PATTERN_CHUNK_BYTES - 1 });
+	assert_int_equal(f.sent_length[0], 1000000 - PATTERN_CHUNK_BYTES);
+	load_record_free(record_of(&f));
+	teardown(&f);
+}
+
+static void mixed_sizes_come_by_their_weights(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct fixture f;
+	unsigned large = 0, count = 0;
+
+	options.size_count = 2;
+	options.sizes[0].weight = 9;
+	options.sizes[1] = (struct load_size){ .bytes = 300, .weight = 1 };
+	setup(&f, &options);
+	open_conn(&f, 0);
+	while (f.sent_length[0] < MOST_UNDER_WAY - 1000) {
+		size_t length = waiting_echo(&f, 0);
+
+		assert_true(length == 10 || length == 300);
+		large += length == 300;
+		count++;
+		echo(&f, 0, length);
+	}
+	assert_in_range(large * 100 / count, 8, 12);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, count);
+	assert_int_equal(record->counts.damaged, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void senseless_options_are_refused(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct load *load;
+
+	options.depth = 0;
+	assert_int_equal(load_new(&options, &load), -22);
+	options = simple(0, 1, 10);
+	assert_int_equal(load_new(&options, &load), -22);
+	options = simple(1, 1, 0);
+	assert_int_equal(load_new(&options, &load), -22);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(depth_messages_are_under_way),
+		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
+		cmocka_unit_test(a_stall_delays_all_that_were_meant_in_the_open_loop),
+		cmocka_unit_test(what_waits_without_end_was_never_sent),
+		cmocka_unit_test(damage_is_told_with_its_place),
+		cmocka_unit_test(bytes_of_another_place_or_connection_are_damage),
+		cmocka_unit_test(more_than_was_sent_ends_the_connection),
+		cmocka_unit_test(churn_ends_after_its_echoes),
+		cmocka_unit_test(stopping_lets_what_is_under_way_come_back),
+		cmocka_unit_test(a_lost_connection_loses_what_was_under_way),
+		cmocka_unit_test(only_the_window_counts),
+		cmocka_unit_test(long_messages_leave_in_pieces),
+		cmocka_unit_test(mixed_sizes_come_by_their_weights),
+		cmocka_unit_test(senseless_options_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
