@@ -4,6 +4,7 @@
  * many events it has, and a busy one takes its turn behind the others.
  */
 #include "engine/epoll_engine.h"
+#include "engine/epoll_abi.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,9 @@
 #include "engine/outgoing.h"
 
 #define EVENTS_A_ROUND 256
+/* A look at a network card: no longer, for timers and other connections wait; and the kernel's own budget. */
+#define CARD_POLL_MOST_NS (50 * CLOCK_NS_PER_US)
+#define CARD_PACKETS 8
 /* While one connection is asked itself, every so often all are. */
 #define LOOKS_AT_ALL 8
 /* How long to wait for memory that other connections, or other programs, may give back. */
@@ -49,6 +53,19 @@ static int epoll_probe(char *why, size_t size)
 	return 0;
 }
 
+/* Best effort: who may not, or has no such card or kernel, looks at the sockets only. */
+static void poll_cards(const struct epoll_engine *engine, uint64_t busy_poll_ns)
+{
+	struct epoll_abi_card_poll settings = { .budget = CARD_PACKETS };
+
+	if (busy_poll_ns == 0 || busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
+		return;
+	settings.time_us = (uint32_t)((busy_poll_ns < CARD_POLL_MOST_NS ? busy_poll_ns
+									: CARD_POLL_MOST_NS) /
+		CLOCK_NS_PER_US);
+	ioctl(engine->epoll_fd, EPOLL_ABI_SET_CARD_POLL, &settings);
+}
+
 static int epoll_create_engine(const struct engine_options *options, struct engine **ret_engine)
 {
 	struct epoll_engine *engine = calloc(1, sizeof(*engine));
@@ -74,6 +91,7 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 		epoll_engine_token(EPOLL_KIND_WAKE, 0));
 	if (r < 0)
 		goto fail_watch;
+	poll_cards(engine, options->busy_poll_ns);
 	*ret_engine = &engine->core;
 	return 0;
 

@@ -6,19 +6,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "engine/epoll_abi.h"
 #include "engine/epoll_engine.h"
-
-/* Linux 6.9; not in the headers of older systems. */
-struct busy_poll_settings {
-	uint32_t time_us;
-	uint16_t budget;
-	uint8_t prefer, reserved;
-};
-#define GET_BUSY_POLL_SETTINGS _IOR(0x8a, 0x02, struct busy_poll_settings)
 
 static void tell_exclusive(engine_feature_fn *tell, void *context, int epoll_fd)
 {
@@ -33,11 +25,11 @@ static void tell_exclusive(engine_feature_fn *tell, void *context, int epoll_fd)
 
 static void tell_busy_poll(engine_feature_fn *tell, void *context, int epoll_fd)
 {
-	struct busy_poll_settings settings;
-	bool has = ioctl(epoll_fd, GET_BUSY_POLL_SETTINGS, &settings) == 0;
+	struct epoll_abi_card_poll settings;
+	bool has = ioctl(epoll_fd, EPOLL_ABI_GET_CARD_POLL, &settings) == 0;
 
-	tell(context, "card-busy-poll", false,
-		has ? _("the kernel can poll network cards here; the engine does not ask for it")
+	tell(context, "card-busy-poll", has,
+		has ? _("network cards are polled too, where --busy-poll has a time")
 		    : _("this kernel cannot poll network cards here (Linux 6.9 can)"));
 }
 
