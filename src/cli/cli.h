@@ -22,6 +22,7 @@ struct cli_verb {
 
 enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
+enum cli_status verb_ping(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
 
 /*

@@ -69,7 +69,7 @@ static const struct addr *find_source(const struct resolve_list *sources, const 
 	return NULL;
 }
 
-static bool met_itself(int fd, enum addr_scheme scheme)
+bool dial_met_itself(int fd, enum addr_scheme scheme)
 {
 	struct addr own, peer;
 
@@ -106,7 +106,7 @@ static int attempt_start(const struct race *race, struct dial_attempt *attempt,
 		*ret_fd = fd;
 		return 0;
 	}
-	if (r == 0 && met_itself(fd, target->scheme))
+	if (r == 0 && dial_met_itself(fd, target->scheme))
 		r = -ECONNREFUSED;
 	if (r < 0) {
 		attempt->call = "connect";
@@ -172,7 +172,7 @@ static int race_wait(struct race *race, int *ret_fd, size_t *ret_index)
 		struct dial_attempt *attempt = &race->report->attempts[race->which[i]];
 		int r = socket_take_error(fd);
 
-		if (r == 0 && met_itself(fd, attempt->addr.scheme))
+		if (r == 0 && dial_met_itself(fd, attempt->addr.scheme))
 			r = -ECONNREFUSED;
 		if (r == 0) {
 			*ret_fd = fd;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,3 +44,9 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
  * resolver's order within each.
  */
 void dial_order(struct resolve_list *list);
+
+/*
+ * True where a connected TCP socket has met itself (RFC 9293 3.5, simultaneous open), which happens
+ * with a free port of the own ephemeral range: nobody has answered.
+ */
+bool dial_met_itself(int fd, enum addr_scheme scheme);

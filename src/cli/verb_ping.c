@@ -1,0 +1,305 @@
+/*
+ * meari ping: reads the options, and turns what became of the probes into an exit status: that of
+ * ping(8), and one more for replies that are not what was sent.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "client/ping.h"
+#include "net/call.h"
+
+enum {
+	OPTION_BUSY_POLL = 256,
+	OPTION_CONNECT,
+	OPTION_JSON,
+	OPTION_PORTS,
+	OPTION_TCP_INFO,
+	OPTION_TRACE,
+};
+
+/* Statuses of our own, as ping(8) has them. */
+enum { STATUS_UNANSWERED = 1, STATUS_ERROR = 2, STATUS_DAMAGED = 3 };
+
+struct arguments {
+	struct ping_options ping;
+	bool target_given;
+	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
+	bool trace;
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, N_("How many, how often, how long:"), 1 },
+	{ "count", 'c', "N", 0, N_("stop after N probes"), 1 },
+	{ "interval", 'i', "TIME", 0, N_("from one probe to the next (default: 1s)"), 1 },
+	{ "flood", 'f', NULL, 0,
+		N_("the next probe with each reply, at least 100 a second; shows a dot for each "
+		   "that is under way"),
+		1 },
+	{ "timeout", 'W', "TIME", 0, N_("a reply after this long is late (default: 2s)"), 1 },
+	{ "deadline", 'w', "TIME", 0,
+		N_("stop after this long; with -c, when N have been answered before"), 1 },
+	{ NULL, 0, NULL, 0, N_("What is sent, and how:"), 2 },
+	{ "size", 's', "SIZE", 0, N_("bytes in a probe (default: 56)"), 2 },
+	{ "connect", OPTION_CONNECT, NULL, 0,
+		N_("a fresh connection for each probe; connecting and echo are timed apart"), 2 },
+	{ "ports", OPTION_PORTS, "N", 0,
+		N_("N source ports in turn, with a line for each at the end: shows a broken member "
+		   "of a path with several"),
+		2 },
+	{ "source", 'I', "ADDRESS", 0,
+		N_("speak from this address, or through this interface, of this machine"), 2 },
+	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 2 },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 2 },
+	{ "busy-poll", OPTION_BUSY_POLL, "TIME", 0,
+		N_("wait for a reply without sleeping, for up to TIME ('auto': where it pays; "
+		   "default: 0)"),
+		2 },
+	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
+	{ "quiet", 'q', NULL, 0, N_("nothing but the figures at the end"), 3 },
+	{ "timestamps", 'D', NULL, 0, N_("the time of day before each line"), 3 },
+	{ "outstanding", 'O', NULL, 0,
+		N_("say when the last probe has no answer yet as the next is sent"), 3 },
+	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
+		N_("show the kernel's own round-trip time, retransmissions and window, too"), 3 },
+	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens"), 3 },
+	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error"), 3 },
+	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
+	{ 0 },
+};
+
+static error_t read_address(
+	const struct argp_state *state, const char *text, struct addr_spec *ret_spec)
+{
+	struct addr_fault fault;
+
+	if (addr_parse(text, ret_spec, &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	return 0;
+}
+
+/* ping(8) takes the name of an interface in the same place. */
+static error_t read_source(const struct argp_state *state, const char *text)
+{
+	struct arguments *arguments = state->input;
+
+	if (if_nametoindex(text) != 0) {
+		arguments->ping.device = text;
+		return 0;
+	}
+	arguments->ping.source_given = true;
+	return read_address(state, text, &arguments->ping.source);
+}
+
+static error_t read_time(const struct argp_state *state, const char *text, const char *option,
+	uint64_t least_ns, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (duration_parse(text, &ns) < 0 || ns < least_ns)
+		return cli_complain(state,
+			_("'%s' is not a length of time for %s, like 500ms or 10s"), text, option);
+	*ret_ns = ns;
+	return 0;
+}
+
+static error_t read_busy(const struct argp_state *state, const char *text, uint64_t *ret_ns)
+{
+	if (strcmp(text, "auto") == 0) {
+		*ret_ns = PING_RUN_BUSY_AUTO;
+		return 0;
+	}
+	return read_time(state, text, "--busy-poll", 0, ret_ns);
+}
+
+static error_t read_count(const struct argp_state *state, const char *text, uint64_t *ret_count)
+{
+	if (number_parse(text, 1, INT64_MAX, ret_count) < 0)
+		return cli_complain(
+			state, _("'%s' is not a number for -c: it must be 1 or more"), text);
+	return 0;
+}
+
+static error_t read_ports(const struct argp_state *state, const char *text, size_t *ret_ports)
+{
+	uint64_t ports;
+
+	if (number_parse(text, 1, PING_RUN_PORTS_MOST, &ports) < 0)
+		return cli_complain(state, _("'%s' is not a number for --ports: from 1 to %d"),
+			text, PING_RUN_PORTS_MOST);
+	*ret_ports = (size_t)ports;
+	return 0;
+}
+
+static error_t read_size(const struct argp_state *state, const char *text)
+{
+	struct arguments *arguments = state->input;
+	uint64_t bytes;
+
+	if (number_parse_size(text, 0, PROBE_SIZE_MOST, &bytes) < 0)
+		return cli_complain(state, _("'%s' is not a size for -s: at most %u bytes"), text,
+			PROBE_SIZE_MOST);
+	arguments->ping.size_bytes = (size_t)bytes;
+	return 0;
+}
+
+static bool is_unix(const struct addr_spec *spec)
+{
+	return spec->scheme == ADDR_UNIX || spec->scheme == ADDR_UNIXGRAM;
+}
+
+static error_t apply_family(const struct argp_state *state, struct arguments *arguments)
+{
+	struct ping_options *ping = &arguments->ping;
+	int family = arguments->family;
+
+	if (family != AF_UNSPEC && ping->target.family != AF_UNSPEC &&
+		ping->target.family != family)
+		return cli_complain(state, _("-%c does not fit the family that the address names"),
+			family == AF_INET ? '4' : '6');
+	if (family != AF_UNSPEC)
+		ping->target.family = family;
+	/* An address of one family to speak from leaves no choice for the other end. */
+	if (ping->source_given && ping->target.family == AF_UNSPEC)
+		ping->target.family = ping->source.family;
+	return 0;
+}
+
+static error_t check_size(const struct argp_state *state, const struct ping_options *ping)
+{
+	if (addr_socket_type(ping->target.scheme) == SOCK_STREAM) {
+		if (ping->size_bytes == 0)
+			return cli_complain(
+				state, _("a stream has no empty probes: -s must be 1 or more"));
+	} else if (ping->size_bytes > PROBE_DATAGRAM_SIZE_MOST) {
+		return cli_complain(state, _("a datagram has at most %d bytes"),
+			PROBE_DATAGRAM_SIZE_MOST);
+	}
+	return 0;
+}
+
+/* What fits together only when everything has been read. */
+static error_t check(const struct argp_state *state, struct arguments *arguments)
+{
+	struct ping_options *ping = &arguments->ping;
+	bool stream = addr_socket_type(ping->target.scheme) == SOCK_STREAM;
+
+	if (!arguments->target_given)
+		return cli_complain(state, _("there is no address to ping"));
+	if (!is_unix(&ping->target) && ping->target.port == 0)
+		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+	if (ping->source_given && is_unix(&ping->source) != is_unix(&ping->target))
+		return cli_complain(state,
+			_("--source and the address must both be of the network, or both unix"));
+	if (ping->device != NULL && is_unix(&ping->target))
+		return cli_complain(state, _("a unix address is not reached by an interface"));
+	if (ping->connect && !stream)
+		return cli_complain(state, _("--connect is for connections, tcp and unix"));
+	if (ping->kernel && ping->target.scheme != ADDR_TCP)
+		return cli_complain(state, _("--tcp-info is for tcp"));
+	if (ping->ports > 0 && is_unix(&ping->target))
+		return cli_complain(state, _("a unix address has no ports for --ports"));
+	if (ping->ports > 0 && ping->connect)
+		return cli_complain(state,
+			_("--ports and --connect exclude each other: a port keeps its connection"));
+	if (ping->ports > 1 && ping->source_given && ping->source.port_given &&
+		ping->source.port != 0 && ping->source.port + ping->ports > 65536)
+		return cli_complain(
+			state, _("there are not that many ports from the one of --source on"));
+	if (check_size(state, ping) != 0)
+		return EINVAL;
+	return apply_family(state, arguments);
+}
+
+static error_t parse_family(const struct argp_state *state, int key)
+{
+	struct arguments *arguments = state->input;
+	int family = key == '4' ? AF_INET : AF_INET6;
+
+	if (arguments->family != AF_UNSPEC && arguments->family != family)
+		return cli_complain(state, _("-4 and -6 exclude each other"));
+	arguments->family = family;
+	return 0;
+}
+
+static error_t parse_target(const struct argp_state *state, const char *text)
+{
+	struct arguments *arguments = state->input;
+
+	if (arguments->target_given)
+		return cli_complain(
+			state, _("one address is enough, '%s' is one too many"), text);
+	arguments->target_given = true;
+	return read_address(state, text, &arguments->ping.target);
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	struct ping_options *ping = &arguments->ping;
+
+	switch (key) {
+	case '4':
+	case '6': return parse_family(state, key);
+	case 'c': return read_count(state, argument, &ping->count);
+	case 'i':
+		ping->interval_given = true;
+		return read_time(state, argument, "-i", 0, &ping->interval_ns);
+	case 'f': ping->flood = true; return 0;
+	case 'W': return read_time(state, argument, "-W", 1, &ping->timeout_ns);
+	case 'w': return read_time(state, argument, "-w", 1, &ping->deadline_ns);
+	case 's': return read_size(state, argument);
+	case 'I': return read_source(state, argument);
+	case 'q': ping->quiet = true; return 0;
+	case 'D': ping->wall_times = true; return 0;
+	case 'O': ping->show_waiting = true; return 0;
+	case OPTION_BUSY_POLL: return read_busy(state, argument, &ping->busy_ns);
+	case OPTION_CONNECT: ping->connect = true; return 0;
+	case OPTION_PORTS: return read_ports(state, argument, &ping->ports);
+	case OPTION_TCP_INFO: ping->kernel = true; return 0;
+	case OPTION_JSON: ping->json = true; return 0;
+	case OPTION_TRACE: arguments->trace = true; return 0;
+	case ARGP_KEY_ARG: return parse_target(state, argument);
+	case ARGP_KEY_END: return check(state, arguments);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+enum cli_status verb_ping(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = N_("ADDRESS"),
+		.doc = N_("Asks an echo service again and again, like ping(8), and tells how long each "
+			  "answer took, what was lost or changed, and when the service was away."),
+	};
+	struct arguments arguments = {
+		.family = AF_UNSPEC,
+		.ping = {
+			.size_bytes = PROBE_SIZE_DEFAULT,
+			.interval_ns = PING_INTERVAL_NS,
+			.timeout_ns = PING_TIMEOUT_NS,
+		},
+	};
+	enum ping_verdict verdict;
+
+	if (cli_parse(&argp, argc, argv, &arguments) < 0)
+		return CLI_USAGE;
+	if (arguments.trace)
+		call_set_hook(call_trace_to_stderr);
+	if (ping(&arguments.ping, &verdict) < 0)
+		return (enum cli_status)STATUS_ERROR;
+	switch (verdict) {
+	case PING_ANSWERED: break;
+	case PING_UNANSWERED: return (enum cli_status)STATUS_UNANSWERED;
+	case PING_DAMAGED: return (enum cli_status)STATUS_DAMAGED;
+	}
+	return CLI_OK;
+}

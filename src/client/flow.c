@@ -1,0 +1,404 @@
+/*
+ * The socket of one flow. A reply on a stream is cut out by counting bytes, for an echo has no other
+ * marks. When more than half of a reply is wrong the count itself must be off (bytes were lost or
+ * added): the stream is out of step for good, and only a new connection helps.
+ */
+#include "client/flow.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/dial.h"
+#include "net/call.h"
+#include "net/socket.h"
+
+#define BACKLOG_RETRY_NS (10 * CLOCK_NS_PER_MS)
+/* Receives in one turn, so that a flood from a peer cannot keep us from sending. */
+#define RECEIVES_MOST 64
+
+void flow_init(struct flow *flow, struct flow_settings *settings, size_t lane)
+{
+	*flow = (struct flow){ .settings = settings, .lane = lane, .fd = -1 };
+}
+
+static bool is_stream(const struct flow *flow)
+{
+	return addr_socket_type(flow->settings->target.scheme) == SOCK_STREAM;
+}
+
+bool flow_unanswered(const struct flow *flow)
+{
+	return flow->receive_number < flow->end_number;
+}
+
+void flow_close(struct flow *flow, bool reset)
+{
+	if (flow->fd >= 0) {
+		if (reset)
+			socket_set_reset_on_close(flow->fd);
+		call_close(flow->fd);
+	}
+	flow->fd = -1;
+	flow->state = FLOW_CLOSED;
+	flow->blocked = false;
+	flow->receive_number = flow->send_number = flow->end_number;
+	flow->received_bytes = flow->sent_bytes = 0;
+	flow->damage.count = 0;
+}
+
+static void end(struct flow *flow, int error, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+
+	settings->host->ended(settings->context, flow, error, now_ns);
+	flow_close(flow, error == -ETIMEDOUT);
+}
+
+static const unsigned char *fill(struct flow_settings *settings, unsigned char *bytes,
+	uint64_t *holds_number, uint64_t number)
+{
+	uint64_t sent_ns = 0;
+
+	if (*holds_number != number) {
+		flight_sent_at(settings->flight, number, &sent_ns);
+		probe_fill(settings->probe, number, sent_ns, bytes);
+		*holds_number = number;
+	}
+	return bytes;
+}
+
+/* ---- sending ---- */
+
+static void send_stream(struct flow *flow, uint64_t now_ns)
+{
+	struct flow_settings *settings = flow->settings;
+
+	flow->blocked = false;
+	while (flow->send_number < flow->end_number) {
+		const unsigned char *bytes = fill(settings, settings->outgoing,
+			&settings->outgoing_number, flow->send_number);
+		ssize_t n = call_send(flow->fd, bytes + flow->sent_bytes,
+			settings->probe->size - flow->sent_bytes, MSG_NOSIGNAL);
+
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN) {
+			flow->blocked = true;
+			return;
+		}
+		if (n < 0) {
+			end(flow, (int)n, now_ns);
+			return;
+		}
+		flow->sent_bytes += (size_t)n;
+		if (flow->sent_bytes == settings->probe->size) {
+			flow->sent_bytes = 0;
+			flow->send_number += settings->step;
+		}
+	}
+}
+
+/* An error of one datagram. A unix peer that has gone never comes back to the same socket. */
+static void trouble(struct flow *flow, uint64_t number, int error, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+
+	if (settings->target.scheme == ADDR_UNIXGRAM)
+		end(flow, error, now_ns);
+	else
+		settings->host->troubled(settings->context, flow, number, error, now_ns);
+}
+
+static void send_datagrams(struct flow *flow, uint64_t now_ns)
+{
+	struct flow_settings *settings = flow->settings;
+
+	while (flow->send_number < flow->end_number) {
+		const unsigned char *bytes = fill(settings, settings->outgoing,
+			&settings->outgoing_number, flow->send_number);
+		ssize_t n = call_send(flow->fd, bytes, settings->probe->size, MSG_NOSIGNAL);
+
+		/* The error of an earlier datagram is told here, and this one was not sent. */
+		if (n == -ECONNREFUSED && settings->target.scheme == ADDR_UDP) {
+			trouble(flow, 0, (int)n, now_ns);
+			n = call_send(flow->fd, bytes, settings->probe->size, MSG_NOSIGNAL);
+		}
+		/* A queue that is full loses the datagram; that no reply comes will tell. */
+		if (n < 0 && n != -EAGAIN && n != -ENOBUFS && n != -EINTR)
+			trouble(flow, flow->send_number, (int)n, now_ns);
+		if (flow->state != FLOW_OPEN)
+			return;
+		flow->send_number += settings->step;
+		flow->receive_number = flow->send_number;
+	}
+}
+
+static void send_waiting(struct flow *flow, uint64_t now_ns)
+{
+	if (is_stream(flow))
+		send_stream(flow, now_ns);
+	else
+		send_datagrams(flow, now_ns);
+}
+
+/* ---- connecting ---- */
+
+static void open_now(struct flow *flow, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+
+	flow->state = FLOW_OPEN;
+	flow->connect_ns = now_ns - flow->opened_ns;
+	flow->heard_ns = now_ns;
+	if (settings->keep_port)
+		socket_name(flow->fd, settings->target.scheme, &flow->own);
+	settings->host->connected(settings->context, flow, now_ns);
+	/* Their time begins with the conversation: what connecting took is told by itself. */
+	for (uint64_t number = flow->send_number; is_stream(flow) && number < flow->end_number;
+		number += settings->step)
+		flight_restart(settings->flight, number, now_ns);
+	send_waiting(flow, now_ns);
+}
+
+/* False: the kernel's choice. */
+static bool choose_source(const struct flow *flow, struct addr *ret_source)
+{
+	const struct flow_settings *settings = flow->settings;
+
+	if (settings->keep_port && flow->own.length > 0) {
+		*ret_source = flow->own;
+		return true;
+	}
+	if (settings->source == NULL)
+		return false;
+	*ret_source = *settings->source;
+	/* From a port that was given on, one for each flow. */
+	if (addr_port(ret_source) != 0)
+		addr_set_port(ret_source, (uint16_t)(addr_port(ret_source) + flow->lane));
+	return true;
+}
+
+static void begin(struct flow *flow, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+	const struct addr *target = &settings->target;
+	struct addr source;
+	int r = socket_open_client(
+		target, choose_source(flow, &source) ? &source : NULL, &flow->fd, NULL);
+
+	if (r == 0 && settings->device != NULL)
+		r = call_setsockopt(flow->fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device,
+			(socklen_t)strlen(settings->device));
+	if (r == 0)
+		r = call_connect(flow->fd, &target->generic, target->length);
+	if (r == -EINPROGRESS || r == -EINTR) {
+		flow->state = FLOW_CONNECTING;
+		return;
+	}
+	/* A unix service whose backlog is full: there is nothing to poll for. */
+	if (r == -EAGAIN && target->scheme == ADDR_UNIX) {
+		call_close(flow->fd);
+		flow->fd = -1;
+		flow->state = FLOW_RETRYING;
+		flow->retry_ns = now_ns + BACKLOG_RETRY_NS;
+		return;
+	}
+	if (r == 0 && dial_met_itself(flow->fd, target->scheme))
+		r = -ECONNREFUSED;
+	if (r < 0)
+		end(flow, r, now_ns);
+	else
+		open_now(flow, clock_now_ns());
+}
+
+void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns)
+{
+	flow->fd = fd;
+	flow->opened_ns = now_ns - connect_ns;
+	open_now(flow, now_ns);
+}
+
+void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns)
+{
+	if (!flow_unanswered(flow))
+		flow->receive_number = flow->send_number = number;
+	flow->end_number = number + flow->settings->step;
+	if (flow->state == FLOW_CLOSED) {
+		flow->opened_ns = now_ns;
+		begin(flow, now_ns);
+	} else if (flow->state == FLOW_OPEN && !flow->blocked) {
+		send_waiting(flow, now_ns);
+	}
+}
+
+/* ---- receiving ---- */
+
+static void note_damage(struct flow *flow, const struct probe_damage *piece)
+{
+	struct probe_damage *damage = &flow->damage;
+
+	if (damage->count == 0) {
+		*damage = *piece;
+		damage->offset += flow->received_bytes;
+	} else {
+		damage->count += piece->count;
+	}
+}
+
+/* Compares as much as belongs to one reply. Gives how much that was. */
+static size_t take_piece(
+	struct flow *flow, const unsigned char *bytes, size_t length, uint64_t now_ns)
+{
+	struct flow_settings *settings = flow->settings;
+	size_t size = settings->probe->size;
+	uint64_t number = flow->receive_number;
+	const unsigned char *expected =
+		fill(settings, settings->expected, &settings->expected_number, number);
+	size_t left = size - flow->received_bytes;
+	size_t count = length < left ? length : left;
+	struct probe_damage piece;
+
+	if (!probe_compare(expected + flow->received_bytes, count, bytes, count, &piece))
+		note_damage(flow, &piece);
+	flow->received_bytes += count;
+	if (flow->received_bytes < size)
+		return count;
+
+	struct probe_damage damage = flow->damage;
+
+	flow->received_bytes = 0;
+	flow->damage.count = 0;
+	flow->receive_number += settings->step;
+	settings->host->replied(
+		settings->context, flow, number, damage.count > 0 ? &damage : NULL, now_ns);
+	if (damage.count * 2 > size && flow->state == FLOW_OPEN) {
+		settings->host->out_of_step(settings->context, flow, now_ns);
+		flow_close(flow, true);
+	}
+	return count;
+}
+
+static void take_stream(
+	struct flow *flow, const unsigned char *bytes, size_t length, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+	int fd = flow->fd;
+
+	flow->heard_ns = now_ns;
+	while (length > 0 && flow->fd == fd) {
+		/* What has not been sent yet cannot come back. */
+		if (flow->receive_number > flow->send_number ||
+			(flow->receive_number == flow->send_number && flow->sent_bytes == 0)) {
+			settings->host->out_of_step(settings->context, flow, now_ns);
+			flow_close(flow, true);
+			return;
+		}
+
+		size_t taken = take_piece(flow, bytes, length, now_ns);
+
+		bytes += taken;
+		length -= taken;
+	}
+}
+
+void flow_receive(struct flow *flow)
+{
+	const struct flow_settings *settings = flow->settings;
+	bool stream = is_stream(flow);
+
+	for (int i = 0; i < RECEIVES_MOST && flow->state == FLOW_OPEN; i++) {
+		ssize_t n = call_recv(flow->fd, settings->receive, FLOW_RECEIVE_SIZE, 0);
+		uint64_t now_ns = clock_now_ns();
+
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN)
+			return;
+		if (n < 0 && !stream) {
+			trouble(flow, 0, (int)n, now_ns);
+		} else if (n <= 0 && stream) {
+			end(flow, (int)n, now_ns);
+		} else if (stream) {
+			take_stream(flow, settings->receive, (size_t)n, now_ns);
+			if (n < (ssize_t)FLOW_RECEIVE_SIZE)
+				return;
+		} else {
+			settings->host->datagram(
+				settings->context, flow, settings->receive, (size_t)n, now_ns);
+		}
+	}
+}
+
+/* ---- being polled ---- */
+
+short flow_events(const struct flow *flow)
+{
+	switch (flow->state) {
+	case FLOW_CONNECTING: return POLLOUT;
+	case FLOW_OPEN: return (short)(POLLIN | (flow->blocked ? POLLOUT : 0));
+	case FLOW_CLOSED:
+	case FLOW_RETRYING: break;
+	}
+	return 0;
+}
+
+void flow_ready(struct flow *flow, short events, uint64_t now_ns)
+{
+	if (flow->state == FLOW_CONNECTING && events != 0) {
+		int r = socket_take_error(flow->fd);
+
+		if (r == 0 && dial_met_itself(flow->fd, flow->settings->target.scheme))
+			r = -ECONNREFUSED;
+		if (r < 0)
+			end(flow, r, now_ns);
+		else
+			open_now(flow, now_ns);
+		return;
+	}
+	if (flow->state == FLOW_OPEN && (events & ~POLLOUT) != 0)
+		flow_receive(flow);
+	if (flow->state == FLOW_OPEN && (events & POLLOUT) != 0)
+		send_waiting(flow, now_ns);
+}
+
+/* When an open stream that owes replies is given up. */
+static uint64_t patience_ends_ns(const struct flow *flow)
+{
+	const struct flow_settings *settings = flow->settings;
+	uint64_t since_ns = flow->heard_ns, sent_ns;
+
+	if (!is_stream(flow) || !flow_unanswered(flow))
+		return CLOCK_NEVER;
+	if (flight_sent_at(settings->flight, flow->receive_number, &sent_ns) && sent_ns > since_ns)
+		since_ns = sent_ns;
+	if (settings->timeout_ns > CLOCK_NEVER / FLOW_GIVE_UP_TIMEOUTS)
+		return CLOCK_NEVER;
+	return clock_after_ns(since_ns, settings->timeout_ns * FLOW_GIVE_UP_TIMEOUTS);
+}
+
+uint64_t flow_tick(struct flow *flow, uint64_t now_ns)
+{
+	uint64_t deadline_ns = CLOCK_NEVER;
+
+	switch (flow->state) {
+	case FLOW_CLOSED: return CLOCK_NEVER;
+	case FLOW_OPEN: deadline_ns = patience_ends_ns(flow); break;
+	case FLOW_RETRYING:
+	case FLOW_CONNECTING:
+		deadline_ns = clock_after_ns(flow->opened_ns, flow->settings->timeout_ns);
+		break;
+	}
+	if (deadline_ns <= now_ns) {
+		end(flow, -ETIMEDOUT, now_ns);
+		return CLOCK_NEVER;
+	}
+	if (flow->state != FLOW_RETRYING)
+		return deadline_ns;
+	if (flow->retry_ns <= now_ns) {
+		begin(flow, now_ns);
+		return flow->state == FLOW_RETRYING ? flow->retry_ns : now_ns;
+	}
+	return flow->retry_ns < deadline_ns ? flow->retry_ns : deadline_ns;
+}

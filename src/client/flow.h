@@ -1,0 +1,107 @@
+/*
+ * One flow (RFC 6437's word for what shares both addresses and both ports): the socket of one source port,
+ * and where its stream stands. It connects without blocking, sends what a buffer that is full left over,
+ * and compares each byte of a stream as it comes; what happens is told through a table. It does not know
+ * when to send, nor what a gap is.
+ *
+ *	CLOSED ──submit──▶ CONNECTING ──▶ OPEN ──end, error, out of step──▶ CLOSED
+ *	            └─backlog full─▶ RETRYING ─▶ CONNECTING
+ *
+ * One thread. The host must not free a flow from within its calls.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/flight.h"
+#include "client/gap.h"
+#include "client/probe.h"
+#include "net/addr.h"
+
+#define FLOW_RECEIVE_SIZE (1u << 16)
+/* After that many timeouts without a byte, a conversation is given up: TCP's own retransmissions come
+ * ever more rarely, so a new one finds out sooner that the service is back. */
+#define FLOW_GIVE_UP_TIMEOUTS 5
+/* Probes that one stream may have under way; less than flight.h remembers. */
+#define FLOW_BEHIND_MOST (FLIGHT_MOST / 2)
+
+enum flow_state { FLOW_CLOSED, FLOW_RETRYING, FLOW_CONNECTING, FLOW_OPEN };
+
+struct flow;
+
+/* Called from flow_submit, flow_ready, flow_receive and flow_tick. */
+struct flow_host {
+	void (*connected)(void *context, struct flow *flow, uint64_t now_ns);
+	/* A stream: all bytes of this probe are back. `damage` is NULL when they are the same. */
+	void (*replied)(void *context, struct flow *flow, uint64_t number,
+		const struct probe_damage *damage, uint64_t now_ns);
+	void (*datagram)(void *context, struct flow *flow, const unsigned char *bytes,
+		size_t length, uint64_t now_ns);
+	/* The datagram `number` could not be sent (0: one of those sent was refused); the socket
+	 * goes on. */
+	void (*troubled)(void *context, struct flow *flow, uint64_t number, int error,
+		uint64_t now_ns);
+	/* The conversation is over (0: FIN, or -errno), the socket about to be closed; see
+	 * flow_unanswered. */
+	void (*ended)(void *context, struct flow *flow, int error, uint64_t now_ns);
+	/* Bytes that nobody sent: as `ended`, but it is the bytes that are wrong. */
+	void (*out_of_step)(void *context, struct flow *flow, uint64_t now_ns);
+};
+
+/* What all flows of a run share. */
+struct flow_settings {
+	const struct flow_host *host;
+	void *context;
+	const struct probe *probe;
+	struct flight *flight;
+	struct addr target;
+	const struct addr *source; /* NULL: the kernel's choice */
+	const char *device; /* SO_BINDTODEVICE; NULL: any */
+	bool keep_port; /* a new connection speaks from the same port as the one before */
+	uint64_t timeout_ns;
+	uint64_t step; /* between the numbers of one flow */
+	unsigned char *receive; /* FLOW_RECEIVE_SIZE bytes */
+	unsigned char *outgoing, *expected; /* probe.size bytes each */
+	uint64_t outgoing_number, expected_number; /* what they hold; 0: nothing */
+};
+
+struct flow {
+	struct flow_settings *settings;
+	size_t lane; /* the host's */
+	enum flow_state state;
+	int fd;
+	bool blocked; /* the kernel takes no more for now */
+	uint64_t opened_ns; /* when connecting began */
+	uint64_t connect_ns; /* how long it took */
+	uint64_t retry_ns;
+	uint64_t heard_ns; /* the last byte, or the connection */
+	struct addr own; /* length 0 while unknown */
+	/* Numbers: [receive, send) are away, [send, end) wait to be sent. */
+	uint64_t receive_number, send_number, end_number;
+	size_t received_bytes, sent_bytes; /* of the one at hand */
+	struct probe_damage damage; /* of the reply that is coming in; count 0: none so far */
+};
+
+void flow_init(struct flow *flow, struct flow_settings *settings, size_t lane);
+
+/* Takes over a connected socket. */
+void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns);
+
+/* Sends the probe `number`, connecting first where need be. */
+void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns);
+
+/* The probes that have no whole reply, from `flow->receive_number` on, `settings->step` apart. */
+bool flow_unanswered(const struct flow *flow);
+
+/* For poll(2); 0: not at all. */
+short flow_events(const struct flow *flow);
+void flow_ready(struct flow *flow, short events, uint64_t now_ns);
+/* Receives what is there. */
+void flow_receive(struct flow *flow);
+/* Does what is due, and gives the time when something will be (CLOCK_NEVER: nothing). */
+uint64_t flow_tick(struct flow *flow, uint64_t now_ns);
+
+/* Closes without a word to the host. `reset`: with RST. */
+void flow_close(struct flow *flow, bool reset);

@@ -1,0 +1,211 @@
+/*
+ * What comes before the first probe and after the last. That the service is not there is no error
+ * here: it is what ping is asked about. That the address cannot be, is.
+ */
+#include "client/ping.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "client/dial.h"
+#include "client/ping_json.h"
+#include "client/ping_text.h"
+#include "net/resolve.h"
+#include "net/socket.h"
+
+/* What is found before the run. */
+struct ends {
+	struct resolve_list targets, sources;
+	struct addr target, source;
+	bool source_given;
+	int fd; /* connected while choosing among several addresses, or -1 */
+	uint64_t connect_ns;
+};
+
+static int find(const struct addr_spec *spec, struct resolve_list *ret_list)
+{
+	char text[ADDR_TEXT_SIZE];
+	int r = resolve(spec, RESOLVE_CONNECT, ret_list);
+
+	if (r < 0)
+		log_error(_("cannot find '%s': %s"), addr_spec_format(spec, text, sizeof(text)),
+			resolve_strerror(r));
+	return r;
+}
+
+/* Among several addresses of a service with connections, the one that answers first is asked. */
+static void choose_target(const struct ping_options *options, struct ends *ends)
+{
+	struct dial_options dial_options = {
+		.timeout_ns = options->timeout_ns,
+		.sources = options->source_given ? &ends->sources : NULL,
+	};
+	struct dial_report report;
+	uint64_t start_ns = clock_now_ns();
+
+	ends->fd = -1;
+	ends->target = ends->targets.addrs[0];
+	if (ends->targets.count == 1 || options->device != NULL ||
+		addr_socket_type(ends->target.scheme) != SOCK_STREAM)
+		return;
+	/* Nobody: then the first is asked until it answers. */
+	if (dial(&ends->targets, &dial_options, &report, &ends->fd, &ends->target) < 0)
+		return;
+	ends->connect_ns = clock_now_ns() - start_ns;
+	/* Where each probe, or each port, has a connection of its own, only the choice counts. */
+	if (options->connect || options->ports > 0) {
+		close(ends->fd);
+		ends->fd = -1;
+	}
+}
+
+static int choose_source(const struct ping_options *options, struct ends *ends)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	for (size_t i = 0; i < ends->sources.count; i++) {
+		if (ends->sources.addrs[i].generic.sa_family == ends->target.generic.sa_family) {
+			ends->source = ends->sources.addrs[i];
+			ends->source_given = true;
+			return 0;
+		}
+	}
+	log_error(_("cannot ping from '%s': it is not of the family of the service's address"),
+		addr_spec_format(&options->source, text, sizeof(text)));
+	return -EADDRNOTAVAIL;
+}
+
+/* A source that this machine does not have would fail with every probe: told once, before. */
+static int try_source(const struct ping_options *options, const struct ends *ends)
+{
+	char text[ADDR_TEXT_SIZE];
+	int fd;
+	int r = socket_open_client(&ends->target, &ends->source, &fd, NULL);
+
+	if (r == 0) {
+		close(fd);
+		socket_remove_stale(&ends->source);
+		return 0;
+	}
+	log_error(_("cannot ping from '%s': %s%s"),
+		addr_spec_format(&options->source, text, sizeof(text)), strerror(-r),
+		r == -EADDRNOTAVAIL ? _(" (it must be an address of this machine)") : "");
+	return r;
+}
+
+static int find_ends(const struct ping_options *options, struct ends *ends)
+{
+	int r = find(&options->target, &ends->targets);
+
+	if (r == 0 && options->source_given)
+		r = find(&options->source, &ends->sources);
+	for (size_t i = 0; r == 0 && i < ends->sources.count; i++) {
+		if (!options->source.port_given)
+			addr_set_port(&ends->sources.addrs[i], 0);
+	}
+	if (r < 0)
+		return r;
+	choose_target(options, ends);
+	if (options->source_given) {
+		r = choose_source(options, ends);
+		if (r == 0 && ends->fd < 0)
+			r = try_source(options, ends);
+	}
+	return r;
+}
+
+static bool is_own_machine(const struct addr *addr)
+{
+	switch (addr->generic.sa_family) {
+	case AF_UNIX: return true;
+	case AF_INET: return ntohl(addr->in.sin_addr.s_addr) >> 24 == 127;
+	case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
+	default: return false;
+	}
+}
+
+static int check_interval(uint64_t interval_ns, const struct addr *target)
+{
+	if (interval_ns >= PING_INTERVAL_LEAST_NS || geteuid() == 0 || is_own_machine(target))
+		return 0;
+	log_error(_("cannot flood '%s': an interval below 2ms, or -f without -i, is for the "
+		    "super-user"),
+		addr_scheme_name(target->scheme));
+	return -EPERM;
+}
+
+/* The names that unix clients gave themselves are files, which would outlive us. */
+static void remove_source_file(const struct ends *ends)
+{
+	if (ends->source_given)
+		socket_remove_stale(&ends->source);
+}
+
+static enum ping_verdict judge(
+	const struct ping_options *options, const struct ping_run_outcome *outcome)
+{
+	if (outcome->damaged > 0) {
+		log_error(_("not an exact echo: %llu times something else came back than was sent"),
+			(unsigned long long)outcome->damaged);
+		return PING_DAMAGED;
+	}
+	if (outcome->received == 0)
+		return PING_UNANSWERED;
+	/* As ping(8): a count and a deadline together are a demand. */
+	if (options->count != 0 && options->deadline_ns != 0 && outcome->received < options->count)
+		return PING_UNANSWERED;
+	return PING_ANSWERED;
+}
+
+int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
+{
+	struct ends ends = { .fd = -1 };
+	struct ping_run_outcome outcome;
+	uint64_t interval_ns = options->flood && !options->interval_given ? 0
+									  : options->interval_ns;
+	int r = find_ends(options, &ends);
+
+	if (r == 0)
+		r = check_interval(interval_ns, &ends.target);
+	if (r < 0)
+		return r;
+
+	struct ping_run_options run = {
+		.manner = {
+			.peer = ends.target,
+			.size_bytes = options->size_bytes,
+			.connect = options->connect,
+			.by_port = options->ports > 0,
+			.quiet = options->quiet,
+			.flood = options->flood,
+			.wall_times = options->wall_times,
+			.timeout_ns = options->timeout_ns,
+		},
+		.teller = options->json ? &ping_json_teller : &ping_text_teller,
+		.source = ends.source_given ? &ends.source : NULL,
+		.device = options->device,
+		.ports = options->ports > 0 ? options->ports : 1,
+		.count = options->count,
+		.interval_ns = interval_ns,
+		.deadline_ns = options->deadline_ns,
+		.busy_ns = options->busy_ns,
+		.show_waiting = options->show_waiting,
+		.kernel = options->kernel,
+		.connected_fd = ends.fd,
+		.connected_ns = ends.connect_ns,
+	};
+
+	r = ping_run(&run, &outcome);
+	remove_source_file(&ends);
+	if (r < 0) {
+		log_error(_("cannot begin: %s"), strerror(-r));
+		return r;
+	}
+	*ret_verdict = judge(options, &outcome);
+	return 0;
+}
