@@ -178,8 +178,8 @@ static error_t check_size(const struct argp_state *state, const struct ping_opti
 			return cli_complain(
 				state, _("a stream has no empty probes: -s must be 1 or more"));
 	} else if (ping->size_bytes > PROBE_DATAGRAM_SIZE_MOST) {
-		return cli_complain(state, _("a datagram has at most %d bytes"),
-			PROBE_DATAGRAM_SIZE_MOST);
+		return cli_complain(
+			state, _("a datagram has at most %d bytes"), PROBE_DATAGRAM_SIZE_MOST);
 	}
 	return 0;
 }
@@ -233,8 +233,7 @@ static error_t parse_target(const struct argp_state *state, const char *text)
 	struct arguments *arguments = state->input;
 
 	if (arguments->target_given)
-		return cli_complain(
-			state, _("one address is enough, '%s' is one too many"), text);
+		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
 	arguments->target_given = true;
 	return read_address(state, text, &arguments->ping.target);
 }
@@ -277,8 +276,9 @@ enum cli_status verb_ping(int argc, char **argv)
 		.options = options,
 		.parser = parse_option,
 		.args_doc = N_("ADDRESS"),
-		.doc = N_("Asks an echo service again and again, like ping(8), and tells how long each "
-			  "answer took, what was lost or changed, and when the service was away."),
+		.doc = N_(
+			"Asks an echo service again and again, like ping(8), and tells how long each "
+			"answer took, what was lost or changed, and when the service was away."),
 	};
 	struct arguments arguments = {
 		.family = AF_UNSPEC,

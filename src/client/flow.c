@@ -254,8 +254,8 @@ static size_t take_piece(
 	struct flow_settings *settings = flow->settings;
 	size_t size = settings->probe->size;
 	uint64_t number = flow->receive_number;
-	const unsigned char *expected =
-		fill(settings, settings->expected, &settings->expected_number, number);
+	const unsigned char *expected = fill(
+		settings, settings->expected, &settings->expected_number, number);
 	size_t left = size - flow->received_bytes;
 	size_t count = length < left ? length : left;
 	struct probe_damage piece;

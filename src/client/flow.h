@@ -41,8 +41,8 @@ struct flow_host {
 		size_t length, uint64_t now_ns);
 	/* The datagram `number` could not be sent (0: one of those sent was refused); the socket
 	 * goes on. */
-	void (*troubled)(void *context, struct flow *flow, uint64_t number, int error,
-		uint64_t now_ns);
+	void (*troubled)(
+		void *context, struct flow *flow, uint64_t number, int error, uint64_t now_ns);
 	/* The conversation is over (0: FIN, or -errno), the socket about to be closed; see
 	 * flow_unanswered. */
 	void (*ended)(void *context, struct flow *flow, int error, uint64_t now_ns);

@@ -16,8 +16,7 @@ enum gap_way gap_way_of(int error)
 	switch (-error) {
 	case 0: return GAP_FINISHED;
 	case ECONNREFUSED:
-	case ENOENT: /* a unix socket's file is not there */
-		return GAP_REFUSED;
+	case ENOENT: /* a unix socket's file is not there */ return GAP_REFUSED;
 	case ECONNRESET:
 	case ECONNABORTED:
 	case EPIPE: return GAP_RESET;

@@ -21,9 +21,20 @@
 #define DIGITS 3
 #define LANE_DIGITS 2
 
+static bool is_stream(const struct ledger *ledger)
+{
+	return addr_socket_type(ledger->manner->peer.scheme) == SOCK_STREAM;
+}
+
+static struct ping_event_lane *lane_of(struct ledger *ledger, const struct flow *flow)
+{
+	return &ledger->lanes[flow->lane];
+}
+
 /* ---- telling ---- */
 
-static void tell(struct ledger *ledger, struct ping_event *event, const struct ping_event_lane *lane)
+static void tell(
+	struct ledger *ledger, struct ping_event *event, const struct ping_event_lane *lane)
 {
 	event->port = ledger->manner->by_port ? lane->port : 0;
 	ledger->teller->tell(ledger->manner, event);
@@ -90,7 +101,8 @@ static uint64_t gap_note(
 	for (size_t i = kept; i-- > 0;) {
 		struct ping_event_gap *past = &ledger->gaps[i];
 
-		if (&ledger->lanes[past->lane] == lane && past->gap.begin_ns == lane->gap.begin_ns) {
+		if (&ledger->lanes[past->lane] == lane &&
+			past->gap.begin_ns == lane->gap.begin_ns) {
 			past->gap = lane->gap;
 			past->length_ns = length_ns;
 			break;
@@ -99,8 +111,8 @@ static uint64_t gap_note(
 	return length_ns;
 }
 
-static void failed(struct ledger *ledger, struct ping_event_lane *lane, int error, uint64_t since_ns,
-	uint64_t number)
+static void failed(struct ledger *ledger, struct ping_event_lane *lane, int error,
+	uint64_t since_ns, uint64_t number)
 {
 	if (gap_fail(&lane->gap, gap_way_of(error), error, since_ns, number))
 		gap_began(ledger, lane);
@@ -108,7 +120,8 @@ static void failed(struct ledger *ledger, struct ping_event_lane *lane, int erro
 
 /* ---- what replies mean ---- */
 
-static void answered(struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
+static void answered(
+	struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
 {
 	uint64_t length_ns;
 
@@ -127,7 +140,8 @@ static void answered(struct ledger *ledger, struct ping_event_lane *lane, uint64
 	tell(ledger, &event, lane);
 }
 
-static void count_reply(struct ledger *ledger, struct ping_event_lane *lane, struct ping_event *event)
+static void count_reply(
+	struct ledger *ledger, struct ping_event_lane *lane, struct ping_event *event)
 {
 	struct tally *both[] = { &ledger->tally, &lane->tally };
 
@@ -206,8 +220,8 @@ static void on_replied(void *context, struct flow *flow, uint64_t number,
 		flow_close(flow, false);
 }
 
-static bool matches(struct ledger *ledger, uint64_t number, uint64_t sent_ns, const unsigned char *bytes,
-	size_t length, struct probe_damage *ret_damage)
+static bool matches(struct ledger *ledger, uint64_t number, uint64_t sent_ns,
+	const unsigned char *bytes, size_t length, struct probe_damage *ret_damage)
 {
 	probe_fill(&ledger->probe, number, sent_ns, ledger->settings->expected);
 	return probe_compare(
@@ -215,8 +229,8 @@ static bool matches(struct ledger *ledger, uint64_t number, uint64_t sent_ns, co
 }
 
 /* The one under way that it resembles most, if it does so by more than half; 0: none. */
-static uint64_t guess_number(struct ledger *ledger, const struct flow *flow, const unsigned char *bytes,
-	size_t length, struct probe_damage *ret_damage)
+static uint64_t guess_number(struct ledger *ledger, const struct flow *flow,
+	const unsigned char *bytes, size_t length, struct probe_damage *ret_damage)
 {
 	uint64_t best = 0, step = ledger->settings->step, number = ledger->flight.next - 1;
 	size_t least = (ledger->probe.size + 1) / 2;
@@ -227,7 +241,8 @@ static uint64_t guess_number(struct ledger *ledger, const struct flow *flow, con
 		struct probe_damage damage;
 		uint64_t sent_ns;
 
-		if ((number - 1) % step != flow->lane || !flight_is_under_way(&ledger->flight, number))
+		if ((number - 1) % step != flow->lane ||
+			!flight_is_under_way(&ledger->flight, number))
 			continue;
 		guesses++;
 		flight_sent_at(&ledger->flight, number, &sent_ns);
@@ -313,7 +328,6 @@ static void on_connected(void *context, struct flow *flow, uint64_t now_ns)
 /* All that has no answer yet is lost with the conversation. Gives the first of them, or 0. */
 static uint64_t lose_all(struct ledger *ledger, struct flow *flow)
 {
-	struct ping_event_lane *lane = lane_of(ledger, flow);
 	uint64_t first = 0;
 
 	for (uint64_t number = flow->receive_number; number < flow->end_number;
@@ -332,7 +346,8 @@ static void on_ended(void *context, struct flow *flow, int error, uint64_t now_n
 
 	if (first != 0)
 		flight_sent_at(&ledger->flight, first, &since_ns);
-	failed(ledger, lane_of(ledger, flow), error, since_ns, first != 0 ? first : ledger->flight.next);
+	failed(ledger, lane_of(ledger, flow), error, since_ns,
+		first != 0 ? first : ledger->flight.next);
 }
 
 static void on_troubled(
@@ -400,8 +415,8 @@ bool ledger_overdue(
 {
 	uint64_t sent_ns = 0;
 
-	if (!flight_overdue(&ledger->flight, now_ns, ledger->manner->timeout_ns, ret_number,
-		    ret_next_ns))
+	if (!flight_overdue(
+		    &ledger->flight, now_ns, ledger->manner->timeout_ns, ret_number, ret_next_ns))
 		return false;
 
 	struct ping_event_lane *lane = &ledger->lanes[(*ret_number - 1) % ledger->lane_count];

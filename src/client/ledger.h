@@ -48,7 +48,8 @@ uint64_t ledger_start_probe(struct ledger *ledger, uint64_t now_ns);
 void ledger_tell_waiting(struct ledger *ledger);
 
 /* The next one that is overdue; see flight_overdue. */
-bool ledger_overdue(struct ledger *ledger, uint64_t now_ns, uint64_t *ret_number, uint64_t *ret_next_ns);
+bool ledger_overdue(
+	struct ledger *ledger, uint64_t now_ns, uint64_t *ret_number, uint64_t *ret_next_ns);
 
 /* Everything so far, with gaps that last on until `now_ns`. Points into the ledger. */
 struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns, uint64_t now_ns);

@@ -30,8 +30,7 @@ static json_t *make(const char *event)
 {
 	char time[TIME_SIZE];
 
-	return json_pack(
-		"{s:s, s:s}", "time", time_text(clock_wall_ns(), time), "event", event);
+	return json_pack("{s:s, s:s}", "time", time_text(clock_wall_ns(), time), "event", event);
 }
 
 static void set(json_t *object, const char *key, uint64_t value)
@@ -91,8 +90,8 @@ static void set_gap(json_t *object, const struct gap *gap)
 		json_object_set_new(object, "error", json_string(strerrorname_np(-gap->error)));
 }
 
-static void set_reply(json_t *object, const struct ping_event_manner *manner,
-	const struct ping_event *event)
+static void set_reply(
+	json_t *object, const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	const struct ping_event_kernel *kernel = event->kernel;
 
@@ -200,7 +199,8 @@ static void set_tally(json_t *object, const struct tally *tally, uint64_t under_
 	set(object, "sent", tally->sent);
 	set(object, "received", tally->received);
 	set(object, "under_way", under_way);
-	set(object, "lost", tally->sent - under_way > tally->received
+	set(object, "lost",
+		tally->sent - under_way > tally->received
 			? tally->sent - under_way - tally->received
 			: 0);
 	json_object_set_new(
@@ -257,8 +257,7 @@ static void json_interim(
 	put(sums_of(manner, "interim", result));
 }
 
-static void json_end(
-	const struct ping_event_manner *manner, const struct ping_event_result *result)
+static void json_end(const struct ping_event_manner *manner, const struct ping_event_result *result)
 {
 	json_t *object = sums_of(manner, "summary", result);
 

@@ -93,8 +93,7 @@ static void schedule_next(struct run *run, uint64_t now_ns)
 /* A stream that has more under way than can be remembered is not sent more. */
 static bool is_too_far_behind(const struct flow *flow)
 {
-	return flow_unanswered(flow) &&
-		flow->end_number - flow->receive_number >= FLOW_BEHIND_MOST;
+	return flow_unanswered(flow) && flow->end_number - flow->receive_number >= FLOW_BEHIND_MOST;
 }
 
 static void send_due(struct run *run)
@@ -185,8 +184,8 @@ static void take_signal(struct run *run)
 	int number = interrupt_take(&run->interrupt);
 
 	if (number == SIGQUIT) {
-		struct ping_event_result result =
-			ledger_result(&run->ledger, run->start_ns, clock_now_ns());
+		struct ping_event_result result = ledger_result(
+			&run->ledger, run->start_ns, clock_now_ns());
 
 		run->options->teller->interim(&run->options->manner, &result);
 	} else if (number != 0) {
@@ -284,8 +283,8 @@ static void begin(struct run *run)
 static void finish(struct run *run)
 {
 	const struct ping_run_options *options = run->options;
-	struct ping_event_result result =
-		ledger_result(&run->ledger, run->start_ns, clock_now_ns());
+	struct ping_event_result result = ledger_result(
+		&run->ledger, run->start_ns, clock_now_ns());
 
 	for (size_t i = 0; i < run->flow_count; i++)
 		flow_close(&run->flows[i], false);
@@ -327,8 +326,8 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.outgoing = bytes + FLOW_RECEIVE_SIZE,
 		.expected = bytes + FLOW_RECEIVE_SIZE + size,
 	};
-	r = ledger_init(
-		&run.ledger, manner, options->teller, &run.settings, manner->connect ? 1 : options->ports);
+	r = ledger_init(&run.ledger, manner, options->teller, &run.settings,
+		manner->connect ? 1 : options->ports);
 	if (r == 0)
 		r = interrupt_init(&run.interrupt, NULL);
 	if (r == 0) {

@@ -5,7 +5,6 @@
  */
 #include "client/ping_text.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,9 +38,8 @@ static void say(struct line *line, const char *format, ...)
 	int n = vsnprintf(line->text + line->length, LINE_SIZE - line->length, format, arguments);
 	va_end(arguments);
 	if (n > 0)
-		line->length += (size_t)n < LINE_SIZE - line->length
-			? (size_t)n
-			: LINE_SIZE - line->length - 1;
+		line->length += (size_t)n < LINE_SIZE - line->length ? (size_t)n
+								     : LINE_SIZE - line->length - 1;
 }
 
 /* Three digits that count, and never finer than the clock's use: as ping(8) writes them. */
@@ -76,8 +74,8 @@ static unsigned terminal_columns(void)
 }
 
 /* `from` is what a narrow terminal can do without. */
-static void put_line(const struct ping_event_manner *manner, const struct line *from,
-	const struct line *line)
+static void put_line(
+	const struct ping_event_manner *manner, const struct line *from, const struct line *line)
 {
 	unsigned columns = terminal_columns();
 	size_t width = tabular_width(from->text) + tabular_width(line->text);
@@ -85,7 +83,7 @@ static void put_line(const struct ping_event_manner *manner, const struct line *
 	if (manner->wall_times) {
 		uint64_t wall_ns = clock_wall_ns();
 
-		width += (size_t)printf("[%" PRIu64 ".%06" PRIu64 "] ", wall_ns / CLOCK_NS_PER_S,
+		width += (size_t)printf("[%llu.%06llu] ", wall_ns / CLOCK_NS_PER_S,
 			wall_ns % CLOCK_NS_PER_S / CLOCK_NS_PER_US);
 	}
 	if (columns == 0 || width <= columns)
@@ -155,8 +153,8 @@ static void say_kernel(struct line *line, const struct ping_event_kernel *kernel
 		kernel->retransmits, kernel->window_segments);
 }
 
-static void say_reply(struct line *line, const struct ping_event_manner *manner,
-	const struct ping_event *event)
+static void say_reply(
+	struct line *line, const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	char time[MS_SIZE], connect[MS_SIZE];
 
@@ -235,8 +233,9 @@ static void say_event(struct line *from, struct line *line, const struct ping_ev
 		say(line, _("no reply to anything that is under way"));
 		break;
 	case PING_EVENT_OUT_OF_STEP:
-		say(line, _("out of step: bytes came back that are not what is due; connecting "
-			    "anew"));
+		say(line,
+			_("out of step: bytes came back that are not what is due; connecting "
+			  "anew"));
 		break;
 	case PING_EVENT_WAITING:
 		say(line, _("no answer yet for "));
@@ -257,8 +256,7 @@ static void text_tell(const struct ping_event_manner *manner, const struct ping_
 	if (manner->quiet)
 		return;
 	/* A dot for each probe, taken back by its reply: what stands there is under way or lost. */
-	if (manner->flood &&
-		(event->kind == PING_EVENT_SENT || event->kind == PING_EVENT_REPLY)) {
+	if (manner->flood && (event->kind == PING_EVENT_SENT || event->kind == PING_EVENT_REPLY)) {
 		if (isatty(STDOUT_FILENO))
 			fputs(event->kind == PING_EVENT_SENT ? "." : "\b \b", stdout);
 	} else {
@@ -388,8 +386,7 @@ static void put_ports(const struct ping_event_result *result)
 			dead, result->lane_count);
 }
 
-static void text_end(
-	const struct ping_event_manner *manner, const struct ping_event_result *result)
+static void text_end(const struct ping_event_manner *manner, const struct ping_event_result *result)
 {
 	const struct tally *tally = result->tally;
 	char peer[ADDR_TEXT_SIZE], loss[MS_SIZE], time[DURATION_TEXT_SIZE];

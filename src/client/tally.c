@@ -8,8 +8,7 @@
 int tally_times_init(struct tally_times *times, unsigned digits)
 {
 	*times = (struct tally_times){ .min_ns = UINT64_MAX };
-	return histogram_new(
-		HISTOGRAM_LOWEST_NS, HISTOGRAM_HIGHEST_NS, digits, &times->histogram);
+	return histogram_new(HISTOGRAM_LOWEST_NS, HISTOGRAM_HIGHEST_NS, digits, &times->histogram);
 }
 
 void tally_times_fini(struct tally_times *times)
