@@ -1,0 +1,44 @@
+/*
+ * client/tabular: cells as wide on the screen as they should be, in any script.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "client/tabular.h"
+
+static void test_width(void **state)
+{
+	assert_int_equal(tabular_width(""), 0);
+	assert_int_equal(tabular_width("port"), 4);
+	assert_int_equal(tabular_width("포트"), 4);
+	assert_int_equal(tabular_width("e\xcc\x81"), 1); /* a combining accent takes no place */
+	assert_int_equal(tabular_width("a\xff"), 2);
+	assert_int_equal(tabular_width("\xea\xb0"), 2); /* the beginning of a character */
+}
+
+static void test_right(void **state)
+{
+	char cell[TABULAR_CELL_SIZE];
+
+	assert_string_equal(tabular_right("12", 5, cell, sizeof(cell)), "   12");
+	assert_string_equal(tabular_right("손실", 6, cell, sizeof(cell)), "  손실");
+	assert_string_equal(tabular_right("too long", 3, cell, sizeof(cell)), "too long");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_right),
+	};
+
+	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+		return 77;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
