@@ -5,7 +5,9 @@
 #include "engine/core.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "engine/outgoing.h"
@@ -16,6 +18,13 @@ int core_init(struct engine *engine, const struct engine_options *options)
 
 	if (r < 0)
 		return r;
+	/* Not non-blocking: io_uring would give up at once, instead of waiting for it. */
+	engine->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (engine->wake_fd < 0) {
+		r = -errno;
+		pthread_mutex_destroy(&engine->tasks_lock);
+		return r;
+	}
 	engine->options = *options;
 	engine->tasks_last = &engine->tasks_first;
 	engine->outgoing_last = &engine->outgoing_first;
@@ -26,14 +35,17 @@ int core_init(struct engine *engine, const struct engine_options *options)
 	conn_table_init(&engine->conns);
 	timer_wheel_init(&engine->timers, engine->now_ns);
 	spin_init(&engine->spin, options->busy_poll_ns);
+	accept_init(&engine->accept);
 	return 0;
 }
 
 void core_fini(struct engine *engine)
 {
 	outgoing_fini(engine);
+	accept_fini(&engine->accept);
 	conn_table_fini(&engine->conns);
 	buffer_pool_fini(&engine->pool);
+	close(engine->wake_fd);
 	pthread_mutex_destroy(&engine->tasks_lock);
 }
 
@@ -54,7 +66,18 @@ uint64_t core_next_ns(const struct engine *engine)
 		next_ns = engine->pace_ns;
 	if (engine->outgoing_retry_ns < next_ns)
 		next_ns = engine->outgoing_retry_ns;
+	if (engine->accept.retry_ns < next_ns)
+		next_ns = engine->accept.retry_ns;
 	return next_ns;
+}
+
+void core_wake(struct engine *engine)
+{
+	uint64_t one = 1;
+
+	/* Cannot fail: the counter holds far more than anybody posts. */
+	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
+		return;
 }
 
 void core_run_tasks(struct engine *engine)
@@ -76,5 +99,6 @@ void core_run_tasks(struct engine *engine)
 
 bool core_is_done(const struct engine *engine)
 {
-	return engine->draining && !engine->listening && engine->conns.open_count == 0;
+	/* A listener that a drain has kept: somebody waits, for whom there was no descriptor. */
+	return engine->draining && engine->accept.open_count == 0 && engine->conns.open_count == 0;
 }

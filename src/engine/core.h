@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "engine/accept.h"
 #include "engine/buffer.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
@@ -25,16 +26,17 @@ struct engine {
 	struct conn_table conns;
 	struct timer_wheel timers;
 	struct spin spin;
+	struct accept accept;
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
 
 	bool draining;
-	bool listening; /* while draining: somebody waits for whom there was no descriptor */
 
 	uint64_t pace_ns; /* when the pacer wants to be called; CLOCK_NEVER where there is none */
 	/* Who waits for a place in a backlog, in the order of asking; see outgoing.h. */
 	struct outgoing *outgoing_first, **outgoing_last;
 	uint64_t outgoing_retry_ns;
 
+	int wake_fd; /* eventfd(2): readable when something was posted */
 	pthread_mutex_t tasks_lock;
 	struct engine_task *tasks_first, **tasks_last;
 };
@@ -54,7 +56,9 @@ static inline void core_pace(struct engine *engine)
 /* When something of the shared part is to be done next. */
 uint64_t core_next_ns(const struct engine *engine);
 
-/* Runs what was posted. */
+/* Any thread: makes run() look at its tasks. */
+void core_wake(struct engine *engine);
+/* Runs what was posted; wake_fd must have been read before, so that none posted after is missed. */
 void core_run_tasks(struct engine *engine);
 
 /* True when run() has nothing left to do. */

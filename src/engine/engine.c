@@ -148,7 +148,7 @@ void engine_post(struct engine *engine, struct engine_task *task)
 	*engine->tasks_last = task;
 	engine->tasks_last = &task->next;
 	pthread_mutex_unlock(&engine->tasks_lock);
-	engine->ops->wake(engine);
+	core_wake(engine);
 }
 
 void engine_run_tasks(struct engine *engine)

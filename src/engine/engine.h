@@ -111,7 +111,6 @@ struct engine_ops {
 	void (*connect)(struct engine *engine, struct conn *conn);
 	void (*nudge)(struct engine *engine, struct conn *conn);
 	int (*run)(struct engine *engine);
-	void (*wake)(struct engine *engine); /* any thread: makes run() look at its tasks */
 	void (*stop_listening)(struct engine *engine);
 	unsigned (*cut)(struct engine *engine);
 };

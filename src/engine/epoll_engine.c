@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -73,7 +72,6 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 
 	if (engine == NULL)
 		return -ENOMEM;
-	engine->accept_retry_ns = CLOCK_NEVER;
 	r = core_init(&engine->core, options);
 	if (r < 0)
 		goto fail_core;
@@ -82,12 +80,7 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 		r = -errno;
 		goto fail_epoll;
 	}
-	engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (engine->wake_fd < 0) {
-		r = -errno;
-		goto fail_wake;
-	}
-	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, engine->wake_fd, EPOLLIN,
+	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, engine->core.wake_fd, EPOLLIN,
 		epoll_engine_token(EPOLL_KIND_WAKE, 0));
 	if (r < 0)
 		goto fail_watch;
@@ -96,8 +89,6 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 	return 0;
 
 fail_watch:
-	close(engine->wake_fd);
-fail_wake:
 	close(engine->epoll_fd);
 fail_epoll:
 	core_fini(&engine->core);
@@ -113,12 +104,9 @@ static void epoll_destroy(struct engine *core)
 
 	core->host = &nobody;
 	core->draining = true;
-	epoll_accept_close_all(engine, false);
 	epoll_datagram_close_all(engine, false);
 	epoll_stream_cut(engine);
-	free(engine->listeners);
 	free(engine->datagrams);
-	close(engine->wake_fd);
 	close(engine->epoll_fd);
 	core_fini(core);
 	free(engine);
@@ -148,16 +136,6 @@ static void epoll_nudge(struct engine *core, struct conn *conn)
 	epoll_stream_nudge((struct epoll_engine *)core, conn);
 }
 
-static void epoll_wake(struct engine *core)
-{
-	struct epoll_engine *engine = (struct epoll_engine *)core;
-	uint64_t one = 1;
-
-	/* Cannot fail but when the counter is full, and then the engine is being woken already. */
-	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 static void epoll_stop_listening(struct engine *core)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
@@ -180,8 +158,6 @@ static uint64_t next_due_ns(const struct epoll_engine *engine)
 	const struct engine *core = &engine->core;
 	uint64_t next_ns = core_next_ns(core);
 
-	if (engine->accept_retry_ns < next_ns)
-		next_ns = engine->accept_retry_ns;
 	if (!conn_queue_is_empty(&core->conns)) {
 		uint64_t soon_ns = engine->memory_short ? core->now_ns + MEMORY_RETRY_NS : 0;
 
@@ -272,8 +248,7 @@ static void note_event(struct epoll_engine *engine, const struct epoll_event *ev
 	case EPOLL_KIND_LISTENER: epoll_accept_ready(engine, (unsigned)which); break;
 	case EPOLL_KIND_DATAGRAM: epoll_datagram_ready(engine, (unsigned)which); break;
 	case EPOLL_KIND_WAKE:
-		/* Emptied before the tasks are looked at, so that none posted after is missed. */
-		while (read(engine->wake_fd, &posted, sizeof(posted)) < 0 && errno == EINTR)
+		while (read(engine->core.wake_fd, &posted, sizeof(posted)) < 0 && errno == EINTR)
 			;
 		break;
 	}
@@ -298,7 +273,7 @@ static int epoll_run(struct engine *core)
 		core_run_tasks(core);
 		core_pace(core);
 		outgoing_retry(core);
-		if (engine->accept_retry_ns <= core->now_ns)
+		if (core->accept.retry_ns <= core->now_ns)
 			epoll_accept_resume(engine);
 		epoll_stream_timers(engine);
 		epoll_stream_round(engine);
@@ -317,7 +292,6 @@ const struct engine_ops epoll_engine_ops = {
 	.connect = epoll_connect,
 	.nudge = epoll_nudge,
 	.run = epoll_run,
-	.wake = epoll_wake,
 	.stop_listening = epoll_stop_listening,
 	.cut = epoll_cut,
 };

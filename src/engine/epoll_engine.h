@@ -23,23 +23,11 @@ enum epoll_engine_kind {
 	EPOLL_KIND_WAKE,
 };
 
-struct epoll_listener {
-	int fd;
-	enum addr_scheme scheme;
-};
-
 struct datagram;
 
 struct epoll_engine {
 	struct engine core;
 	int epoll_fd;
-	int wake_fd; /* eventfd(2): something was posted */
-
-	struct epoll_listener *listeners;
-	unsigned listener_count;
-	bool accept_paused;
-	bool accept_pause_told;
-	uint64_t accept_retry_ns;
 
 	struct datagram **datagrams;
 	unsigned datagram_count;

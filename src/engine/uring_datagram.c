@@ -1,19 +1,23 @@
 /*
  * Datagram sockets: the kernel is asked to say when there is something to receive (or, while an answer
  * waits, when it takes one), and the messages are then moved by calls of our own. One order is for one
- * such moment; ordering it anew looks at the state again, so that nothing is missed.
+ * such moment; ordering it anew looks at the state again, so that nothing is missed. What is asked is a
+ * lookout (epoll_lookout.h), so that the ring holds on to no socket and its address.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/datagram.h"
+#include "engine/epoll_lookout.h"
 #include "engine/uring_engine.h"
 #include "net/call.h"
 
 struct uring_datagram {
 	struct datagram *datagram; /* NULL: closed */
-	bool ordered, closing;
+	int lookout_fd;
+	bool ordered, to_write;
 };
 
 int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme)
@@ -21,7 +25,7 @@ int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme sch
 	struct uring_datagram *longer = realloc(
 		engine->datagrams, (engine->datagram_count + 1) * sizeof(*longer));
 	struct datagram *datagram;
-	int r;
+	int lookout_fd, r;
 
 	if (longer == NULL) {
 		call_close(fd);
@@ -31,9 +35,24 @@ int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme sch
 	r = datagram_open(fd, scheme, &datagram);
 	if (r < 0)
 		return r;
-	longer[engine->datagram_count++] = (struct uring_datagram){ .datagram = datagram };
+	r = epoll_lookout_open(&lookout_fd);
+	if (r < 0)
+		goto fail_lookout;
+	r = epoll_lookout_add(lookout_fd, fd);
+	if (r < 0)
+		goto fail_add;
+	longer[engine->datagram_count++] = (struct uring_datagram){
+		.datagram = datagram,
+		.lookout_fd = lookout_fd,
+	};
 	engine->open_datagram_count++;
 	return 0;
+
+fail_add:
+	close(lookout_fd);
+fail_lookout:
+	datagram_close(datagram);
+	return r;
 }
 
 void uring_datagram_done(struct uring_engine *engine, unsigned which)
@@ -41,8 +60,16 @@ void uring_datagram_done(struct uring_engine *engine, unsigned which)
 	struct uring_datagram *one = &engine->datagrams[which];
 
 	one->ordered = false;
-	if (!one->closing)
+	if (one->datagram != NULL)
 		datagram_echo_some(&engine->core, one->datagram, DATAGRAM_A_TURN);
+}
+
+static void close_one(struct uring_engine *engine, struct uring_datagram *one)
+{
+	datagram_close(one->datagram);
+	close(one->lookout_fd);
+	one->datagram = NULL;
+	engine->open_datagram_count--;
 }
 
 void uring_datagram_stop(struct uring_engine *engine)
@@ -53,41 +80,31 @@ void uring_datagram_stop(struct uring_engine *engine)
 		if (one->datagram == NULL)
 			continue;
 		datagram_echo_some(&engine->core, one->datagram, 4096);
-		one->closing = true;
+		close_one(engine, one);
 	}
 }
 
-static void close_one(struct uring_engine *engine, struct uring_datagram *one)
+static void order(struct uring_engine *engine, unsigned which)
 {
-	datagram_close(one->datagram);
-	one->datagram = NULL;
-	engine->open_datagram_count--;
+	struct uring_datagram *one = &engine->datagrams[which];
+	struct io_uring_sqe *sqe = uring_engine_place(engine);
+
+	if (sqe == NULL)
+		return;
+	if (one->to_write != one->datagram->waiting) {
+		one->to_write = one->datagram->waiting;
+		epoll_lookout_turn(one->lookout_fd, one->datagram->fd, one->to_write);
+	}
+	io_uring_prep_poll_add(sqe, one->lookout_fd, POLLIN);
+	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_DATAGRAM, which));
+	one->ordered = true;
 }
 
 void uring_datagram_round(struct uring_engine *engine)
 {
 	for (unsigned i = 0; i < engine->datagram_count; i++) {
-		struct uring_datagram *one = &engine->datagrams[i];
-		struct io_uring_sqe *sqe;
-
-		if (one->datagram == NULL || (one->ordered && !one->closing))
-			continue;
-		if (one->closing && !one->ordered) {
-			close_one(engine, one);
-			continue;
-		}
-		sqe = uring_engine_place(engine);
-		if (sqe == NULL)
-			return;
-		if (one->closing) {
-			io_uring_prep_cancel_fd(sqe, one->datagram->fd, IORING_ASYNC_CANCEL_ALL);
-			uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
-		} else {
-			io_uring_prep_poll_add(
-				sqe, one->datagram->fd, one->datagram->waiting ? POLLOUT : POLLIN);
-			uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_DATAGRAM, i));
-			one->ordered = true;
-		}
+		if (engine->datagrams[i].datagram != NULL && !engine->datagrams[i].ordered)
+			order(engine, i);
 	}
 }
 

@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/epoll_lookout.h"
 #include "engine/outgoing.h"
 #include "net/call.h"
 
@@ -92,18 +92,15 @@ static int uring_create(const struct engine_options *options, struct engine **re
 
 	if (engine == NULL)
 		return -ENOMEM;
-	engine->accept_retry_ns = CLOCK_NEVER;
 	r = core_init(&engine->core, options);
 	if (r < 0)
 		goto fail_core;
 	r = uring_probe_all(&engine->probe, why, sizeof(why));
 	if (r < 0)
 		goto fail_probe;
-	engine->wake_fd = eventfd(0, EFD_CLOEXEC);
-	if (engine->wake_fd < 0) {
-		r = -errno;
+	r = epoll_lookout_open(&engine->knock_fd);
+	if (r < 0)
 		goto fail_probe;
-	}
 	*ret_engine = &engine->core;
 	return 0;
 
@@ -121,12 +118,11 @@ static void uring_destroy(struct engine *core)
 
 	core->host = &nobody;
 	core->draining = true;
-	uring_accept_close_all(engine);
 	uring_datagram_close_all(engine);
 	uring_stream_close_all(engine);
 	for (unsigned i = 0; i < engine->spare_output_count; i++)
 		output_free(engine->spare_outputs[i]);
-	close(engine->wake_fd);
+	close(engine->knock_fd);
 	core_fini(core);
 	free(engine);
 }
@@ -155,16 +151,6 @@ static void uring_nudge(struct engine *core, struct conn *conn)
 	uring_stream_nudge((struct uring_engine *)core, conn);
 }
 
-static void uring_wake(struct engine *core)
-{
-	struct uring_engine *engine = (struct uring_engine *)core;
-	uint64_t one = 1;
-
-	/* Cannot fail: the counter holds far more than anybody posts. */
-	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 static void uring_stop_listening(struct engine *core)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
@@ -178,6 +164,7 @@ static unsigned uring_cut(struct engine *core)
 	struct uring_engine *engine = (struct uring_engine *)core;
 
 	engine->cutting = true;
+	uring_accept_stop(engine); /* those that a drain has kept */
 	return uring_stream_cut(engine);
 }
 
@@ -189,7 +176,7 @@ static void order_wake(struct uring_engine *engine)
 
 	if (sqe == NULL)
 		return;
-	io_uring_prep_read(sqe, engine->wake_fd, &engine->wake_value, sizeof(uint64_t), 0);
+	io_uring_prep_read(sqe, engine->core.wake_fd, &engine->wake_value, sizeof(uint64_t), 0);
 	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_WAKE, 0));
 	engine->wake_ordered = true;
 }
@@ -198,8 +185,6 @@ static uint64_t next_ns(const struct uring_engine *engine)
 {
 	uint64_t next = core_next_ns(&engine->core);
 
-	if (engine->accept_retry_ns < next)
-		next = engine->accept_retry_ns;
 	if (engine->memory_short || !conn_queue_is_empty(&engine->core.conns)) {
 		uint64_t soon = engine->core.now_ns + (engine->memory_short ? MEMORY_RETRY_NS : 0);
 
@@ -224,14 +209,13 @@ static void note_completion(struct uring_engine *engine, const struct io_uring_c
 	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
 	case URING_KIND_KNOCK:
 		engine->received_count++;
-		uring_accept_knocked(engine, (unsigned)which);
+		uring_accept_knocked(engine);
 		break;
 	case URING_KIND_DATAGRAM:
 		engine->received_count++;
 		uring_datagram_done(engine, (unsigned)which);
 		break;
 	case URING_KIND_WAKE:
-		/* It was emptied before the tasks are looked at: none posted after is missed. */
 		engine->wake_ordered = false;
 		engine->woken = true;
 		break;
@@ -254,17 +238,12 @@ static void note_completions(struct uring_engine *engine)
 
 static bool is_done(const struct uring_engine *engine)
 {
-	return core_is_done(&engine->core) && engine->open_listener_count == 0 &&
-		engine->open_datagram_count == 0;
+	return core_is_done(&engine->core) && engine->open_datagram_count == 0;
 }
 
 static void work_a_round(struct uring_engine *engine)
 {
-	struct engine *core = &engine->core;
-
 	engine->memory_short = false;
-	if (engine->accept_retry_ns <= core->now_ns)
-		uring_accept_resume(engine);
 	uring_stream_timers(engine);
 	uring_group_fill(&engine->small);
 	uring_group_fill(&engine->large);
@@ -378,7 +357,6 @@ const struct engine_ops uring_engine_ops = {
 	.connect = uring_connect,
 	.nudge = uring_nudge,
 	.run = uring_run,
-	.wake = uring_wake,
 	.stop_listening = uring_stop_listening,
 	.cut = uring_cut,
 };

@@ -35,13 +35,6 @@ enum uring_engine_kind {
 	URING_KIND_CONNECTED, /* we have called, and that has got somewhere */
 };
 
-struct uring_listener {
-	int fd; /* -1: closed */
-	enum addr_scheme scheme;
-	bool ordered; /* a look-out for a knock is under way */
-	bool closing;
-};
-
 struct uring_datagram;
 
 /* The vectors of a send; the kernel has its own copy once it is submitted. */
@@ -62,15 +55,11 @@ struct uring_engine {
 	unsigned ordered_count; /* orders that will still be answered */
 	bool cutting; /* nothing new is served any more */
 
-	int wake_fd; /* eventfd(2): something was posted */
-	uint64_t wake_value; /* the kernel reads it into here */
+	uint64_t wake_value; /* wake_fd's: the kernel reads it into here */
 	bool wake_ordered, woken;
 
-	struct uring_listener *listeners;
-	unsigned listener_count, open_listener_count;
-	bool accept_paused;
-	bool accept_pause_told;
-	uint64_t accept_retry_ns;
+	int knock_fd; /* a lookout: somebody waits to be accepted */
+	bool knock_ordered;
 
 	struct uring_datagram *datagrams;
 	unsigned datagram_count, open_datagram_count;
@@ -117,15 +106,13 @@ int uring_wait(struct uring_engine *engine, uint64_t due_ns);
 /* ---- uring_accept ---- */
 
 int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
-/* Orders what is to be ordered on every listener. */
 void uring_accept_round(struct uring_engine *engine);
-void uring_accept_knocked(struct uring_engine *engine, unsigned which);
-/* A descriptor has become free, or the time to try again has come. */
-void uring_accept_resume(struct uring_engine *engine);
-/* Accepts whoever knocked; the listeners are closed when the kernel has let go of them. */
+void uring_accept_knocked(struct uring_engine *engine);
+/*
+ * Accepts whoever knocked, unless everything is being cut; then closes the listeners. One with somebody
+ * waiting for whom there is no descriptor is kept, and tried again in later rounds.
+ */
 void uring_accept_stop(struct uring_engine *engine);
-/* At once; the kernel must have let go of them. */
-void uring_accept_close_all(struct uring_engine *engine);
 
 /* ---- uring_stream ---- */
 
@@ -172,6 +159,6 @@ void uring_marked_receive(struct uring_engine *engine, struct conn *conn);
 int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
 void uring_datagram_round(struct uring_engine *engine);
 void uring_datagram_done(struct uring_engine *engine, unsigned which);
-/* Answers what has come; the sockets are closed when the kernel has let go of them. */
+/* Answers what has come; then closes the sockets. */
 void uring_datagram_stop(struct uring_engine *engine);
 void uring_datagram_close_all(struct uring_engine *engine);

@@ -429,8 +429,7 @@ static void close_conn(
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
-	if (engine->accept_paused)
-		uring_accept_resume(engine);
+	accept_resume(&engine->core.accept);
 }
 
 /* Closes, once the kernel has answered all orders. */

@@ -185,6 +185,12 @@ static int start_workers(struct server *server)
 			return r;
 		}
 	}
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		int r = worker_wait_running(server->workers[i]);
+
+		if (r < 0)
+			return r; /* told when the threads are joined */
+	}
 	return 0;
 }
 
@@ -230,10 +236,11 @@ static void tell_counters(struct server *server)
 }
 
 /*
- * Waits for a signal, the end of all threads, or the time. Returns what was wished for; SIGNALS_NONE
- * for the other two.
+ * Waits for a signal, the end of so many threads, or the time. Returns what was wished for;
+ * SIGNALS_NONE for the other two.
  */
-static enum signals_wish wait_for_news(struct server *server, uint64_t until_ns)
+static enum signals_wish wait_for_news(
+	struct server *server, uint64_t until_ns, unsigned ended_enough)
 {
 	for (;;) {
 		struct pollfd polled[] = {
@@ -243,7 +250,7 @@ static enum signals_wish wait_for_news(struct server *server, uint64_t until_ns)
 		uint64_t ended;
 		enum signals_wish wish;
 
-		if (server->ended_count == server->thread_count)
+		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
 		if (poll(polled, 2, clock_poll_ms(clock_now_ns(), until_ns)) < 0 && errno != EINTR)
 			return SIGNALS_END;
@@ -261,7 +268,7 @@ static enum signals_wish wait_for_news(struct server *server, uint64_t until_ns)
 static int serve(struct server *server)
 {
 	for (;;) {
-		switch (wait_for_news(server, CLOCK_NEVER)) {
+		switch (wait_for_news(server, CLOCK_NEVER, 1)) {
 		case SIGNALS_COUNTERS: tell_counters(server); break;
 		case SIGNALS_END: return 0;
 		case SIGNALS_NONE: return -EIO;
@@ -296,7 +303,7 @@ static void drain(struct server *server)
 				(unsigned long)open),
 			open, time_text);
 	for (;;) {
-		enum signals_wish wish = wait_for_news(server, until_ns);
+		enum signals_wish wish = wait_for_news(server, until_ns, server->thread_count);
 
 		if (wish != SIGNALS_COUNTERS)
 			break;

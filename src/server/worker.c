@@ -236,6 +236,18 @@ void worker_snapshot(struct worker *worker, struct counters *ret_counters)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+int worker_wait_running(struct worker *worker)
+{
+	struct counters ignored;
+	int r;
+
+	worker_snapshot(worker, &ignored); /* it is the engine's loop that answers */
+	pthread_mutex_lock(&worker->lock);
+	r = worker->finished ? worker->result : 0;
+	pthread_mutex_unlock(&worker->lock);
+	return r;
+}
+
 int worker_join(struct worker *worker)
 {
 	if (!worker->started)

@@ -26,6 +26,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 /* Takes over `fd`, also on failure. Before worker_start(). */
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme);
 int worker_start(struct worker *worker);
+/* Waits until the engine works, or has failed: then its -errno. */
+int worker_wait_running(struct worker *worker);
 
 /* Takes no new connections; the thread ends when the last one has. */
 void worker_drain(struct worker *worker);

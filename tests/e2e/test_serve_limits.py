@@ -13,8 +13,8 @@ import subprocess
 import pytest
 
 from crowd import Crowd, Peer, stuff
-from meari import (MEARI, Server, environment, exchange, random_bytes, receive_exactly,
-                   reset)
+from meari import (MEARI, Server, ServerError, environment, exchange, random_bytes,
+                   receive_exactly, reset)
 from procfs import (SANITIZER, cpu_seconds, cpu_share_while_idle, descriptor_count, resident_bytes,
                     thread_count, wait_until)
 
@@ -299,6 +299,20 @@ def test_accepting_resumes_though_no_connection_has_ended(engine):
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (200, 200))
         for peer in peers:
             echo(peer)
+
+
+@pytest.mark.parametrize("limit", range(10, 20))
+def test_who_is_ready_stays(engine, limit):
+    """Wherever the start runs out of descriptors, it is noticed before anybody is told "ready"."""
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+    try:
+        with Server("tcp://127.0.0.1:0", "--threads", 3, "--drain", "1h", engine=engine,
+                    preexec_fn=few) as server:
+            assert server.stop() == 0
+    except ServerError as error:
+        assert "ended early" in str(error) and "Too many open files" in str(error)
 
 
 def test_too_few_descriptors_to_start(engine):

@@ -1,0 +1,123 @@
+/*
+ * When descriptors or memory run out, accept(2) fails while the listener stays ready: a loop that goes on
+ * would spin, one that exits would drop everybody. Here accepting pauses: who knocks waits in the
+ * kernel's backlog, and it is tried again when a connection of ours ends, and every 100 ms, since others
+ * may free descriptors too.
+ */
+#include "engine/accept.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "engine/core.h"
+#include "net/call.h"
+#include "net/socket.h"
+
+#define RETRY_NS (100 * CLOCK_NS_PER_MS)
+
+void accept_init(struct accept *accept)
+{
+	*accept = (struct accept){ .retry_ns = CLOCK_NEVER };
+}
+
+void accept_fini(struct accept *accept)
+{
+	for (unsigned i = 0; i < accept->count; i++)
+		accept_close(accept, i);
+	free(accept->listeners);
+	accept_init(accept);
+}
+
+int accept_add(struct accept *accept, int fd, enum addr_scheme scheme)
+{
+	struct accept_listener *longer = realloc(
+		accept->listeners, (accept->count + 1) * sizeof(*longer));
+
+	if (longer == NULL) {
+		call_close(fd);
+		return -ENOMEM;
+	}
+	accept->listeners = longer;
+	longer[accept->count++] = (struct accept_listener){ .fd = fd, .scheme = scheme };
+	accept->open_count++;
+	return 0;
+}
+
+void accept_close(struct accept *accept, unsigned which)
+{
+	struct accept_listener *listener = &accept->listeners[which];
+
+	if (listener->fd < 0)
+		return;
+	call_close(listener->fd);
+	listener->fd = -1;
+	accept->open_count--;
+}
+
+void accept_pause(struct engine *engine, int error)
+{
+	struct accept *accept = &engine->accept;
+
+	accept->paused = true;
+	accept->retry_ns = engine->now_ns + RETRY_NS;
+	if (!accept->pause_told && engine->host->accept_paused != NULL)
+		engine->host->accept_paused(engine->context, error);
+	accept->pause_told = true;
+}
+
+void accept_resume(struct accept *accept)
+{
+	accept->paused = false;
+	accept->retry_ns = CLOCK_NEVER;
+}
+
+static void tell_resumed(struct engine *engine)
+{
+	if (!engine->accept.pause_told)
+		return;
+	engine->accept.pause_told = false;
+	if (engine->host->accept_resumed != NULL)
+		engine->host->accept_resumed(engine->context);
+}
+
+/* Errors that are about this machine, not about the connection. ENOSPC: epoll's limit of watches. */
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM ||
+		error == -ENOSPC;
+}
+
+/* accept(2) takes a descriptor before it looks: without one, its error does not mean that somebody waits. */
+static bool somebody_knocks(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+
+	return poll(&polled, 1, 0) != 0;
+}
+
+bool accept_some(struct engine *engine, unsigned which, unsigned most)
+{
+	struct accept_listener listener = engine->accept.listeners[which];
+
+	for (unsigned i = 0; i < most; i++) {
+		int r = call_accept(listener.fd, NULL, NULL, SOCK_NONBLOCK);
+
+		if (r == -EAGAIN || (is_shortage(r) && !somebody_knocks(listener.fd)))
+			return true;
+		if (r >= 0 && listener.scheme == ADDR_UNIX)
+			socket_tune_stream(r, ADDR_UNIX); /* TCP inherits it from the listener */
+		if (r >= 0)
+			r = engine->ops->adopt(engine, r, listener.scheme);
+		if (is_shortage(r)) {
+			accept_pause(engine, r);
+			return false;
+		}
+		/* Anything else is the fate of that one connection (accept(2), "Error handling"). */
+		if (r >= 0)
+			tell_resumed(engine);
+	}
+	return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * The listeners of one engine: accepting, and not accepting while descriptors or memory are used up. How
+ * an engine learns that somebody knocks, and how it stops looking while accepting is paused, is its own.
+ * For engine/ only; one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+
+struct engine;
+
+/* So many a round: a storm of connects must not keep the connected ones waiting. */
+#define ACCEPT_A_ROUND 64
+/* At the end: the longest backlog that can be asked for, and the one more that Linux lets wait. */
+#define ACCEPT_LAST_CALL ((1u << 20) + 1)
+
+struct accept_listener {
+	int fd; /* -1: closed; the others keep their numbers */
+	enum addr_scheme scheme;
+};
+
+struct accept {
+	struct accept_listener *listeners;
+	unsigned count, open_count;
+	bool paused; /* who knocks waits in the kernel's backlog */
+	bool pause_told;
+	uint64_t retry_ns; /* while paused: when to resume, if no connection of ours ends before */
+};
+
+void accept_init(struct accept *accept);
+/* Closes all listeners. */
+void accept_fini(struct accept *accept);
+
+/* Appends a listener. Takes over `fd`, also when it fails: -ENOMEM. */
+int accept_add(struct accept *accept, int fd, enum addr_scheme scheme);
+void accept_close(struct accept *accept, unsigned which);
+
+/*
+ * Accepts `most` connections at most and gives them to the engine. False: there is a shortage, and
+ * accepting is paused.
+ */
+bool accept_some(struct engine *engine, unsigned which, unsigned most);
+
+/* The host is told once, until somebody has been accepted again. */
+void accept_pause(struct engine *engine, int error);
+void accept_resume(struct accept *accept);
