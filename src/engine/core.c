@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/datagram.h"
 #include "engine/outgoing.h"
 
 int core_init(struct engine *engine, const struct engine_options *options)
@@ -41,6 +42,7 @@ int core_init(struct engine *engine, const struct engine_options *options)
 
 void core_fini(struct engine *engine)
 {
+	datagram_batch_free(engine->datagram_batch);
 	outgoing_fini(engine);
 	accept_fini(&engine->accept);
 	conn_table_fini(&engine->conns);

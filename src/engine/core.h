@@ -13,6 +13,7 @@
 #include "engine/spin.h"
 #include "engine/timer.h"
 
+struct datagram_batch;
 struct outgoing;
 
 struct engine {
@@ -26,6 +27,7 @@ struct engine {
 	struct conn_table conns;
 	struct timer_wheel timers;
 	struct spin spin;
+	struct datagram_batch *datagram_batch; /* for all datagram sockets; see datagram.h */
 	struct accept accept;
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
 

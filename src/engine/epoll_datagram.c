@@ -27,7 +27,7 @@ int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme sch
 		return -ENOMEM;
 	}
 	engine->datagrams = longer;
-	r = datagram_open(fd, scheme, &datagram);
+	r = datagram_open(&engine->core, fd, scheme, &datagram);
 	if (r < 0)
 		return r;
 	r = epoll_engine_watch(
@@ -45,12 +45,12 @@ void epoll_datagram_ready(struct epoll_engine *engine, unsigned which)
 	if (which >= engine->datagram_count)
 		return;
 	struct datagram *datagram = engine->datagrams[which];
-	bool waited = datagram->waiting;
+	bool waited = datagram->waiting != NULL;
 
-	datagram_echo_some(&engine->core, datagram, DATAGRAM_A_TURN);
-	if (datagram->waiting != waited)
-		epoll_engine_watch(engine, EPOLL_CTL_MOD, datagram->fd,
-			datagram->waiting ? EPOLLOUT : EPOLLIN, token_of(which));
+	datagram_echo_some(&engine->core, datagram);
+	if ((datagram->waiting != NULL) != waited)
+		epoll_engine_watch(engine, EPOLL_CTL_MOD, datagram->fd, waited ? EPOLLIN : EPOLLOUT,
+			token_of(which));
 }
 
 void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call)
@@ -59,7 +59,7 @@ void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call)
 		struct datagram *datagram = engine->datagrams[i];
 
 		if (last_call)
-			datagram_echo_some(&engine->core, datagram, 4096);
+			datagram_echo_last(&engine->core, datagram);
 		epoll_engine_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
 		datagram_close(datagram);
 	}

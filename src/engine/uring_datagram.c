@@ -32,7 +32,7 @@ int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme sch
 		return -ENOMEM;
 	}
 	engine->datagrams = longer;
-	r = datagram_open(fd, scheme, &datagram);
+	r = datagram_open(&engine->core, fd, scheme, &datagram);
 	if (r < 0)
 		return r;
 	r = epoll_lookout_open(&lookout_fd);
@@ -61,7 +61,7 @@ void uring_datagram_done(struct uring_engine *engine, unsigned which)
 
 	one->ordered = false;
 	if (one->datagram != NULL)
-		datagram_echo_some(&engine->core, one->datagram, DATAGRAM_A_TURN);
+		datagram_echo_some(&engine->core, one->datagram);
 }
 
 static void close_one(struct uring_engine *engine, struct uring_datagram *one)
@@ -79,7 +79,7 @@ void uring_datagram_stop(struct uring_engine *engine)
 
 		if (one->datagram == NULL)
 			continue;
-		datagram_echo_some(&engine->core, one->datagram, 4096);
+		datagram_echo_last(&engine->core, one->datagram);
 		close_one(engine, one);
 	}
 }
@@ -88,11 +88,12 @@ static void order(struct uring_engine *engine, unsigned which)
 {
 	struct uring_datagram *one = &engine->datagrams[which];
 	struct io_uring_sqe *sqe = uring_engine_place(engine);
+	bool to_write = one->datagram->waiting != NULL;
 
 	if (sqe == NULL)
 		return;
-	if (one->to_write != one->datagram->waiting) {
-		one->to_write = one->datagram->waiting;
+	if (one->to_write != to_write) {
+		one->to_write = to_write;
 		epoll_lookout_turn(one->lookout_fd, one->datagram->fd, one->to_write);
 	}
 	io_uring_prep_poll_add(sqe, one->lookout_fd, POLLIN);

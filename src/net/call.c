@@ -198,6 +198,35 @@ ssize_t call_sendmsg(int fd, const struct msghdr *message, int flags)
 	return r;
 }
 
+int call_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	int r = (int)outcome(recvmmsg(fd, messages, count, flags, NULL));
+
+	if (LISTENED_TO) {
+		char text[CALL_TEXT_SIZE];
+
+		call_text_messages(fd, messages, r > 0 ? (unsigned)r : 0, true, count, flags, text,
+			sizeof(text));
+		the_hook("recvmmsg", text, r);
+	}
+	return r;
+}
+
+int call_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	int r = (int)outcome(sendmmsg(fd, messages, count, flags));
+
+	if (LISTENED_TO) {
+		char text[CALL_TEXT_SIZE];
+
+		/* A failure is about the first. */
+		call_text_messages(fd, messages, r > 0 ? (unsigned)r : 1, false, count, flags, text,
+			sizeof(text));
+		the_hook("sendmmsg", text, r);
+	}
+	return r;
+}
+
 static void tell_option(const char *name, int fd, int level, int option, const void *value,
 	socklen_t length, int64_t result)
 {

@@ -36,6 +36,9 @@ ssize_t call_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t call_send(int fd, const void *bytes, size_t length, int flags);
 ssize_t call_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t call_sendmsg(int fd, const struct msghdr *message, int flags);
+/* How many messages were moved; no time limit. */
+int call_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
+int call_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags);
 int call_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
 int call_getsockopt(int fd, int level, int option, void *value, socklen_t *length);
 int call_getsockname(int fd, struct sockaddr *address, socklen_t *length);

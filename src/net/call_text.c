@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -59,6 +60,8 @@ static const struct option_name {
 	{ SOL_SOCKET, SO_ERROR, "SOL_SOCKET, SO_ERROR" },
 	{ IPPROTO_TCP, TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY" },
 	{ IPPROTO_TCP, TCP_INFO, "IPPROTO_TCP, TCP_INFO" },
+	{ IPPROTO_UDP, UDP_GRO, "IPPROTO_UDP, UDP_GRO" },
+	{ IPPROTO_UDP, UDP_SEGMENT, "IPPROTO_UDP, UDP_SEGMENT" },
 	{ IPPROTO_IP, IP_PKTINFO, "IPPROTO_IP, IP_PKTINFO" },
 	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPPROTO_IPV6, IPV6_RECVPKTINFO" },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY" },
@@ -173,22 +176,50 @@ void call_text_bytes(int fd, const void *bytes, size_t shown, size_t capacity, i
 	snprintf(text, size, "%d, %s, %zu, %s", fd, content, capacity, flag_text);
 }
 
-void call_text_message(
-	int fd, const struct msghdr *message, size_t shown, int flags, char *text, size_t size)
+/* `{name=127.0.0.1:5000, iov="hello"}`: the first bytes, `shown` at most, and the address. */
+static void message_text(const struct msghdr *message, size_t shown, char *text, size_t size)
 {
-	char peer[ADDR_TEXT_SIZE], content[CALL_TEXT_SHOWN_BYTES * 4 + 16], flag_text[128];
+	char peer[ADDR_TEXT_SIZE], content[CALL_TEXT_SHOWN_BYTES * 4 + 16];
+	const struct iovec *first = message->msg_iov;
 
-	flags_text(flags, flag_text, sizeof(flag_text));
-	if (message == NULL || message->msg_iovlen == 0) {
-		snprintf(text, size, "%d, {}, %s", fd, flag_text);
+	if (message->msg_iovlen == 0) {
+		snprintf(text, size, "{}");
 		return;
 	}
-	const struct iovec *first = &message->msg_iov[0];
-
 	sockaddr_text(message->msg_name, message->msg_namelen, peer, sizeof(peer));
 	bytes_text(first->iov_base, shown < first->iov_len ? shown : first->iov_len, content,
 		sizeof(content));
-	snprintf(text, size, "%d, {name=%s, iov=%s}, %s", fd, peer, content, flag_text);
+	snprintf(text, size, "{name=%s, iov=%s}", peer, content);
+}
+
+void call_text_message(
+	int fd, const struct msghdr *message, size_t shown, int flags, char *text, size_t size)
+{
+	char content[CALL_TEXT_SIZE] = "{}", flag_text[128];
+
+	flags_text(flags, flag_text, sizeof(flag_text));
+	if (message != NULL)
+		message_text(message, shown, content, sizeof(content));
+	snprintf(text, size, "%d, %s, %s", fd, content, flag_text);
+}
+
+void call_text_messages(int fd, const struct mmsghdr *messages, unsigned moved, bool filled,
+	unsigned count, int flags, char *text, size_t size)
+{
+	char list[CALL_TEXT_SIZE] = "", flag_text[128];
+	size_t used = 0;
+
+	flags_text(flags, flag_text, sizeof(flag_text));
+	for (unsigned i = 0; i < moved && i < CALL_TEXT_SHOWN_MESSAGES; i++) {
+		char content[CALL_TEXT_SIZE];
+
+		message_text(&messages[i].msg_hdr, filled ? messages[i].msg_len : SIZE_MAX, content,
+			sizeof(content));
+		used += (size_t)snprintf(
+			list + used, sizeof(list) - used, "%s%.240s", i > 0 ? ", " : "", content);
+	}
+	snprintf(text, size, "%d, [%s%s], %u, %s", fd, list,
+		moved > CALL_TEXT_SHOWN_MESSAGES ? ", ..." : "", count, flag_text);
 }
 
 void call_text_option(

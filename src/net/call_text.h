@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -19,6 +20,14 @@ void call_text_bytes(int fd, const void *bytes, size_t shown, size_t capacity, i
 	char *text, size_t size);
 void call_text_message(
 	int fd, const struct msghdr *message, size_t shown, int flags, char *text, size_t size);
+/* So many messages of one call are shown. */
+#define CALL_TEXT_SHOWN_MESSAGES 3
+/*
+ * For recvmmsg and sendmmsg: the first of the `moved` messages. `filled`: msg_len tells how much of each is
+ * to be shown; otherwise all of it.
+ */
+void call_text_messages(int fd, const struct mmsghdr *messages, unsigned moved, bool filled,
+	unsigned count, int flags, char *text, size_t size);
 void call_text_option(int fd, int level, int option, const void *value, socklen_t length,
 	char *text, size_t size);
 

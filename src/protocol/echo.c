@@ -145,8 +145,8 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	case PROTOCOL_FAULT:
 	case PROTOCOL_LOST: break;
 	case PROTOCOL_DATAGRAM: handle_datagram(echo, event, answer); break;
-	case PROTOCOL_DATAGRAM_SENT: echo->counters->datagrams_sent++; break;
-	case PROTOCOL_DATAGRAM_LOST: echo->counters->datagrams_lost++; break;
+	case PROTOCOL_DATAGRAM_SENT: echo->counters->datagrams_sent += event->count; break;
+	case PROTOCOL_DATAGRAM_LOST: echo->counters->datagrams_lost += event->count; break;
 	}
 }
 

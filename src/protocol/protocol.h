@@ -18,6 +18,9 @@
  *   the protocol will take; a longer one is told as truncated. There is no END.
  * - Sends queue in the order of the answers; at most one is in flight. SENT tells how many bytes
  *   the kernel has taken.
+ * - Datagrams come and go in batches: several DATAGRAMs may be told before what became of the first
+ *   answer is. What became of the answers is told in their order, each once, as counts: an answer
+ *   that is lost takes no other with it.
  */
 #pragma once
 
@@ -52,8 +55,8 @@ enum protocol_event_kind {
 			   earlier one came to nothing (ICMP). The flow goes on */
 	PROTOCOL_LOST, /* error: the connection is gone; nothing can be answered */
 	PROTOCOL_DATAGRAM, /* span, peer_*: one whole message; conn is NULL */
-	PROTOCOL_DATAGRAM_SENT, /* count: the answer to the last DATAGRAM has left; conn is NULL */
-	PROTOCOL_DATAGRAM_LOST, /* error: the answer to the last DATAGRAM could not be sent */
+	PROTOCOL_DATAGRAM_SENT, /* count: so many answers more have left; conn is NULL */
+	PROTOCOL_DATAGRAM_LOST, /* count, error: so many answers more could not be sent */
 };
 
 struct protocol_event {

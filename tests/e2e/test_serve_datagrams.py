@@ -295,6 +295,8 @@ def test_unix_datagram_peer_that_does_not_read_stops_nobody(unixgram, tmp_path):
 def test_descriptors_passed_in_unix_datagrams_are_closed(unixgram):
     server, client = unixgram
     peer = client()
+    peer.send(b"first")  # then all that the engine opens for itself is open
+    assert peer.recv(10) == b"first"
     before = descriptor_count(server.process.pid)
     ours, theirs = os.pipe()
     for turn in range(20):

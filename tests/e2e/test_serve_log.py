@@ -225,7 +225,7 @@ def test_trace_of_datagrams(engine):
             peer.send(b"hello")
             assert peer.recv(10) == b"hello"
             name = "127.0.0.1:%d" % peer.getsockname()[1]
-        text = server.wait_stderr("sendmsg(")
+        text = server.wait_stderr("sendmmsg(")
         assert f'{{name={name}, iov="hello"}}' in text
 
 

@@ -74,6 +74,35 @@ static void addresses_and_options_have_names(void **state)
 	assert_string_equal(text, "3, SOL_SOCKET, SO_REUSEADDR, 1");
 }
 
+static void messages_of_one_call_are_listed(void **state)
+{
+	char text[CALL_TEXT_SIZE];
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(5000) };
+	char hello[] = "hello";
+	struct iovec vector = { hello, 5 };
+	struct mmsghdr messages[CALL_TEXT_SHOWN_MESSAGES + 1];
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (unsigned i = 0; i < CALL_TEXT_SHOWN_MESSAGES + 1; i++)
+		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &in,
+							.msg_namelen = sizeof(in),
+							.msg_iov = &vector,
+							.msg_iovlen = 1 },
+			.msg_len = i };
+	call_text_messages(3, messages, 0, true, 32, 0, text, sizeof(text));
+	assert_string_equal(text, "3, [], 32, 0");
+	call_text_messages(3, messages, 2, true, 32, 0, text, sizeof(text));
+	assert_string_equal(text,
+		"3, [{name=127.0.0.1:5000, iov=\"\"}, {name=127.0.0.1:5000, iov=\"h\"}], 32, 0");
+	call_text_messages(3, messages, 1, false, 1, MSG_NOSIGNAL, text, sizeof(text));
+	assert_string_equal(text, "3, [{name=127.0.0.1:5000, iov=\"hello\"}], 1, MSG_NOSIGNAL");
+	call_text_messages(
+		3, messages, CALL_TEXT_SHOWN_MESSAGES + 1, true, 32, 0, text, sizeof(text));
+	assert_string_equal(text,
+		"3, [{name=127.0.0.1:5000, iov=\"\"}, {name=127.0.0.1:5000, iov=\"h\"}, "
+		"{name=127.0.0.1:5000, iov=\"he\"}, ...], 32, 0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +110,7 @@ int main(void)
 		cmocka_unit_test(a_long_line_is_cut_but_ends),
 		cmocka_unit_test(bytes_are_legible_and_bounded),
 		cmocka_unit_test(addresses_and_options_have_names),
+		cmocka_unit_test(messages_of_one_call_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

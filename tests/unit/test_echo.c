@@ -160,6 +160,17 @@ static void datagrams_are_answered_or_refused(void **state)
 	assert_int_equal(f.counters.datagrams_received, 8);
 }
 
+static void what_became_of_answers_is_counted(void **state)
+{
+	OPEN(f, false);
+	tell(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 30 });
+	tell(&f,
+		(struct protocol_event){ .kind = PROTOCOL_DATAGRAM_LOST, .count = 2, .error = -1 });
+	tell(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 1 });
+	assert_int_equal(f.counters.datagrams_sent, 31);
+	assert_int_equal(f.counters.datagrams_lost, 2);
+}
+
 static void loop_ports_are_known(void **state)
 {
 	static const uint16_t ports[] = { 7, 13, 17, 19, 37, 53, 123 };
@@ -179,6 +190,7 @@ int main(void)
 		cmocka_unit_test(end_of_stream_closes_after_what_is_pending),
 		cmocka_unit_test(an_urgent_byte_is_plain_unless_asked_for),
 		cmocka_unit_test(datagrams_are_answered_or_refused),
+		cmocka_unit_test(what_became_of_answers_is_counted),
 		cmocka_unit_test(loop_ports_are_known),
 	};
 
