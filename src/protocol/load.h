@@ -41,7 +41,7 @@ struct load_size {
 struct load_options {
 	uint32_t connections;
 	uint32_t first_number; /* of this thread's connections: the bytes of each number differ */
-	uint32_t depth; /* messages under way on a connection, at most; 16 bytes each (flows: 32) */
+	uint32_t depth; /* messages under way on a connection, at most; 16 bytes each (flows: 40) */
 	bool flows; /* the connections are flows */
 	bool open_loop;
 	bool verify; /* otherwise bytes are only counted */

@@ -25,14 +25,14 @@
 	X(bytes_sent) /* handed over in the window */                                               \
 	X(bytes_received) /* in the window, also of messages that are not whole yet */              \
 	X(connects) /* connections made in the window */                                            \
+	X(duplicates) /* flows: came back once more; these and what follows: in the window */       \
+	X(late) /* flows: came back after they had been given up */                                 \
+	X(reordered) /* flows: came back after one that was sent later (RFC 4737) */                \
+	X(strays) /* flows: messages that are none of ours, or damaged beyond recognition */        \
 	X(connect_errors) /* calls that came to nothing; these and what follows: at any time */     \
 	X(resets) /* open connections lost: reset, timed out */                                     \
 	X(ended) /* open connections that the peer has finished before we did */                    \
 	X(surplus_bytes) /* came back without having been sent; that connection is then reset */    \
-	X(duplicates) /* flows: came back once more */                                              \
-	X(late) /* flows: came back after they had been given up */                                 \
-	X(reordered) /* flows: came back after one that was sent later (RFC 4737) */                \
-	X(strays) /* flows: messages that are none of ours, or damaged beyond recognition */        \
 	X(faults) /* flows: messages that the kernel did not send, or said were refused */
 
 struct load_record_counts {
