@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdbool.h>
-#include <string.h>
 
+#include "base/descriptors.h"
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
@@ -111,11 +111,10 @@ static error_t read_time(const struct argp_state *state, const char *text, const
 
 static error_t read_busy(const struct argp_state *state, const char *text, uint64_t *ret_ns)
 {
-	if (strcmp(text, "auto") == 0) {
-		*ret_ns = PING_RUN_BUSY_AUTO;
-		return 0;
-	}
-	return read_time(state, text, "--busy-poll", 0, ret_ns);
+	if (cli_parse_busy_poll(text, ret_ns) < 0)
+		return cli_complain(state,
+			_("--busy-poll '%s' is neither 'auto' nor a time, such as 50us"), text);
+	return 0;
 }
 
 static error_t read_count(const struct argp_state *state, const char *text, uint64_t *ret_count)
@@ -294,6 +293,7 @@ enum cli_status verb_ping(int argc, char **argv)
 		return CLI_USAGE;
 	if (arguments.trace)
 		call_set_hook(call_trace_to_stderr);
+	descriptors_raise_limit();
 	if (ping(&arguments.ping, &verdict) < 0)
 		return (enum cli_status)STATUS_ERROR;
 	switch (verdict) {

@@ -30,7 +30,7 @@ struct ping_options {
 	bool interval_given;
 	uint64_t interval_ns, timeout_ns;
 	uint64_t deadline_ns; /* 0: none */
-	uint64_t busy_ns; /* PING_RUN_BUSY_AUTO: as long as it pays */
+	uint64_t busy_ns; /* see ping_run.h */
 };
 
 enum ping_verdict {

@@ -6,16 +6,17 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "client/flow.h"
 #include "client/interrupt.h"
 #include "client/ledger.h"
+#include "engine/engine.h"
 
 /* Spinning pays only where replies come sooner than a sleeper would be woken. */
 #define BUSY_AUTO_MOST_NS (200 * CLOCK_NS_PER_US)
@@ -149,7 +150,7 @@ static uint64_t busy_ns(const struct run *run)
 {
 	const struct tally_times *times = &run->ledger.tally.round_trip;
 
-	if (run->options->busy_ns != PING_RUN_BUSY_AUTO)
+	if (run->options->busy_ns != ENGINE_BUSY_POLL_AUTO)
 		return run->options->busy_ns;
 	if (run->processors < 2 || times->count == 0 ||
 		2 * times->ewma_ns > (double)BUSY_AUTO_MOST_NS)
@@ -259,13 +260,6 @@ static void loop(struct run *run)
 
 /* ---- life ---- */
 
-static unsigned count_processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 static void begin(struct run *run)
 {
 	const struct ping_run_options *options = run->options;
@@ -305,7 +299,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.flows = flows,
 		.flows_most = flows_most,
 		.pollfds = pollfds,
-		.processors = count_processors(),
+		.processors = cpus_available(),
 	};
 	int r;
 

@@ -16,8 +16,6 @@
 #define PING_RUN_EXCHANGES_MOST 512
 /* Without a rate of its own, a flood sends with each reply, and at least this often. */
 #define PING_RUN_FLOOD_NS 10000000u
-/* For `busy_ns`: as long as replies have been taking, where there is a processor to spare. */
-#define PING_RUN_BUSY_AUTO UINT64_MAX
 
 struct ping_run_options {
 	struct ping_event_manner manner;
@@ -28,6 +26,7 @@ struct ping_run_options {
 	uint64_t count; /* 0: no end */
 	uint64_t interval_ns; /* 0: a flood's rate */
 	uint64_t deadline_ns; /* for the whole run; 0: none */
+	/* Spinning for a reply, at most; ENGINE_BUSY_POLL_AUTO: where it pays. */
 	uint64_t busy_ns;
 	bool show_waiting; /* -O */
 	bool kernel; /* --tcp-info */

@@ -419,8 +419,8 @@ static void text_interim(
 		say(&line, ", min/avg/ewma/max = %s/%s/%s/%s ms", ms((double)times->min_ns, least),
 			ms(times->mean_ns, mean), ms(times->ewma_ns, moving),
 			ms((double)times->max_ns, most));
-	/* Behind the ^\ that the terminal shows. */
-	fprintf(stderr, "\r%s\n", line.text);
+	/* Over the ^\ that a terminal shows. */
+	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r" : "", line.text);
 }
 
 const struct ping_event_teller ping_text_teller = {

@@ -86,6 +86,7 @@ class Datagrams:
     def __init__(self, answer=lambda data, number: [data], path=None):
         self.answer = answer
         self.heard = []
+        self.who = None  # who sent the last of them
         if path is None:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.socket.bind(("127.0.0.1", 0))
@@ -111,16 +112,16 @@ class Datagrams:
         while True:
             if self.stop in select.select([self.socket, self.stop], [], [])[0]:
                 return
-            data, who = self.socket.recvfrom(1 << 16)
+            data, self.who = self.socket.recvfrom(1 << 16)
             self.heard.append(data)
             for reply in self.answer(data, len(self.heard)):
-                self.socket.sendto(reply, who)
+                self.socket.sendto(reply, self.who)
 
 
 class Terminal:
-    """`meari talk ARGUMENTS` on a pseudo terminal of this size, and its screen."""
+    """`meari VERB ARGUMENTS` on a pseudo terminal of this size, and its screen."""
 
-    def __init__(self, *arguments, columns=80, rows=24, **variables):
+    def __init__(self, *arguments, verb="talk", columns=80, rows=24, **variables):
         variables.setdefault("TERM", "xterm")
         self.columns = columns
         self.raw = b""
@@ -128,7 +129,7 @@ class Terminal:
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.slave)
         self.process = subprocess.Popen(
-            [MEARI, "talk", *map(str, arguments)], stdin=self.slave, stdout=self.slave,
+            [MEARI, verb, *map(str, arguments)], stdin=self.slave, stdout=self.slave,
             stderr=self.slave, env=environment(**variables), start_new_session=True,
             # The terminal becomes the child's own, so that its ^C and ^Z are signals.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
