@@ -48,7 +48,7 @@ void uring_connect_take_turn(struct uring_engine *engine, struct conn *conn)
 	}
 	if (outgoing_finish(conn) == 0) {
 		drive_open(&engine->core, conn, &answer);
-		uring_stream_keep(engine, conn, &answer);
+		uring_send_keep(engine, conn, &answer);
 	}
 	/* Being open, or being lost, is for a turn of its own. */
 	conn_enqueue(&engine->core.conns, conn);
@@ -66,9 +66,8 @@ void uring_connect_done(struct conn *conn, const struct io_uring_cqe *cqe)
 /* ---- flows ---- */
 
 /*
- * An ordered send that finds the socket full is tried again by the kernel. Of a unix datagram it has taken the
- * bytes by then, and what leaves the second time is an empty one (seen in Linux 6.18). So a flow's
- * sends do not wait, and we are told when there is a place.
+ * We are told when there is a place: sends do not wait (uring_send.c). Of a unix datagram, one that did would
+ * have taken the bytes by then, and what leaves the second time is an empty one (seen in Linux 6.18).
  */
 bool uring_connect_may_send(struct uring_engine *engine, struct conn *conn)
 {

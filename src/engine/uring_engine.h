@@ -8,7 +8,8 @@
  *   uring_explain   the same in words
  *   uring_group     buffers that the kernel picks from
  *   uring_accept    listeners, and what happens when descriptors run out
- *   uring_stream    receiving, sending and closing connections
+ *   uring_stream    receiving and closing connections
+ *   uring_send      sending
  *   uring_connect   connections that we ask for, and flows
  *   uring_marked    receiving where the urgent byte is told apart
  *   uring_datagram  whole messages
@@ -128,13 +129,23 @@ unsigned uring_stream_cut(struct uring_engine *engine);
 void uring_stream_close_all(struct uring_engine *engine);
 
 void uring_stream_nudge(struct uring_engine *engine, struct conn *conn);
-/* Queues what an answer says is to be sent. */
-void uring_stream_keep(
-	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer);
-/* For uring_marked and uring_connect: tells what was received, and what goes wrong. */
+/* For the other uring_*: tells what was received, and what goes wrong. */
 void uring_stream_tell(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
 void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
+
+void uring_stream_note_lost(struct conn *conn, int error);
+/* It is lost, or to be closed whatever waits to be sent. */
+bool uring_stream_must_end(const struct conn *conn);
+
+/* ---- uring_send ---- */
+
+/* Queues what an answer says is to be sent. */
+void uring_send_keep(
+	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer);
+/* Sends what waits, as far as the kernel takes it at once. */
+void uring_send_order(struct uring_engine *engine, struct conn *conn);
+void uring_send_done(struct uring_engine *engine, struct conn *conn, int result);
 
 /* ---- uring_connect ---- */
 

@@ -1,8 +1,7 @@
 /*
- * Connections, by orders. Of each there is at most one receive and one send under way: two sends would be
- * carried out in any order. What is to be sent stays in the output, with its buffers, until the kernel has
- * answered; and a connection that is to end calls its orders off, and is closed when all of them have
- * been answered. So the kernel never has a buffer or a descriptor that we no longer have.
+ * Connections, by orders. Of each there is at most one receive and one send (uring_send.c) under way. A
+ * connection that is to end calls its orders off, and is closed when all of them have been answered. So
+ * the kernel never has a buffer or a descriptor that we no longer have.
  *
  * Credit: a receive is ordered for no more than the room. One order that receives many times ("multishot")
  * stops once its total is reached, which the last receive may pass: so the total is smaller than the
@@ -22,8 +21,6 @@
 
 /* A connection on small buffers holds no more than this of them beyond what it was given the pool for. */
 #define SMALL_ORDER_BYTES (2 * BUFFER_SMALL_BYTES)
-/* What is so small is copied behind what waits, so that it does not hold a whole buffer. */
-#define PACK_MOST_BYTES (BUFFER_LARGE_BYTES / 4)
 
 #define ORDERED (CONN_RECEIVING | CONN_SENDING | CONN_WATCHING)
 
@@ -32,13 +29,13 @@ static void enqueue(struct uring_engine *engine, struct conn *conn)
 	conn_enqueue(&engine->core.conns, conn);
 }
 
-static void note_lost(struct conn *conn, int error)
+void uring_stream_note_lost(struct conn *conn, int error)
 {
 	if (conn->error == 0)
 		conn->error = error;
 }
 
-static bool must_end(const struct conn *conn)
+bool uring_stream_must_end(const struct conn *conn)
 {
 	return conn->error != 0 || conn->flags & (CONN_RESET_WANTED | CONN_CUT_WANTED);
 }
@@ -46,7 +43,7 @@ static bool must_end(const struct conn *conn)
 /* Nothing more is to be told: what comes in is dropped. */
 static bool is_deaf(const struct uring_engine *engine, const struct conn *conn)
 {
-	return must_end(conn) || conn->flags & CONN_CLOSE_WANTED || engine->cutting;
+	return uring_stream_must_end(conn) || conn->flags & CONN_CLOSE_WANTED || engine->cutting;
 }
 
 static bool is_marked(const struct uring_engine *engine, const struct conn *conn)
@@ -61,169 +58,13 @@ static void order(struct uring_engine *engine, struct conn *conn, struct io_urin
 	conn->flags |= flag;
 }
 
-/* ---- what waits to be sent ---- */
-
-static int open_output(struct uring_engine *engine, struct conn *conn)
-{
-	if (conn->output != NULL)
-		return 0;
-	if (engine->spare_output_count == 0)
-		return output_new(&conn->output);
-	conn->output = engine->spare_outputs[--engine->spare_output_count];
-	return 0;
-}
-
-/* Every echo takes one for a moment: the empty ones are kept for the next. */
-static void close_output(struct uring_engine *engine, struct conn *conn)
-{
-	if (engine->spare_output_count < URING_ENGINE_SPARE_OUTPUTS)
-		engine->spare_outputs[engine->spare_output_count++] = conn->output;
-	else
-		output_free(conn->output);
-	conn->output = NULL;
-}
-
-/* Copies a span behind the last that waits, if there is room for it. */
-static void pack(const struct conn *conn, struct protocol_span *span)
-{
-	struct buffer *tail = output_tail_room(conn->output);
-
-	if (tail == NULL || span->buffer == NULL || tail == span->buffer ||
-		span->length > PACK_MOST_BYTES || span->length > tail->capacity - tail->filled)
-		return;
-
-	unsigned char *place = tail->bytes + tail->filled;
-
-	memcpy(place, span->bytes, span->length);
-	tail->filled += span->length;
-	span->bytes = place;
-	span->buffer = tail;
-}
-
-void uring_stream_keep(
-	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer)
-{
-	struct protocol_span span = answer->send;
-	int r;
-
-	if (span.length == 0 || conn->error != 0)
-		return;
-	if (!answer->send_urgent)
-		pack(conn, &span);
-	r = open_output(engine, conn);
-	if (r == 0)
-		r = output_push(conn->output, &span, answer->send_urgent);
-	if (r < 0)
-		note_lost(conn, r); /* bytes must not be dropped in silence: the connection goes */
-}
-
 void uring_stream_tell(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event)
 {
 	struct protocol_answer answer;
 
 	drive_tell(&engine->core, conn, event, &answer);
-	uring_stream_keep(engine, conn, &answer);
-}
-
-static void order_send(struct uring_engine *engine, struct conn *conn)
-{
-	struct uring_message *message;
-	struct io_uring_sqe *sqe = uring_engine_place_message(engine, &message);
-	unsigned count, flags = MSG_NOSIGNAL;
-	bool urgent;
-
-	if (sqe == NULL) {
-		enqueue(engine, conn);
-		return;
-	}
-	count = output_peek(conn->output, message->vectors, &urgent);
-	if (conn->flags & CONN_FLOW) {
-		count = 1; /* a message is a send */
-		flags |= MSG_DONTWAIT;
-	}
-	if (urgent)
-		flags |= MSG_OOB;
-	conn->sending_bytes = 0;
-	for (unsigned i = 0; i < count; i++)
-		conn->sending_bytes += (uint32_t)message->vectors[i].iov_len;
-	if (count == 1) {
-		io_uring_prep_send(sqe, conn->fd, message->vectors[0].iov_base,
-			message->vectors[0].iov_len, (int)flags);
-	} else {
-		message->header = (struct msghdr){
-			.msg_iov = message->vectors,
-			.msg_iovlen = count,
-		};
-		engine->message_count++;
-		io_uring_prep_sendmsg(sqe, conn->fd, &message->header, flags);
-	}
-	order(engine, conn, sqe, URING_KIND_SEND, CONN_SENDING);
-	engine->send_count++;
-}
-
-static void report_sent(const struct conn *conn, int result)
-{
-	struct iovec vectors[OUTPUT_BATCH];
-	struct msghdr message = { .msg_iov = vectors };
-	uint32_t rest = conn->sending_bytes;
-	bool urgent;
-	unsigned count = output_peek(conn->output, vectors, &urgent);
-	int flags = MSG_NOSIGNAL | (urgent ? MSG_OOB : 0);
-
-	/* The last span may have grown, and others been queued, since. */
-	for (unsigned i = 0; i < count && rest > 0; i++) {
-		if (vectors[i].iov_len > rest)
-			vectors[i].iov_len = rest;
-		rest -= (uint32_t)vectors[i].iov_len;
-		message.msg_iovlen++;
-	}
-	if (message.msg_iovlen == 1)
-		call_report_send(conn->fd, vectors[0].iov_base, vectors[0].iov_len, flags, result);
-	else
-		call_report_sendmsg(conn->fd, &message, flags, result);
-}
-
-/* A flow's message that the kernel does not send. */
-static void note_fault(struct uring_engine *engine, struct conn *conn, int error)
-{
-	struct protocol_event event = {
-		.kind = PROTOCOL_FAULT,
-		.error = error,
-		.count = conn->sending_bytes,
-	};
-
-	output_advance(conn->output, event.count);
-	if (output_is_empty(conn->output))
-		close_output(engine, conn);
-	if (!must_end(conn) && !engine->cutting)
-		uring_stream_tell(engine, conn, &event);
-}
-
-static void note_sent(struct uring_engine *engine, struct conn *conn, int result)
-{
-	struct protocol_event event = { .kind = PROTOCOL_SENT };
-
-	conn->flags &= ~(uint32_t)CONN_SENDING;
-	if (call_is_watched())
-		report_sent(conn, result);
-	if (result > 0) {
-		event.count = (size_t)result;
-		output_advance(conn->output, event.count);
-		if (output_is_empty(conn->output))
-			close_output(engine, conn);
-		if (!must_end(conn) && !engine->cutting)
-			uring_stream_tell(engine, conn, &event);
-	} else if (result == -EAGAIN) {
-		conn->flags &= ~(uint32_t)CONN_WRITABLE; /* see uring_connect_may_send() */
-	} else if (result == -ENOBUFS || result == -ENOMEM) {
-		engine->memory_short = true;
-	} else if (result < 0 && result != -EINTR && result != -EAGAIN && result != -ECANCELED) {
-		if (conn->flags & CONN_FLOW)
-			note_fault(engine, conn, result);
-		else
-			note_lost(conn, result);
-	}
+	uring_send_keep(engine, conn, &answer);
 }
 
 /* ---- receiving ---- */
@@ -314,7 +155,7 @@ void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, i
 	/* ENOBUFS: the group was empty for a moment, and is filled before it is ordered again. */
 	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED &&
 		result != -ENOBUFS)
-		note_lost(conn, result);
+		uring_stream_note_lost(conn, result);
 }
 
 /* Received beyond the room, or behind what was. */
@@ -325,7 +166,7 @@ static void hold(struct conn *conn, const struct protocol_span *span)
 	if (r == 0)
 		r = output_push(conn->held, span, false);
 	if (r < 0)
-		note_lost(conn, r);
+		uring_stream_note_lost(conn, r);
 }
 
 /* Tells what is held as far as there is room, and the end behind it. */
@@ -392,7 +233,7 @@ static void note_received(struct uring_engine *engine, struct conn *conn, struct
 		uring_stream_note_nothing(engine, conn, cqe->res);
 }
 
-/* ---- the loss of a connection that neither receives nor sends ---- */
+/* ---- the watch: a socket that takes more again, a loss that no order would find ---- */
 
 static void order_watch(struct uring_engine *engine, struct conn *conn)
 {
@@ -403,17 +244,31 @@ static void order_watch(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	/* Told at each change, so that the peer's half-close, told too, does not end the watch. */
-	io_uring_prep_poll_multishot(sqe, conn->fd, POLLERR);
+	io_uring_prep_poll_multishot(sqe, conn->fd, POLLOUT | POLLERR);
 	order(engine, conn, sqe, URING_KIND_WATCH, CONN_WATCHING);
 }
 
-static void note_watch(struct conn *conn, const struct io_uring_cqe *cqe)
+static void note_watch(
+	struct uring_engine *engine, struct conn *conn, const struct io_uring_cqe *cqe)
 {
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		conn->flags &= ~(uint32_t)CONN_WATCHING;
+	if (cqe->res < 0 && cqe->res != -ECANCELED)
+		engine->memory_short = true; /* watched anew a little later */
+	if (cqe->res > 0 && cqe->res & (POLLOUT | POLLERR | POLLHUP))
+		conn->flags |= CONN_WRITABLE;
 	/* Where an order is under way, it will find the error, and tell it in its place. */
 	if (cqe->res > 0 && cqe->res & POLLERR && !(conn->flags & (CONN_RECEIVING | CONN_SENDING)))
-		note_lost(conn, socket_take_error(conn->fd));
+		uring_stream_note_lost(conn, socket_take_error(conn->fd));
+}
+
+static bool may_send(struct uring_engine *engine, struct conn *conn)
+{
+	if (conn->flags & CONN_FLOW)
+		return uring_connect_may_send(engine, conn);
+	if (!(conn->flags & (CONN_WRITABLE | CONN_WATCHING)))
+		order_watch(engine, conn);
+	return conn->flags & CONN_WRITABLE;
 }
 
 /* ---- life ---- */
@@ -461,7 +316,8 @@ static void end(struct uring_engine *engine, struct conn *conn)
 static void take_turn(struct uring_engine *engine, struct conn *conn)
 {
 	tell_held(engine, conn);
-	if (must_end(conn) || (conn->flags & CONN_CLOSE_WANTED && output_is_empty(conn->output))) {
+	if (uring_stream_must_end(conn) ||
+		(conn->flags & CONN_CLOSE_WANTED && output_is_empty(conn->output))) {
 		end(engine, conn);
 		return;
 	}
@@ -470,8 +326,8 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	if (!output_is_empty(conn->output)) {
-		if (!(conn->flags & CONN_SENDING) && uring_connect_may_send(engine, conn))
-			order_send(engine, conn);
+		if (!(conn->flags & CONN_SENDING) && may_send(engine, conn))
+			uring_send_order(engine, conn);
 	} else if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
 		conn->flags |= CONN_FINISHED;
 		call_shutdown(conn->fd, SHUT_WR);
@@ -514,8 +370,8 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 			cqe->flags);
 	if (conn != NULL) {
 		switch (kind) {
-		case URING_KIND_SEND: note_sent(engine, conn, cqe->res); break;
-		case URING_KIND_WATCH: note_watch(conn, cqe); break;
+		case URING_KIND_SEND: uring_send_done(engine, conn, cqe->res); break;
+		case URING_KIND_WATCH: note_watch(engine, conn, cqe); break;
 		case URING_KIND_MARKED:
 			conn->flags &= ~(uint32_t)CONN_RECEIVING;
 			if (!engine->cutting)
@@ -540,8 +396,9 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
+	conn->flags |= CONN_WRITABLE;
 	drive_open(core, conn, &answer);
-	uring_stream_keep(engine, conn, &answer);
+	uring_send_keep(engine, conn, &answer);
 	enqueue(engine, conn);
 	return 0;
 }
@@ -560,7 +417,7 @@ static void touch_by_timer(struct engine *core, struct conn *conn, struct protoc
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
 
-	uring_stream_keep(engine, conn, answer);
+	uring_send_keep(engine, conn, answer);
 	enqueue(engine, conn);
 }
 
