@@ -11,6 +11,7 @@ enum cli_status {
 	CLI_OK = 0,
 	CLI_FAILED = 1, /* it was tried and did not work; a message has been printed */
 	CLI_USAGE = 2, /* what was asked makes no sense; a message has been printed */
+	CLI_UNMET = 3, /* it ran, but what was demanded of the result does not hold */
 };
 
 struct cli_verb {
@@ -24,6 +25,7 @@ enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
 enum cli_status verb_ping(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
+enum cli_status verb_report(int argc, char **argv);
 
 /*
  * Reads the options with argp. 0: go on; otherwise the verb must return CLI_USAGE (a line has been

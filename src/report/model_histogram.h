@@ -1,11 +1,12 @@
 /*
  * A histogram inside a result's JSON. "hdr" holds all of it, in HdrHistogram's V2 encoding; what
- * stands beside it is computed from it, but for the exact least and greatest value, which that
- * encoding does not keep.
+ * stands beside it is computed from it, but for three things that the encoding does not keep: the
+ * exact least and greatest value, and how many values lay above the range.
  */
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "stats/histogram.h"
 
@@ -14,8 +15,8 @@ struct model_histogram_fault {
 	const char *reason; /* in the user's language */
 };
 
-/* The caller frees the object. -ENOMEM. */
-int model_histogram_write(const struct histogram *histogram, json_t **ret_object);
+/* `whole`: with "hdr". The caller frees the object. -ENOMEM. */
+int model_histogram_write(const struct histogram *histogram, bool whole, json_t **ret_object);
 
 /* The caller frees the histogram. -EBADMSG: `fault` says why; -ENOMEM. */
 int model_histogram_read(

@@ -48,7 +48,7 @@ __attribute__((format(printf, 3, 4))) static int fail(
 {
 	va_list arguments;
 
-	fault->place[0] = '\0';
+	memset(fault, 0, sizeof(*fault));
 	format_place(place, fault->place, sizeof(fault->place));
 	va_start(arguments, format);
 	vsnprintf(fault->reason, sizeof(fault->reason), format, arguments);
@@ -275,8 +275,8 @@ static int fail_json(const json_error_t *error, struct model_fault *fault)
 			: code == json_error_stack_overflow   ? _("it is nested too deeply")
 			: code == json_error_numeric_overflow ? _("the number is too large")
 							      : _("this is not JSON"));
-	snprintf(fault->place, sizeof(fault->place), _("line %d, column %d"), error->line,
-		error->column);
+	fault->line = (unsigned)error->line;
+	fault->column = (unsigned)error->column;
 	return -EBADMSG;
 }
 

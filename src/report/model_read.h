@@ -9,7 +9,8 @@
 
 /* What was wrong, in the user's language; nothing in it comes from the file. */
 struct model_fault {
-	char place[96]; /* "intervals[3].p99_ns", "line 1, column 17"; empty: the whole */
+	unsigned line, column; /* from 1; 0: the place tells */
+	char place[96]; /* "intervals[3].p99_ns"; empty: the whole */
 	char reason[160];
 };
 

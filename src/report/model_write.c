@@ -12,7 +12,8 @@
 #include "report/model_field.h"
 #include "report/model_histogram.h"
 
-static int write_fields(const struct model_field *fields, const void *base, json_t *object);
+static int write_fields(
+	const struct model_field *fields, const void *base, bool whole, json_t *object);
 
 json_t *model_write_text(const char *text)
 {
@@ -32,7 +33,8 @@ json_t *model_write_text(const char *text)
 	return json_string(copy);
 }
 
-static json_t *write_list(const struct model_field *field, const struct model_list *list, int *ret)
+static json_t *write_list(
+	const struct model_field *field, const struct model_list *list, bool whole, int *ret)
 {
 	json_t *array = json_array();
 
@@ -40,7 +42,7 @@ static json_t *write_list(const struct model_field *field, const struct model_li
 		const char *item = (const char *)list->items + i * field->size;
 		json_t *object = json_object();
 
-		*ret = object != NULL ? write_fields(field->fields, item, object) : -ENOMEM;
+		*ret = object != NULL ? write_fields(field->fields, item, whole, object) : -ENOMEM;
 		if (json_array_append_new(array, object) < 0 && *ret == 0)
 			*ret = -ENOMEM;
 	}
@@ -87,17 +89,17 @@ static json_t *write_real(double real, bool may_lack, int *ret)
 	return json_null();
 }
 
-static json_t *write_group(const struct model_field *fields, const void *base, int *ret)
+static json_t *write_group(const struct model_field *fields, const void *base, bool whole, int *ret)
 {
 	json_t *object = json_object();
 
 	if (object != NULL)
-		*ret = write_fields(fields, base, object);
+		*ret = write_fields(fields, base, whole, object);
 	return object;
 }
 
 /* The value of a field; NULL without an error in *ret: it is not known and left out. */
-static json_t *write_field(const struct model_field *field, const void *at, int *ret)
+static json_t *write_field(const struct model_field *field, const void *at, bool whole, int *ret)
 {
 	json_t *value = NULL;
 
@@ -113,14 +115,14 @@ static json_t *write_field(const struct model_field *field, const void *at, int 
 		value = model_write_text(*(char *const *)at);
 		break;
 	case MODEL_FIELD_CHOICE: value = json_string(field->choices[*(const unsigned *)at]); break;
-	case MODEL_FIELD_GROUP: value = write_group(field->fields, at, ret); break;
-	case MODEL_FIELD_LIST: value = write_list(field, at, ret); break;
+	case MODEL_FIELD_GROUP: value = write_group(field->fields, at, whole, ret); break;
+	case MODEL_FIELD_LIST: value = write_list(field, at, whole, ret); break;
 	case MODEL_FIELD_TEXTS: value = write_texts(at, ret); break;
 	case MODEL_FIELD_OPTIONS: value = write_options(at, ret); break;
 	case MODEL_FIELD_HISTOGRAM:
 		if (*(struct histogram *const *)at == NULL)
 			return NULL;
-		*ret = model_histogram_write(*(struct histogram *const *)at, &value);
+		*ret = model_histogram_write(*(struct histogram *const *)at, whole, &value);
 		break;
 	}
 	if (value == NULL && *ret == 0)
@@ -128,12 +130,13 @@ static json_t *write_field(const struct model_field *field, const void *at, int 
 	return value;
 }
 
-static int write_fields(const struct model_field *fields, const void *base, json_t *object)
+static int write_fields(
+	const struct model_field *fields, const void *base, bool whole, json_t *object)
 {
 	int r = 0;
 
 	for (const struct model_field *field = fields; field->key != NULL && r == 0; field++) {
-		json_t *value = write_field(field, model_field_at(field, base), &r);
+		json_t *value = write_field(field, model_field_at(field, base), whole, &r);
 
 		if (value != NULL && json_object_set_new(object, field->key, value) < 0 && r == 0)
 			r = -ENOMEM;
@@ -141,10 +144,10 @@ static int write_fields(const struct model_field *fields, const void *base, json
 	return r;
 }
 
-int model_write_json(const struct model *model, json_t **ret_object)
+static int write_model(const struct model *model, bool whole, json_t **ret_object)
 {
 	json_t *object = json_pack("{s:s, s:i}", "format", MODEL_FORMAT, "version", MODEL_VERSION);
-	int r = object != NULL ? write_fields(model_field_table, model, object) : -ENOMEM;
+	int r = object != NULL ? write_fields(model_field_table, model, whole, object) : -ENOMEM;
 
 	if (r < 0) {
 		json_decref(object);
@@ -152,6 +155,16 @@ int model_write_json(const struct model *model, json_t **ret_object)
 	}
 	*ret_object = object;
 	return 0;
+}
+
+int model_write_json(const struct model *model, json_t **ret_object)
+{
+	return write_model(model, true, ret_object);
+}
+
+int model_write_summary(const struct model *model, json_t **ret_object)
+{
+	return write_model(model, false, ret_object);
 }
 
 int model_write(const struct model *model, FILE *out)

@@ -16,7 +16,10 @@
  */
 int model_write_json(const struct model *model, json_t **ret_object);
 
-/* ... to a stream, with the newline. Also -EIO: could not be written. */
+/* ... without what is needed to compute with it: the histograms' "hdr". */
+int model_write_summary(const struct model *model, json_t **ret_object);
+
+/* The whole to a stream, with the newline. Also -EIO: could not be written. */
 int model_write(const struct model *model, FILE *out);
 
 /* Text for JSON: bytes that are not UTF-8 as a whole have theirs above ASCII replaced by '?'. */

@@ -1,0 +1,335 @@
+/*
+ * `meari report FILE...`: saved results merged, compared and drawn. The arithmetic is in src/report;
+ * here are the options, and what is said when something does not work.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "net/quote.h"
+#include "report/compare.h"
+#include "report/compare_json.h"
+#include "report/difference.h"
+#include "report/html.h"
+#include "report/merge.h"
+#include "report/model_write.h"
+#include "report/runs.h"
+#include "report/text.h"
+#include "report/text_compare.h"
+
+/* How many files one --baseline after the other can name. */
+#define MOST_BASELINES 1024
+
+struct options {
+	char **paths;
+	size_t path_count;
+	char *baselines[MOST_BASELINES];
+	size_t baseline_count;
+	const char *label;
+	const char *tag;
+	const char *html;
+	bool json;
+	bool fail_if_worse;
+	double margin;
+	bool margin_given;
+};
+
+/* All that there is to tell. */
+struct findings {
+	struct runs now;
+	struct runs baseline;
+	struct model merged;
+	struct model merged_baseline;
+	struct difference differences[DIFFERENCE_MOST];
+	int difference_count;
+	struct compare compare;
+	bool compared;
+};
+
+enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_MARGIN, KEY_FAIL };
+
+static const struct argp_option options_table[] = {
+	{ NULL, 0, NULL, 0, N_("What is looked at:"), 1 },
+	{ "baseline", 'b', N_("FILE"), 0, N_("compare with the runs in FILE; may be given again") },
+	{ "tag", KEY_TAG, N_("TAG"), 0, N_("of a histogram log, only the lines with this tag") },
+	{ NULL, 0, NULL, 0, N_("How it is judged:"), 2 },
+	{ "margin", KEY_MARGIN, N_("PERCENT"), 0,
+		N_("differences up to this count as none (default: 1)") },
+	{ "fail-if-worse", KEY_FAIL, NULL, 0,
+		N_("exit with status 3 if a figure is worse than in the baseline") },
+	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
+	{ "json", KEY_JSON, NULL, 0,
+		N_("write the merged result, or the comparison, as a JSON object") },
+	{ "html", KEY_HTML, N_("FILE"), 0,
+		N_("write a page with charts, which needs nothing but a browser ('-': to standard "
+		   "output)") },
+	{ "label", KEY_LABEL, N_("TEXT"), 0, N_("call the merged result so") },
+	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
+	{ 0 },
+};
+
+static error_t parse_margin(const char *text, struct options *options, struct argp_state *state)
+{
+	char *end;
+
+	errno = 0;
+	options->margin = strtod(text, &end) / 100;
+	options->margin_given = true;
+	if (end == text || *end != '\0' || errno != 0 || !(options->margin >= 0) ||
+		options->margin > 1)
+		return cli_complain(
+			state, _("--margin '%s' is not a percentage between 0 and 100"), text);
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'b':
+		if (options->baseline_count == MOST_BASELINES)
+			return cli_complain(
+				state, _("--baseline is given more than %d times"), MOST_BASELINES);
+		options->baselines[options->baseline_count++] = argument;
+		return 0;
+	case KEY_JSON: options->json = true; return 0;
+	case KEY_HTML: options->html = argument; return 0;
+	case KEY_LABEL: options->label = argument; return 0;
+	case KEY_TAG: options->tag = argument; return 0;
+	case KEY_MARGIN: return parse_margin(argument, options, state);
+	case KEY_FAIL: options->fail_if_worse = true; return 0;
+	case ARGP_KEY_ARGS:
+		options->paths = state->argv + state->next;
+		options->path_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_NO_ARGS: return cli_complain(state, _("no file is given"));
+	case ARGP_KEY_END:
+		if (options->baseline_count == 0 &&
+			(options->fail_if_worse || options->margin_given))
+			return cli_complain(state, _("'%s' needs --baseline"),
+				options->fail_if_worse ? "--fail-if-worse" : "--margin");
+		if (options->json && options->html != NULL && strcmp(options->html, "-") == 0)
+			return cli_complain(
+				state, _("--json and --html cannot both go to standard output"));
+		return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp parser = {
+	.options = options_table,
+	.parser = parse_option,
+	.args_doc = N_("FILE..."),
+	.doc = N_(
+		"Merges, compares and draws saved results.\n"
+		"FILE is what 'meari bench --json' has written, any number of runs in it, or a "
+		"histogram log (HdrHistogram, from any program); '-' is standard input. Several "
+		"runs become one result with true percentiles; with --baseline they are compared."),
+};
+
+static void complain_file(const char *path, int error, const struct model_fault *fault)
+{
+	char name[256];
+	const char *reason = error == -ENODATA ? _("it is empty")
+		: error == -EFBIG              ? _("it is larger than a result can be")
+					       : strerror(-error);
+
+	quote_bytes(path, strlen(path), name, sizeof(name));
+	if (error != -EBADMSG)
+		log_error(_("cannot read '%s': %s"), name, reason);
+	else if (fault->column > 0)
+		log_error(_("cannot read '%s': line %u, column %u: %s"), name, fault->line,
+			fault->column, fault->reason);
+	else if (fault->line > 0)
+		log_error(_("cannot read '%s': line %u: %s%s%s"), name, fault->line, fault->place,
+			fault->place[0] != '\0' ? ": " : "", fault->reason);
+	else
+		log_error(_("cannot read '%s': %s"), name, fault->reason);
+}
+
+static int load(char *const *paths, size_t count, const char *tag, struct runs *runs)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct model_fault fault = { 0 };
+		int r = runs_load(runs, paths[i], tag, &fault);
+
+		if (r < 0) {
+			complain_file(paths[i], r, &fault);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* In what the runs differ from one another, those of the baseline too. */
+static int find_differences(struct findings *findings)
+{
+	size_t now = findings->now.count, baseline = findings->baseline.count;
+	CLEANUP_FREE const struct model **all = calloc(now + baseline, sizeof(struct model *));
+
+	if (all == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < now; i++)
+		all[i] = &findings->now.items[i];
+	for (size_t i = 0; i < baseline; i++)
+		all[now + i] = &findings->baseline.items[i];
+
+	int r = difference_find(all, now + baseline, findings->differences);
+
+	if (r < 0)
+		return r;
+	findings->difference_count = r;
+	return 0;
+}
+
+static int find(const struct options *options, struct findings *findings)
+{
+	struct runs *now = &findings->now, *baseline = &findings->baseline;
+	int r = merge_runs(now->items, now->count, &findings->merged);
+
+	if (r == 0 && options->label != NULL)
+		r = model_set_text(&findings->merged.label, options->label);
+	if (r == 0 && baseline->count > 0)
+		r = merge_runs(baseline->items, baseline->count, &findings->merged_baseline);
+	if (r == 0)
+		r = find_differences(findings);
+	if (r == 0 && baseline->count > 0) {
+		r = compare_runs(baseline->items, baseline->count, now->items, now->count,
+			options->margin, &findings->compare);
+		findings->compared = r == 0;
+	}
+	return r;
+}
+
+static void find_nothing(struct findings *findings)
+{
+	if (findings->compared)
+		compare_fini(&findings->compare);
+	model_fini(&findings->merged);
+	model_fini(&findings->merged_baseline);
+	runs_fini(&findings->now);
+	runs_fini(&findings->baseline);
+}
+
+static int write_json(const struct findings *findings)
+{
+	if (!findings->compared)
+		return model_write(&findings->merged, stdout);
+
+	json_t *object = compare_json(
+		&findings->compare, findings->differences, findings->difference_count);
+
+	if (object == NULL)
+		return -ENOMEM;
+	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+	putchar('\n');
+	json_decref(object);
+	return 0;
+}
+
+static int write_text(const struct findings *findings)
+{
+	struct winsize window = { 0 };
+	unsigned width = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0
+		? window.ws_col
+		: 0;
+	int r = text_result(
+		&findings->merged, findings->now.items, findings->now.count, width, stdout);
+
+	if (r == 0 && findings->compared) {
+		putchar('\n');
+		r = text_compare(&findings->compare, width, stdout);
+	}
+	text_differences(findings->differences, findings->difference_count, stdout);
+	return r;
+}
+
+static int write_page(const struct findings *findings, FILE *out)
+{
+	struct html_page page = {
+		.merged = &findings->merged,
+		.runs = findings->now.items,
+		.run_count = findings->now.count,
+		.differences = findings->differences,
+		.difference_count = findings->difference_count,
+	};
+
+	if (findings->compared) {
+		page.baseline = &findings->merged_baseline;
+		page.compare = &findings->compare;
+	}
+	return html_write(&page, out);
+}
+
+static int write_html(const struct options *options, const struct findings *findings)
+{
+	if (strcmp(options->html, "-") == 0)
+		return write_page(findings, stdout);
+
+	char name[256];
+	FILE *file = fopen(options->html, "we");
+	int r = file != NULL ? write_page(findings, file) : -errno;
+
+	if (file != NULL && fclose(file) != 0 && r == 0)
+		r = -errno;
+	if (r < 0)
+		log_error(_("cannot write '%s': %s"),
+			quote_bytes(options->html, strlen(options->html), name, sizeof(name)),
+			strerror(-r));
+	return r;
+}
+
+static enum cli_status tell(const struct options *options, const struct findings *findings)
+{
+	int r = 0;
+
+	if (options->html != NULL && write_html(options, findings) < 0)
+		return CLI_FAILED;
+	if (options->json)
+		r = write_json(findings);
+	else if (options->html == NULL || strcmp(options->html, "-") != 0)
+		r = write_text(findings);
+	if (r < 0) {
+		log_error(_("cannot tell the result: %s"), strerror(-r));
+		return CLI_FAILED;
+	}
+	return options->fail_if_worse && findings->compare.worse ? CLI_UNMET : CLI_OK;
+}
+
+enum cli_status verb_report(int argc, char **argv)
+{
+	static struct options options = { .margin = COMPARE_DEFAULT_MARGIN };
+	static struct findings findings;
+	enum cli_status status = CLI_FAILED;
+
+	if (cli_parse(&parser, argc, argv, &options) < 0)
+		return CLI_USAGE;
+	if (options.html != NULL && !html_available()) {
+		log_error(_("cannot write '%s': this meari was built without the charts' library "
+			    "(install libjs-chart.js and build again)"),
+			options.html);
+		return CLI_FAILED;
+	}
+	if (load(options.paths, options.path_count, options.tag, &findings.now) == 0 &&
+		load(options.baselines, options.baseline_count, options.tag, &findings.baseline) ==
+			0) {
+		int r = find(&options, &findings);
+
+		if (r < 0)
+			log_error(_("cannot merge the runs: %s"), strerror(-r));
+		else
+			status = tell(&options, &findings);
+	}
+	find_nothing(&findings);
+	return status;
+}

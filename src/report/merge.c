@@ -1,0 +1,211 @@
+/*
+ * Adding up runs.
+ */
+#include "report/merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "report/model_copy.h"
+#include "report/model_field.h"
+
+/* Runs at work at the same time. */
+struct stretch {
+	const struct model *first;
+	uint64_t duration_ns; /* the longest run's */
+	struct model_rate rate; /* of all runs together */
+};
+
+static bool run_together(const struct model *a, const struct model *b)
+{
+	uint64_t shorter = a->duration_ns < b->duration_ns ? a->duration_ns : b->duration_ns;
+	uint64_t apart = a->started_unix_ns < b->started_unix_ns
+		? b->started_unix_ns - a->started_unix_ns
+		: a->started_unix_ns - b->started_unix_ns;
+	uint64_t earlier_ns = a->started_unix_ns < b->started_unix_ns ? a->duration_ns
+								      : b->duration_ns;
+
+	/* A run that does not say when it was, was at another time. */
+	if (a->started_unix_ns == 0 || b->started_unix_ns == 0 || apart >= earlier_ns)
+		return false;
+	return earlier_ns - apart >= shorter / 2 + shorter % 2;
+}
+
+static void add_rate(struct model_rate *rate, const struct model_rate *more, double weight)
+{
+	rate->asked_per_s += more->asked_per_s * weight;
+	rate->reached_per_s += more->reached_per_s * weight;
+	rate->bytes_per_s += more->bytes_per_s * weight;
+}
+
+static void join_stretch(struct stretch *stretches, size_t *count, const struct model *run)
+{
+	struct stretch *stretch = stretches;
+
+	while (stretch < stretches + *count && !run_together(stretch->first, run))
+		stretch++;
+	if (stretch == stretches + *count) {
+		*stretch = (struct stretch){ .first = run };
+		++*count;
+	}
+	if (run->duration_ns > stretch->duration_ns)
+		stretch->duration_ns = run->duration_ns;
+	add_rate(&stretch->rate, &run->rate, 1);
+}
+
+static int merge_rates(const struct model *runs, size_t count, struct model *merged)
+{
+	CLEANUP_FREE struct stretch *stretches = calloc(count, sizeof(*stretches));
+	size_t stretch_count = 0;
+	double total_ns = 0;
+
+	if (stretches == NULL)
+		return -ENOMEM;
+	merged->duration_ns = 0;
+	merged->rate = (struct model_rate){ 0 };
+	for (size_t i = 0; i < count; i++)
+		join_stretch(stretches, &stretch_count, &runs[i]);
+	for (size_t i = 0; i < stretch_count; i++) {
+		merged->duration_ns += stretches[i].duration_ns;
+		total_ns += (double)stretches[i].duration_ns;
+	}
+	for (size_t i = 0; i < stretch_count; i++)
+		/* Where no run says how long it was, they count the same. */
+		add_rate(&merged->rate, &stretches[i].rate,
+			total_ns > 0 ? (double)stretches[i].duration_ns / total_ns
+				     : 1 / (double)stretch_count);
+	return 0;
+}
+
+static int add_counts(struct model_counts *sum, const struct model_counts *more)
+{
+	/* A struct of counts and nothing else. */
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)more;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++) {
+		if (__builtin_add_overflow(to[i], from[i], &to[i]) || to[i] > INT64_MAX)
+			return -EOVERFLOW;
+	}
+	return 0;
+}
+
+/* Makes *sum as wide and as fine as `more`. */
+static int widen(struct histogram **sum, const struct histogram *more)
+{
+	const struct histogram *have = *sum;
+	struct histogram *wide;
+	int r = histogram_new(have->lowest < more->lowest ? have->lowest : more->lowest,
+		have->highest > more->highest ? have->highest : more->highest,
+		have->digits > more->digits ? have->digits : more->digits, &wide);
+
+	if (r < 0)
+		return r;
+	r = histogram_merge(wide, have);
+	if (r < 0) {
+		histogram_free(wide);
+		return r;
+	}
+	histogram_free(*sum);
+	*sum = wide;
+	return 0;
+}
+
+int merge_histogram(struct histogram **sum, const struct histogram *more)
+{
+	if (more == NULL)
+		return 0;
+	if (*sum == NULL)
+		return histogram_copy(more, sum);
+	if (more->lowest < (*sum)->lowest || more->highest > (*sum)->highest ||
+		more->digits > (*sum)->digits) {
+		int r = widen(sum, more);
+
+		if (r < 0)
+			return r;
+	}
+	return histogram_merge(*sum, more);
+}
+
+static int add_reasons(struct model_trust *trust, const struct model_trust *more)
+{
+	const struct model_reason *reasons = more->reasons.items;
+
+	trust->doubted |= more->doubted;
+	for (size_t i = 0; i < more->reasons.count; i++) {
+		const struct model_reason *known = trust->reasons.items;
+		size_t at = 0;
+
+		/* Five runs with one fault have one fault. */
+		while (at < trust->reasons.count &&
+			(known[at].text == NULL || reasons[i].text == NULL ||
+				strcmp(known[at].text, reasons[i].text) != 0))
+			at++;
+		if (at < trust->reasons.count)
+			continue;
+
+		struct model_reason *reason = model_append(&trust->reasons, sizeof(*reason));
+
+		if (reason == NULL || model_set_text(&reason->code, reasons[i].code) < 0 ||
+			model_set_text(&reason->text, reasons[i].text) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_run(struct model *merged, const struct model *run)
+{
+	int r = add_counts(&merged->counts, &run->counts);
+
+	if (r == 0)
+		r = merge_histogram(&merged->latency.intended, run->latency.intended);
+	if (r == 0)
+		r = merge_histogram(&merged->latency.sent, run->latency.sent);
+	if (r == 0)
+		r = merge_histogram(&merged->latency.connect, run->latency.connect);
+	if (r == 0)
+		r = add_reasons(&merged->trust, &run->trust);
+	if (run->started_unix_ns < merged->started_unix_ns)
+		merged->started_unix_ns = run->started_unix_ns;
+	merged->interrupted |= run->interrupted;
+	return r;
+}
+
+/* Empties what belongs to one run only. */
+static void drop_course(struct model *merged)
+{
+	struct model course = {
+		.intervals = merged->intervals,
+		.search = merged->search,
+		.asserts = merged->asserts,
+	};
+
+	memset(&merged->intervals, 0, sizeof(merged->intervals));
+	memset(&merged->search, 0, sizeof(merged->search));
+	memset(&merged->asserts, 0, sizeof(merged->asserts));
+	model_fini(&course);
+}
+
+int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
+{
+	struct model merged;
+	int r = model_copy(&runs[0], &merged);
+
+	if (r < 0)
+		return r;
+	if (count > 1) {
+		drop_course(&merged);
+		for (size_t i = 1; i < count && r == 0; i++)
+			r = add_run(&merged, &runs[i]);
+		if (r == 0)
+			r = merge_rates(runs, count, &merged);
+	}
+	if (r < 0) {
+		model_fini(&merged);
+		return r;
+	}
+	*ret_merged = merged;
+	return 0;
+}

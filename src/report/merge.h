@@ -1,0 +1,24 @@
+/*
+ * Several runs as one result. Histograms are added, so the percentiles are those of all messages
+ * together; percentiles are never averaged.
+ *
+ * Runs whose times overlap (several machines at work at once) count as one stretch of time, in which
+ * their rates add up; stretches follow one another, and their rates are averaged by length. A run
+ * belongs to a stretch if it shares at least half of the shorter one's time with its first run.
+ */
+#pragma once
+
+#include "report/model.h"
+
+/*
+ * What only one run can have (intervals, search, asserts) is left out, unless there is only one; what
+ * the runs do not share (difference.h) is the first one's. The caller calls model_fini().
+ * -ENOMEM; -EOVERFLOW: more than a count can hold.
+ */
+int merge_runs(const struct model *runs, size_t count, struct model *ret_merged);
+
+/*
+ * Adds `more` to *sum (NULL: nothing yet), which is replaced by a wider or finer one where it would
+ * lose something. Errors as merge_runs().
+ */
+int merge_histogram(struct histogram **sum, const struct histogram *more);

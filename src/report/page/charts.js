@@ -1,0 +1,301 @@
+/*
+ * The charts: what Chart.js is told. Each maker gives a configuration; page.js owns the canvases.
+ */
+"use strict";
+
+function colour(name) {
+	return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+}
+
+/* How each series looks: colour, dash, width. Dashes and colours both tell them apart. */
+const LOOKS = {
+	intended: { colour: "first", dash: [], width: 2.5 },
+	sent: { colour: "second", dash: [6, 4], width: 2 },
+	connect: { colour: "third", dash: [2, 3], width: 2 },
+	baseline: { colour: "past", dash: [8, 4], width: 2 },
+	p50: { colour: "second", dash: [], width: 2 },
+	p99: { colour: "first", dash: [6, 3], width: 2 },
+	max: { colour: "fourth", dash: [2, 2], width: 1.5 },
+	asked: { colour: "past", dash: [6, 4], width: 2 },
+	reached: { colour: "second", dash: [], width: 2.5 },
+	ideal: { colour: "past", dash: [3, 4], width: 1.5 },
+};
+
+function series(look, label, points, more = {}) {
+	const { colour: name, dash, width } = LOOKS[look];
+	return {
+		label, data: points, look,
+		borderColor: colour(name), backgroundColor: colour(name),
+		borderDash: dash, borderWidth: width,
+		pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 4, tension: 0,
+		...more,
+	};
+}
+
+function axis(more = {}) {
+	const { ticks, title, ...rest } = more;
+	return {
+		grid: { color: colour("grid"), borderColor: colour("line"), tickLength: 4 },
+		ticks: {
+			color: colour("quiet"), font: { size: 12 }, maxRotation: 0, autoSkipPadding: 14,
+			...ticks,
+		},
+		title: title ? { display: true, text: title, color: colour("quiet"), font: { size: 12 } }
+			: { display: false },
+		...rest,
+	};
+}
+
+/* Round numbers on a logarithmic axis: powers of ten, with 2 and 5 where there is room for them. */
+function roundTicks(low, high) {
+	const few = Math.log10(high / low) < 2.2;
+	const ticks = [];
+	for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+		for (const step of few ? [1, 2, 5] : [1])
+			ticks.push(step * 10 ** power);
+	return ticks;
+}
+
+/* A logarithmic axis from the round number below `low` to the one above `high`. */
+function logAxis(low, high, format, more = {}) {
+	const steps = [1, 2, 5, 10];
+	const below = (value) => {
+		const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
+		return power * Math.max(...steps.filter((step) => step * power <= value * 1.0001));
+	};
+	const above = (value) => {
+		const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
+		return power * Math.min(...steps.filter((step) => step * power >= value * 0.9999));
+	};
+	const min = below(Math.max(low, 1e-3)), max = Math.max(above(high), min * 2);
+	return axis({
+		type: "logarithmic", min, max,
+		afterBuildTicks: (scale) => {
+			scale.ticks = roundTicks(min, max).filter((value) => value >= min * 0.999
+				&& value <= max * 1.001).map((value) => ({ value }));
+		},
+		...more,
+		ticks: { callback: (value) => format(value), ...more.ticks },
+	});
+}
+
+function options(scales, tooltip, more = {}) {
+	return {
+		responsive: true, maintainAspectRatio: false, animation: false, normalized: true,
+		interaction: { mode: "index", intersect: false },
+		scales,
+		plugins: {
+			legend: { display: false },
+			tooltip: {
+				backgroundColor: colour("text"), titleColor: colour("card"),
+				bodyColor: colour("card"), padding: 10, cornerRadius: 8, boxPadding: 4,
+				usePointStyle: true, ...tooltip,
+			},
+		},
+		...more,
+	};
+}
+
+function extremes(datasets, key) {
+	let low = Infinity, high = -Infinity;
+	for (const dataset of datasets)
+		for (const point of dataset.data)
+			if (point[key] > 0) {
+				low = Math.min(low, point[key]);
+				high = Math.max(high, point[key]);
+			}
+	return low <= high ? [low, high] : [1, 10];
+}
+
+/* ---- latency by percentile ---- */
+
+/* 0%, 90%, 99% lie at 1, 10, 100; the last value at twice the place of the one before. */
+function percentilePoints(curve) {
+	let last = 1;
+	return curve.map(([percentile, ns]) => {
+		last = percentile < 100 ? 100 / (100 - percentile) : last * 2;
+		return { x: last, y: ns, percentile };
+	});
+}
+
+function percentileName(place) {
+	const digits = Math.max(0, Math.round(Math.log10(place)) - 2);
+	return place === 1 ? "0%" : place === 2 ? "50%" : (100 - 100 / place).toFixed(digits) + "%";
+}
+
+function percentileChart(datasets) {
+	const [low, high] = extremes(datasets, "y");
+	const furthest = extremes(datasets, "x")[1];
+	return {
+		type: "line", data: { datasets },
+		options: options({
+			x: axis({
+				type: "logarithmic", min: 1, max: Math.max(furthest, 10),
+				afterBuildTicks: (scale) => {
+					scale.ticks = [1, 2];
+					for (let place = 10; place <= furthest; place *= 10)
+						scale.ticks.push(place);
+					scale.ticks = scale.ticks.map((value) => ({ value }));
+				},
+				ticks: { callback: percentileName },
+			}),
+			y: logAxis(low, high, timeTick),
+		}, {
+			callbacks: {
+				title: (items) => items.length
+					? Number(items[0].raw.percentile.toFixed(6)) + "%" : "",
+				label: (item) => ` ${item.dataset.label}: ${time(item.raw.y)}`,
+			},
+		}, { interaction: { mode: "nearest", axis: "x", intersect: false } }),
+	};
+}
+
+/* ---- the shape ---- */
+
+function shapePoints(bars) {
+	const points = bars.map(([from, to, messages]) => ({ x: from, y: messages || null, to }));
+	if (bars.length)
+		points.push({ x: bars.at(-1)[1], y: bars.at(-1)[2] || null, to: bars.at(-1)[1] });
+	return points;
+}
+
+function shapeChart(datasets) {
+	const [low, high] = extremes(datasets, "x");
+	const most = extremes(datasets, "y")[1];
+	return {
+		type: "line", data: { datasets },
+		options: options({
+			x: logAxis(low, high, timeTick, { min: low, max: high }),
+			y: logAxis(1, most, short, { min: 0.6 }),
+		}, {
+			callbacks: {
+				title: (items) => items.length
+					? `${time(items[0].raw.x)} – ${time(items[0].raw.to)}` : "",
+				label: (item) => ` ${item.dataset.label}: ${count(item.raw.y ?? 0)}`,
+			},
+		}, { interaction: { mode: "nearest", axis: "x", intersect: false } }),
+	};
+}
+
+/* ---- over time ---- */
+
+function secondsAxis(course) {
+	const end = course.length ? course.at(-1)[0] + course.at(-1)[1] : 1;
+	return axis({
+		type: "linear", min: 0, max: end,
+		ticks: { callback: (value) => `${Number(value.toPrecision(4)).toLocaleString(language)} s` },
+	});
+}
+
+/* Points stand in the middle of their interval. */
+function coursePoints(course, column) {
+	return course.map((row) => ({ x: row[0] + row[1] / 2, y: row[column] || null }));
+}
+
+const secondsTitle = (items) => items.length ? items[0].parsed.x.toFixed(1) + " s" : "";
+
+function courseChart(course) {
+	const datasets = [
+		series("max", t("max"), coursePoints(course, 6)),
+		series("p99", "p99", coursePoints(course, 5)),
+		series("p50", "p50", coursePoints(course, 4)),
+	];
+	const [low, high] = extremes(datasets, "y");
+	return {
+		type: "line", data: { datasets },
+		options: options({ x: secondsAxis(course), y: logAxis(low, high, timeTick) }, {
+			callbacks: {
+				title: secondsTitle,
+				label: (item) => ` ${item.dataset.label}: ${time(item.raw.y)}`,
+			},
+		}),
+	};
+}
+
+function rateCourseChart(course) {
+	const datasets = [series("reached", t("reached"), coursePoints(course, 3))];
+	/* The first is drawn on top. */
+	if (course.some((row) => row[2] > 0))
+		datasets.unshift(series("asked", t("asked"), coursePoints(course, 2)));
+	return {
+		type: "line", data: { datasets },
+		options: options({
+			x: secondsAxis(course),
+			y: axis({ beginAtZero: true, grace: "8%", ticks: { callback: short } }),
+		}, {
+			callbacks: {
+				title: secondsTitle,
+				label: (item) => ` ${item.dataset.label}: ${rate(item.raw.y)}`,
+			},
+		}),
+	};
+}
+
+/* ---- asked against reached ---- */
+
+/* points: { x: asked, y: reached, good, text } */
+function ratesChart(points) {
+	const most = Math.max(...points.map((point) => Math.max(point.x, point.y))) * 1.02;
+	const power = 10 ** Math.floor(Math.log10(most));
+	const furthest = Math.ceil(most / power * 5) / 5 * power;
+	const dots = (good, label) => ({
+		type: "scatter", label, data: points.filter((point) => point.good === good),
+		pointStyle: good ? "circle" : "crossRot", pointRadius: good ? 5 : 7, borderWidth: 2.5,
+		pointHoverRadius: 8, look: good ? "reached" : "p99",
+		borderColor: colour(good ? "second" : "first"),
+		backgroundColor: colour(good ? "second" : "first"),
+	});
+	const datasets = [dots(true, t("kept")), dots(false, t("broken"))]
+		.filter((dataset) => dataset.data.length);
+	datasets.push(series("ideal", t("ideal"), [{ x: 0, y: 0 }, { x: furthest, y: furthest }],
+		{ pointHitRadius: 0, pointHoverRadius: 0 }));
+	const scale = (title) => axis({
+		type: "linear", min: 0, max: furthest, title, ticks: { callback: short },
+	});
+	return {
+		type: "line", data: { datasets },
+		options: options({ x: scale(t("asked") + t("per_s")), y: scale(t("reached") + t("per_s")) }, {
+			filter: (item) => item.raw.text !== undefined,
+			callbacks: { title: () => "", label: (item) => ` ${item.raw.text}` },
+		}, { interaction: { mode: "nearest", intersect: true } }),
+	};
+}
+
+/* ---- the comparison ---- */
+
+/* One bar for each figure whose change is a factor: the interval, in percent. */
+function changeChart(figures) {
+	const shown = figures.filter((figure) => figure.effect === "factor" && figure.low !== null);
+	const tone = (figure) => colour({ better: "good", worse: "bad" }[figure.verdict] ?? "past");
+	const inPercent = (factor) => (factor - 1) * 100;
+	return {
+		type: "bar",
+		data: {
+			labels: shown.map((figure) => t(figure.figure)),
+			datasets: [{
+				label: t("interval"), look: "reached",
+				data: shown.map((figure) => [inPercent(figure.low), inPercent(figure.high)]),
+				backgroundColor: shown.map(tone), borderRadius: 5, borderSkipped: false,
+				barThickness: 14, minBarLength: 4,
+			}],
+		},
+		options: options({
+			x: axis({
+				grace: "10%", suggestedMin: -5, suggestedMax: 5,
+				grid: {
+					color: (context) => colour(context.tick?.value === 0 ? "quiet" : "grid"),
+					borderColor: colour("line"),
+				},
+				ticks: { callback: (value) => (value > 0 ? "+" : "") + value + "%" },
+			}),
+			y: axis({ grid: { display: false }, ticks: { color: colour("text"), autoSkip: false } }),
+		}, {
+			callbacks: {
+				label: (item) => {
+					const figure = shown[item.dataIndex];
+					return ` ${percent(figure.low)} … ${percent(figure.high)}`;
+				},
+			},
+		}, { indexAxis: "y", interaction: { mode: "nearest", axis: "y", intersect: false } }),
+	};
+}

@@ -1,0 +1,403 @@
+/*
+ * Builds the page from its data. Everything that comes from a result goes in as text, never as markup.
+ * The whole is built anew when the language or the colour scheme changes; nothing is kept but those.
+ */
+"use strict";
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const LATENCIES = ["intended", "sent", "connect"];
+let chosenRun = 0;
+let charts = [];
+
+function element(name, properties = {}, ...children) {
+	const made = document.createElement(name);
+	for (const [key, value] of Object.entries(properties))
+		if (key === "data")
+			Object.assign(made.dataset, value);
+		else if (key in made)
+			made[key] = value;
+		else
+			made.setAttribute(key, value);
+	made.append(...children.filter((child) => child !== null && child !== undefined));
+	return made;
+}
+
+/* ---- pieces ---- */
+
+function legend(datasets) {
+	return element("ul", { className: "legend" }, ...datasets.map((dataset) => {
+		const look = LOOKS[dataset.look];
+		const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+		const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+		svg.setAttribute("viewBox", "0 0 26 8");
+		svg.setAttribute("aria-hidden", "true");
+		for (const [key, value] of Object.entries({
+			x1: 0, x2: 26, y1: 4, y2: 4, stroke: colour(look.colour), "stroke-width": look.width,
+			"stroke-dasharray": (dataset.borderDash ?? look.dash).join(" "),
+		}))
+			line.setAttribute(key, value);
+		svg.append(line);
+		return element("li", {}, svg, dataset.label);
+	}));
+}
+
+function chartBox(id, label, configuration, className = "chart") {
+	const canvas = element("canvas", { id, role: "img", "aria-label": label });
+	charts.push(() => new Chart(canvas, configuration));
+	const shown = configuration.data.datasets;
+	return [
+		shown.length > 1 || configuration.type === "line" ? legend(shown) : null,
+		element("div", { className }, canvas),
+	].filter((piece) => piece !== null);
+}
+
+function card(id, title, explain, ...children) {
+	return element("section", { className: "card", id, "aria-label": title },
+		element("div", { className: "head" }, element("h2", {}, title)),
+		explain ? element("p", { className: "explain" }, explain) : null, ...children);
+}
+
+/* A table that may be wider than a phone scrolls by itself; the page never does. */
+function table(id, head, rows, className = "") {
+	const cell = (name, content) => {
+		if (!(content instanceof Object))
+			return element(name, {}, content);
+		return element(name, { className: content.className ?? "", data: content.data ?? {} },
+			content.text);
+	};
+	return element("div", { className: "wide", tabIndex: 0 }, element("table", { id, className },
+		head ? element("thead", {}, element("tr", {}, ...head.map((text) => cell("th", text)))) : null,
+		element("tbody", {}, ...rows.map(([first, ...others]) => element("tr", {},
+			cell("th", first), ...others.map((content) => cell("td", content)))))));
+}
+
+/* Pieces on the left, a table on the right, where there is room for both. */
+function beside(pieces, right) {
+	return element("div", { className: "beside" }, element("div", {}, ...pieces), right);
+}
+
+function exact(text, value) {
+	return { text, data: { value: String(value) } };
+}
+
+/* ---- sections ---- */
+
+function heading() {
+	const { result } = DATA.merged;
+	const title = result.label ?? result.target?.address ?? t("result");
+	document.getElementById("title").textContent = title;
+	document.title = `${title} · meari`;
+	const started = result.started_unix_ns > 0
+		? new Date(result.started_unix_ns / 1e6).toLocaleString(language) : null;
+	document.getElementById("subtitle").textContent = [
+		result.program, result.label ? result.target?.address : null,
+		DATA.runs.length > 1 ? t("runs_of", DATA.runs.length) : null, started,
+	].filter(Boolean).join(" · ");
+	document.getElementById("footer").textContent = t("written", DATA.version,
+		new Date(DATA.written_unix_ms).toLocaleString(language));
+}
+
+function notes() {
+	const { trust, interrupted } = DATA.merged.result;
+	const made = [];
+	const note = (id, title, items) => made.push(element("div", { className: "note", id, role: "note" },
+		element("strong", {}, title),
+		items.length ? element("ul", {}, ...items.map((item) => element("li", {}, item))) : null));
+	if (!trust.trusted)
+		note("untrusted", t("untrusted"), trust.reasons.map((reason) => reason.text ?? reason.code));
+	if (interrupted)
+		note("interrupted", t("interrupted"), []);
+	if (DATA.differences.length)
+		note("differences", t("differ"), DATA.differences.map(([field, first, other]) =>
+			`${field}: ${first || "–"} → ${other || "–"}`));
+	return made;
+}
+
+/* How a figure changed, under its tile. */
+function changeOf(name) {
+	const figure = DATA.comparison?.figures.find((each) => each.figure === name);
+	if (!figure || figure.change === null)
+		return null;
+	const change = figure.effect === "factor" ? percent(figure.change) : signed(figure.change);
+	return element("dd", { className: "more " + figure.verdict },
+		`${change} · ${t(figure.verdict)}`);
+}
+
+function tile(name, title, [number, unit], value, more) {
+	return element("div", { className: "tile", data: { figure: name, value: String(value) } },
+		element("dt", {}, title),
+		element("dd", {}, number, element("small", {}, unit)),
+		more ? element("dd", { className: "more" }, more) : null,
+		changeOf(name));
+}
+
+function tiles() {
+	const { figures, result } = DATA.merged;
+	const made = [];
+	if (figures.rate !== null)
+		made.push(tile("rate", t("rate"), rateParts(figures.rate), figures.rate,
+			result.rate.asked_per_s > 0 ? t("of_asked", rate(result.rate.asked_per_s)) : null));
+	for (const name of ["p50", "p99", "p99.9", "max"])
+		if (figures[name] !== null)
+			made.push(tile(name, t(name), timeParts(figures[name]), figures[name]));
+	if (figures.p50 === null && figures.connect_p99 !== null)
+		for (const name of ["connect_p50", "connect_p99"])
+			made.push(tile(name, t(name), timeParts(figures[name]), figures[name]));
+	if (figures.errors !== null) {
+		const { lost, damaged, resets, connect_errors: failed, sent, connects } = result.counts;
+		const errors = lost + damaged + resets + failed;
+		made.push(tile("errors", t("errors"), [count(errors), ""], errors,
+			t("errors_of", short(Math.max(sent, connects)))));
+	}
+	return element("dl", { className: "tiles", id: "tiles" }, ...made);
+}
+
+/* The datasets of one kind of picture: each latency, and the baseline's main one. */
+function pictureSeries(kind, points, more = {}) {
+	const datasets = [];
+	for (const name of LATENCIES)
+		if (DATA.merged[kind][name]?.length)
+			datasets.push(series(name, t(name), points(DATA.merged[kind][name]), more));
+	/* The only one of its kind needs no dashes to be told apart. */
+	if (datasets.length === 1)
+		datasets[0].borderDash = [];
+	const before = DATA.baseline?.[kind];
+	const main = before && (before.intended ?? before.sent);
+	if (main?.length)
+		datasets.push(series("baseline", t("baseline"), points(main), more));
+	return datasets;
+}
+
+function latencyCard() {
+	const datasets = pictureSeries("percentiles", percentilePoints);
+	if (!datasets.length)
+		return null;
+	const { latency } = DATA.merged.result;
+	const known = LATENCIES.filter((name) => latency[name]?.count > 0);
+	const rows = [["min", "min_ns"], ["mean", "mean_ns"], ["deviation", "stddev_ns"]];
+	const row = (title, value) => [title, ...known.map((name) =>
+		exact(time(value(latency[name])), value(latency[name])))];
+	const both = latency.intended && latency.sent;
+	return card("latency", t("latency"), t("latency_explain") + (both ? " " + t("both_explain") : ""),
+		beside(chartBox("chart-percentiles", t("latency"), percentileChart(datasets), "chart high"),
+			table("percentiles", [t("percentiles"), ...known.map((name) => t(name))], [
+			row(t("min"), (each) => each.min_ns),
+			...Object.keys(latency[known[0]].percentiles_ns).map((key) =>
+				row("p" + key, (each) => each.percentiles_ns[key])),
+			row(t("max"), (each) => each.max_ns),
+			...rows.slice(1).map(([key, field]) => row(t(key), (each) => each[field])),
+			[t("count"), ...known.map((name) => exact(count(latency[name].count),
+				latency[name].count))],
+		])));
+}
+
+function shapeCard() {
+	const datasets = pictureSeries("shape", shapePoints, { stepped: "after", fill: "start" });
+	if (!datasets.length)
+		return null;
+	for (const dataset of datasets)
+		dataset.backgroundColor = dataset.borderColor + "26"; /* 15% */
+	return card("shape", t("shape"), t("shape_explain"),
+		...chartBox("chart-shape", t("shape"), shapeChart(datasets)));
+}
+
+function runName(run, index) {
+	return `${index + 1}${run.label ? " " + run.label : ""}`;
+}
+
+function runChooser() {
+	const drawn = DATA.runs.filter((run) => run.course.length);
+	if (drawn.length < 2)
+		return null;
+	const select = element("select", { id: "run", "aria-label": t("choose_run") },
+		...DATA.runs.map((run, index) => element("option",
+			{ value: String(index), selected: index === chosenRun, disabled: !run.course.length },
+			`${t("run")} ${runName(run, index)}`)));
+	select.addEventListener("change", () => {
+		chosenRun = Number(select.value);
+		render();
+		document.getElementById("run").focus();
+	});
+	return select;
+}
+
+function courseCards() {
+	const { course } = DATA.runs[chosenRun];
+	if (course.length < 2)
+		return null;
+	const latency = card("course", t("over_time"), t("over_time_explain"),
+		...chartBox("chart-course", t("over_time"), courseChart(course), "chart low"));
+	const rates = card("rate-course", t("rate_over_time"), t("rate_explain"),
+		...chartBox("chart-rate-course", t("rate_over_time"), rateCourseChart(course), "chart low"));
+	const chooser = runChooser();
+	if (chooser)
+		latency.querySelector(".head").append(chooser);
+	return element("div", { className: "pair" }, latency, rates);
+}
+
+/* The steps of a search, or runs that were asked for different rates. */
+function ratePoints() {
+	const { search } = DATA.merged.result;
+	if (search.length)
+		return search.map((step) => ({
+			x: step.rate_per_s, y: step.reached_per_s, good: step.kept,
+			text: `${rate(step.rate_per_s)} → ${rate(step.reached_per_s)}, ${step.figure} `
+				+ figureValue(step.figure, step.value),
+		}));
+	const asked = DATA.runs.filter((run) => run.asked_per_s > 0 && run.figures.rate !== null);
+	if (new Set(asked.map((run) => run.asked_per_s)).size < 2)
+		return [];
+	return asked.map((run) => ({
+		x: run.asked_per_s, y: run.figures.rate, good: run.figures.rate >= run.asked_per_s * 0.98,
+		text: `${rate(run.asked_per_s)} → ${rate(run.figures.rate)}, p99 ${time(run.figures.p99)}`,
+	}));
+}
+
+/* The value of a promise: a time where its figure is one. */
+function figureValue(figure, value) {
+	if (value === null)
+		return "–";
+	return /^(p\d|max|min|mean|connect)/.test(figure ?? "") ? time(value) : short(value);
+}
+
+function ratesCard() {
+	const points = ratePoints();
+	if (!points.length)
+		return null;
+	const { search } = DATA.merged.result;
+	return card("rates", t(search.length ? "search" : "rates"), t("rates_explain"),
+		...chartBox("chart-rates", t("rates"), ratesChart(points)),
+		search.length ? table("search", [t("asked"), t("reached"), search[0].figure ?? "", t("verdict")],
+			search.map((step) => [
+				exact(rate(step.rate_per_s), step.rate_per_s),
+				exact(rate(step.reached_per_s), step.reached_per_s),
+				exact(figureValue(step.figure, step.value), step.value),
+				{ text: t(step.kept ? "kept" : "broken"), className: step.kept ? "better" : "worse" },
+			])) : null);
+}
+
+function comparisonCard() {
+	const { comparison } = DATA;
+	if (!comparison)
+		return null;
+	const interval = (figure, value) => figure.effect === "factor" ? percent(value) : signed(value);
+	const few = comparison.verdict === "not-enough-runs";
+	const made = card("comparison", t("comparison"), few
+		? t("too_few", comparison.runs, comparison.baseline_runs, 5) : t("comparison_explain"));
+	made.querySelector(".head").append(element("span", { className: "verdict " + comparison.verdict,
+		id: "verdict", data: { value: comparison.verdict } },
+	`${t("over_all")}: ${t(comparison.verdict)}`));
+	if (!few)
+		made.append(...chartBox("chart-change", t("comparison"), changeChart(comparison.figures)));
+	made.append(table("changes", ["figure", "baseline", "now", "change", "interval", "verdict"].map(
+		(key) => t(key)), comparison.figures.map((figure) => [
+		t(figure.figure),
+		exact(figureText(figure.figure, figure.baseline_median), figure.baseline_median),
+		exact(figureText(figure.figure, figure.median), figure.median),
+		exact(figure.change === null ? "–" : interval(figure, figure.change), figure.change),
+		figure.low === null ? "–" : `${interval(figure, figure.low)} … ${interval(figure, figure.high)}`,
+		{ text: t(figure.verdict), className: figure.verdict },
+	])));
+	return made;
+}
+
+function runsCard() {
+	if (DATA.runs.length < 2)
+		return null;
+	const names = Object.keys(DATA.runs[0].figures).filter((name) =>
+		DATA.runs.some((run) => run.figures[name] !== null));
+	return card("runs", t("runs"), null, table("run-table", [t("run"), ...names.map((name) => t(name))],
+		DATA.runs.map((run, index) => [runName(run, index) + (run.trusted ? "" : " !"),
+			...names.map((name) => exact(figureText(name, run.figures[name]), run.figures[name]))])));
+}
+
+function assertsCard() {
+	const { asserts } = DATA.merged.result;
+	if (!asserts.length)
+		return null;
+	return card("asserts", t("asserts"), null, table("assert-table", [t("demand"), t("value"), t("verdict")],
+		asserts.map((each) => [element("code", {}, each.text ?? "").textContent,
+			exact(figureValue(each.text, each.value), each.value),
+			{ text: t(each.holds ? "holds" : "fails"), className: each.holds ? "better" : "worse" }])));
+}
+
+/* ---- counts and circumstances ---- */
+
+/* Names and values in as many columns as there is room for. */
+function factList(id, facts) {
+	return element("dl", { className: "facts", id }, ...facts.map(([key, title, text, value]) =>
+		element("div", {}, element("dt", {}, title),
+			element("dd", { data: { fact: key, value: String(value ?? text) } }, text))));
+}
+
+function countsCard() {
+	const { counts } = DATA.merged.result;
+	const facts = Object.entries(counts).filter(([, value]) => value > 0).map(([name, value]) => [
+		name, t("c_" + name), name.startsWith("bytes") ? bytes(value) : count(value), value]);
+	return facts.length ? card("counts", t("counts"), null, factList("count-list", facts)) : null;
+}
+
+function sizesText(sizes) {
+	return sizes.map((size) => bytes(size.bytes)
+		+ (sizes.length > 1 ? ` ×${size.weight}` : "")).join(", ");
+}
+
+function circumstancesCard() {
+	const { environment, load, target, ...result } = DATA.merged.result;
+	const known = load.connections > 0 || load.sizes.length > 0;
+	const facts = [
+		["target", target.address],
+		["mode", known ? t(load.mode) : null],
+		["rate", load.rate_per_s > 0 ? `${rate(load.rate_per_s)}, ${t(load.arrivals)}` : null],
+		["profile", load.profile],
+		["connections", load.connections ? count(load.connections) : null],
+		["pipeline", load.pipeline > 1 ? count(load.pipeline) : null],
+		["sizes", sizesText(load.sizes)],
+		["threads", load.threads ? count(load.threads) : null],
+		["verify", known ? t(load.verify ? "yes" : "no") : null],
+		["busy_poll", load.busy_poll_ns ? time(load.busy_poll_ns) : null],
+		["duration", result.duration_ns ? time(result.duration_ns) : null],
+		["warm_up", result.warm_up_ns ? time(result.warm_up_ns) : null],
+		["kernel", environment.kernel], ["machine", environment.machine], ["cpu", environment.cpu],
+		["cpus", environment.cpus ? count(environment.cpus) : null], ["engine", environment.engine],
+		["options", Object.entries(environment.options).map((pair) => pair.join("=")).join(", ")],
+		["program", result.program],
+		["command", result.command.join(" ")],
+	];
+	return card("circumstances", t("circumstances"), null, factList("fact-list",
+		facts.filter(([, value]) => value).map(([key, value]) => [key, t(key), value])));
+}
+
+/* ---- the whole ---- */
+
+function render() {
+	for (const chart of Object.values(Chart.instances))
+		chart.destroy();
+	charts = [];
+	document.documentElement.lang = language;
+	for (const button of document.querySelectorAll("[data-language]"))
+		button.setAttribute("aria-pressed", String(button.dataset.language === language));
+	heading();
+	const pieces = [...notes(), tiles(), comparisonCard(), latencyCard(), shapeCard(), courseCards(),
+		ratesCard(), assertsCard(), runsCard(), countsCard(), circumstancesCard()];
+	document.getElementById("main").replaceChildren(...pieces.filter((piece) => piece !== null));
+	for (const draw of charts)
+		draw();
+}
+
+function start() {
+	const preferred = navigator.languages?.[0] ?? navigator.language ?? "en";
+	language = preferred.toLowerCase().startsWith("ko") ? "ko" : "en";
+	chosenRun = Math.max(0, DATA.runs.findIndex((run) => run.course.length));
+	Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+	for (const button of document.querySelectorAll("[data-language]"))
+		button.addEventListener("click", () => {
+			language = button.dataset.language;
+			render();
+		});
+	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+	addEventListener("beforeprint", () => Object.values(Chart.instances).forEach((c) => c.resize()));
+	render();
+}
+
+start();

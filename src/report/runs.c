@@ -1,0 +1,151 @@
+/*
+ * Reads files of results. What kind a file is, its first character tells: JSON begins with a brace,
+ * a log never does.
+ */
+#include "report/runs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/i18n.h"
+#include "report/runs_log.h"
+
+static void close_file(FILE **file)
+{
+	if (*file != NULL && *file != stdin)
+		fclose(*file);
+}
+
+/* The next run of the list, empty; NULL: -EFBIG or -ENOMEM in *ret. */
+static struct model *append_run(struct runs *runs, int *ret)
+{
+	*ret = -EFBIG;
+	if (runs->count == RUNS_MOST)
+		return NULL;
+
+	struct model_list list = { runs->items, runs->count };
+	struct model *run = model_append(&list, sizeof(*run));
+
+	*ret = run != NULL ? 0 : -ENOMEM;
+	runs->items = list.items;
+	runs->count = list.count;
+	return run;
+}
+
+static size_t size_of(const struct histogram *histogram)
+{
+	return histogram != NULL ? histogram_size_bytes(histogram) : 0;
+}
+
+/* Takes over what `run` holds, also on failure. */
+static int add_run(struct runs *runs, struct model *run)
+{
+	struct model *place = NULL;
+	int r = -EFBIG;
+
+	runs->histogram_bytes += size_of(run->latency.intended) + size_of(run->latency.sent) +
+		size_of(run->latency.connect);
+	if (runs->histogram_bytes <= RUNS_MOST_HISTOGRAM_BYTES)
+		place = append_run(runs, &r);
+	if (place == NULL) {
+		model_fini(run);
+		return r;
+	}
+	*place = *run;
+	return 0;
+}
+
+/* All of a file, up to the cap. */
+static int read_all(FILE *file, char **ret_bytes, size_t *ret_length)
+{
+	CLEANUP_FREE char *bytes = NULL;
+	size_t length = 0, room = 0;
+
+	while (!feof(file)) {
+		if (length == room) {
+			room = room == 0 ? 1 << 16 : 2 * room;
+
+			char *larger = length <= MODEL_MOST_FILE_BYTES ? realloc(bytes, room)
+								       : NULL;
+
+			if (larger == NULL)
+				return length > MODEL_MOST_FILE_BYTES ? -EFBIG : -ENOMEM;
+			bytes = larger;
+		}
+		errno = 0;
+		length += fread(bytes + length, 1, room - length, file);
+		if (ferror(file))
+			return errno != 0 ? -errno : -EIO;
+	}
+	if (length > MODEL_MOST_FILE_BYTES)
+		return -EFBIG;
+	*ret_bytes = TAKE_POINTER(bytes);
+	*ret_length = length;
+	return 0;
+}
+
+/* The line in which the result begins, for a fault that has only a place in that. */
+static void add_lines(const char *bytes, size_t used, struct model_fault *fault)
+{
+	if (fault->line == 0)
+		fault->line = 1;
+	for (size_t i = 0; i < used; i++)
+		fault->line += bytes[i] == '\n';
+}
+
+static int load_json(struct runs *runs, FILE *file, struct model_fault *fault)
+{
+	CLEANUP_FREE char *bytes = NULL;
+	size_t length, at = 0;
+	int r = read_all(file, &bytes, &length);
+
+	while (r == 0 && at < length) {
+		struct model run;
+		size_t used = 0;
+
+		r = model_read(bytes + at, length - at, &run, &used, fault);
+		if (r == -EBADMSG)
+			add_lines(bytes, at, fault);
+		if (r == 0)
+			r = add_run(runs, &run);
+		at += used;
+	}
+	return r;
+}
+
+static int load_log(struct runs *runs, FILE *file, const char *tag, struct model_fault *fault)
+{
+	struct model run;
+	int r = runs_log_read(file, tag, &run, fault);
+
+	return r < 0 ? r : add_run(runs, &run);
+}
+
+int runs_load(struct runs *runs, const char *path, const char *tag, struct model_fault *fault)
+{
+	__attribute__((cleanup(close_file)))
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	int first;
+
+	if (file == NULL)
+		return -errno;
+	errno = 0;
+	do
+		first = fgetc(file);
+	while (first == ' ' || first == '\n' || first == '\t' || first == '\r');
+	if (first == EOF)
+		return ferror(file) ? (errno != 0 ? -errno : -EIO) : -ENODATA;
+	ungetc(first, file);
+	return first == '{' || first == '[' ? load_json(runs, file, fault)
+					    : load_log(runs, file, tag, fault);
+}
+
+void runs_fini(struct runs *runs)
+{
+	for (size_t i = 0; i < runs->count; i++)
+		model_fini(&runs->items[i]);
+	free(runs->items);
+	memset(runs, 0, sizeof(*runs));
+}

@@ -1,0 +1,30 @@
+/*
+ * The runs that the files hold: results in JSON (model_read.h), any number in a file, or logs of
+ * HdrHistogram (stats/hdrlog_reader.h), of which each is one run. Everything in a file is foreign.
+ */
+#pragma once
+
+#include "report/model.h"
+#include "report/model_read.h"
+
+/* Of all files together. */
+#define RUNS_MOST 1024
+#define RUNS_MOST_HISTOGRAM_BYTES (512u << 20)
+
+/* Zeroed is empty. Owns the runs. */
+struct runs {
+	struct model *items;
+	size_t count;
+	size_t histogram_bytes;
+};
+
+/*
+ * Adds the runs of a file; "-" is standard input. Of a log, the lines without a tag are taken and
+ * those tagged "intended", "sent" and "connect", as `meari bench --hdr` writes them; with `tag` only
+ * those that have this one.
+ * -EBADMSG: `fault` says what is wrong with it; -ENODATA: nothing in it; -EFBIG: it, or all together,
+ * is too large; -errno of opening and reading; -ENOMEM. After a failure what was there still is, and
+ * perhaps some runs of the file.
+ */
+int runs_load(struct runs *runs, const char *path, const char *tag, struct model_fault *fault);
+void runs_fini(struct runs *runs);

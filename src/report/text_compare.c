@@ -1,0 +1,85 @@
+/*
+ * The comparison as a table: what changed by how much, how sure that is, and one sentence at the end.
+ */
+#include "report/text_compare.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/i18n.h"
+#include "report/table.h"
+
+const char *text_compare_verdict(enum compare_verdict verdict)
+{
+	static const char *const names[] = {
+		[COMPARE_TOO_FEW] = N_("not enough runs"),
+		[COMPARE_SAME] = N_("same"),
+		[COMPARE_UNCLEAR] = N_("no clear difference"),
+		[COMPARE_BETTER] = N_("better"),
+		[COMPARE_WORSE] = N_("worse"),
+		[COMPARE_MIXED] = N_("some better, some worse"),
+	};
+
+	return _(names[verdict]);
+}
+
+/* "+2.1%" for a factor, "+12" for a difference. */
+static const char *format_effect(
+	const struct compare_figure *one, double effect, char *buffer, size_t size)
+{
+	double percent = (effect - 1) * 100;
+
+	if (isnan(effect))
+		snprintf(buffer, size, "-");
+	else if (!compare_is_factor(one))
+		snprintf(buffer, size, "%+.3g", effect);
+	else if (effect >= 10)
+		snprintf(buffer, size, "×%.3g", effect);
+	else
+		/* Never "-0.0%". */
+		snprintf(buffer, size, "%+.1f%%", fabs(percent) < 0.05 ? 0.0 : percent);
+	return buffer;
+}
+
+static void add_figure(struct table *table, const struct compare_figure *one)
+{
+	char text[FIGURE_TEXT_SIZE], low[FIGURE_TEXT_SIZE], high[FIGURE_TEXT_SIZE], both[80];
+
+	table_add(table, _(one->figure->title));
+	table_add(
+		table, figure_format(one->figure->unit, one->baseline_median, text, sizeof(text)));
+	table_add(table, figure_format(one->figure->unit, one->median, text, sizeof(text)));
+	table_add(table, format_effect(one, one->effect, text, sizeof(text)));
+	snprintf(both, sizeof(both), "%s … %s", format_effect(one, one->low, low, sizeof(low)),
+		format_effect(one, one->high, high, sizeof(high)));
+	table_add(table, isnan(one->low) ? "-" : both);
+	table_add(table, text_compare_verdict(one->verdict));
+}
+
+int text_compare(const struct compare *compare, unsigned width, FILE *out)
+{
+	struct table *table = table_new(6);
+
+	if (table == NULL)
+		return -ENOMEM;
+	table_add(table, _("figure"));
+	table_add(table, _("baseline"));
+	table_add(table, _("now"));
+	table_add(table, _("change"));
+	table_add(table, _("99% sure"));
+	table_add(table, _("verdict"));
+	for (size_t i = 0; i < compare->figure_count; i++)
+		add_figure(table, &compare->figures[i]);
+
+	int r = table_print(table, width, out);
+
+	table_free(table);
+	if (compare->verdict == COMPARE_TOO_FEW)
+		fprintf(out,
+			_("\nNot enough runs for a verdict: %zu here and %zu in the baseline, %d of each "
+			  "are needed.\n"),
+			compare->runs, compare->baseline_runs, COMPARE_LEAST_RUNS);
+	else
+		fprintf(out, _("\nOver all: %s.\n"), text_compare_verdict(compare->verdict));
+	return r;
+}
