@@ -1,0 +1,36 @@
+/*
+ * Blocks of addresses as text, "192.0.2.0/24", "2001:db8::/32" (RFC 4632, RFC 4291 2.3). An address
+ * alone is the block of that one. Any thread; nothing is allocated.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+
+/* Room for any text of cidr_format. */
+#define CIDR_TEXT_SIZE (INET6_ADDRSTRLEN + 4)
+
+struct cidr {
+	int family; /* AF_INET or AF_INET6 */
+	unsigned bits;
+	uint8_t octets[16]; /* network order; the first 4 or all 16; what is behind `bits` is 0 */
+};
+
+/*
+ * Numbers only, no zone, and IPv4 as four decimal octets. Bits set behind the prefix are refused, because one
+ * of the two is a mistake. ::ffff:a.b.c.d/120 is the IPv4 block a.b.c.d/24. -EINVAL: `ret_fault` (may be
+ * NULL) says where and why.
+ */
+int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_fault);
+
+/* The first and the last address of the block; 4 or 16 octets of each are written. */
+void cidr_range(const struct cidr *cidr, uint8_t *ret_first, uint8_t *ret_last);
+
+/* Sets what is behind the first `bits` of 4 or 16 octets to 0. */
+void cidr_mask(uint8_t *octets, size_t count, unsigned bits);
+
+/* Canonical, always with its length: "192.0.2.0/24". Returns `buffer`. */
+const char *cidr_format(const struct cidr *cidr, char *buffer, size_t size);
