@@ -7,18 +7,28 @@
 #include <stdint.h>
 
 /* name, log key: every counter once. All count events or bytes since the start. */
-#define COUNTERS_EACH(X)                                                                           \
-	X(connections_accepted)                                                                    \
-	X(connections_finished) /* ended by the peer's end of stream, everything sent */           \
-	X(connections_lost) /* ended by reset, broken pipe or time-out */                          \
-	X(connections_cut) /* ended by us */                                                       \
-	X(accept_pauses) /* out of descriptors or memory */                                        \
-	X(bytes_received)                                                                          \
-	X(bytes_sent)                                                                              \
-	X(urgent_bytes) /* sent back as urgent */                                                  \
-	X(datagrams_received)                                                                      \
-	X(datagrams_sent)                                                                          \
-	X(datagrams_refused) /* echo-like source port, no return address, sent to a group */       \
+#define COUNTERS_EACH(X)                                                                            \
+	X(connections_accepted)                                                                     \
+	X(connections_finished) /* ended by the peer's end of stream, everything sent */            \
+	X(connections_lost) /* ended by reset, broken pipe or time-out */                           \
+	X(connections_cut) /* ended by us */                                                        \
+	X(accept_pauses) /* out of descriptors or memory */                                         \
+	X(refused_by_access) /* connections and datagrams whose source may not (--allow, --deny) */ \
+	X(refused_by_count) /* connections beyond --max-connections */                              \
+	X(refused_by_memory) /* ... beyond --max-memory */                                          \
+	X(refused_by_source) /* ... beyond --max-per-source */                                      \
+	X(refused_by_rate) /* ... faster than --connect-rate */                                     \
+	X(ended_idle) /* after --idle-timeout; also in connections_cut */                           \
+	X(ended_old) /* after --max-lifetime; also in connections_cut */                            \
+	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */            \
+	X(rate_pauses) /* a connection was not read from because of --max-rate */                   \
+	X(bytes_received)                                                                           \
+	X(bytes_sent)                                                                               \
+	X(urgent_bytes) /* sent back as urgent */                                                   \
+	X(datagrams_received)                                                                       \
+	X(datagrams_sent)                                                                           \
+	X(datagrams_refused) /* echo-like source port, no return address, sent to a group */        \
+	X(datagrams_limited) /* faster than --datagram-rate: not answered */                        \
 	X(datagrams_lost) /* truncated, or could not be sent back */
 
 struct counters {
