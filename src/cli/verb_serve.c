@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
@@ -16,8 +17,11 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "net/call.h"
+#include "net/cidr.h"
 #include "protocol/echo.h"
+#include "protocol/guard.h"
 #include "server/explain.h"
+#include "server/limits.h"
 #include "server/server.h"
 
 enum option_key {
@@ -34,6 +38,17 @@ enum option_key {
 	KEY_TRACE,
 	KEY_LOG_FORMAT,
 	KEY_EXPLAIN,
+	KEY_MAX_CONNECTIONS,
+	KEY_MAX_PER_SOURCE,
+	KEY_SOURCE_PREFIX,
+	KEY_CONNECT_RATE,
+	KEY_DATAGRAM_RATE,
+	KEY_IDLE_TIMEOUT,
+	KEY_MAX_LIFETIME,
+	KEY_MAX_RATE,
+	KEY_MAX_MEMORY,
+	KEY_ALLOW,
+	KEY_DENY,
 };
 
 static const struct argp_option options[] = {
@@ -67,7 +82,33 @@ static const struct argp_option options[] = {
 	{ "drain", KEY_DRAIN, "TIME", 0,
 		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)"),
 		0 },
-	{ NULL, 0, NULL, 0, N_("What it tells:"), 2 },
+	{ NULL, 0, NULL, 0, N_("Who may come, and how much (default: everybody, without limits):"),
+		2 },
+	{ "allow", KEY_ALLOW, "BLOCK", 0,
+		N_("only who is in this block of addresses (192.0.2.0/24, 2001:db8::/32), or in "
+		   "one of those in a file (@FILE); may be given again"),
+		0 },
+	{ "deny", KEY_DENY, "BLOCK", 0,
+		N_("not who is in this block, or in one of @FILE, even if allowed; may be given "
+		   "again; SIGHUP reads the files again"),
+		0 },
+	{ "max-connections", KEY_MAX_CONNECTIONS, "N", 0, N_("connections at once"), 0 },
+	{ "max-per-source", KEY_MAX_PER_SOURCE, "N", 0,
+		N_("connections at once from one source: an IPv4 address, an IPv6 prefix"), 0 },
+	{ "source-prefix", KEY_SOURCE_PREFIX, "BITS", 0,
+		N_("how much of an IPv6 address is one source (default: 64)"), 0 },
+	{ "connect-rate", KEY_CONNECT_RATE, "N", 0, N_("new connections a second"), 0 },
+	{ "idle-timeout", KEY_IDLE_TIMEOUT, "TIME", 0,
+		N_("end a connection on which nothing has moved for so long"), 0 },
+	{ "max-lifetime", KEY_MAX_LIFETIME, "TIME", 0,
+		N_("end a connection that has been open for so long"), 0 },
+	{ "max-rate", KEY_MAX_RATE, "SIZE", 0,
+		N_("bytes a second of one connection; beyond that it is not read from"), 0 },
+	{ "max-memory", KEY_MAX_MEMORY, "SIZE", 0,
+		N_("memory for connections and their buffers together"), 0 },
+	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", 0,
+		N_("datagrams a second of one source; more are not answered"), 0 },
+	{ NULL, 0, NULL, 0, N_("What it tells:"), 3 },
 	{ "explain", KEY_EXPLAIN, NULL, 0,
 		N_("print which engine and which features of the kernel it would use here, and why "
 		   "not the others; do not serve"),
@@ -214,6 +255,87 @@ static error_t parse_tuning(
 	}
 }
 
+static error_t take_time(
+	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (duration_parse(text, &ns) < 0 || ns == 0)
+		return cli_complain(
+			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
+	*ret_ns = ns;
+	return 0;
+}
+
+/* What a file says is looked at by the server. */
+static error_t add_block(struct argp_state *state, const char *option, const char *text,
+	struct access_entries *entries)
+{
+	struct addr_fault fault;
+	struct cidr cidr;
+	const char **longer = reallocarray(
+		entries->texts, entries->count + 1, sizeof(const char *));
+
+	if (longer == NULL)
+		return ENOMEM;
+	entries->texts = longer;
+	if (text[0] != '@' && cidr_parse(text, &cidr, &fault) < 0)
+		return cli_complain(state,
+			_("%s '%s' is not a block of addresses: %s (column %zu)"), option, text,
+			fault.text, fault.column + 1);
+	if (strcmp(text, "@") == 0)
+		return cli_complain(state, _("%s '@' names no file"), option);
+	entries->texts[entries->count++] = text;
+	return 0;
+}
+
+static error_t take_u32(
+	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number)
+{
+	uint64_t number;
+	error_t r = take_count(state, option, text, 1, 1000 * 1000 * 1000, &number);
+
+	if (r == 0)
+		*ret_number = (uint32_t)number;
+	return r;
+}
+
+static error_t parse_limit(struct serve_input *input, int key, char *text, struct argp_state *state)
+{
+	struct server_options *server = &input->server;
+	uint64_t number = 0;
+	error_t r;
+
+	switch (key) {
+	case KEY_ALLOW: return add_block(state, "--allow", text, &server->allow);
+	case KEY_DENY: return add_block(state, "--deny", text, &server->deny);
+	case KEY_MAX_CONNECTIONS:
+		return take_u32(state, "--max-connections", text, &server->most_connections);
+	case KEY_MAX_PER_SOURCE:
+		return take_u32(state, "--max-per-source", text, &server->most_per_source);
+	case KEY_SOURCE_PREFIX:
+		r = take_count(state, "--source-prefix", text, 1, 128, &number);
+		server->source_bits = (unsigned)number;
+		return r;
+	case KEY_CONNECT_RATE:
+		return take_u32(state, "--connect-rate", text, &server->connects_per_s);
+	case KEY_DATAGRAM_RATE:
+		return take_u32(state, "--datagram-rate", text, &server->datagrams_per_s);
+	case KEY_IDLE_TIMEOUT: return take_time(state, "--idle-timeout", text, &server->idle_ns);
+	case KEY_MAX_LIFETIME:
+		return take_time(state, "--max-lifetime", text, &server->lifetime_ns);
+	case KEY_MAX_RATE:
+		return take_size(
+			state, "--max-rate", text, 1, GUARD_MOST_RATE_BYTES, &server->rate_bytes);
+	case KEY_MAX_MEMORY:
+		r = take_size(state, "--max-memory", text, 2 * SERVER_LEAST_POOL_BYTES, 1ull << 50,
+			&number);
+		server->memory_bytes = number;
+		return r;
+	default: return parse_tuning(input, key, text, state);
+	}
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
 	struct serve_input *input = state->input;
@@ -234,7 +356,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
 	case ARGP_KEY_ARG: return add_address(input, text, state);
 	case ARGP_KEY_NO_ARGS: return add_address(input, "tcp://*", state);
-	default: return parse_tuning(input, key, text, state);
+	default: return parse_limit(input, key, text, state);
 	}
 }
 
@@ -267,6 +389,9 @@ enum cli_status verb_serve(int argc, char **argv)
 			.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
 			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
 			.ready_fd = -1,
+			.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
+			.idle_ns = CLOCK_NEVER,
+			.lifetime_ns = CLOCK_NEVER,
 		},
 		.level = LOG_LEVEL_INFO,
 		.format = LOG_FORMAT_TEXT,
@@ -281,5 +406,7 @@ enum cli_status verb_serve(int argc, char **argv)
 		status = r < 0 ? CLI_FAILED : CLI_OK;
 	}
 	free(input.specs);
+	free(input.server.allow.texts);
+	free(input.server.deny.texts);
 	return status;
 }

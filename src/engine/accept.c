@@ -98,6 +98,16 @@ static bool somebody_knocks(int fd)
 	return poll(&polled, 1, 0) != 0;
 }
 
+/* Asks the host. Who may not come in is told so at once, by a reset. */
+static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
+{
+	if (engine->host->admit == NULL || engine->host->admit(engine->context, fd, scheme))
+		return true;
+	socket_set_reset_on_close(fd);
+	call_close(fd);
+	return false;
+}
+
 bool accept_some(struct engine *engine, unsigned which, unsigned most)
 {
 	struct accept_listener listener = engine->accept.listeners[which];
@@ -107,6 +117,8 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most)
 
 		if (r == -EAGAIN || (is_shortage(r) && !somebody_knocks(listener.fd)))
 			return true;
+		if (r >= 0 && !is_admitted(engine, r, listener.scheme))
+			continue;
 		if (r >= 0 && listener.scheme == ADDR_UNIX)
 			socket_tune_stream(r, ADDR_UNIX); /* TCP inherits it from the listener */
 		if (r >= 0)

@@ -113,7 +113,8 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 	};
 	struct protocol_answer answer;
 
-	drive_tell_datagram(engine, &event, &answer);
+	drive_tell_arrival(
+		engine, (const struct sockaddr *)arrival->peer, datagram->scheme, &event, &answer);
 	if (answer.send.bytes != NULL) /* it may be empty, and is then sent empty */
 		departures_add(departures, arrival, &answer.send, datagram->family,
 			datagram->trains && datagram->wary_turns == 0);

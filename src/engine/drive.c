@@ -51,6 +51,16 @@ void drive_tell_datagram(struct engine *engine, const struct protocol_event *eve
 	engine->protocol->handle(engine->protocol, NULL, event, ret_answer);
 }
 
+void drive_tell_arrival(struct engine *engine, const struct sockaddr *peer, enum addr_scheme scheme,
+	const struct protocol_event *event, struct protocol_answer *ret_answer)
+{
+	if (engine->host->admit_datagram == NULL ||
+		engine->host->admit_datagram(engine->context, peer, scheme))
+		drive_tell_datagram(engine, event, ret_answer);
+	else
+		*ret_answer = (struct protocol_answer){ 0 };
+}
+
 struct timer_round {
 	struct engine *engine;
 	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer);
@@ -76,6 +86,13 @@ void drive_timers(struct engine *engine,
 	struct timer_round round = { .engine = engine, .touched = touched };
 
 	timer_advance(&engine->timers, engine->now_ns, fire, &round);
+}
+
+bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, void *context)
+{
+	struct engine_conn view = conn_view(conn);
+
+	return condemned == NULL || condemned(context, &view);
 }
 
 void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason)

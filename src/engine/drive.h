@@ -16,13 +16,20 @@ void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_
 /* The first event of a connection; the host is told, too. */
 void drive_open(struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer);
 
-/* The same for datagrams, which belong to no connection. */
+/* The same for what becomes of the answers to datagrams, which belong to no connection. */
 void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
 	struct protocol_answer *ret_answer);
+
+/* A datagram that has come from `peer`. Its answer is empty, too, where the host lets it not in. */
+void drive_tell_arrival(struct engine *engine, const struct sockaddr *peer, enum addr_scheme scheme,
+	const struct protocol_event *event, struct protocol_answer *ret_answer);
 
 /* Tells DEADLINE to every connection whose time has come; `touched` is called with each. */
 void drive_timers(struct engine *engine,
 	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer));
+
+/* Whether a connection is one of those to be cut; `condemned` NULL: all are. */
+bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, void *context);
 
 /*
  * The end of a connection: tells the protocol if it was lost, tells the host, releases slot, output

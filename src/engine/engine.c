@@ -167,5 +167,10 @@ void engine_drain(struct engine *engine)
 unsigned engine_cut(struct engine *engine)
 {
 	engine_drain(engine);
-	return engine->ops->cut(engine);
+	return engine->ops->cut(engine, NULL, NULL);
+}
+
+unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context)
+{
+	return engine->ops->cut(engine, condemned, context);
 }

@@ -48,8 +48,11 @@ struct engine_conn {
 enum engine_close_reason {
 	ENGINE_CLOSE_DONE, /* the protocol said so, everything is sent */
 	ENGINE_CLOSE_LOST, /* error tells why */
-	ENGINE_CLOSE_CUT, /* by engine_cut(), or the protocol's reset */
+	ENGINE_CLOSE_CUT, /* by engine_cut(), engine_cut_some(), or the protocol's reset */
 };
+
+/* Whether a connection is to be cut. */
+typedef bool engine_condemn_fn(void *context, const struct engine_conn *conn);
 
 /*
  * What the engine tells its owner; every function may be NULL. Called on the engine's thread.
@@ -57,6 +60,10 @@ enum engine_close_reason {
  * be reached.
  */
 struct engine_host {
+	/* Whether somebody who has just been accepted may come in; who may not is reset. NULL: all. */
+	bool (*admit)(void *context, int fd, enum addr_scheme scheme);
+	/* The same for a datagram: one that may not is dropped, and the protocol does not hear of it. */
+	bool (*admit_datagram)(void *context, const struct sockaddr *peer, enum addr_scheme scheme);
 	void (*opened)(void *context, const struct engine_conn *conn);
 	void (*closed)(void *context, const struct engine_conn *conn,
 		enum engine_close_reason reason, int error);
@@ -112,7 +119,8 @@ struct engine_ops {
 	void (*nudge)(struct engine *engine, struct conn *conn);
 	int (*run)(struct engine *engine);
 	void (*stop_listening)(struct engine *engine);
-	unsigned (*cut)(struct engine *engine);
+	/* Those that are condemned; `condemned` NULL: all, and for good. */
+	unsigned (*cut)(struct engine *engine, engine_condemn_fn *condemned, void *context);
 };
 
 /* ---- choosing ---- */
@@ -176,3 +184,5 @@ void engine_run_tasks(struct engine *engine);
 void engine_drain(struct engine *engine);
 /* From a task: close every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
+/* From a task: closes at once the connections that `condemned` says yes to; the others go on. */
+unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context);

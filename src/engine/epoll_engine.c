@@ -105,7 +105,7 @@ static void epoll_destroy(struct engine *core)
 	core->host = &nobody;
 	core->draining = true;
 	epoll_datagram_close_all(engine, false);
-	epoll_stream_cut(engine);
+	epoll_stream_cut(engine, NULL, NULL);
 	free(engine->datagrams);
 	close(engine->epoll_fd);
 	core_fini(core);
@@ -144,12 +144,13 @@ static void epoll_stop_listening(struct engine *core)
 	epoll_datagram_close_all(engine, true);
 }
 
-static unsigned epoll_cut(struct engine *core)
+static unsigned epoll_cut(struct engine *core, engine_condemn_fn *condemned, void *context)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 
-	epoll_accept_close_all(engine, false); /* those that a drain has kept */
-	return epoll_stream_cut(engine);
+	if (condemned == NULL)
+		epoll_accept_close_all(engine, false); /* those that a drain has kept */
+	return epoll_stream_cut(engine, condemned, context);
 }
 
 /* When run() has something to do that no event will tell; 0: at once. */

@@ -73,7 +73,8 @@ void epoll_stream_round(struct epoll_engine *engine);
 /* Receives on the last connection, though nothing says that it is ready. True if something came. */
 bool epoll_stream_look(struct epoll_engine *engine);
 void epoll_stream_timers(struct epoll_engine *engine);
-unsigned epoll_stream_cut(struct epoll_engine *engine);
+/* Those that are condemned, or all where `condemned` is NULL; returns how many. */
+unsigned epoll_stream_cut(struct epoll_engine *engine, engine_condemn_fn *condemned, void *context);
 
 /* For epoll_flow: the kernel takes no more; tells an event, without doing what it is answered. */
 void epoll_stream_note_full(struct epoll_engine *engine, struct conn *conn);

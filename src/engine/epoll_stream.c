@@ -481,17 +481,24 @@ void epoll_stream_timers(struct epoll_engine *engine)
 	drive_timers(&engine->core, touch_by_timer);
 }
 
-unsigned epoll_stream_cut(struct epoll_engine *engine)
+unsigned epoll_stream_cut(struct epoll_engine *engine, engine_condemn_fn *condemned, void *context)
 {
 	struct conn_table *table = &engine->core.conns;
-	unsigned count = table->open_count;
+	unsigned count = 0;
 
 	for (uint32_t slot = 0; slot < table->used_slots; slot++) {
 		struct conn *conn = conn_at(table, slot);
 
-		if (conn != NULL)
+		if (conn == NULL || !drive_is_condemned(conn, condemned, context))
+			continue;
+		/* One that is to be gone on with cannot be taken out of that list: it ends there. */
+		if (condemned != NULL && conn->flags & CONN_QUEUED)
+			conn->flags |= CONN_RESET_WANTED;
+		else
 			close_conn(engine, conn, ENGINE_CLOSE_CUT);
+		count++;
 	}
-	conn_take_queue(table); /* nobody is left to go on with */
+	if (condemned == NULL)
+		conn_take_queue(table); /* nobody is left to go on with */
 	return count;
 }

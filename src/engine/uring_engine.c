@@ -159,13 +159,15 @@ static void uring_stop_listening(struct engine *core)
 	uring_datagram_stop(engine);
 }
 
-static unsigned uring_cut(struct engine *core)
+static unsigned uring_cut(struct engine *core, engine_condemn_fn *condemned, void *context)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
 
-	engine->cutting = true;
-	uring_accept_stop(engine); /* those that a drain has kept */
-	return uring_stream_cut(engine);
+	if (condemned == NULL) {
+		engine->cutting = true;
+		uring_accept_stop(engine); /* those that a drain has kept */
+	}
+	return uring_stream_cut(engine, condemned, context);
 }
 
 /* ---- the loop ---- */

@@ -123,8 +123,8 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 /* Goes on with every connection that has something to do. */
 void uring_stream_round(struct uring_engine *engine);
 void uring_stream_timers(struct uring_engine *engine);
-/* Every connection is to end; returns how many there are. */
-unsigned uring_stream_cut(struct uring_engine *engine);
+/* Those that are condemned, or all where `condemned` is NULL, are to end; returns how many. */
+unsigned uring_stream_cut(struct uring_engine *engine, engine_condemn_fn *condemned, void *context);
 /* At once, telling nobody; the kernel must have let go of them. */
 void uring_stream_close_all(struct uring_engine *engine);
 

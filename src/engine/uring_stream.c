@@ -426,19 +426,21 @@ void uring_stream_timers(struct uring_engine *engine)
 	drive_timers(&engine->core, touch_by_timer);
 }
 
-unsigned uring_stream_cut(struct uring_engine *engine)
+unsigned uring_stream_cut(struct uring_engine *engine, engine_condemn_fn *condemned, void *context)
 {
 	struct conn_table *table = &engine->core.conns;
+	unsigned count = 0;
 
 	for (uint32_t slot = 0; slot < table->used_slots; slot++) {
 		struct conn *conn = conn_at(table, slot);
 
-		if (conn != NULL) {
+		if (conn != NULL && drive_is_condemned(conn, condemned, context)) {
 			conn->flags |= CONN_CUT_WANTED;
 			enqueue(engine, conn);
+			count++;
 		}
 	}
-	return table->open_count;
+	return count;
 }
 
 void uring_stream_close_all(struct uring_engine *engine)

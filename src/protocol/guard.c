@@ -71,14 +71,19 @@ const struct protocol_conn *guard_inner(const struct protocol_conn *conn)
 	return state == NULL ? NULL : &state->inner;
 }
 
-enum guard_ending guard_closed(struct guard *guard, const struct protocol_conn *conn)
+enum guard_ending guard_ending(const struct protocol_conn *conn)
+{
+	const struct guard_conn *state = state_of(conn);
+
+	return state == NULL ? GUARD_NOT_ENDED : state->ending;
+}
+
+void guard_forget(const struct protocol_conn *conn)
 {
 	struct guard_conn *state = state_of(conn);
-	enum guard_ending ending = state == NULL ? GUARD_NOT_ENDED : state->ending;
 
 	if (state != NULL)
 		forget(state);
-	return ending;
 }
 
 /* ---- the rate ---- */

@@ -40,5 +40,8 @@ void guard_fini(struct guard *guard);
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *guard_inner(const struct protocol_conn *conn);
 
-/* To be told at the end of every connection: the last that is heard of it. Gives why it was ended. */
-enum guard_ending guard_closed(struct guard *guard, const struct protocol_conn *conn);
+/* Why the guard has ended a connection. */
+enum guard_ending guard_ending(const struct protocol_conn *conn);
+
+/* To be told at the end of every connection: the last that is heard of it. */
+void guard_forget(const struct protocol_conn *conn);

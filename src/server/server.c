@@ -32,6 +32,10 @@ struct server {
 	const struct engine_ops *engine;
 	unsigned thread_count;
 	struct listener_list listeners;
+	size_t pool_bytes; /* of each thread */
+	struct limits *limits; /* NULL: none */
+	struct access *access; /* NULL: everybody */
+	struct guard_options guard;
 	struct worker **workers; /* thread_count of them, NULL where not made yet */
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
@@ -56,22 +60,91 @@ static int choose_engine(struct server *server)
 	return r;
 }
 
+static bool is_guarded(const struct server_options *options)
+{
+	return options->idle_ns != CLOCK_NEVER || options->lifetime_ns != CLOCK_NEVER ||
+		options->rate_bytes > 0;
+}
+
+/*
+ * Memory is what the buffers' pool holds, and beyond it a small buffer and a slot for each connection. So a
+ * bound of it is half for the pool, if that is not less anyhow, and for as many connections as the rest is
+ * enough for: nothing has to be counted while bytes move.
+ */
+static int share_memory(struct server *server, struct limits_options *limits)
+{
+	const struct server_options *options = server->options;
+	size_t total = options->memory_bytes, pool = options->pool_bytes;
+
+	if (total > 0 && pool > total / 2)
+		pool = total / 2;
+	server->pool_bytes = pool / server->thread_count;
+	if (server->pool_bytes < SERVER_LEAST_POOL_BYTES)
+		server->pool_bytes = SERVER_LEAST_POOL_BYTES;
+	if (total == 0)
+		return 0;
+	pool = server->pool_bytes * server->thread_count;
+	if (total < pool + SERVER_CONNECTION_BYTES) {
+		log_error(_("--max-memory is too little for %u threads: each needs 1 MiB, and "
+			    "connections some more"),
+			server->thread_count);
+		return -ENOMEM;
+	}
+	total = (total - pool) / SERVER_CONNECTION_BYTES;
+	limits->memory_connections = total < UINT32_MAX ? (uint32_t)total : UINT32_MAX;
+	return 0;
+}
+
+static int set_up_limits(struct server *server)
+{
+	const struct server_options *options = server->options;
+	struct limits_options limits = {
+		.connections = options->most_connections,
+		.per_source = options->most_per_source,
+		.source_bits = options->source_bits,
+		.connects_per_s = options->connects_per_s,
+		.datagrams_per_s = options->datagrams_per_s,
+	};
+	int r = share_memory(server, &limits);
+
+	if (r < 0)
+		return r;
+	server->guard = (struct guard_options){
+		.idle_ns = options->idle_ns,
+		.lifetime_ns = options->lifetime_ns,
+		.rate_bytes = options->rate_bytes,
+		.now_ns = clock_now_ns,
+	};
+	if (limits.connections > 0 || limits.memory_connections > 0 || limits.per_source > 0 ||
+		limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
+		r = limits_new(&limits, &server->limits);
+		if (r < 0) {
+			log_error(_("cannot prepare the server: %s"), strerror(-r));
+			return r;
+		}
+	}
+	if (options->allow.count + options->deny.count > 0)
+		r = access_new(&options->allow, &options->deny, &server->access);
+	return r;
+}
+
 static int make_worker(struct server *server, unsigned index)
 {
 	const struct server_options *options = server->options;
 	struct worker_options worker_options = {
 		.engine = server->engine,
-		.pool_bytes = options->pool_bytes / server->thread_count,
+		.pool_bytes = server->pool_bytes,
 		.pending_bytes = options->pending_bytes,
 		.return_urgent = options->return_urgent,
 		.busy_poll_ns = options->busy_poll_ns,
 		.cpu = options->pin ? cpus_nth(index) : -1,
+		.limits = server->limits,
+		.access = server->access,
+		.guard = is_guarded(options) ? &server->guard : NULL,
 		.done_fd = server->done_fd,
 	};
 	int r;
 
-	if (worker_options.pool_bytes < SERVER_LEAST_POOL_BYTES)
-		worker_options.pool_bytes = SERVER_LEAST_POOL_BYTES;
 	r = worker_new(&worker_options, &server->workers[index]);
 	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
 		struct listener *listener = &server->listeners.listeners[i];
@@ -92,13 +165,16 @@ static int open_server(struct server *server)
 	r = choose_engine(server);
 	if (r < 0)
 		return r;
+	r = set_up_limits(server);
+	if (r < 0)
+		return r;
 	descriptors_raise_limit();
 	r = listener_open_all(options->specs, options->spec_count, server->thread_count,
 		options->backlog, &server->listeners);
 	if (r < 0)
 		return r;
 
-	r = signals_open(&server->signal_fd);
+	r = signals_open(server->access != NULL, &server->signal_fd);
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = server->done_fd < 0 ? -errno : 0;
@@ -235,6 +311,24 @@ static void tell_counters(struct server *server)
 	json_decref(fields);
 }
 
+/* Reads the lists again; as long as they cannot be read, the old ones hold. */
+static void reload(struct server *server)
+{
+	const struct server_options *options = server->options;
+	struct access *access;
+
+	if (access_new(&options->allow, &options->deny, &access) < 0) {
+		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
+			_("the lists were not read again; the old ones hold"));
+		return;
+	}
+	for (unsigned i = 0; i < server->thread_count; i++)
+		worker_set_access(server->workers[i], access);
+	access_free(server->access);
+	server->access = access;
+	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the lists have been read again"));
+}
+
 /*
  * Waits for a signal, the end of so many threads, or the time. Returns what was wished for;
  * SIGNALS_NONE for the other two.
@@ -270,6 +364,7 @@ static int serve(struct server *server)
 	for (;;) {
 		switch (wait_for_news(server, CLOCK_NEVER, 1)) {
 		case SIGNALS_COUNTERS: tell_counters(server); break;
+		case SIGNALS_RELOAD: reload(server); break;
 		case SIGNALS_END: return 0;
 		case SIGNALS_NONE: return -EIO;
 		}
@@ -305,9 +400,12 @@ static void drain(struct server *server)
 	for (;;) {
 		enum signals_wish wish = wait_for_news(server, until_ns, server->thread_count);
 
-		if (wish != SIGNALS_COUNTERS)
+		if (wish == SIGNALS_COUNTERS)
+			tell_counters(server);
+		else if (wish == SIGNALS_RELOAD)
+			reload(server);
+		else
 			break;
-		tell_counters(server);
 	}
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_cut(server->workers[i]);
@@ -345,6 +443,8 @@ static void close_server(struct server *server)
 	for (unsigned i = 0; server->workers != NULL && i < server->thread_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
+	limits_free(server->limits);
+	access_free(server->access);
 	listener_close_all(&server->listeners);
 	if (server->done_fd >= 0)
 		close(server->done_fd);

@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 #include "net/addr.h"
+#include "server/access.h"
 
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
 #define SERVER_LEAST_POOL_BYTES (1u << 20)
+/* What a connection may need beyond the pool: its small buffer, its slot, and what limits remember. */
+#define SERVER_CONNECTION_BYTES (4096u + 512u)
 
 struct server_options {
 	const struct addr_spec *specs; /* at least one */
@@ -26,6 +29,16 @@ struct server_options {
 	uint64_t busy_poll_ns; /* as in engine_options */
 	bool pin; /* each thread keeps to one processor, and to the connections that come in there */
 	uint64_t drain_ns;
+
+	/* Limits; 0: none, and for times CLOCK_NEVER. */
+	uint32_t most_connections, most_per_source;
+	unsigned source_bits; /* of an IPv6 address */
+	uint32_t connects_per_s, datagrams_per_s;
+	uint64_t idle_ns, lifetime_ns;
+	uint64_t rate_bytes; /* of a connection, in a second */
+	size_t memory_bytes; /* for buffers and connections together */
+	struct access_entries allow, deny;
+
 	int ready_fd; /* -1: none; taken over */
 };
 

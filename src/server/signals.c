@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-int signals_open(int *ret_fd)
+int signals_open(bool reload, int *ret_fd)
 {
 	sigset_t set;
 	int r, fd;
@@ -19,6 +19,8 @@ int signals_open(int *ret_fd)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	if (reload)
+		sigaddset(&set, SIGHUP);
 	r = -pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (r < 0)
 		return r;
@@ -37,5 +39,9 @@ enum signals_wish signals_take(int fd)
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return SIGNALS_NONE;
-	return info.ssi_signo == SIGUSR1 ? SIGNALS_COUNTERS : SIGNALS_END;
+	switch (info.ssi_signo) {
+	case SIGUSR1: return SIGNALS_COUNTERS;
+	case SIGHUP: return SIGNALS_RELOAD;
+	default: return SIGNALS_END;
+	}
 }

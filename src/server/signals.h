@@ -4,11 +4,19 @@
  */
 #pragma once
 
-/* The end is asked for by SIGTERM and SIGINT, the counters by SIGUSR1. */
-enum signals_wish { SIGNALS_NONE, SIGNALS_END, SIGNALS_COUNTERS };
+#include <stdbool.h>
 
-/* Blocks the signals, ignores SIGPIPE; gives a signalfd(2), non-blocking, the caller's. */
-int signals_open(int *ret_fd);
+/*
+ * The end is asked for by SIGTERM and SIGINT, the counters by SIGUSR1, and by SIGHUP, where there is
+ * something to read again, that it be read.
+ */
+enum signals_wish { SIGNALS_NONE, SIGNALS_END, SIGNALS_COUNTERS, SIGNALS_RELOAD };
+
+/*
+ * Blocks the signals, SIGHUP only if `reload`, ignores SIGPIPE; gives a signalfd(2), non-blocking, the
+ * caller's.
+ */
+int signals_open(bool reload, int *ret_fd);
 
 /* The next one that has come. */
 enum signals_wish signals_take(int fd);

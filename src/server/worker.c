@@ -17,6 +17,7 @@
 #include "net/socket.h"
 #include "protocol/echo.h"
 #include "server/chronicle.h"
+#include "server/gate.h"
 
 /* One look at the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
@@ -26,26 +27,47 @@ struct worker {
 	struct engine *engine;
 	struct counters counters; /* written by the thread alone */
 	struct echo echo;
+	struct guard guard; /* around the echo, where options.guard asks for it */
+	bool guarded, gated;
+	struct gate gate;
+	struct engine_host host;
 	struct chronicle chronicle;
 
 	pthread_t thread;
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, snapshot_task;
+	struct engine_task drain_task, cut_task, snapshot_task, access_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
-	bool finished, snapshot_wanted;
+	bool finished, snapshot_wanted, access_wanted;
 	struct counters snapshot;
+	const struct access *next_access;
 };
 
 /* ---- on the worker's thread ---- */
+
+static bool on_admit(void *context, int fd, enum addr_scheme scheme)
+{
+	struct worker *worker = context;
+
+	return gate_admit(&worker->gate, fd, scheme);
+}
+
+static bool on_admit_datagram(void *context, const struct sockaddr *peer, enum addr_scheme scheme)
+{
+	struct worker *worker = context;
+
+	return gate_admit_datagram(&worker->gate, peer, scheme);
+}
 
 static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
 
 	worker->counters.connections_accepted++;
+	if (worker->gated)
+		gate_opened(&worker->gate, conn);
 	chronicle_opened(&worker->chronicle, conn);
 }
 
@@ -53,13 +75,28 @@ static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct worker *worker = context;
+	static const struct protocol_conn nothing;
+	struct engine_conn seen = *conn;
+	enum guard_ending ending = GUARD_NOT_ENDED;
 
+	if (worker->guarded) {
+		seen.protocol = guard_inner(conn->protocol);
+		if (seen.protocol == NULL)
+			seen.protocol = &nothing;
+		ending = guard_ending(conn->protocol);
+	}
+	if (ending != GUARD_NOT_ENDED && reason == ENGINE_CLOSE_DONE)
+		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
 	switch (reason) {
 	case ENGINE_CLOSE_DONE: worker->counters.connections_finished++; break;
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	chronicle_closed(&worker->chronicle, conn, reason, error);
+	chronicle_closed(&worker->chronicle, &seen, reason, error);
+	if (worker->gated)
+		gate_closed(&worker->gate, conn, ending);
+	if (worker->guarded)
+		guard_forget(conn->protocol);
 }
 
 static void on_accept_paused(void *context, int error)
@@ -69,12 +106,6 @@ static void on_accept_paused(void *context, int error)
 	worker->counters.accept_pauses++;
 	chronicle_paused(&worker->chronicle, error);
 }
-
-static const struct engine_host host = {
-	.opened = on_opened,
-	.closed = on_closed,
-	.accept_paused = on_accept_paused,
-};
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
 {
@@ -102,6 +133,25 @@ static void run_snapshot(struct engine *engine, struct engine_task *task)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+static bool is_condemned(void *context, const struct engine_conn *conn)
+{
+	struct worker *worker = context;
+
+	return gate_condemns(&worker->gate, conn);
+}
+
+static void run_access(struct engine *engine, struct engine_task *task)
+{
+	struct worker *worker = worker_of(task, offsetof(struct worker, access_task));
+
+	worker->gate.access = worker->next_access;
+	engine_cut_some(engine, is_condemned, worker);
+	pthread_mutex_lock(&worker->lock);
+	worker->access_wanted = false;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static void *run_thread(void *context)
 {
 	struct worker *worker = context;
@@ -120,6 +170,30 @@ static void *run_thread(void *context)
 
 /* ---- on the main thread ---- */
 
+/* Whatever nobody asked for is left out, and costs nothing. */
+static struct protocol *set_up_limits(struct worker *worker)
+{
+	const struct worker_options *options = &worker->options;
+
+	worker->gated = options->limits != NULL || options->access != NULL ||
+		options->guard != NULL;
+	worker->guarded = options->guard != NULL;
+	worker->host = (struct engine_host){
+		.opened = on_opened,
+		.closed = on_closed,
+		.accept_paused = on_accept_paused,
+	};
+	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
+	if (options->limits != NULL || options->access != NULL) {
+		worker->host.admit = on_admit;
+		worker->host.admit_datagram = on_admit_datagram;
+	}
+	if (!worker->guarded)
+		return &worker->echo.protocol;
+	guard_init(&worker->guard, &worker->echo.protocol, &worker->counters, options->guard);
+	return &worker->guard.protocol;
+}
+
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
@@ -136,6 +210,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->drain_task.run = run_drain;
 	worker->cut_task.run = run_cut;
 	worker->snapshot_task.run = run_snapshot;
+	worker->access_task.run = run_access;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
 	chronicle_init(&worker->chronicle);
 	r = -pthread_mutex_init(&worker->lock, NULL);
@@ -144,8 +219,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	r = -pthread_cond_init(&worker->changed, NULL);
 	if (r < 0)
 		goto fail_cond;
-	r = engine_new(options->engine, &engine_options, &worker->echo.protocol, &host, worker,
-		&worker->engine);
+	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
+		worker, &worker->engine);
 	if (r < 0)
 		goto fail_engine;
 	*ret_worker = worker;
@@ -248,6 +323,21 @@ int worker_wait_running(struct worker *worker)
 	return r;
 }
 
+void worker_set_access(struct worker *worker, const struct access *access)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (worker->started && !worker->finished) {
+		worker->next_access = access;
+		worker->access_wanted = true;
+		engine_post(worker->engine, &worker->access_task);
+		while (worker->access_wanted)
+			pthread_cond_wait(&worker->changed, &worker->lock);
+	} else {
+		worker->gate.access = access;
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
 int worker_join(struct worker *worker)
 {
 	if (!worker->started)
@@ -262,6 +352,9 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
+	gate_fini(&worker->gate);
+	if (worker->guarded)
+		guard_fini(&worker->guard);
 	chronicle_fini(&worker->chronicle);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);

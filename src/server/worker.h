@@ -7,6 +7,9 @@
 #include <stdbool.h>
 
 #include "engine/engine.h"
+#include "protocol/guard.h"
+#include "server/access.h"
+#include "server/limits.h"
 #include "stats/counters.h"
 
 struct worker;
@@ -18,6 +21,10 @@ struct worker_options {
 	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
+	/* For the three: NULL where there is no such limit; the caller's, to outlive the worker. */
+	struct limits *limits;
+	const struct access *access;
+	const struct guard_options *guard;
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
 };
 
@@ -36,6 +43,12 @@ void worker_cut(struct worker *worker);
 
 /* The counters as they are between two events; waits for the thread to come to that. */
 void worker_snapshot(struct worker *worker, struct counters *ret_counters);
+
+/*
+ * New lists, where the worker was made with some: who is connected and not allowed any more is cut.
+ * At return the old ones are not used any more.
+ */
+void worker_set_access(struct worker *worker, const struct access *access);
 
 /* Waits for the end of a started thread. Its engine's error, or 0. */
 int worker_join(struct worker *worker);

@@ -85,8 +85,9 @@ static void open_one(struct fixture *f, uint64_t idle_ns, uint64_t lifetime_ns, 
 
 static enum guard_ending close_one(struct fixture *f)
 {
-	enum guard_ending ending = guard_closed(&f->guard, &f->conn);
+	enum guard_ending ending = guard_ending(&f->conn);
 
+	guard_forget(&f->conn);
 	assert_null(f->guard.first);
 	guard_fini(&f->guard);
 	return ending;
@@ -260,7 +261,7 @@ static void forgets_who_was_never_told_as_closed(void **state)
 	open_one(&f, SECOND, SECOND, 1);
 	for (size_t i = 0; i < 3; i++)
 		f.guard.protocol.handle(&f.guard.protocol, &others[i], &event, &answer);
-	guard_closed(&f.guard, &others[1]);
+	guard_forget(&others[1]);
 	guard_fini(&f.guard); /* a leak would be seen by AddressSanitizer */
 	assert_null(f.guard.first);
 }

@@ -1,0 +1,35 @@
+/*
+ * Who may come: lists of blocks of addresses, from the command line and from files. A list is read as
+ * a whole and never changes afterwards, so any thread may ask; a reload makes a new one.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* Blocks of one list, from all its files together. */
+#define ACCESS_MOST_BLOCKS (1u << 20)
+
+struct access;
+
+/* What --allow or --deny were given, in their order: a block, or @FILE. */
+struct access_entries {
+	const char **texts;
+	size_t count;
+};
+
+/*
+ * Reads the lists. A file has one block a line; blank lines, and what follows '#', do not count. Speaks
+ * when it fails: one line has been printed, and -errno is returned.
+ */
+int access_new(const struct access_entries *allow, const struct access_entries *deny,
+	struct access **ret_access);
+/* NULL is fine. */
+void access_free(struct access *access);
+
+/*
+ * Who is denied may not; who is not denied may, if nothing is allowed by name or they are. An IPv4
+ * address is one also where it comes mapped. What is no IP address (unix) may.
+ */
+bool access_admits(const struct access *access, const struct sockaddr *source);

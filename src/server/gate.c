@@ -1,0 +1,260 @@
+/*
+ * The engine asks before a connection has a slot, and tells it when it has one. Between the two nothing
+ * else happens; so what was entered for it waits in `entered`, and if the next one comes instead, it
+ * came to nothing (no memory, no watch) and is given back.
+ */
+#include "server/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "net/socket.h"
+
+/* A crowd may be refused a thousand times a second; it is told this often, for each reason. */
+#define TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
+
+void gate_init(struct gate *gate, struct limits *limits, const struct access *access,
+	struct counters *counters)
+{
+	*gate = (struct gate){ .limits = limits, .access = access, .counters = counters };
+}
+
+static void give_back(struct gate *gate, struct limits_source *source)
+{
+	if (gate->limits != NULL)
+		limits_release(gate->limits, source);
+}
+
+void gate_fini(struct gate *gate)
+{
+	if (gate->entered)
+		give_back(gate, gate->entered_source);
+	free(gate->sources);
+}
+
+/* ---- telling ---- */
+
+static const struct {
+	const char *key, *text;
+} reasons[GATE_REASONS] = {
+	[GATE_BY_ACCESS] = { "access", N_("refused %s: it is not allowed (--allow, --deny)") },
+	[GATE_BY_COUNT] = { "max-connections",
+		N_("refused %s: as many connections as may be are open (--max-connections)") },
+	[GATE_BY_MEMORY] = { "max-memory",
+		N_("refused %s: there is no memory for more connections (--max-memory)") },
+	[GATE_BY_SOURCE] = { "max-per-source",
+		N_("refused %s: its source has as many connections as it may (--max-per-source)") },
+	[GATE_BY_RATE] = { "connect-rate",
+		N_("refused %s: connections come too fast (--connect-rate)") },
+	[GATE_DATAGRAM_ACCESS] = { "access",
+		N_("not answered %s: it is not allowed (--allow, --deny)") },
+	[GATE_DATAGRAM_RATE] = { "datagram-rate",
+		N_("not answered %s: its datagrams come too fast (--datagram-rate)") },
+	[GATE_IDLE] = { "idle-timeout",
+		N_("ended %s: it was silent for too long (--idle-timeout)") },
+	[GATE_OLD] = { "max-lifetime", N_("ended %s: it was open for too long (--max-lifetime)") },
+	[GATE_NO_LONGER_ALLOWED] = { "access",
+		N_("ended %s: it is no longer allowed (--allow, --deny)") },
+};
+
+static const char *event_of(enum gate_reason reason)
+{
+	switch (reason) {
+	case GATE_IDLE:
+	case GATE_OLD:
+	case GATE_NO_LONGER_ALLOWED: return "limit_ended";
+	default: return "limit_refused";
+	}
+}
+
+static void tell(struct gate *gate, enum gate_reason reason, const struct addr *peer)
+{
+	struct gate_tale *tale = &gate->tales[reason];
+	uint64_t now_ns = clock_now_ns(), untold = tale->untold;
+	char name[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 200];
+
+	if (tale->told_ns != 0 && now_ns - tale->told_ns < TOLD_EVERY_NS) {
+		tale->untold++;
+		return;
+	}
+	tale->told_ns = now_ns;
+	tale->untold = 0;
+	addr_format(peer, name, sizeof(name));
+	/* The format is one of the table above, or its translation, which msgfmt has checked. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(text, sizeof(text), _(reasons[reason].text), name);
+#pragma GCC diagnostic pop
+
+	json_t *fields = !log_is_json()
+		? NULL
+		: json_pack("{s:s, s:s, s:I}", "peer", name, "limit", reasons[reason].key, "untold",
+			  (json_int_t)untold);
+
+	if (untold == 0)
+		log_write(LOG_LEVEL_WARNING, event_of(reason), fields, "%s", text);
+	else
+		log_write(LOG_LEVEL_WARNING, event_of(reason), fields,
+			ngettext("%s; and %llu more since this was last told",
+				"%s; and %llu more since this was last told",
+				(unsigned long)untold),
+			text, (unsigned long long)untold);
+}
+
+/* ---- coming ---- */
+
+static bool refuse(struct gate *gate, enum gate_reason reason, const struct addr *peer)
+{
+	uint64_t *const counts[] = {
+		[GATE_BY_ACCESS] = &gate->counters->refused_by_access,
+		[GATE_BY_COUNT] = &gate->counters->refused_by_count,
+		[GATE_BY_MEMORY] = &gate->counters->refused_by_memory,
+		[GATE_BY_SOURCE] = &gate->counters->refused_by_source,
+		[GATE_BY_RATE] = &gate->counters->refused_by_rate,
+	};
+
+	++*counts[reason];
+	tell(gate, reason, peer);
+	return false;
+}
+
+bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme)
+{
+	static const enum gate_reason reason_of[] = {
+		[LIMITS_CONNECTIONS] = GATE_BY_COUNT,
+		[LIMITS_MEMORY] = GATE_BY_MEMORY,
+		[LIMITS_PER_SOURCE] = GATE_BY_SOURCE,
+		[LIMITS_CONNECT_RATE] = GATE_BY_RATE,
+	};
+	struct addr peer = { .scheme = scheme, .length = sizeof(sa_family_t) };
+	enum limits_verdict verdict;
+
+	if (gate->entered)
+		give_back(gate, gate->entered_source);
+	gate->entered = false;
+	/* One that is gone already has no name; it will be found to be lost. */
+	peer.generic.sa_family = AF_UNSPEC;
+	socket_peer(fd, scheme, &peer);
+	if (gate->access != NULL && !access_admits(gate->access, &peer.generic))
+		return refuse(gate, GATE_BY_ACCESS, &peer);
+	gate->entered_source = NULL;
+	if (gate->limits != NULL) {
+		verdict = limits_admit(
+			gate->limits, &peer.generic, clock_now_ns(), &gate->entered_source);
+		if (verdict != LIMITS_ADMITTED)
+			return refuse(gate, reason_of[verdict], &peer);
+		gate->entered = true;
+	}
+	return true;
+}
+
+static bool drop(struct gate *gate, enum gate_reason reason, const struct sockaddr *source,
+	enum addr_scheme scheme, uint64_t *count)
+{
+	struct addr peer = { .scheme = scheme };
+
+	gate->counters->datagrams_received++;
+	++*count;
+	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
+	memcpy(&peer.storage, source, peer.length);
+	addr_unmap(&peer);
+	tell(gate, reason, &peer);
+	return false;
+}
+
+/* Of unix sockets nothing is known here that could be counted or denied. */
+bool gate_admit_datagram(struct gate *gate, const struct sockaddr *source, enum addr_scheme scheme)
+{
+	if (scheme != ADDR_UDP)
+		return true;
+	if (gate->access != NULL && !access_admits(gate->access, source))
+		return drop(gate, GATE_DATAGRAM_ACCESS, source, scheme,
+			&gate->counters->refused_by_access);
+	if (gate->limits != NULL && !limits_admit_datagram(gate->limits, source, clock_now_ns()))
+		return drop(gate, GATE_DATAGRAM_RATE, source, scheme,
+			&gate->counters->datagrams_limited);
+	return true;
+}
+
+/* Where the source of a slot is kept; NULL without memory. */
+static struct limits_source **place_of(struct gate *gate, uint32_t slot)
+{
+	if (slot >= gate->source_count) {
+		uint32_t count = slot + 1 + slot / 2;
+		struct limits_source **longer = reallocarray(
+			gate->sources, count, sizeof(struct limits_source *));
+
+		if (longer == NULL)
+			return NULL;
+		memset(longer + gate->source_count, 0,
+			(count - gate->source_count) * sizeof(struct limits_source *));
+		gate->sources = longer;
+		gate->source_count = count;
+	}
+	return &gate->sources[slot];
+}
+
+void gate_opened(struct gate *gate, const struct engine_conn *conn)
+{
+	struct limits_source *source = gate->entered ? gate->entered_source : NULL;
+	struct limits_source **place;
+
+	if (gate->limits == NULL)
+		return;
+	if (!gate->entered)
+		limits_force(gate->limits); /* nobody was asked: it was handed to the engine */
+	gate->entered = false;
+	if (source == NULL)
+		return;
+	place = place_of(gate, conn->slot);
+	if (place != NULL) {
+		*place = source;
+		return;
+	}
+	/* Without memory to remember it by, it counts as a connection, and no longer of its source. */
+	limits_force(gate->limits);
+	limits_release(gate->limits, source);
+}
+
+/* ---- going ---- */
+
+static void tell_ended(
+	struct gate *gate, enum gate_reason reason, const struct engine_conn *conn, uint64_t *count)
+{
+	struct addr peer = { .scheme = conn->scheme, .length = sizeof(sa_family_t) };
+
+	peer.generic.sa_family = AF_UNSPEC;
+	socket_peer(conn->fd, conn->scheme, &peer);
+	++*count;
+	tell(gate, reason, &peer);
+}
+
+void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending)
+{
+	struct limits_source *source = NULL;
+
+	if (conn->slot < gate->source_count) {
+		source = gate->sources[conn->slot];
+		gate->sources[conn->slot] = NULL;
+	}
+	give_back(gate, source);
+	if (ending == GUARD_IDLE)
+		tell_ended(gate, GATE_IDLE, conn, &gate->counters->ended_idle);
+	else if (ending == GUARD_OLD)
+		tell_ended(gate, GATE_OLD, conn, &gate->counters->ended_old);
+}
+
+bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
+{
+	struct addr peer;
+
+	if (gate->access == NULL || socket_peer(conn->fd, conn->scheme, &peer) < 0 ||
+		access_admits(gate->access, &peer.generic))
+		return false;
+	gate->counters->ended_by_access++;
+	tell(gate, GATE_NO_LONGER_ALLOWED, &peer);
+	return true;
+}
