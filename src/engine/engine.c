@@ -36,33 +36,33 @@ const struct engine_ops *engine_favourite(const char **ret_reason)
 	return &epoll_engine_ops;
 }
 
-static const struct engine_ops *find(const char *name)
+static const struct engine_ops *find(const struct engine_ops *const *list, const char *name)
 {
-	for (size_t i = 0; engine_list[i] != NULL; i++) {
-		if (strcmp(engine_list[i]->name, name) == 0)
-			return engine_list[i];
+	for (size_t i = 0; list[i] != NULL; i++) {
+		if (strcmp(list[i]->name, name) == 0)
+			return list[i];
 	}
 	return NULL;
 }
 
 /* What comes closest to the favourite, which cannot work here. */
-static const struct engine_ops *find_substitute(const struct engine_ops *favourite)
+static const struct engine_ops *find_substitute(
+	const struct engine_ops *const *list, const struct engine_ops *favourite)
 {
 	char ignored[1];
 
-	for (size_t i = 0; engine_list[i] != NULL; i++) {
-		if (engine_list[i] != favourite &&
-			engine_list[i]->probe(ignored, sizeof(ignored)) == 0)
-			return engine_list[i];
+	for (size_t i = 0; list[i] != NULL; i++) {
+		if (list[i] != favourite && list[i]->probe(ignored, sizeof(ignored)) == 0)
+			return list[i];
 	}
 	return NULL;
 }
 
-int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size)
+int engine_choose_among(const struct engine_ops *const *list, const struct engine_ops *favourite,
+	const char *name, const struct engine_ops **ret_ops, char *why, size_t size)
 {
-	const char *reason;
 	bool automatic = strcmp(name, "auto") == 0;
-	const struct engine_ops *ops = automatic ? engine_favourite(&reason) : find(name);
+	const struct engine_ops *ops = automatic ? favourite : find(list, name);
 	int r;
 
 	if (ops == NULL) {
@@ -73,11 +73,19 @@ int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why
 	if (r == 0)
 		why[0] = '\0';
 	else if (automatic)
-		ops = find_substitute(ops);
+		ops = find_substitute(list, favourite);
 	if (ops == NULL || (r < 0 && !automatic))
 		return r;
 	*ret_ops = ops;
 	return 0;
+}
+
+int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size)
+{
+	const char *reason;
+
+	return engine_choose_among(
+		engine_list, engine_favourite(&reason), name, ret_ops, why, size);
 }
 
 int engine_new(const struct engine_ops *ops, const struct engine_options *options,

@@ -137,6 +137,9 @@ const struct engine_ops *engine_favourite(const char **ret_reason);
  * says why the favourite was not to be had.
  */
 int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
+/* The same with a list, which ends with NULL, and a favourite of the caller's: for tests. */
+int engine_choose_among(const struct engine_ops *const *list, const struct engine_ops *favourite,
+	const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
 
 /* ---- one engine ---- */
 
