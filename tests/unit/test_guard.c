@@ -242,7 +242,7 @@ static void room_stays_the_echos_where_it_is_less(void **state)
 static void datagrams_pass(void **state)
 {
 	struct fixture f;
-	struct protocol_event event = { .kind = PROTOCOL_DATAGRAM_SENT };
+	struct protocol_event event = { .kind = PROTOCOL_DATAGRAM_SENT, .count = 1 };
 	struct protocol_answer answer = { 0 };
 
 	open_one(&f, SECOND, SECOND, 1);
