@@ -159,6 +159,7 @@ static void open_now(struct flow *flow, uint64_t now_ns)
 	for (uint64_t number = flow->send_number; is_stream(flow) && number < flow->end_number;
 		number += settings->step)
 		flight_restart(settings->flight, number, now_ns);
+	flow->settings->outgoing_number = 0; /* its time is no longer the one inside */
 	send_waiting(flow, now_ns);
 }
 
@@ -220,17 +221,33 @@ void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns)
 	open_now(flow, now_ns);
 }
 
+void flow_prepare(struct flow *flow, uint64_t number)
+{
+	struct flow_settings *settings = flow->settings;
+
+	probe_fill(settings->probe, number, 0, settings->outgoing);
+	settings->outgoing_number = number;
+}
+
 void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns)
 {
+	struct flow_settings *settings = flow->settings;
+
+	if (settings->outgoing_number == number)
+		probe_stamp(settings->probe, now_ns, settings->outgoing);
 	if (!flow_unanswered(flow))
 		flow->receive_number = flow->send_number = number;
-	flow->end_number = number + flow->settings->step;
+	flow->end_number = number + settings->step;
 	if (flow->state == FLOW_CLOSED) {
 		flow->opened_ns = now_ns;
 		begin(flow, now_ns);
 	} else if (flow->state == FLOW_OPEN && !flow->blocked) {
 		send_waiting(flow, now_ns);
 	}
+	/* While it is away there is time to make what its reply is compared with. */
+	if (is_stream(flow) && flow->state == FLOW_OPEN && flow_unanswered(flow))
+		fill(settings, settings->expected, &settings->expected_number,
+			flow->receive_number);
 }
 
 /* ---- receiving ---- */

@@ -89,6 +89,9 @@ void flow_init(struct flow *flow, struct flow_settings *settings, size_t lane);
 /* Takes over a connected socket. */
 void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns);
 
+/* Makes the bytes of the probe that will be submitted next, so that its time need not count that. */
+void flow_prepare(struct flow *flow, uint64_t number);
+
 /* Sends the probe `number`, connecting first where need be. */
 void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns);
 

@@ -268,20 +268,37 @@ static uint64_t oldest_under_way(const struct ledger *ledger, const struct flow 
 	return 0;
 }
 
+/* Which probe a datagram claims to answer; 0: none of this flow's. */
+static uint64_t claimed_number(const struct ledger *ledger, const struct flow *flow,
+	const unsigned char *bytes, size_t length)
+{
+	uint64_t number = 0;
+
+	/* An empty probe has no number: its reply is the first that is due. */
+	if (ledger->probe.size == 0)
+		return oldest_under_way(ledger, flow);
+	if (!probe_read_number(&ledger->probe, bytes, length, ledger->flight.next - 1, &number))
+		return 0;
+	return number > 0 && (number - 1) % ledger->settings->step == flow->lane ? number : 0;
+}
+
+static void foreign_datagram(struct ledger *ledger, struct flow *flow, size_t length)
+{
+	struct ping_event_lane *lane = lane_of(ledger, flow);
+	struct ping_event event = { .kind = PING_EVENT_FOREIGN, .bytes = length };
+
+	ledger->tally.foreign++;
+	lane->tally.foreign++;
+	tell(ledger, &event, lane);
+}
+
 static void on_datagram(void *context, struct flow *flow, const unsigned char *bytes, size_t length,
 	uint64_t now_ns)
 {
 	struct ledger *ledger = context;
-	struct ping_event_lane *lane = lane_of(ledger, flow);
-	struct probe_damage damage = { 0 };
-	uint64_t number = 0, sent_ns = 0;
-	bool numbered;
+	struct probe_damage damage = { .count = SIZE_MAX }, guessed_damage;
+	uint64_t number = claimed_number(ledger, flow, bytes, length), guessed, sent_ns;
 
-	/* An empty probe has no number: its reply is the first that is due. */
-	if (ledger->probe.size == 0)
-		number = oldest_under_way(ledger, flow);
-	numbered = number > 0 ||
-		probe_read_number(&ledger->probe, bytes, length, ledger->flight.next - 1, &number);
 	if (number > 0 &&
 		(flight_sent_at(&ledger->flight, number, &sent_ns) ||
 			probe_read_time(&ledger->probe, bytes, length, &sent_ns)) &&
@@ -289,19 +306,20 @@ static void on_datagram(void *context, struct flow *flow, const unsigned char *b
 		sound_reply(ledger, flow, number, sent_ns, now_ns);
 		return;
 	}
+	if (!flight_is_under_way(&ledger->flight, number))
+		number = 0;
 	/* Its number may itself be what is damaged. */
-	if (!numbered || !flight_is_under_way(&ledger->flight, number))
-		number = guess_number(ledger, flow, bytes, length, &damage);
-	if (number > 0) {
-		damaged_reply(ledger, flow, number, length, &damage, now_ns);
-		return;
+	if (number == 0 || damage.count > ledger->probe.size / 2) {
+		guessed = guess_number(ledger, flow, bytes, length, &guessed_damage);
+		if (guessed > 0) {
+			number = guessed;
+			damage = guessed_damage;
+		}
 	}
-	ledger->tally.foreign++;
-	lane->tally.foreign++;
-
-	struct ping_event event = { .kind = PING_EVENT_FOREIGN, .bytes = length };
-
-	tell(ledger, &event, lane);
+	if (number > 0)
+		damaged_reply(ledger, flow, number, length, &damage, now_ns);
+	else
+		foreign_datagram(ledger, flow, length);
 }
 
 /* ---- what becomes of flows ---- */

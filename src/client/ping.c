@@ -5,6 +5,7 @@
 #include "client/ping.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "client/dial.h"
 #include "client/ping_json.h"
 #include "client/ping_text.h"
+#include "net/call.h"
 #include "net/resolve.h"
 #include "net/socket.h"
 
@@ -59,7 +61,7 @@ static void choose_target(const struct ping_options *options, struct ends *ends)
 	ends->connect_ns = clock_now_ns() - start_ns;
 	/* Where each probe, or each port, has a connection of its own, only the choice counts. */
 	if (options->connect || options->ports > 0) {
-		close(ends->fd);
+		call_close(ends->fd);
 		ends->fd = -1;
 	}
 }
@@ -88,13 +90,28 @@ static int try_source(const struct ping_options *options, const struct ends *end
 	int r = socket_open_client(&ends->target, &ends->source, &fd, NULL);
 
 	if (r == 0) {
-		close(fd);
+		call_close(fd);
 		socket_remove_stale(&ends->source);
 		return 0;
 	}
 	log_error(_("cannot ping from '%s': %s%s"),
 		addr_spec_format(&options->source, text, sizeof(text)), strerror(-r),
 		r == -EADDRNOTAVAIL ? _(" (it must be an address of this machine)") : "");
+	return r;
+}
+
+static int try_device(const struct ping_options *options, const struct ends *ends)
+{
+	int fd;
+	int r = socket_open_client(&ends->target, NULL, &fd, NULL);
+
+	if (r == 0) {
+		r = call_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->device,
+			(socklen_t)strlen(options->device));
+		call_close(fd);
+	}
+	if (r < 0)
+		log_error(_("cannot ping through '%s': %s"), options->device, strerror(-r));
 	return r;
 }
 
@@ -116,6 +133,8 @@ static int find_ends(const struct ping_options *options, struct ends *ends)
 		if (r == 0 && ends->fd < 0)
 			r = try_source(options, ends);
 	}
+	if (r == 0 && options->device != NULL)
+		r = try_device(options, ends);
 	return r;
 }
 
@@ -162,14 +181,25 @@ static enum ping_verdict judge(
 	return PING_ANSWERED;
 }
 
+/* A socket that took the number of a closed standard output would be sent our lines. */
+static int check_output(void)
+{
+	if (fcntl(STDOUT_FILENO, F_GETFD) >= 0)
+		return 0;
+	log_error(_("cannot write the output: %s"), strerror(EBADF));
+	return -EBADF;
+}
+
 int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
 {
 	struct ends ends = { .fd = -1 };
 	struct ping_run_outcome outcome;
 	uint64_t interval_ns = options->flood && !options->interval_given ? 0
 									  : options->interval_ns;
-	int r = find_ends(options, &ends);
+	int r = check_output();
 
+	if (r == 0)
+		r = find_ends(options, &ends);
 	if (r == 0)
 		r = check_interval(interval_ns, &ends.target);
 	if (r < 0)

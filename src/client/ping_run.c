@@ -112,7 +112,8 @@ static void send_due(struct run *run)
 		return;
 	if (run->options->show_waiting)
 		ledger_tell_waiting(&run->ledger);
-	/* Its time begins here: until the system call nothing is done but to make the bytes. */
+	flow_prepare(flow, run->ledger.flight.next);
+	/* Its time begins here: until the system call nothing is done that takes any. */
 	now_ns = clock_now_ns();
 	flow_submit(flow, ledger_start_probe(&run->ledger, now_ns), now_ns);
 }

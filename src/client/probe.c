@@ -48,6 +48,17 @@ void probe_fill(const struct probe *probe, uint64_t number, uint64_t sent_ns, vo
 	}
 }
 
+void probe_stamp(const struct probe *probe, uint64_t sent_ns, void *bytes)
+{
+	unsigned char time[PROBE_TIME_END - PROBE_RUN_END];
+
+	if (probe->size <= PROBE_RUN_END)
+		return;
+	put_lowest_first(time, sent_ns, sizeof(time));
+	memcpy((unsigned char *)bytes + PROBE_RUN_END, time,
+		probe->size < PROBE_TIME_END ? probe->size - PROBE_RUN_END : sizeof(time));
+}
+
 bool probe_compare(const void *expected, size_t expected_length, const void *got, size_t got_length,
 	struct probe_damage *ret_damage)
 {

@@ -39,6 +39,9 @@ struct probe_damage {
 
 void probe_fill(const struct probe *probe, uint64_t number, uint64_t sent_ns, void *ret_bytes);
 
+/* Changes only the time inside, where there is one: a large probe is made before its time begins. */
+void probe_stamp(const struct probe *probe, uint64_t sent_ns, void *bytes);
+
 /* True: the same. Otherwise `ret_damage` says where it differs. */
 bool probe_compare(const void *expected, size_t expected_length, const void *got, size_t got_length,
 	struct probe_damage *ret_damage);

@@ -125,6 +125,22 @@ def test_interval_is_kept():
         assert time.monotonic() - before >= 0.4
 
 
+@pytest.mark.parametrize("options", [(), ("--connect",)])
+def test_the_time_is_the_services(options):
+    """A service that takes 50 ms: at least that is shown, on average, and connecting is not in it."""
+    def slow(connection):
+        while data := connection.recv(1 << 16):
+            time.sleep(0.05)
+            connection.sendall(data)
+
+    with Peer(slow) as peer:
+        result = ping("--json", "-c", 5, "-i", "100ms", *options, peer.address)
+    rtt = objects(result)[1]["rtt"]
+    assert rtt["min_ns"] >= 50_000_000
+    assert rtt["p50_ns"] < 100_000_000
+    assert objects(result)[1]["connect"]["p50_ns"] < 50_000_000
+
+
 @pytest.mark.parametrize("options", [("-i", "0"), ("-f",)])
 def test_a_flood_waits_for_replies_and_not_for_a_clock(options):
     with Server("tcp://127.0.0.1:0") as server:
@@ -253,12 +269,13 @@ def test_busy_poll(busy):
 
 def test_busy_poll_does_not_sleep():
     """While it spins it asks the socket itself, and poll only now and then."""
-    def calls(*options):
-        with Datagrams() as peer:
-            result = ping("--trace", "-c", 1, *options, peer.address)
+    def looks(*options):
+        with Datagrams(lambda data, number: []) as peer:
+            result = ping("--trace", "-c", 1, "-W", "50ms", *options, peer.address)
         return len(re.findall(r"^recv\(.*EAGAIN", result.stderr, re.MULTILINE))
 
-    assert calls("--busy-poll", "1s") > calls()
+    assert looks() == 0
+    assert looks("--busy-poll", "10ms") > 20
 
 
 def test_busy_poll_can_be_interrupted():
@@ -454,6 +471,14 @@ def test_ends_when_nobody_reads():
         assert process.returncode == 1
         assert "cannot write the output" in process.stderr.read()
         process.stdout = open(os.devnull)
+
+
+def test_no_standard_output():
+    with Peer(echo) as peer:
+        result = ping("-c", 1, peer.address, stdout=None, preexec_fn=lambda: os.close(1))
+        assert peer.peers == []
+    assert result.returncode == 2
+    assert result.stderr == "meari: cannot write the output: Bad file descriptor\n"
 
 
 def test_a_narrow_terminal_folds_no_line():

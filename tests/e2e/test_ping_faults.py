@@ -113,6 +113,22 @@ def test_a_datagram_is_damaged(place):
     assert "not an exact echo" in result.stderr and result.stderr.count("\n") == 1
 
 
+def test_damage_that_makes_it_look_like_another():
+    held = []
+
+    def answer(data, number):
+        held.append(data)
+        if number < 3:
+            return []
+        return [bytes([2]) + data[1:], held[0], held[1]]
+
+    with Datagrams(answer) as peer:
+        result = ping("--json", "-c", 3, "-i", "5ms", peer.address)
+    (damaged,) = events(result, "damaged")
+    assert (damaged["seq"], damaged["offset"], damaged["expected"], damaged["got"]) == (3, 0, 3, 2)
+    assert sorted(reply["seq"] for reply in events(result, "reply")) == [1, 2]
+
+
 def test_damage_in_words():
     with Datagrams(lambda data, number: [flip(data, 17, 30)]) as peer:
         result = ping("-c", 1, peer.address)

@@ -32,6 +32,23 @@ static void test_every_size_can_be_made_again(void **state)
 	}
 }
 
+static void test_stamped_is_as_filled(void **state)
+{
+	static const size_t sizes[] = { 0, 7, 8, 9, 15, 16, 17, 56 };
+	unsigned char one[57], other[57];
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct probe probe = { .run = RUN, .size = sizes[i] };
+
+		memset(one, 0xee, sizeof(one));
+		memset(other, 0xee, sizeof(other));
+		probe_fill(&probe, 5, 0x1122334455667788, one);
+		probe_fill(&probe, 5, 0, other);
+		probe_stamp(&probe, 0x1122334455667788, other);
+		assert_memory_equal(one, other, sizeof(one));
+	}
+}
+
 static void test_probes_differ_from_each_other(void **state)
 {
 	struct probe probe = { .run = RUN, .size = 56 };
@@ -124,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_size_can_be_made_again),
+		cmocka_unit_test(test_stamped_is_as_filled),
 		cmocka_unit_test(test_probes_differ_from_each_other),
 		cmocka_unit_test(test_damage_is_located),
 		cmocka_unit_test(test_short_and_long_replies),
