@@ -85,5 +85,5 @@ def counters_of(server):
     server.process.send_signal(signal.SIGUSR1)
     wait_until(lambda: server.stderr.count("counters: ") > before and server.stderr.endswith("\n"),
                "the counters are told")
-    line = server.stderr.splitlines()[-1].split("counters: ")[1]
+    line = server.stderr.split("counters: ")[-1].splitlines()[0]
     return {key: int(value) for key, value in (pair.split("=") for pair in line.split())}
