@@ -60,19 +60,6 @@ void core_begin_pacing(struct engine *engine)
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 }
 
-uint64_t core_next_ns(const struct engine *engine)
-{
-	uint64_t next_ns = timer_next_ns(&engine->timers);
-
-	if (engine->pace_ns < next_ns)
-		next_ns = engine->pace_ns;
-	if (engine->outgoing_retry_ns < next_ns)
-		next_ns = engine->outgoing_retry_ns;
-	if (engine->accept.retry_ns < next_ns)
-		next_ns = engine->accept.retry_ns;
-	return next_ns;
-}
-
 void core_wake(struct engine *engine)
 {
 	uint64_t one = 1;

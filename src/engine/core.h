@@ -56,7 +56,18 @@ static inline void core_pace(struct engine *engine)
 		engine->pace_ns = engine->host->pace(engine->context, engine, engine->now_ns);
 }
 /* When something of the shared part is to be done next. */
-uint64_t core_next_ns(const struct engine *engine);
+static inline uint64_t core_next_ns(const struct engine *engine)
+{
+	uint64_t next_ns = timer_next_ns(&engine->timers);
+
+	if (engine->pace_ns < next_ns)
+		next_ns = engine->pace_ns;
+	if (engine->outgoing_retry_ns < next_ns)
+		next_ns = engine->outgoing_retry_ns;
+	if (engine->accept.retry_ns < next_ns)
+		next_ns = engine->accept.retry_ns;
+	return next_ns;
+}
 
 /* Any thread: makes run() look at its tasks. */
 void core_wake(struct engine *engine);

@@ -273,6 +273,11 @@ static void close_conn(
 	epoll_accept_resume(engine);
 }
 
+static bool is_ending(const struct conn *conn)
+{
+	return must_end(conn) || conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED);
+}
+
 /* Ends what is to end. True if the connection is gone. */
 static bool settle(struct epoll_engine *engine, struct conn *conn)
 {
@@ -314,7 +319,7 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 			progress = progress || n > 0;
 		}
 	}
-	if (settle(engine, conn))
+	if (is_ending(conn) && settle(engine, conn))
 		return;
 	/*
 	 * What cannot go on now is woken by its own edge (not READABLE, not WRITABLE) or by its own
@@ -340,19 +345,19 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 	return true;
 }
 
-/* The turn of a connection that is not, or not yet, like the others. */
-static void take_special_turn(struct epoll_engine *engine, struct conn *conn)
+/* The turn of a connection that is not, or not yet, like the others. True if it is now. */
+__attribute__((noinline, cold)) static bool take_special_turn(
+	struct epoll_engine *engine, struct conn *conn)
 {
 	if (conn->flags & CONN_CONNECTING && !open_outgoing(engine, conn))
-		return;
-	if (!(conn->flags & CONN_FLOW)) {
-		take_turn(engine, conn);
-		return;
-	}
+		return false;
+	if (!(conn->flags & CONN_FLOW))
+		return true;
 	bool more = epoll_flow_take_turn(engine, conn);
 
 	if (!settle(engine, conn) && more)
 		enqueue(engine, conn);
+	return false;
 }
 
 void epoll_stream_round(struct epoll_engine *engine)
@@ -368,9 +373,8 @@ void epoll_stream_round(struct epoll_engine *engine)
 		conn->flags &= ~(uint32_t)CONN_QUEUED;
 		engine->last_token = conn_token(conn);
 		engine->turn_count++;
-		if (conn->flags & (CONN_CONNECTING | CONN_FLOW))
-			take_special_turn(engine, conn);
-		else
+		if (!(conn->flags & (CONN_CONNECTING | CONN_FLOW)) ||
+			take_special_turn(engine, conn))
 			take_turn(engine, conn);
 	}
 }
@@ -430,7 +434,7 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 	}
 	drive_open(core, conn, &answer);
 	carry_out(engine, conn, &answer);
-	if (must_end(conn) || conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED))
+	if (is_ending(conn))
 		enqueue(engine, conn);
 	return 0;
 }

@@ -97,10 +97,8 @@ static void take_first(struct engine *engine)
 	free(first);
 }
 
-void outgoing_retry(struct engine *engine)
+void outgoing_call_again(struct engine *engine)
 {
-	if (engine->outgoing_retry_ns > engine->now_ns)
-		return;
 	while (engine->outgoing_first != NULL) {
 		struct conn *conn = conn_from_token(&engine->conns, engine->outgoing_first->name);
 

@@ -19,8 +19,13 @@ int outgoing_begin(struct engine *engine, const struct engine_connect_options *o
  * called again by and by, and the engine's `connect` told when that has had an outcome.
  */
 bool outgoing_waits_for_backlog(const struct conn *conn);
-/* Calls those again, if it is time; core.outgoing_retry_ns says when it is. */
-void outgoing_retry(struct engine *engine);
+/* Once a round: calls those again, if it is time; core.outgoing_retry_ns says when it is. */
+void outgoing_call_again(struct engine *engine);
+static inline void outgoing_retry(struct engine *engine)
+{
+	if (engine->outgoing_retry_ns <= engine->now_ns)
+		outgoing_call_again(engine);
+}
 
 /* The socket is writable: 0 if it is connected, otherwise -errno, which is conn->error too. */
 int outgoing_finish(struct conn *conn);
