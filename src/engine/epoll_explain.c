@@ -33,6 +33,18 @@ static void tell_busy_poll(engine_feature_fn *tell, void *context, int epoll_fd)
 		    : _("this kernel cannot poll network cards here (Linux 6.9 can)"));
 }
 
+/* Used by whoever measures (a pacer), not by a server. */
+static void tell_exact(engine_feature_fn *tell, void *context, int epoll_fd)
+{
+	struct epoll_event event;
+	struct timespec none = { 0 };
+	bool has = epoll_pwait2(epoll_fd, &event, 1, &none, NULL) >= 0;
+
+	tell(context, "exact-waits", false,
+		has ? _("the kernel has them; a server's deadlines are of milliseconds")
+		    : _("this kernel waits in milliseconds (Linux 5.11 is exact)"));
+}
+
 void epoll_explain(engine_feature_fn *tell, void *context)
 {
 	CLEANUP_FD int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -43,4 +55,5 @@ void epoll_explain(engine_feature_fn *tell, void *context)
 		_("a change is told once; a reader that pauses costs no call"));
 	tell_exclusive(tell, context, epoll_fd);
 	tell_busy_poll(tell, context, epoll_fd);
+	tell_exact(tell, context, epoll_fd);
 }

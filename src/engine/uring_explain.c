@@ -83,8 +83,9 @@ static void tell_unused(engine_feature_fn *tell, void *context, const struct ext
 	tell(context, "multishot-accept", false,
 		_("an accept that is ordered goes by an older limit of open files"));
 	tell(context, "min-wait", false,
-		extras->min_wait ? _("the kernel has it; waiting for company would delay echoes")
-				 : _("this kernel cannot wait for several (Linux 6.12 can)"));
+		extras->min_wait
+			? _("the kernel has it; the engine waits for more by itself, and only under load")
+			: _("this kernel cannot wait for several (Linux 6.12 can)"));
 	tell(context, "bundles", false,
 		extras->bundles ? _("the kernel has them; a receive here is one piece already")
 				: _("this kernel has none (Linux 6.10 has)"));

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/cpus.h"
+#include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -131,23 +132,43 @@ static void tell_open_files(FILE *stream)
 		(unsigned long long)limit.rlim_max);
 }
 
-static void tell_option(FILE *stream, const char *name, int type, int level, int option, int value)
+static void tell_busy_poll(FILE *stream, const struct server_options *options)
+{
+	char text[DURATION_TEXT_SIZE];
+
+	if (options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
+		tell(stream, "busy-poll", true,
+			_("before it sleeps, a thread looks for more, where that has been worth it"));
+	else if (options->busy_poll_ns == 0)
+		tell(stream, "busy-poll", false, _("not wanted: --busy-poll 0"));
+	else
+		tell_format(stream, "busy-poll", true,
+			_("before it sleeps, a thread looks for more, for %s"),
+			duration_format(options->busy_poll_ns, text, sizeof(text)));
+}
+
+static void tell_option(FILE *stream, const char *name, int type, int level, int option, int value,
+	const char *reason)
 {
 	int r = try_option(type, level, option, value);
 
 	if (r < 0)
 		tell(stream, name, false, strerror(-r));
 	else
-		tell(stream, name, true, _("the kernel allows it"));
+		tell(stream, name, true, reason);
 }
 
 static void tell_process(FILE *stream, const struct server_options *options)
 {
 	tell_threads(stream, options);
 	tell_open_files(stream);
-	tell_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50);
-	tell_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1);
-	tell_option(stream, "udp-segment", SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT, 1000);
+	tell_busy_poll(stream, options);
+	tell_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50,
+		_("sockets may have network cards polled, where --busy-poll has a time"));
+	tell_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1,
+		_("datagrams of one peer may come in one piece"));
+	tell_option(stream, "udp-segment", SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT, 1000,
+		_("their answers may leave in one piece"));
 }
 
 /* ---- addresses ---- */

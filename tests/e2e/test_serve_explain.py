@@ -52,7 +52,7 @@ def test_every_line_is_a_name_an_answer_and_a_reason(engine):
     told, result = explain("--engine", engine)
     assert result.returncode == 0 and result.stderr == ""
     assert told["engine-" + engine] == [(True, "asked for by --engine")]
-    for name in ("threads", "processors", "reuseport", "open-files", "so-busy-poll", "udp-gro",
+    for name in ("threads", "processors", "reuseport", "open-files", "busy-poll", "so-busy-poll", "udp-gro",
                  "udp-segment"):
         assert len(told[name]) == 1
     # What stands in a column stands in the same column.
