@@ -22,6 +22,22 @@
 
 /* ---- the host ---- */
 
+static bool on_admit(void *context, int fd, enum addr_scheme scheme)
+{
+	struct harness *harness = context;
+
+	harness->news.asked++;
+	return !harness->refusing;
+}
+
+static bool on_admit_datagram(void *context, const struct sockaddr *peer, enum addr_scheme scheme)
+{
+	struct harness *harness = context;
+
+	harness->news.asked++;
+	return !harness->refusing;
+}
+
 static void on_opened(void *context, const struct engine_conn *conn)
 {
 	((struct harness *)context)->news.opened++;
@@ -49,6 +65,8 @@ static void on_resumed(void *context)
 }
 
 static const struct engine_host host = {
+	.admit = on_admit,
+	.admit_datagram = on_admit_datagram,
 	.opened = on_opened,
 	.closed = on_closed,
 	.accept_paused = on_paused,

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +18,14 @@
 
 /* What the host was told; read it after harness_do() or harness_stop(). */
 struct harness_news {
-	unsigned opened, done, lost, cut, paused, resumed;
+	unsigned asked, opened, done, lost, cut, paused, resumed;
 	int last_error;
 };
 
 struct harness {
 	struct engine *engine;
 	struct harness_news news;
+	bool refusing; /* set it on the engine's thread: nobody is let in */
 	pthread_t thread;
 	int result;
 };
