@@ -2,7 +2,7 @@
  * The load generator of bench/compare: closed loops on one thread, every byte compared.
  *
  *	load tcp:PORT | unix:PATH | udp:PORT [--connections N] [--size BYTES] [--depth N] [--churn]
- *	     [--spin] [--idle] [--warm-ms MS] [--window-ms MS]
+ *	     [--spin] [--idle] [--trains] [--warm-ms MS] [--window-ms MS]
  *
  * It opens the connections, prints "open", warms up, prints "begin", runs the measured window, prints
  * "end", keeps the load up for a moment (so that whoever samples the server at these words
@@ -148,8 +148,8 @@ static void report(void)
 static void usage(void)
 {
 	fputs("usage: load tcp:PORT|unix:PATH|udp:PORT [--connections N] [--size BYTES]\n"
-	      "            [--depth N] [--churn] [--spin] [--idle] [--warm-ms MS]\n"
-	      "            [--window-ms MS]\n",
+	      "            [--depth N] [--churn] [--spin] [--idle] [--trains]\n"
+	      "            [--warm-ms MS] [--window-ms MS]\n",
 		stderr);
 	exit(2);
 }
@@ -173,6 +173,7 @@ static void read_options(int argc, char **argv)
 		{ "churn", no_argument, NULL, 'c' },
 		{ "spin", no_argument, NULL, 'p' },
 		{ "idle", no_argument, NULL, 'i' },
+		{ "trains", no_argument, NULL, 't' },
 		{ "warm-ms", required_argument, NULL, 'w' },
 		{ "window-ms", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
@@ -187,6 +188,7 @@ static void read_options(int argc, char **argv)
 		case 'c': load_options.churn = true; break;
 		case 'p': load_options.spin = true; break;
 		case 'i': load_options.idle = true; break;
+		case 't': load_options.trains = true; break;
 		case 'w': load_options.warm_ms = (uint64_t)number(optarg, 0); break;
 		case 'm': load_options.window_ms = (uint64_t)number(optarg, 1); break;
 		default: usage();

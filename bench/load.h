@@ -22,7 +22,7 @@ struct load_options {
 	long connections;
 	size_t size; /* bytes of one message */
 	long depth; /* messages of one connection under way */
-	bool churn, spin, idle;
+	bool churn, spin, idle, trains;
 	uint64_t warm_ms, window_ms;
 };
 

@@ -5,11 +5,17 @@
  * answers may come in any order and each is still compared. A socket that hears nothing for
  * QUIET_NS counts what was under way as lost and sends as many again: a closed loop over a network
  * that may lose things must not stop at the first loss.
+ *
+ * With --trains what a socket sends at a time goes through the kernel as one (UDP_SEGMENT) and is taken
+ * apart before a receiver that does not ask for trains (UDP_GRO) sees it: as from a fast sender over a
+ * network card. Without it each datagram goes all the way by itself, and this program does so on one
+ * processor, which is then the limit of any server that is faster.
  */
 #include "load.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +23,7 @@
 #include <sys/uio.h>
 
 enum { BATCH = 64, SIZE_CAP = 65507, STEP = 31, QUIET_NS = 100000000, SUPPLY = 4 << 20 };
+enum { TRAIN = 64, TRAIN_CAP = 65507 }; /* datagrams and bytes that the kernel takes as one */
 
 struct channel {
 	int fd;
@@ -27,8 +34,9 @@ struct channel {
 
 static unsigned char (*inbox)[SIZE_CAP + 1];
 static struct mmsghdr in[BATCH], out[BATCH];
-static struct iovec in_parts[BATCH], out_parts[BATCH][2];
+static struct iovec in_parts[BATCH], out_parts[BATCH][2]; /* number, body; also the parts of a train */
 static uint64_t numbers[BATCH];
+static long most_at_once = BATCH;
 
 static void prepare(void)
 {
@@ -38,6 +46,11 @@ static void prepare(void)
 	if (load_options.size < sizeof(uint64_t) || load_options.size > SIZE_CAP) {
 		errno = EMSGSIZE;
 		load_fatal("--size");
+	}
+	if (load_options.trains) {
+		long fit = TRAIN_CAP / (long)load_options.size;
+
+		most_at_once = fit > TRAIN ? TRAIN : fit;
 	}
 	for (int i = 0; i < BATCH; i++) {
 		in_parts[i] = (struct iovec){ inbox[i], load_options.size + 1 };
@@ -55,19 +68,41 @@ static unsigned char *body_of(uint64_t number)
 	return load_pattern + number * STEP % LOAD_PERIOD;
 }
 
+/* The first `count` of what is to go out, as one. How many went, or -1. */
+static long send_train(int fd, long count)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(uint16_t))];
+	} control = { .header = { .cmsg_level = IPPROTO_UDP,
+			      .cmsg_type = UDP_SEGMENT,
+			      .cmsg_len = CMSG_LEN(sizeof(uint16_t)) } };
+	struct msghdr train = { .msg_iov = out_parts[0],
+		.msg_iovlen = 2 * (size_t)count,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	uint16_t size = (uint16_t)load_options.size;
+
+	memcpy(CMSG_DATA(&control.header), &size, sizeof(size));
+	return sendmsg(fd, &train, MSG_DONTWAIT) < 0 ? -1 : count;
+}
+
 static void channel_send(struct channel *channel)
 {
 	while (channel->under_way < load_options.depth) {
 		long wanted = load_options.depth - channel->under_way;
-		int sent;
+		long sent;
 
-		if (wanted > BATCH)
-			wanted = BATCH;
+		if (wanted > most_at_once)
+			wanted = most_at_once;
 		for (long i = 0; i < wanted; i++) {
 			numbers[i] = channel->next + (uint64_t)i;
 			out_parts[i][1].iov_base = body_of(numbers[i]);
 		}
-		sent = sendmmsg(channel->fd, out, (unsigned int)wanted, MSG_DONTWAIT);
+		if (load_options.trains && wanted > 1)
+			sent = send_train(channel->fd, wanted);
+		else
+			sent = sendmmsg(channel->fd, out, (unsigned int)wanted, MSG_DONTWAIT);
 		if (sent < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				load_totals.errors++;

@@ -105,6 +105,7 @@ PROGRAMS = {
     "floor-uring": floor("uring", ["uring"], header="liburing.h", package="liburing-dev"),
     "floor-udp": floor("udp"),
     "floor-udp_batch": floor("udp_batch"),
+    "floor-udp_train": floor("udp_train"),
     "peer-uv": peer_c("uv", "uv", "uv.h", "libuv1-dev"),
     "peer-event": peer_c("event", "event_core", "event2/event.h", "libevent-dev"),
     "peer-ev": peer_c("ev", "ev", "ev.h", "libev-dev"),

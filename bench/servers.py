@@ -105,6 +105,7 @@ def known(build_folder, meari):
         floor("spin", "a loop that never sleeps", only_cells=("tcp-64x1-spin",)),
         floor("udp", "recvfrom, sendto", families=("udp",)),
         floor("udp_batch", "recvmmsg, sendmmsg", families=("udp",)),
+        floor("udp_train", "the same with trains, in and out", families=("udp",)),
         ours("epoll"),
         ours("uring"),
         ours("epoll", "meari-epoll-busy", ("--busy-poll", "1s"), only_spin=True),
