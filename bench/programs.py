@@ -103,6 +103,7 @@ PROGRAMS = {
     "floor-thread": floor("thread"),
     "floor-spin": floor("spin"),
     "floor-uring": floor("uring", ["uring"], header="liburing.h", package="liburing-dev"),
+    "floor-client": floor("client"),
     "floor-udp": floor("udp"),
     "floor-udp_batch": floor("udp_batch"),
     "floor-udp_train": floor("udp_train"),
