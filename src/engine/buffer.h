@@ -3,8 +3,8 @@
  *
  * Two sizes. Large ones are for speed and count against the pool's cap. A small one may always be
  * had: a connection that holds nothing takes one when the large ones are used up, so a crowd of
- * peers that do not read cannot starve those that do. The bound is then the cap plus one small
- * buffer for each connection.
+ * peers that do not read cannot starve those that do. The bound is then the cap, plus CONN_BYTES for
+ * each connection, plus READY_BYTES where the kernel is given buffers beforehand.
  *
  * Reference counted, because spans of one buffer may wait in several places; one thread, so the
  * count is plain. buffer_unref() of the last reference gives it back to its pool.
@@ -16,6 +16,9 @@
 
 #define BUFFER_LARGE_BYTES (64u << 10) /* all that a busy socket has, in one receive */
 #define BUFFER_SMALL_BYTES (4u << 10)
+/* Receives that are under way when the cap is reached may end in two; one that is then begun, in one. */
+#define BUFFER_CONN_BYTES (2 * BUFFER_SMALL_BYTES)
+#define BUFFER_READY_BYTES (1u << 20)
 
 struct buffer_pool;
 

@@ -28,7 +28,7 @@
 #define MEMORY_RETRY_NS (10 * CLOCK_NS_PER_MS)
 
 #define SMALL_GROUP 1
-#define SMALL_BUFFERS 256
+#define SMALL_BUFFERS (BUFFER_READY_BYTES / BUFFER_SMALL_BYTES)
 #define LARGE_GROUP 2
 #define LARGE_BUFFERS 16
 
@@ -289,6 +289,25 @@ static void close_ring(struct uring_engine *engine)
 	uring_group_fini(&engine->small);
 }
 
+/*
+ * The ring fails, and nothing can be waited for. Everything is called off in another way, and what has been
+ * cannot come to pass any more; before Linux 6.0 there is none, and the buffers are left to the kernel.
+ */
+static void abandon_ring(struct uring_engine *engine)
+{
+	struct io_uring_sync_cancel_reg everything = {
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+		.timeout = { .tv_sec = 1 },
+	};
+	int r = io_uring_register_sync_cancel(&engine->ring, &everything);
+
+	if (r < 0 && r != -ENOENT) {
+		uring_group_abandon(&engine->large);
+		uring_group_abandon(&engine->small);
+	}
+	close_ring(engine);
+}
+
 /* By the thread that will use it, and no other. */
 static int open_ring(struct uring_engine *engine)
 {
@@ -344,7 +363,10 @@ static int uring_run(struct engine *core)
 	}
 	if (r == 0)
 		r = settle(engine);
-	close_ring(engine);
+	if (r == 0)
+		close_ring(engine);
+	else
+		abandon_ring(engine);
 	return r;
 }
 

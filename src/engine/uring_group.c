@@ -46,6 +46,12 @@ void uring_group_fini(struct uring_group *group)
 	*group = (struct uring_group){ 0 };
 }
 
+void uring_group_abandon(struct uring_group *group)
+{
+	for (unsigned i = 0; i < group->most; i++)
+		group->buffers[i] = NULL;
+}
+
 void uring_group_fill(struct uring_group *group)
 {
 	int added = 0;

@@ -33,6 +33,8 @@ int uring_group_init(struct uring_group *group, struct io_uring *ring, uint16_t 
 	struct buffer_pool *pool, struct buffer *(*get)(struct buffer_pool *pool), uint16_t most);
 /* The ring must be gone: the kernel no longer uses them. */
 void uring_group_fini(struct uring_group *group);
+/* The kernel may go on using the buffers that it has: they are never given back. */
+void uring_group_abandon(struct uring_group *group);
 
 /* Gives the kernel as many as are missing and can be had. */
 void uring_group_fill(struct uring_group *group);

@@ -19,9 +19,6 @@
 #include "net/call.h"
 #include "net/socket.h"
 
-/* A connection on small buffers holds no more than this of them beyond what it was given the pool for. */
-#define SMALL_ORDER_BYTES (2 * BUFFER_SMALL_BYTES)
-
 #define ORDERED (CONN_RECEIVING | CONN_SENDING | CONN_WATCHING)
 
 static void enqueue(struct uring_engine *engine, struct conn *conn)
@@ -108,7 +105,7 @@ static void order_receive(struct uring_engine *engine, struct conn *conn)
 	bool large = conn->flags & CONN_LARGE && uring_group_count(&engine->large) > 0;
 	struct uring_group *group = large ? &engine->large : &engine->small;
 	uint32_t once = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
-	uint32_t most = large ? conn->room : SMALL_ORDER_BYTES;
+	uint32_t most = large ? conn->room : BUFFER_CONN_BYTES;
 	struct io_uring_sqe *sqe = NULL;
 
 	if (uring_group_count(group) > 0)

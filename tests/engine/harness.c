@@ -40,7 +40,10 @@ static bool on_admit_datagram(void *context, const struct sockaddr *peer, enum a
 
 static void on_opened(void *context, const struct engine_conn *conn)
 {
-	((struct harness *)context)->news.opened++;
+	struct harness_news *news = &((struct harness *)context)->news;
+
+	news->opened++;
+	news->last_fd = conn->fd;
 }
 
 static void on_closed(

@@ -20,6 +20,7 @@
 struct harness_news {
 	unsigned asked, opened, done, lost, cut, paused, resumed;
 	int last_error;
+	int last_fd; /* the engine's end of the connection opened last */
 };
 
 struct harness {
