@@ -3,9 +3,10 @@
  * to be sent stays in the output, with its buffers, until the kernel has answered.
  *
  * No send waits in the kernel. One that does is tried again whenever the socket changes in any way, the
- * peer's half-close included, which never passes: it would be tried for ever, and in vain (seen in
- * Linux 6.18). So a send takes what it can at once, and when that is nothing we look out for
- * the moment when the socket takes more (uring_stream.c, the watch).
+ * peer's half-close included, which never passes: so it is tried again at once, over and over, then
+ * goes to a thread of the kernel's or comes back undone (seen in Linux 6.18). So a send takes
+ * what it can at once, and when that is nothing we look out for the moment when the socket takes more
+ * (uring_stream.c, the watch).
  */
 #include <errno.h>
 #include <string.h>
