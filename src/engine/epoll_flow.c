@@ -13,6 +13,7 @@
 
 /* A turn ends after so many messages: then it is the others' turn. */
 #define MESSAGES_A_TURN 64
+#define MESSAGES_A_CALL 8
 
 /* ---- sending ---- */
 
@@ -107,37 +108,68 @@ static struct buffer *buffer_for(struct epoll_engine *engine, const struct conn 
 	return buffer;
 }
 
-/* Receives one message and tells it. False when there is none. */
-static bool receive(struct epoll_engine *engine, struct conn *conn)
+static void tell_message(struct epoll_engine *engine, struct conn *conn, struct buffer *buffer,
+	const struct mmsghdr *message)
 {
-	struct protocol_event event = { .kind = PROTOCOL_BYTES };
+	struct protocol_event event = {
+		.kind = PROTOCOL_BYTES,
+		.span = {
+			.bytes = message->msg_hdr.msg_iov->iov_base,
+			.length = message->msg_len,
+			.buffer = buffer,
+		},
+		.truncated = (message->msg_hdr.msg_flags & MSG_TRUNC) != 0,
+	};
+
+	tell(engine, conn, &event);
+}
+
+/* Nothing was received: why. */
+static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
+{
+	struct protocol_event event = { .kind = PROTOCOL_FAULT, .error = error };
+
+	if (error == -EAGAIN)
+		conn->flags &= ~(uint32_t)CONN_READABLE;
+	else if (is_shortage(error))
+		engine->memory_short = true;
+	else if (error != -EINTR)
+		tell(engine, conn, &event);
+}
+
+/*
+ * Receives what is there, some messages at a time: fewer than asked for means that there are no more, which
+ * saves a call that would only say so. Returns how many it was; 0 also when there was something else.
+ */
+static unsigned receive(struct epoll_engine *engine, struct conn *conn)
+{
 	struct buffer *buffer = buffer_for(engine, conn);
-	size_t wanted;
-	ssize_t n;
+	struct mmsghdr messages[MESSAGES_A_CALL] = { 0 };
+	struct iovec places[MESSAGES_A_CALL];
+	uint32_t most_bytes, count;
+	int n;
 
 	if (buffer == NULL)
-		return false;
-	wanted = conn->room < buffer->capacity ? conn->room : buffer->capacity;
-	/* The length is then that of the message, also where it is longer. */
-	n = call_recv(conn->fd, buffer->bytes, wanted, MSG_TRUNC);
-	if (n >= 0) {
-		event.truncated = (size_t)n > wanted;
-		event.span.bytes = buffer->bytes;
-		event.span.length = (uint32_t)(event.truncated ? wanted : (size_t)n);
-		event.span.buffer = buffer;
-		buffer->filled = event.span.length;
-		tell(engine, conn, &event);
-	} else if (n == -EAGAIN) {
-		conn->flags &= ~(uint32_t)CONN_READABLE;
-	} else if (is_shortage(n)) {
-		engine->memory_short = true;
-	} else if (n != -EINTR) {
-		event.kind = PROTOCOL_FAULT;
-		event.error = (int)n;
-		tell(engine, conn, &event);
+		return 0;
+	most_bytes = conn->room < buffer->capacity ? conn->room : buffer->capacity;
+	count = buffer->capacity / most_bytes;
+	if (count > MESSAGES_A_CALL)
+		count = MESSAGES_A_CALL;
+	for (uint32_t i = 0; i < count; i++) {
+		places[i] = (struct iovec){ buffer->bytes + i * most_bytes, most_bytes };
+		messages[i].msg_hdr.msg_iov = &places[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
 	}
+	n = call_recvmmsg(conn->fd, messages, count, 0);
+	buffer->filled = count * most_bytes;
+	if (n > 0 && (uint32_t)n < count)
+		conn->flags &= ~(uint32_t)CONN_READABLE;
+	for (int i = 0; i < n && !(conn->flags & (CONN_CLOSE_WANTED | CONN_RESET_WANTED)); i++)
+		tell_message(engine, conn, buffer, &messages[i]);
+	if (n < 0)
+		note_nothing(engine, conn, n);
 	buffer_unref(buffer);
-	return n != -EAGAIN && !is_shortage(n);
+	return n > 0 ? (unsigned)n : 0;
 }
 
 static bool may_flush(const struct conn *conn)
@@ -152,16 +184,21 @@ static bool may_receive(const struct conn *conn)
 
 bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn)
 {
+	unsigned received = 0;
 	bool progress = true;
 
-	for (unsigned i = 0; i < MESSAGES_A_TURN && progress; i++) {
+	while (received < MESSAGES_A_TURN && progress) {
 		progress = false;
 		if (conn->error != 0 || conn->flags & CONN_RESET_WANTED)
 			return false;
 		if (may_flush(conn))
 			progress = flush(engine, conn);
-		if (may_receive(conn))
-			progress = receive(engine, conn) || progress;
+		if (may_receive(conn)) {
+			unsigned count = receive(engine, conn);
+
+			received += count;
+			progress = progress || count > 0;
+		}
 	}
 	return may_flush(conn) || may_receive(conn);
 }

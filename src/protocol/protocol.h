@@ -15,7 +15,8 @@
  *   receives posted ahead. 0 stops receiving; a later answer with room starts it again.
  * - On a flow (a connection of datagrams, see engine_connect) every BYTES is one whole message, which
  *   may be empty, and every answer to send is one message. There, `room` is the longest message that
- *   the protocol will take; a longer one is told as truncated. There is no END.
+ *   the protocol will take; a longer one is told as truncated, and where it becomes 0 what has been
+ *   received already is still told. There is no END.
  * - Sends queue in the order of the answers; at most one is in flight. SENT tells how many bytes
  *   the kernel has taken.
  * - Datagrams come and go in batches: several DATAGRAMs may be told before what became of the first
