@@ -288,6 +288,18 @@ static void a_source_address_is_used(void **state)
 	assert_int_equal(harness.news.opened, 1);
 }
 
+/* The port is chosen for the pair of addresses, when it is called: so one source has all ports each. */
+static void a_source_without_a_port_gets_it_late(void **state)
+{
+	struct addr to = parsed("tcp://127.0.0.1:9"), from = parsed("tcp://127.0.0.9:0"), name;
+	int fd;
+
+	assert_int_equal(socket_open_client(&to, &from, &fd, NULL), 0);
+	assert_int_equal(socket_name(fd, ADDR_TCP, &name), 0);
+	assert_true(addr_equal(&name, &from));
+	close(fd);
+}
+
 static void a_thousand_at_once(void **state)
 {
 	struct asker asker;
@@ -632,6 +644,7 @@ int main(void)
 		HARNESS_TEST(nobody_there_is_a_loss_with_its_reason),
 		HARNESS_TEST(a_later_reset_is_a_loss),
 		HARNESS_TEST(a_source_address_is_used),
+		HARNESS_TEST(a_source_without_a_port_gets_it_late),
 		HARNESS_TEST(a_thousand_at_once),
 		HARNESS_TEST(a_full_unix_backlog_is_waited_for),
 		HARNESS_TEST(calling_ends_at_the_deadline),
