@@ -44,10 +44,11 @@ static bool can_join(const struct departures *departures, const struct arrival *
 		last->segment_bytes > DEPARTURES_SEGMENT_MOST_BYTES ||
 		last->bytes + answer->length > DEPARTURES_TRAIN_BYTES)
 		return false;
+	if (message->msg_name == arrival->peer)
+		return true; /* they came in the same train */
 	return message->msg_namelen == arrival->peer_length &&
 		pktinfo_is_same(&last->source, arrival->asked) &&
-		(message->msg_name == arrival->peer ||
-			memcmp(message->msg_name, arrival->peer, arrival->peer_length) == 0);
+		memcmp(message->msg_name, arrival->peer, arrival->peer_length) == 0;
 }
 
 /* The control message by which the kernel takes it apart, behind the one that tells the source. */

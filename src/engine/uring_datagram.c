@@ -3,6 +3,10 @@
  * waits, when it takes one), and the messages are then moved by calls of our own. One order is for one
  * such moment; ordering it anew looks at the state again, so that nothing is missed. What is asked is a
  * lookout (epoll_lookout.h), so that the ring holds on to no socket and its address.
+ *
+ * Not by orders: on Linux 6.18 a multishot recvmsg with sendmsg orders, or with sendmmsg, costs as much for
+ * each echo as recvmmsg and sendmmsg (0.8 us in trains, 2.7 us one by one), because a call is for many and
+ * the way through the kernel is the rest. So datagrams have one way out, and one truth about what was lost.
  */
 #include <errno.h>
 #include <poll.h>

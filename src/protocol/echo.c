@@ -46,13 +46,14 @@ uint64_t echo_received_bytes(const struct protocol_conn *conn)
  * errors to anything: DNS, NTP, NetBIOS, SNMP, LDAP, SSDP... An answer from our port to such a port
  * may come back, and be answered, for ever (CVE-1999-0103). Real clients send from ephemeral ports.
  */
+static const uint16_t loop_ports[] = { 0, 7, 9, 11, 13, 15, 17, 18, 19, 37, 53, 69, 111, 123, 137,
+	138, 161, 389, 464, 500, 520, 1900, 5353, 11211 };
+#define LOOP_PORTS (sizeof(loop_ports) / sizeof(loop_ports[0]))
+
 bool echo_is_loop_port(uint16_t port)
 {
-	static const uint16_t ports[] = { 0, 7, 9, 11, 13, 15, 17, 18, 19, 37, 53, 69, 111, 123,
-		137, 138, 161, 389, 464, 500, 520, 1900, 5353, 11211 };
-
-	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
-		if (ports[i] == port)
+	for (size_t i = 0; i < LOOP_PORTS; i++) {
+		if (loop_ports[i] == port)
 			return true;
 	}
 	return false;
@@ -60,19 +61,13 @@ bool echo_is_loop_port(uint16_t port)
 
 void echo_add_own_port(struct echo *echo, uint16_t port)
 {
-	echo->own_ports[port / 8] |= (unsigned char)(1u << port % 8);
-}
-
-static bool is_own_port(const struct echo *echo, uint16_t port)
-{
-	return echo->own_ports[port / 8] >> port % 8 & 1;
+	echo->loop_ports[port / 8] |= (unsigned char)(1u << port % 8);
 }
 
 /* Answers to these could come back and be answered, for ever. */
 static bool may_loop(const struct echo *echo, int32_t peer_port)
 {
-	return peer_port >= 0 &&
-		(echo_is_loop_port((uint16_t)peer_port) || is_own_port(echo, (uint16_t)peer_port));
+	return peer_port >= 0 && (echo->loop_ports[peer_port / 8] >> peer_port % 8 & 1) != 0;
 }
 
 /* How much more the connection may receive. */
@@ -158,4 +153,6 @@ void echo_init(struct echo *echo, struct counters *counters, uint32_t cap_bytes,
 		.cap_bytes = cap_bytes,
 		.return_urgent = return_urgent,
 	};
+	for (size_t i = 0; i < LOOP_PORTS; i++)
+		echo_add_own_port(echo, loop_ports[i]);
 }

@@ -17,7 +17,8 @@ struct echo {
 	struct counters *counters;
 	uint32_t cap_bytes;
 	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
-	unsigned char own_ports[65536 / 8]; /* a bit for each UDP port that the server has */
+	/* A bit for each UDP port that is not answered: those that would answer, and the server's own. */
+	unsigned char loop_ports[65536 / 8];
 };
 
 /* `counters` stays the caller's and must outlive the echo. */
