@@ -51,16 +51,6 @@ void drive_tell_datagram(struct engine *engine, const struct protocol_event *eve
 	engine->protocol->handle(engine->protocol, NULL, event, ret_answer);
 }
 
-void drive_tell_arrival(struct engine *engine, const struct sockaddr *peer, enum addr_scheme scheme,
-	const struct protocol_event *event, struct protocol_answer *ret_answer)
-{
-	if (engine->host->admit_datagram == NULL ||
-		engine->host->admit_datagram(engine->context, peer, scheme))
-		drive_tell_datagram(engine, event, ret_answer);
-	else
-		*ret_answer = (struct protocol_answer){ 0 };
-}
-
 struct timer_round {
 	struct engine *engine;
 	void (*touched)(struct engine *engine, struct conn *conn, struct protocol_answer *answer);

@@ -58,23 +58,20 @@ static struct chronicle_entry *entry_of(struct chronicle *chronicle, uint32_t sl
 	return chronicle->entries[slot];
 }
 
-/*
- * The peer in words. A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED,
- * unix(7)).
- */
-static void name_peer(const struct engine_conn *conn, char *text, size_t size)
+/* A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED, unix(7)). */
+void chronicle_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size)
 {
 	struct addr peer;
 	struct ucred who;
 	socklen_t length = sizeof(who);
 
 	/* Gone before it was accepted: the kernel no longer knows who it was. */
-	snprintf(text, size, "%s:?", addr_scheme_name(conn->scheme));
-	if (socket_peer(conn->fd, conn->scheme, &peer) < 0)
+	snprintf(text, size, "%s:?", addr_scheme_name(scheme));
+	if (socket_peer(fd, scheme, &peer) < 0)
 		return;
 	addr_format(&peer, text, size);
-	if (conn->scheme == ADDR_UNIX && peer.length <= sizeof(sa_family_t) &&
-		call_getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0)
+	if (scheme == ADDR_UNIX && peer.length <= sizeof(sa_family_t) &&
+		call_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0)
 		snprintf(text, size, "unix:pid=%d,uid=%u", (int)who.pid, (unsigned)who.uid);
 }
 
@@ -88,7 +85,7 @@ void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *con
 	if (entry == NULL)
 		return;
 	entry->opened_ns = clock_now_ns();
-	name_peer(conn, entry->peer, sizeof(entry->peer));
+	chronicle_name_peer(conn->fd, conn->scheme, entry->peer, sizeof(entry->peer));
 	LOG_EVENT(LOG_LEVEL_DEBUG, "opened",
 		json_pack("{s:s, s:i}", "peer", entry->peer, "fd", conn->fd),
 		_("accepted %s (descriptor %d)"), entry->peer, conn->fd);

@@ -20,6 +20,9 @@ struct chronicle {
 void chronicle_init(struct chronicle *chronicle);
 void chronicle_fini(struct chronicle *chronicle);
 
+/* A connection's peer in words: its address; of a unix client who it is; "tcp:?" if it has gone. */
+void chronicle_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size);
+
 void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *conn);
 void chronicle_closed(struct chronicle *chronicle, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error);

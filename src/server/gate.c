@@ -12,6 +12,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/socket.h"
+#include "server/chronicle.h"
 
 /* A crowd may be refused a thousand times a second; it is told this often, for each reason. */
 #define TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
@@ -70,19 +71,26 @@ static const char *event_of(enum gate_reason reason)
 	}
 }
 
-static void tell(struct gate *gate, enum gate_reason reason, const struct addr *peer)
+/* Whether it is to be told now; then, how many were not told before. */
+static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_untold)
 {
 	struct gate_tale *tale = &gate->tales[reason];
-	uint64_t now_ns = clock_now_ns(), untold = tale->untold;
-	char name[ADDR_TEXT_SIZE], text[ADDR_TEXT_SIZE + 200];
+	uint64_t now_ns = clock_now_ns();
 
 	if (tale->told_ns != 0 && now_ns - tale->told_ns < TOLD_EVERY_NS) {
 		tale->untold++;
-		return;
+		return false;
 	}
+	*ret_untold = tale->untold;
 	tale->told_ns = now_ns;
 	tale->untold = 0;
-	addr_format(peer, name, sizeof(name));
+	return true;
+}
+
+static void tell(enum gate_reason reason, const char *name, uint64_t untold)
+{
+	char text[ADDR_TEXT_SIZE + 200];
+
 	/* The format is one of the table above, or its translation, which msgfmt has checked. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -104,9 +112,21 @@ static void tell(struct gate *gate, enum gate_reason reason, const struct addr *
 			text, (unsigned long long)untold);
 }
 
+static void tell_connection(
+	struct gate *gate, enum gate_reason reason, int fd, enum addr_scheme scheme)
+{
+	char name[ADDR_TEXT_SIZE];
+	uint64_t untold;
+
+	if (!is_due(gate, reason, &untold))
+		return;
+	chronicle_name_peer(fd, scheme, name, sizeof(name));
+	tell(reason, name, untold);
+}
+
 /* ---- coming ---- */
 
-static bool refuse(struct gate *gate, enum gate_reason reason, const struct addr *peer)
+static bool refuse(struct gate *gate, enum gate_reason reason, int fd, enum addr_scheme scheme)
 {
 	uint64_t *const counts[] = {
 		[GATE_BY_ACCESS] = &gate->counters->refused_by_access,
@@ -117,7 +137,7 @@ static bool refuse(struct gate *gate, enum gate_reason reason, const struct addr
 	};
 
 	++*counts[reason];
-	tell(gate, reason, peer);
+	tell_connection(gate, reason, fd, scheme);
 	return false;
 }
 
@@ -139,13 +159,13 @@ bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme)
 	peer.generic.sa_family = AF_UNSPEC;
 	socket_peer(fd, scheme, &peer);
 	if (gate->access != NULL && !access_admits(gate->access, &peer.generic))
-		return refuse(gate, GATE_BY_ACCESS, &peer);
+		return refuse(gate, GATE_BY_ACCESS, fd, scheme);
 	gate->entered_source = NULL;
 	if (gate->limits != NULL) {
 		verdict = limits_admit(
 			gate->limits, &peer.generic, clock_now_ns(), &gate->entered_source);
 		if (verdict != LIMITS_ADMITTED)
-			return refuse(gate, reason_of[verdict], &peer);
+			return refuse(gate, reason_of[verdict], fd, scheme);
 		gate->entered = true;
 	}
 	return true;
@@ -155,13 +175,16 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 	enum addr_scheme scheme, uint64_t *count)
 {
 	struct addr peer = { .scheme = scheme };
+	char name[ADDR_TEXT_SIZE];
+	uint64_t untold;
 
 	gate->counters->datagrams_received++;
 	++*count;
+	if (!is_due(gate, reason, &untold))
+		return false;
 	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
 	memcpy(&peer.storage, source, peer.length);
-	addr_unmap(&peer);
-	tell(gate, reason, &peer);
+	tell(reason, addr_format(&peer, name, sizeof(name)), untold);
 	return false;
 }
 
@@ -221,17 +244,6 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 
 /* ---- going ---- */
 
-static void tell_ended(
-	struct gate *gate, enum gate_reason reason, const struct engine_conn *conn, uint64_t *count)
-{
-	struct addr peer = { .scheme = conn->scheme, .length = sizeof(sa_family_t) };
-
-	peer.generic.sa_family = AF_UNSPEC;
-	socket_peer(conn->fd, conn->scheme, &peer);
-	++*count;
-	tell(gate, reason, &peer);
-}
-
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending)
 {
 	struct limits_source *source = NULL;
@@ -241,10 +253,10 @@ void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_e
 		gate->sources[conn->slot] = NULL;
 	}
 	give_back(gate, source);
-	if (ending == GUARD_IDLE)
-		tell_ended(gate, GATE_IDLE, conn, &gate->counters->ended_idle);
-	else if (ending == GUARD_OLD)
-		tell_ended(gate, GATE_OLD, conn, &gate->counters->ended_old);
+	if (ending == GUARD_NOT_ENDED)
+		return;
+	++*(ending == GUARD_IDLE ? &gate->counters->ended_idle : &gate->counters->ended_old);
+	tell_connection(gate, ending == GUARD_IDLE ? GATE_IDLE : GATE_OLD, conn->fd, conn->scheme);
 }
 
 bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
@@ -255,6 +267,6 @@ bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
 		access_admits(gate->access, &peer.generic))
 		return false;
 	gate->counters->ended_by_access++;
-	tell(gate, GATE_NO_LONGER_ALLOWED, &peer);
+	tell_connection(gate, GATE_NO_LONGER_ALLOWED, conn->fd, conn->scheme);
 	return true;
 }

@@ -76,13 +76,16 @@ static void on_closed(
 {
 	struct worker *worker = context;
 	static const struct protocol_conn nothing;
-	struct engine_conn seen = *conn;
+	const struct engine_conn *seen = conn;
+	struct engine_conn inner;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
 	if (worker->guarded) {
-		seen.protocol = guard_inner(conn->protocol);
-		if (seen.protocol == NULL)
-			seen.protocol = &nothing;
+		inner = *conn;
+		inner.protocol = guard_inner(conn->protocol);
+		if (inner.protocol == NULL)
+			inner.protocol = &nothing;
+		seen = &inner;
 		ending = guard_ending(conn->protocol);
 	}
 	if (ending != GUARD_NOT_ENDED && reason == ENGINE_CLOSE_DONE)
@@ -92,7 +95,7 @@ static void on_closed(
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	chronicle_closed(&worker->chronicle, &seen, reason, error);
+	chronicle_closed(&worker->chronicle, seen, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
 	if (worker->guarded)

@@ -1,0 +1,206 @@
+/*
+ * gate.c: who is refused is counted each time, told now and then, and whoever came to nothing between
+ * being admitted and having a slot is given back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "server/gate.h"
+
+struct pair {
+	int ours, theirs;
+};
+
+/* A connection over loopback, both of its ends. */
+static struct pair make_pair(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(in);
+	struct pair pair;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &length), 0);
+	pair.theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(pair.theirs, (struct sockaddr *)&in, sizeof(in)), 0);
+	pair.ours = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(pair.ours >= 0);
+	close(listener);
+	return pair;
+}
+
+static void close_pair(struct pair *pair)
+{
+	close(pair->ours);
+	close(pair->theirs);
+}
+
+static struct engine_conn seen(const struct pair *pair, uint32_t slot)
+{
+	return (struct engine_conn){ .slot = slot, .fd = pair->ours, .scheme = ADDR_TCP };
+}
+
+/* What was written to standard error since; the caller frees it. */
+static int saved_stderr, heard_fd;
+
+static void listen_to_stderr(void)
+{
+	char name[] = "/tmp/meari-gate-XXXXXX";
+
+	heard_fd = mkstemp(name);
+	unlink(name);
+	saved_stderr = dup(STDERR_FILENO);
+	dup2(heard_fd, STDERR_FILENO);
+}
+
+static char *heard(void)
+{
+	char *text = calloc(1, 10000);
+
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	assert_true(pread(heard_fd, text, 9999, 0) >= 0);
+	close(heard_fd);
+	return text;
+}
+
+static unsigned count_lines(const char *text)
+{
+	unsigned count = 0;
+
+	for (; (text = strchr(text, '\n')) != NULL; text++)
+		count++;
+	return count;
+}
+
+static void refusals_are_counted_each_and_told_now_and_then(void **state)
+{
+	const char *deny = "127.0.0.0/8";
+	const struct access_entries none = { 0 }, some = { &deny, 1 };
+	struct counters counters = { 0 };
+	struct access *access;
+	struct gate gate;
+	struct pair pair = make_pair();
+	char *text;
+
+	assert_int_equal(access_new(&none, &some, &access), 0);
+	gate_init(&gate, NULL, access, &counters);
+	listen_to_stderr();
+	for (int i = 0; i < 1000; i++)
+		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	gate.tales[GATE_BY_ACCESS].told_ns -= 11 * CLOCK_NS_PER_S;
+	for (int i = 0; i < 1000; i++)
+		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	text = heard();
+	assert_int_equal(counters.refused_by_access, 2000);
+	assert_int_equal(count_lines(text), 2);
+	assert_non_null(strstr(text, "refused tcp://127.0.0.1:"));
+	assert_non_null(strstr(text, "; and 999 more since this was last told\n"));
+	free(text);
+	gate_fini(&gate);
+	access_free(access);
+	close_pair(&pair);
+}
+
+static void what_came_to_nothing_is_given_back(void **state)
+{
+	const struct limits_options options = {
+		.connections = 1, .per_source = 1, .source_bits = 64
+	};
+	struct counters counters = { 0 };
+	struct limits *limits;
+	struct gate gate;
+	struct pair pair = make_pair();
+	struct engine_conn conn = seen(&pair, 5);
+
+	assert_int_equal(limits_new(&options, &limits), 0);
+	gate_init(&gate, limits, NULL, &counters);
+	/* Admitted twice without having been opened: the first came to nothing. */
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	gate_opened(&gate, &conn);
+	listen_to_stderr();
+	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	free(heard());
+	gate_closed(&gate, &conn, GUARD_NOT_ENDED);
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	gate_fini(&gate); /* gives back the last one */
+	gate_init(&gate, limits, NULL, &counters);
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	gate_fini(&gate);
+	limits_free(limits);
+	close_pair(&pair);
+}
+
+static void who_was_handed_over_counts_too(void **state)
+{
+	const struct limits_options options = { .connections = 1 };
+	struct counters counters = { 0 };
+	struct limits *limits;
+	struct gate gate;
+	struct pair pair = make_pair();
+	struct engine_conn conn = seen(&pair, 0);
+
+	assert_int_equal(limits_new(&options, &limits), 0);
+	gate_init(&gate, limits, NULL, &counters);
+	gate_opened(&gate, &conn);
+	listen_to_stderr();
+	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	free(heard());
+	assert_int_equal(counters.refused_by_count, 1);
+	gate_closed(&gate, &conn, GUARD_NOT_ENDED);
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	gate_fini(&gate);
+	limits_free(limits);
+	close_pair(&pair);
+}
+
+static void endings_are_counted_and_told_by_their_limit(void **state)
+{
+	struct counters counters = { 0 };
+	struct gate gate;
+	struct pair pair = make_pair();
+	struct engine_conn conn = seen(&pair, 0);
+	char *text;
+
+	gate_init(&gate, NULL, NULL, &counters);
+	listen_to_stderr();
+	gate_closed(&gate, &conn, GUARD_IDLE);
+	gate_closed(&gate, &conn, GUARD_OLD);
+	gate_closed(&gate, &conn, GUARD_NOT_ENDED);
+	text = heard();
+	assert_int_equal(counters.ended_idle, 1);
+	assert_int_equal(counters.ended_old, 1);
+	assert_int_equal(count_lines(text), 2);
+	assert_non_null(strstr(text, "(--idle-timeout)"));
+	assert_non_null(strstr(text, "(--max-lifetime)"));
+	free(text);
+	gate_fini(&gate);
+	close_pair(&pair);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals_are_counted_each_and_told_now_and_then),
+		cmocka_unit_test(what_came_to_nothing_is_given_back),
+		cmocka_unit_test(who_was_handed_over_counts_too),
+		cmocka_unit_test(endings_are_counted_and_told_by_their_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
