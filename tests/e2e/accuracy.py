@@ -11,6 +11,8 @@ next; so who asserts it may try again (`try_hard`).
 
 import dataclasses
 import json
+import math
+import statistics
 
 import meari
 from reference import Echo, Histogram
@@ -29,10 +31,11 @@ class Finding:
     least: float
     says: float
     most: float
+    is_certain: bool = True  # no machine excuses who says less than `least`
 
     @property
     def is_wrong(self):
-        return self.says < self.least
+        return self.is_certain and self.says < self.least
 
     @property
     def holds(self):
@@ -164,6 +167,50 @@ def stop_closed(engine):
     ]
 
 
+# ---- the schedule ----
+
+SLOW_RATE = 500  # so that how long it takes to wake up matters little
+PERIOD_NS = 1e9 / SLOW_RATE
+
+
+def gaps_seen(engine, arrivals):
+    """The result, and the times between messages as the service saw them."""
+    with Echo("tcp") as echo:
+        result = bench(engine, echo, "-c", 10, f"--rate={SLOW_RATE}", f"--arrivals={arrivals}",
+                       "--duration=2s")
+    times = echo.told["arrivals_ns"]
+    assert len(times) == result["counts"]["sent"]
+    return result, [after - before for before, after in zip(times, times[1:])]
+
+
+def arrivals_constant(engine):
+    """Messages come one by one, a period apart, and not in bursts of all connections."""
+    result, gaps = gaps_seen(engine, "constant")
+    return [
+        exactly("sent", 2 * SLOW_RATE, result["counts"]["sent"]),
+        Finding("gap, median", PERIOD_NS * 0.97, statistics.median(gaps), PERIOD_NS * 1.03,
+                is_certain=False),
+        Finding("gap, mean", PERIOD_NS * 0.99, statistics.mean(gaps), PERIOD_NS * 1.01,
+                is_certain=False),
+        # After a pause of the machine's those that are due come at once: so not none at all.
+        Finding("gaps of less than half", 0, sum(gap < PERIOD_NS / 2 for gap in gaps), 0.1 * len(gaps)),
+    ]
+
+
+def arrivals_poisson(engine):
+    """As many, but each independent of the others: gaps are exponential."""
+    result, gaps = gaps_seen(engine, "poisson")
+    findings = [Finding("sent", 0.9 * 2 * SLOW_RATE, result["counts"]["sent"],
+                        1.1 * 2 * SLOW_RATE)]
+    for periods in (0.5, 1, 2, 3):
+        # Three deviations of the largest share that there can be of 1,000, and a little for the machine.
+        is_so = math.exp(-periods)
+        share = sum(gap > periods * PERIOD_NS for gap in gaps) / len(gaps)
+        findings.append(Finding(f"gaps of more than {periods:g}", max(is_so - 0.06, 0), share, is_so + 0.06,
+                                is_certain=False))
+    return findings
+
+
 # ---- faults ----
 
 def faults(engine, connections, seed):
@@ -212,6 +259,8 @@ EXPERIMENTS = {
     "delays-open": delays_open,
     "stop-open": stop_open,
     "stop-closed": stop_closed,
+    "arrivals-constant": arrivals_constant,
+    "arrivals-poisson": arrivals_poisson,
     "faults-1": lambda engine: faults(engine, 1, 1),
     "faults-10": lambda engine: faults(engine, 10, 2),
     "faults-late": faults_late,

@@ -18,6 +18,7 @@
  * The first line of output is the port (127.0.0.1). When standard input ends it tells as JSON what it
  * did, and ends. Delays count from when the receive returned to right before the send; `lateness_ns`
  * is by how much each missed its time, so that a test need not believe that this program is quick.
+ * `arrivals_ns` is when each message came, after the first one.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +37,7 @@
 #define MOST_BYTES 65536
 #define MOST_CARDS 1000
 #define MOST_CONNECTIONS 256
-#define MOST_LATENESSES 2000000
+#define MOST_TIMES 1000000
 #define KEPT_BYTES 16 /* a generator's own number of the message: damage spares it */
 
 enum fault { GOOD, DROP, TWICE, BEHIND, DAMAGE, LATE, FAULTS };
@@ -77,7 +78,7 @@ static struct connection connections[MOST_CONNECTIONS];
 static size_t connection_count;
 
 static uint64_t messages, stopped_ns, done[FAULTS];
-static uint64_t *latenesses;
+static uint64_t *latenesses, *arrivals;
 static size_t lateness_count;
 
 static void fail(const char *what)
@@ -216,7 +217,7 @@ static void answer(struct reply *reply, bool datagram)
 	uint64_t now = now_ns();
 	struct reply **slot = &held[ntohs(reply->to.sin_port)], *behind;
 
-	if (reply->timed && lateness_count < MOST_LATENESSES)
+	if (reply->timed && lateness_count < MOST_TIMES)
 		latenesses[lateness_count++] = now - reply->due_ns;
 	send_bytes(reply, datagram);
 	if (reply->fault == TWICE)
@@ -260,11 +261,13 @@ static void take_message(struct connection *connection, const struct sockaddr_in
 	const unsigned char *bytes, size_t length, bool datagram)
 {
 	enum fault fault = (enum fault)draw_card(&faults);
-	uint64_t delay_ns = draw_card(&delays) * 1000;
+	uint64_t delay_ns = draw_card(&delays) * 1000, now = now_ns();
 	struct reply *reply = calloc(1, sizeof(*reply) + length);
 
 	if (reply == NULL)
 		fail("memory");
+	if (messages < MOST_TIMES)
+		arrivals[messages] = now;
 	messages++;
 	*reply = (struct reply){ .fd = connection->fd, .fault = fault, .length = length };
 	if (from != NULL)
@@ -272,7 +275,7 @@ static void take_message(struct connection *connection, const struct sockaddr_in
 	memcpy(reply->bytes, bytes, length);
 	reply->timed = fault != LATE;
 	done[LATE] += fault == LATE; /* it may come too late to be told of otherwise */
-	reply->due_ns = now_ns() + delay_ns + (fault == LATE ? late_us * 1000 : 0);
+	reply->due_ns = now + delay_ns + (fault == LATE ? late_us * 1000 : 0);
 	if (!datagram) {
 		if (reply->due_ns < connection->last_due_ns)
 			reply->due_ns = connection->last_due_ns;
@@ -398,6 +401,14 @@ static int compare_numbers(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+static void tell_times(const char *name, const uint64_t *times, size_t count, uint64_t base_ns)
+{
+	printf(", \"%s\": [", name);
+	for (size_t i = 0; i < count; i++)
+		printf("%s%" PRIu64, i > 0 ? "," : "", times[i] - base_ns);
+	printf("]");
+}
+
 static void tell(void)
 {
 	uint64_t still_held = 0;
@@ -409,10 +420,10 @@ static void tell(void)
 	for (int i = 0; i < FAULTS; i++)
 		printf(", \"%s\": %" PRIu64, fault_names[i], done[i]);
 	qsort(latenesses, lateness_count, sizeof(*latenesses), compare_numbers);
-	printf(", \"lateness_ns\": [");
-	for (size_t i = 0; i < lateness_count; i++)
-		printf("%s%" PRIu64, i > 0 ? "," : "", latenesses[i]);
-	printf("]}\n");
+	tell_times("lateness_ns", latenesses, lateness_count, 0);
+	tell_times("arrivals_ns", arrivals, messages < MOST_TIMES ? messages : MOST_TIMES,
+		arrivals[0]);
+	printf("}\n");
 }
 
 static int open_socket(bool datagram)
@@ -460,7 +471,10 @@ int main(int argc, char **argv)
 		read_argument(argv[i]);
 	if (message_bytes == 0 || message_bytes > MOST_BYTES || delays.count == 0)
 		fail("bytes or delays");
-	latenesses = calloc(MOST_LATENESSES, sizeof(*latenesses));
+	latenesses = calloc(MOST_TIMES, sizeof(*latenesses));
+	arrivals = calloc(MOST_TIMES, sizeof(*arrivals));
+	if (latenesses == NULL || arrivals == NULL)
+		fail("memory");
 	prctl(PR_SET_TIMERSLACK, 1); /* otherwise every timeout is 50 microseconds late */
 	polled[1] = (struct pollfd){ .fd = open_socket(datagram), .events = POLLIN };
 	polled[0] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
