@@ -24,6 +24,8 @@
 _Static_assert(ARRIVALS_UNIX_MOST *ARRIVALS_UNIX_BYTES <= ARRIVALS_ROOM_BYTES,
 	"unix datagrams use the same room");
 
+_Static_assert(sizeof(struct datagram) <= 64, "what an idle socket holds");
+
 /* ---- batches ---- */
 
 static int batch_new(struct datagram_batch **ret_batch)

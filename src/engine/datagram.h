@@ -11,8 +11,8 @@
 #include "engine/core.h"
 #include "engine/departures.h"
 
-/* So many messages are received before it is the others' turn. */
-#define DATAGRAM_A_TURN 64
+/* So many messages, each a datagram or a train, are received before it is the others' turn. */
+#define DATAGRAM_A_TURN ARRIVALS_MOST
 
 struct datagram_batch {
 	struct arrivals arrivals;

@@ -13,8 +13,8 @@ import struct
 import pytest
 
 from meari import ANSWER_S, Server, endpoint, random_bytes
-from procfs import (SANITIZER, counters_of, cpu_share_while_idle, descriptor_count, state,
-                    wait_until)
+from procfs import (SANITIZER, counters_of, cpu_share_while_idle, descriptor_count, resident_bytes,
+                    state, wait_until)
 
 BYTES = random_bytes(70_000, seed=7)
 
@@ -187,6 +187,22 @@ def test_two_servers_on_one_port_do_not_play_ping_pong(raw, engine):
                 for where in (first, second):
                     assert ask(other, b"hello", where)[0] == b"hello"
             assert cpu_share_while_idle(one.process.pid, 0.5) < 0.1
+
+
+# --- memory
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's memory is not the program's")
+def test_idle_sockets_share_the_memory_of_a_batch(engine):
+    """Also after each has been used: what a batch needs is the thread's, not the socket's."""
+    used = {}
+    for count in (1, 101):
+        with Server(*["udp://127.0.0.1:0"] * count, "--threads", 1, engine=engine) as server, \
+                udp() as sock:
+            for index in range(count):
+                assert ask(sock, BYTES[:60_000], ("127.0.0.1", server.port(index)))
+            used[count] = resident_bytes(server.process.pid)
+    assert used[101] - used[1] < 100 * 8192
 
 
 # --- what is waiting at the end

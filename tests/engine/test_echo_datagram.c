@@ -16,6 +16,7 @@
 
 #include "engine/datagram.h"
 #include "harness.h"
+#include "net/call.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
 
@@ -317,6 +318,39 @@ static void a_train_is_as_many_datagrams(void **state)
 	assert_int_equal(service.counters.datagrams_sent, total);
 }
 
+static _Atomic unsigned messages_received;
+
+static void count_messages(const char *name, const char *arguments, int64_t result)
+{
+	if (strcmp(name, "recvmmsg") == 0 && result > 0)
+		messages_received += (unsigned)result;
+}
+
+/* Who sends a train is received from once, however many datagrams it has. */
+static void a_train_comes_in_as_one(void **state)
+{
+	struct service service;
+	int on = 1;
+
+	messages_received = 0;
+	call_set_hook(count_messages);
+	start_udp(&service, state);
+	int fd = client(AF_INET);
+	bool can = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+
+	on = 0;
+	setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
+	if (can && send_train(&service, fd, 100, 1000))
+		expect_segments(fd, 100, 1000);
+	close(fd);
+	harness_stop(&service.harness);
+	call_set_hook(NULL);
+	if (!can)
+		skip();
+	assert_int_equal(messages_received, 1);
+	assert_int_equal(service.counters.datagrams_received, 10);
+}
+
 static void send_ten(struct engine *engine, void *data)
 {
 	struct volley *volley = data;
@@ -551,6 +585,7 @@ int main(void)
 		HARNESS_TEST(peers_in_a_batch_get_their_own),
 		HARNESS_TEST(answers_come_from_the_address_asked),
 		HARNESS_TEST(a_train_is_as_many_datagrams),
+		HARNESS_TEST(a_train_comes_in_as_one),
 		HARNESS_TEST(answers_in_a_row_leave_as_a_train),
 		HARNESS_TEST(a_train_that_is_refused_goes_one_by_one),
 		HARNESS_TEST(a_lost_answer_takes_no_other_with_it),
