@@ -25,6 +25,7 @@ enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
 enum cli_status verb_ping(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
+enum cli_status verb_bench(int argc, char **argv);
 enum cli_status verb_report(int argc, char **argv);
 
 /*

@@ -20,6 +20,8 @@ static const struct cli_verb verbs[] = {
 	{ "serve", N_("run the echo server: every byte comes back, exactly"), verb_serve },
 	{ "talk", N_("talk to an echo service by hand, or through a pipe"), verb_talk },
 	{ "ping", N_("ask an echo service again and again, and tell what is lost"), verb_ping },
+	{ "bench", N_("load an echo service and measure: throughput and honest latency"),
+		verb_bench },
 	{ "report", N_("merge, compare and draw saved results"), verb_report },
 	{ "addr", N_("show what an address really is, in every form"), verb_addr },
 };

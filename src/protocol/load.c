@@ -66,7 +66,8 @@ static uint64_t take_waiting(struct load *load, struct load_conn *conn)
 	return waiting->intended_ns;
 }
 
-struct load_conn_message load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns)
+void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
+	struct load_conn_message *ret_message)
 {
 	struct load_conn_message message = { .intended_ns = now_ns, .sent_ns = now_ns };
 	struct load_record_counts *counts = &load->record->counts;
@@ -83,7 +84,7 @@ struct load_conn_message load_conn_begin(struct load *load, struct load_conn *co
 		counts->sent++;
 		counts->offered += !is_offered(load);
 	}
-	return message;
+	*ret_message = message;
 }
 
 static void no_longer_under_way(struct load *load, struct load_conn *conn)

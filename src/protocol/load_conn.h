@@ -90,9 +90,12 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 
 /* True if one more message may leave now. */
 bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
-/* One more message leaves: counts it, and gives its times. */
-struct load_conn_message load_conn_begin(
-	struct load *load, struct load_conn *conn, uint64_t now_ns);
+/*
+ * One more message leaves: counts it, and gives its times. Not as a value: gcc 12 looks up where a
+ * call's value is to go when the call is over, and the number of the message has changed by then.
+ */
+void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
+	struct load_conn_message *ret_message);
 
 /* A message has come back whole, and is no longer under way. */
 void load_conn_came_back(struct load *load, struct load_conn *conn,

@@ -192,7 +192,7 @@ static void hand_over(const struct view *v, struct protocol_answer *answer)
 	note_come(v->side, number, false);
 	now_ns = v->load->options.clock();
 	v->slots[which].number = number;
-	v->slots[which].times = load_conn_begin(v->load, conn, now_ns);
+	load_conn_begin(v->load, conn, now_ns, &v->slots[which].times);
 	conn->unsent_bytes = size;
 	answer->send.bytes = v->room;
 	answer->send.length = size;

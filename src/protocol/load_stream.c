@@ -33,8 +33,8 @@ static void hand_over(struct load *load, struct load_conn *conn, struct protocol
 			if (now_ns == 0)
 				now_ns = load->options.clock();
 			conn->send_left = load_conn_size(load, conn, conn->sent_messages);
-			*message_at(load, conn, conn->sent_messages) = load_conn_begin(
-				load, conn, now_ns);
+			load_conn_begin(
+				load, conn, now_ns, message_at(load, conn, conn->sent_messages));
 		}
 		some = PATTERN_CHUNK_BYTES - length;
 		if (some > conn->send_left)

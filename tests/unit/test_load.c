@@ -138,6 +138,32 @@ static size_t waiting_echo(const struct fixture *f, uint32_t index)
 
 /* ---- closed loop ---- */
 
+/* Whatever the depth: the times of a message are found again when it comes back. */
+static void each_message_keeps_its_own_time(void **state)
+{
+	struct load_options options = simple(1, 16, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(load_offer(f.load, now_ns, now_ns), 0);
+		tell_kind(&f, 0, PROTOCOL_NUDGED);
+		now_ns += 5 * MS;
+		echo(&f, 0, 64);
+		now_ns += 20 * MS;
+	}
+	record = record_of(&f);
+	assert_int_equal(record->counts.received, 100);
+	assert_int_equal(histogram_min(record->sent), 5 * MS);
+	assert_int_equal(histogram_max(record->sent), 5 * MS);
+	assert_int_equal(histogram_max(record->intended), 5 * MS);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void depth_messages_are_under_way(void **state)
 {
 	struct load_options options = simple(2, 3, 100);
@@ -668,6 +694,7 @@ static void senseless_options_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_message_keeps_its_own_time),
 		cmocka_unit_test(depth_messages_are_under_way),
 		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
 		cmocka_unit_test(a_stall_delays_all_that_were_meant_in_the_open_loop),

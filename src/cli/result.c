@@ -1,0 +1,266 @@
+/*
+ * Field by field; what a field means is written in docs/result.md.
+ */
+#include "cli/result.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "report/environment.h"
+
+static int add_option(struct model *model, const char *name, const char *value)
+{
+	struct model_option *option = model_append(
+		&model->environment.options, sizeof(struct model_option));
+	int r;
+
+	if (option == NULL)
+		return -ENOMEM;
+	r = model_set_text(&option->name, name);
+	return r < 0 ? r : model_set_text(&option->value, value);
+}
+
+static int fill_command(struct model *model, const struct result_context *context)
+{
+	int r = model_set_text(&model->program, "meari bench");
+
+	for (int i = 0; r == 0 && i < context->argc; i++)
+		r = model_append_text(&model->command, context->argv[i]);
+	if (r == 0)
+		r = model_set_text(&model->label, context->label);
+	return r;
+}
+
+static int fill_environment(struct model *model, const struct result_context *context)
+{
+	char text[ADDR_TEXT_SIZE];
+	int r = environment_read(&model->environment);
+
+	if (r == 0)
+		r = model_set_text(&model->environment.engine, bench_engine(context->bench));
+	if (r == 0 && context->options->source != NULL) {
+		snprintf(text, sizeof(text), "%zu", context->options->source->count);
+		r = add_option(model, "source-ranges", text);
+	}
+	if (r == 0 && context->options->load.end_by_reset)
+		r = add_option(model, "reset", "yes");
+	if (r == 0)
+		r = model_set_text(&model->target.address,
+			addr_format(bench_target(context->bench), text, sizeof(text)));
+	if (r == 0)
+		r = model_set_text(&model->target.scheme,
+			addr_scheme_name(bench_target(context->bench)->scheme));
+	return r;
+}
+
+static int fill_load(struct model *model, const struct result_context *context)
+{
+	const struct bench_options *options = context->options;
+	const struct load_options *load = &options->load;
+
+	model->load.mode = load->echoes > 0 ? MODEL_CHURN
+		: load->open_loop           ? MODEL_OPEN
+					    : MODEL_CLOSED;
+	model->load.connections = options->connections;
+	model->load.pipeline = load->depth;
+	model->load.threads = bench_threads(context->bench);
+	model->load.verify = load->verify;
+	model->load.busy_poll_ns = options->busy_poll_ns;
+	model->load.rate_per_s = context->rate_per_s;
+	model->load.arrivals = options->arrivals == PACE_POISSON ? MODEL_POISSON : MODEL_CONSTANT;
+	for (size_t i = 0; i < load->size_count; i++) {
+		struct model_size *size = model_append(&model->load.sizes, sizeof(*size));
+
+		if (size == NULL)
+			return -ENOMEM;
+		*size = (struct model_size){ load->sizes[i].bytes, load->sizes[i].weight };
+	}
+	if (context->rate_text == NULL || context->rate_per_s > 0)
+		return 0;
+	return model_set_text(&model->load.profile, context->rate_text);
+}
+
+static void fill_counts(struct model_counts *to, const struct load_record_counts *from)
+{
+	*to = (struct model_counts){
+		.sent = from->sent,
+		.received = from->received,
+		.lost = from->lost,
+		.late = from->late,
+		.duplicates = from->duplicates,
+		.reordered = from->reordered,
+		.damaged = from->damaged,
+		.connects = from->connects,
+		.connect_errors = from->connect_errors,
+		.resets = from->resets + from->ended,
+		.bytes_sent = from->bytes_sent,
+		.bytes_received = from->bytes_received,
+	};
+}
+
+static int fill_histogram(struct histogram **to, const struct histogram *from)
+{
+	return histogram_count(from) > 0 ? histogram_copy(from, to) : 0;
+}
+
+static int fill_intervals(struct model *model, const struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->interval_count; i++) {
+		const struct outcome_interval *from = &outcome->intervals[i];
+		struct model_interval *to = model_append(&model->intervals, sizeof(*to));
+
+		if (to == NULL)
+			return -ENOMEM;
+		*to = (struct model_interval){
+			.start_ns = from->start_ns,
+			.length_ns = from->length_ns,
+			.sent = from->sent,
+			.received = from->received,
+			.asked_per_s = from->asked_per_s,
+			.p50_ns = from->p50_ns,
+			.p99_ns = from->p99_ns,
+			.max_ns = from->max_ns,
+			.errors = from->errors,
+		};
+	}
+	return 0;
+}
+
+static int fill_measured(struct model *model, const struct outcome *outcome)
+{
+	const struct load_record *record = outcome->record;
+	int r;
+
+	model->started_unix_ns = outcome->started_unix_ns;
+	model->duration_ns = outcome->duration_ns;
+	model->warm_up_ns = outcome->warm_up_ns;
+	model->interrupted = outcome->interrupted;
+	model->rate = (struct model_rate){
+		.asked_per_s = outcome->asked_per_s,
+		.reached_per_s = outcome->reached_per_s,
+		.bytes_per_s = outcome->bytes_per_s,
+	};
+	fill_counts(&model->counts, &record->counts);
+	r = fill_histogram(&model->latency.intended, record->intended);
+	if (r == 0)
+		r = fill_histogram(&model->latency.sent, record->sent);
+	if (r == 0)
+		r = fill_histogram(&model->latency.connect, record->connect);
+	return r < 0 ? r : fill_intervals(model, outcome);
+}
+
+static int fill_trust(struct model *model, const struct outcome *outcome, bool translated)
+{
+	for (unsigned i = 0; i < OUTCOME_DOUBT_COUNT; i++) {
+		struct model_reason *reason;
+		char text[OUTCOME_TEXT_SIZE];
+		int r;
+
+		if (!outcome->doubts[i])
+			continue;
+		model->trust.doubted = true;
+		reason = model_append(&model->trust.reasons, sizeof(*reason));
+		if (reason == NULL)
+			return -ENOMEM;
+		r = model_set_text(&reason->code, outcome_doubt_code(i));
+		if (r == 0)
+			r = model_set_text(&reason->text,
+				outcome_doubt_text(outcome, i, translated, text, sizeof(text)));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fill_search(struct model *model, const struct result_context *context)
+{
+	char figure[PROMISE_TEXT_SIZE];
+
+	if (context->goal == NULL)
+		return 0;
+	promise_format_figure(context->goal, figure, sizeof(figure));
+	for (size_t i = 0; i < context->search->step_count; i++) {
+		const struct search_step *from = &context->search->steps[i];
+		struct model_step *to = model_append(&model->search, sizeof(*to));
+		int r;
+
+		if (to == NULL)
+			return -ENOMEM;
+		to->rate_per_s = from->rate_per_s;
+		to->reached_per_s = from->reached_per_s;
+		to->value = from->value_known ? from->value : NAN;
+		to->kept = from->outcome == SEARCH_KEPT;
+		r = model_set_text(&to->figure, figure);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fill_asserts(
+	struct model *model, const struct result_context *context, const struct outcome *outcome)
+{
+	struct promise_facts facts = outcome_facts(outcome);
+
+	for (size_t i = 0; i < context->promise_count; i++) {
+		const struct promise *promise = &context->promises[i];
+		struct model_assert *assertion = model_append(&model->asserts, sizeof(*assertion));
+		int r;
+
+		if (assertion == NULL)
+			return -ENOMEM;
+		assertion->value = NAN;
+		assertion->holds = promise_value(promise, &facts, &assertion->value) &&
+			promise_holds(promise, assertion->value);
+		r = model_set_text(&assertion->text, promise->text);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int result_fill(struct model *model, const struct result_context *context,
+	const struct outcome *outcome, bool translated)
+{
+	int r = fill_command(model, context);
+
+	if (r == 0)
+		r = fill_environment(model, context);
+	if (r == 0)
+		r = fill_load(model, context);
+	if (r == 0)
+		r = fill_measured(model, outcome);
+	if (r == 0)
+		r = fill_trust(model, outcome, translated);
+	if (r == 0)
+		r = fill_search(model, context);
+	if (r == 0)
+		r = fill_asserts(model, context, outcome);
+	return r;
+}
+
+size_t result_broken(const struct result_context *context, const struct outcome *outcome)
+{
+	struct promise_facts facts = outcome_facts(outcome);
+	size_t count = 0;
+	double value;
+
+	for (size_t i = 0; i < context->promise_count; i++) {
+		const struct promise *promise = &context->promises[i];
+
+		count += !(promise_value(promise, &facts, &value) && promise_holds(promise, value));
+	}
+	return count;
+}
+
+json_t *result_interval(const struct outcome_interval *interval)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "start_ns",
+		(json_int_t)interval->start_ns, "length_ns", (json_int_t)interval->length_ns,
+		"sent", (json_int_t)interval->sent, "received", (json_int_t)interval->received,
+		"asked_per_s", interval->asked_per_s, "p50_ns", (json_int_t)interval->p50_ns,
+		"p99_ns", (json_int_t)interval->p99_ns, "max_ns", (json_int_t)interval->max_ns,
+		"errors", (json_int_t)interval->errors);
+}

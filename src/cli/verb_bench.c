@@ -1,0 +1,464 @@
+/*
+ * `meari bench`: reads the options. What an option means is written in docs/man/meari-bench.1; what is
+ * done with them is measure.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "cli/measure.h"
+#include "client/mix.h"
+#include "engine/engine.h"
+#include "net/call.h"
+
+/* Up to here every byte is compared unless told otherwise; see meari-bench(1), --verify. */
+#define VERIFY_MOST_MESSAGE_BYTES (64u << 10)
+#define VERIFY_MOST_BYTES_PER_S 1e9
+
+#define FIND_MAX_DURATION_NS (3 * CLOCK_NS_PER_S)
+#define CLOSED_DEPTH 1
+#define OPEN_DEPTH 16
+#define DEFAULT_MESSAGE_BYTES 64
+
+enum option_key {
+	KEY_ARRIVALS = 256,
+	KEY_SEED,
+	KEY_CHURN,
+	KEY_RESET,
+	KEY_VERIFY,
+	KEY_NO_VERIFY,
+	KEY_TIMEOUT,
+	KEY_SOURCE,
+	KEY_ENGINE,
+	KEY_BUSY_POLL,
+	KEY_FIND_MAX,
+	KEY_ASSERT,
+	KEY_JSON,
+	KEY_JSON_LINES,
+	KEY_HDR,
+	KEY_HTML,
+	KEY_LABEL,
+	KEY_INTERVAL,
+	KEY_TRACE,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, N_("The load:"), 1 },
+	{ "connections", 'c', "N", 0, N_("connections at the same time (default: 10)"), 0 },
+	{ "pipeline", 'p', "N", 0,
+		N_("messages under way on a connection, at most (default: 1, with --rate 16)"), 0 },
+	{ "rate", 'r', "RATE", 0,
+		N_("open loop: send by a schedule, so many a second whatever comes back: 10k, a ramp "
+		   "1k..50k@30s, steps 1k@10s,5k@10s"),
+		0 },
+	{ "arrivals", KEY_ARRIVALS, "HOW", 0,
+		N_("with --rate: constant or poisson (default: constant)"), 0 },
+	{ "seed", KEY_SEED, "N", 0, N_("of what is left to chance (default: 1)"), 0 },
+	{ "size", 's', "SIZES", 0,
+		N_("of a message: 64, or several with their weights, 64:9,16K:1 (default: 64)"),
+		0 },
+	{ "duration", 'd', "TIME", 0,
+		N_("how long to measure (default: 10s, or as long as --rate says; of each run of "
+		   "--find-max 3s)"),
+		0 },
+	{ "warm-up", 'w', "TIME", 0, N_("load before that, not counted (default: 1s)"), 0 },
+	{ "churn", KEY_CHURN, "N", OPTION_ARG_OPTIONAL,
+		N_("each connection ends after N messages (default: 1) and the next one is made"),
+		0 },
+	{ "reset", KEY_RESET, NULL, 0,
+		N_("end connections by RST, which leaves no TIME-WAIT behind"), 0 },
+	{ "verify", KEY_VERIFY, NULL, 0,
+		N_("compare every byte (default: for messages up to 64K and up to 1 GB a second)"),
+		0 },
+	{ "no-verify", KEY_NO_VERIFY, NULL, 0, N_("only count the bytes"), 0 },
+	{ "timeout", KEY_TIMEOUT, "TIME", 0,
+		N_("for connecting, for a datagram's echo, and for what is under way at the end "
+		   "(default: 1s)"),
+		0 },
+	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 0 },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 0 },
+	{ "source", KEY_SOURCE, "ADDRESSES", 0,
+		N_("connect from these addresses of this machine in turn: one, a range A-B or a "
+		   "prefix, each with :PORT or :LOW-HIGH, several with commas"),
+		0 },
+	{ NULL, 0, NULL, 0, N_("How it works:"), 2 },
+	{ "threads", 't', "N", 0, N_("threads (default: half of the processors)"), 0 },
+	{ "engine", KEY_ENGINE, "NAME", 0, N_("auto, epoll or uring (default: auto)"), 0 },
+	{ "busy-poll", KEY_BUSY_POLL, "TIME", 0,
+		N_("how long to look for more before sleeping: auto, 0 (never) or a time (default: "
+		   "0)"),
+		0 },
+	{ "trace", KEY_TRACE, NULL, 0,
+		N_("every socket call as it is made, with its arguments and result"), 0 },
+	{ NULL, 0, NULL, 0, N_("What it is judged by:"), 3 },
+	{ "assert", KEY_ASSERT, "PROMISE", 0,
+		N_("status 3 unless this holds, such as p99<5ms, loss==0, errors==0 or rate>=10k; "
+		   "may be repeated"),
+		0 },
+	{ "find-max", KEY_FIND_MAX, "PROMISE", 0,
+		N_("find the highest rate that keeps this, from --rate on (default: 1k)"), 0 },
+	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
+	{ "json", KEY_JSON, NULL, 0,
+		N_("the result as one JSON object; what is for people goes to standard error"), 0 },
+	{ "json-lines", KEY_JSON_LINES, NULL, 0,
+		N_("the same, and before it an object for each interval as it ends"), 0 },
+	{ "hdr", KEY_HDR, "FILE", 0, N_("write all latencies as an HdrHistogram log"), 0 },
+	{ "html", KEY_HTML, "FILE", 0, N_("write the result as a page with charts"), 0 },
+	{ "label", KEY_LABEL, "TEXT", 0, N_("a name for this run, kept in the result"), 0 },
+	{ "interval", KEY_INTERVAL, "TIME", 0, N_("of the figures over time (default: 1s)"), 0 },
+	{ "quiet", 'q', NULL, 0, N_("nothing while it runs"), 0 },
+	{ 0 },
+};
+
+struct input {
+	struct measure_options measure;
+	struct source source;
+	bool target_given, duration_given, depth_given;
+	bool verify_given, no_verify_given, mixed_given;
+	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
+};
+
+static error_t take_count(struct argp_state *state, const char *option, const char *text,
+	uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+	if (number_parse(text, least, most, ret_number) < 0)
+		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
+			text, (unsigned long long)least, (unsigned long long)most);
+	return 0;
+}
+
+static error_t take_time(struct argp_state *state, const char *option, const char *text,
+	uint64_t least_ns, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (duration_parse(text, &ns) < 0 || ns < least_ns)
+		return cli_complain(
+			state, _("%s '%s' is not a time, such as 500ms or 10s"), option, text);
+	*ret_ns = ns;
+	return 0;
+}
+
+static error_t take_address(struct input *input, const char *text, struct argp_state *state)
+{
+	struct addr_fault fault;
+
+	if (input->target_given)
+		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
+	input->target_given = true;
+	if (addr_parse(text, &input->measure.bench.target, &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	return 0;
+}
+
+static error_t complain_of_text(struct argp_state *state, const char *option, const char *text,
+	const char *why, size_t column)
+{
+	return cli_complain(state, _("%s '%s': %s (column %zu)"), option, text, why, column + 1);
+}
+
+static error_t take_rate(struct input *input, const char *text, struct argp_state *state)
+{
+	size_t column;
+	const char *why;
+
+	if (profile_parse(text, &input->measure.profile, &column, &why) < 0)
+		return complain_of_text(state, "--rate", text, why, column);
+	input->measure.rate_text = text;
+	input->measure.bench.load.open_loop = true;
+	return 0;
+}
+
+static error_t take_sizes(struct input *input, const char *text, struct argp_state *state)
+{
+	size_t column;
+	const char *why;
+
+	if (mix_parse(text, &input->measure.bench.load, &column, &why) < 0)
+		return complain_of_text(state, "--size", text, why, column);
+	return 0;
+}
+
+static error_t take_source(struct input *input, const char *text, struct argp_state *state)
+{
+	size_t column;
+	const char *why;
+
+	if (source_parse(text, &input->source, &column, &why) < 0)
+		return complain_of_text(state, "--source", text, why, column);
+	input->measure.bench.source = &input->source;
+	return 0;
+}
+
+static error_t take_promise(struct input *input, const char *text, struct argp_state *state)
+{
+	struct measure_options *measure = &input->measure;
+	size_t column;
+	const char *why;
+
+	if (measure->promise_count == MEASURE_MOST_PROMISES)
+		return cli_complain(state, _("--assert '%s' is one too many, %d are taken"), text,
+			MEASURE_MOST_PROMISES);
+	if (promise_parse(text, &measure->promises[measure->promise_count], &column, &why) < 0)
+		return complain_of_text(state, "--assert", text, why, column);
+	measure->promise_count++;
+	return 0;
+}
+
+static error_t take_goal(struct input *input, const char *text, struct argp_state *state)
+{
+	size_t column;
+	const char *why;
+
+	if (promise_parse(text, &input->measure.goal, &column, &why) < 0)
+		return complain_of_text(state, "--find-max", text, why, column);
+	input->measure.has_goal = true;
+	input->measure.bench.load.open_loop = true;
+	return 0;
+}
+
+static error_t take_arrivals(struct input *input, const char *text, struct argp_state *state)
+{
+	bool poisson = strcmp(text, "poisson") == 0;
+
+	if (!poisson && strcmp(text, "constant") != 0)
+		return cli_complain(
+			state, _("--arrivals '%s' is neither 'constant' nor 'poisson'"), text);
+	input->measure.bench.arrivals = poisson ? PACE_POISSON : PACE_CONSTANT;
+	return 0;
+}
+
+static error_t take_engine(struct input *input, const char *text, struct argp_state *state)
+{
+	bool known = strcmp(text, "auto") == 0;
+
+	for (size_t i = 0; engine_list[i] != NULL; i++)
+		known = known || strcmp(text, engine_list[i]->name) == 0;
+	if (!known)
+		return cli_complain(state,
+			_("there is no engine '%s' here (see 'meari serve --explain')"), text);
+	input->measure.bench.engine = text;
+	return 0;
+}
+
+static error_t take_family(struct input *input, int family, struct argp_state *state)
+{
+	if (input->family != AF_UNSPEC && input->family != family)
+		return cli_complain(state, _("-4 and -6 exclude each other"));
+	input->family = family;
+	return 0;
+}
+
+/* ---- what fits together only when everything has been read ---- */
+
+static error_t check_target(struct input *input, struct argp_state *state)
+{
+	struct addr_spec *target = &input->measure.bench.target;
+	const struct load_options *load = &input->measure.bench.load;
+	bool is_network = target->family != AF_UNIX;
+	bool is_datagram = addr_socket_type(target->scheme) == SOCK_DGRAM;
+
+	if (!input->target_given)
+		return cli_complain(state, _("there is no address to load"));
+	if (is_network && target->port == 0)
+		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+	if (!is_network && input->measure.bench.source != NULL)
+		return cli_complain(state, _("--source is for addresses of the network"));
+	if (is_datagram && mix_most_bytes(load) > LOAD_MOST_FLOW_BYTES)
+		return cli_complain(state, _("a datagram has at most %u bytes, --size asks for %u"),
+			LOAD_MOST_FLOW_BYTES, mix_most_bytes(load));
+	if (is_datagram && (load->echoes > 0 || load->end_by_reset))
+		return cli_complain(state, _("--churn and --reset are for streams, tcp and unix"));
+	if (input->family == AF_UNSPEC)
+		return 0;
+	if (target->family != AF_UNSPEC && target->family != input->family)
+		return cli_complain(state, _("-%c does not fit the family that the address names"),
+			input->family == AF_INET ? '4' : '6');
+	target->family = input->family;
+	return 0;
+}
+
+static error_t check_goal(const struct input *input, struct argp_state *state)
+{
+	const struct measure_options *measure = &input->measure;
+	const struct profile_stage *stage = &measure->profile.stages[0];
+
+	if (!measure->has_goal)
+		return 0;
+	if (measure->rate_text != NULL &&
+		(measure->profile.count > 1 || stage->from_per_s != stage->to_per_s ||
+			stage->length_ns != CLOCK_NEVER))
+		return cli_complain(state,
+			_("with --find-max, --rate is the one rate to begin with, not '%s'"),
+			measure->rate_text);
+	if (measure->hdr_path != NULL)
+		return cli_complain(state, _("--hdr is the log of one run, not of --find-max"));
+	return 0;
+}
+
+/* What was not said follows from what was. */
+static void complete(struct input *input)
+{
+	struct measure_options *measure = &input->measure;
+	struct load_options *load = &measure->bench.load;
+	double rate = measure->rate_text != NULL ? measure->profile.stages[0].to_per_s : 0;
+	uint64_t profile_ns = measure->rate_text != NULL ? profile_length_ns(&measure->profile)
+							 : CLOCK_NEVER;
+
+	if (!input->depth_given)
+		load->depth = load->open_loop ? OPEN_DEPTH : CLOSED_DEPTH;
+	if (!input->duration_given)
+		measure->duration_ns = measure->has_goal ? FIND_MAX_DURATION_NS
+			: profile_ns != CLOCK_NEVER      ? profile_ns
+							 : BENCH_DEFAULT_DURATION_NS;
+	else if (profile_ns < measure->duration_ns)
+		measure->duration_ns = profile_ns;
+	load->verify = input->verify_given ||
+		(!input->no_verify_given && mix_most_bytes(load) <= VERIFY_MOST_MESSAGE_BYTES &&
+			rate * mix_mean_bytes(load) <= VERIFY_MOST_BYTES_PER_S);
+}
+
+static error_t check(struct input *input, struct argp_state *state)
+{
+	const struct measure_options *measure = &input->measure;
+	const struct bench_options *bench = &measure->bench;
+	error_t r = check_target(input, state);
+
+	if (r == 0)
+		r = check_goal(input, state);
+	if (r != 0)
+		return r;
+	if (input->verify_given && input->no_verify_given)
+		return cli_complain(state, _("--verify and --no-verify exclude each other"));
+	if (bench->arrivals == PACE_POISSON && !bench->load.open_loop)
+		return cli_complain(state, _("--arrivals is for --rate and --find-max"));
+	if (measure->json && measure->json_lines)
+		return cli_complain(state, _("--json and --json-lines exclude each other"));
+	complete(input);
+	return 0;
+}
+
+/* ---- argp ---- */
+
+static error_t parse_load(struct input *input, int key, char *text, struct argp_state *state)
+{
+	struct bench_options *bench = &input->measure.bench;
+	uint64_t number = 1;
+	error_t r;
+
+	switch (key) {
+	case 'c':
+		r = take_count(state, "--connections", text, 1, BENCH_MOST_CONNECTIONS, &number);
+		bench->connections = (uint32_t)number;
+		return r;
+	case 'p':
+		r = take_count(state, "--pipeline", text, 1, LOAD_MOST_DEPTH, &number);
+		bench->load.depth = (uint32_t)number;
+		input->depth_given = true;
+		return r;
+	case KEY_SEED: return take_count(state, "--seed", text, 0, UINT64_MAX, &bench->seed);
+	case KEY_CHURN:
+		r = text != NULL ? take_count(state, "--churn", text, 1, UINT32_MAX, &number) : 0;
+		bench->load.echoes = (uint32_t)number;
+		return r;
+	case KEY_RESET: bench->load.end_by_reset = true; return 0;
+	case KEY_VERIFY: input->verify_given = true; return 0;
+	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
+	case KEY_TIMEOUT: return take_time(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_SOURCE: return take_source(input, text, state);
+	case KEY_ARRIVALS: return take_arrivals(input, text, state);
+	case 'r': return take_rate(input, text, state);
+	case 's': return take_sizes(input, text, state);
+	case 'd':
+		input->duration_given = true;
+		return take_time(state, "--duration", text, 1, &input->measure.duration_ns);
+	case 'w': return take_time(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
+	case '4': return take_family(input, AF_INET, state);
+	case '6': return take_family(input, AF_INET6, state);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_output(struct input *input, int key, char *text, struct argp_state *state)
+{
+	struct measure_options *measure = &input->measure;
+
+	switch (key) {
+	case KEY_JSON: measure->json = true; return 0;
+	case KEY_JSON_LINES: measure->json_lines = true; return 0;
+	case KEY_HDR: measure->hdr_path = text; return 0;
+	case KEY_HTML: measure->html_path = text; return 0;
+	case KEY_LABEL: measure->label = text; return 0;
+	case KEY_INTERVAL:
+		return take_time(
+			state, "--interval", text, CLOCK_NS_PER_MS, &measure->bench.interval_ns);
+	case 'q': measure->quiet = true; return 0;
+	default: return parse_load(input, key, text, state);
+	}
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct input *input = state->input;
+	struct bench_options *bench = &input->measure.bench;
+	uint64_t number = 0;
+	error_t r;
+
+	switch (key) {
+	case 't':
+		r = take_count(state, "--threads", text, 1, BENCH_MOST_THREADS, &number);
+		bench->threads = (unsigned)number;
+		return r;
+	case KEY_ENGINE: return take_engine(input, text, state);
+	case KEY_BUSY_POLL:
+		if (cli_parse_busy_poll(text, &bench->busy_poll_ns) < 0)
+			return cli_complain(state,
+				_("--busy-poll '%s' is neither 'auto' nor a time, such as 50us"),
+				text);
+		return 0;
+	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
+	case KEY_ASSERT: return take_promise(input, text, state);
+	case KEY_FIND_MAX: return take_goal(input, text, state);
+	case ARGP_KEY_ARG: return take_address(input, text, state);
+	case ARGP_KEY_END: return check(input, state);
+	default: return parse_output(input, key, text, state);
+	}
+}
+
+enum cli_status verb_bench(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = N_("ADDRESS"),
+		.doc = N_("Loads an echo service and measures: throughput, and honest latency."),
+	};
+	struct input input = {
+		.measure = {
+			.bench = {
+				.engine = "auto",
+				.connections = BENCH_DEFAULT_CONNECTIONS,
+				.load = {
+					.size_count = 1,
+					.sizes = { { DEFAULT_MESSAGE_BYTES, 1 } },
+				},
+				.seed = 1,
+				.timeout_ns = BENCH_DEFAULT_TIMEOUT_NS,
+				.interval_ns = CLOCK_NS_PER_S,
+			},
+			.warm_up_ns = BENCH_DEFAULT_WARM_UP_NS,
+			.argc = argc,
+			.argv = argv,
+		},
+		.family = AF_UNSPEC,
+	};
+
+	if (cli_parse(&argp, argc, argv, &input) < 0)
+		return CLI_USAGE;
+	return measure(&input.measure);
+}

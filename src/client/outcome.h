@@ -1,0 +1,83 @@
+/*
+ * What one run of a load came to: what was recorded, how it went over time, and whether it can be
+ * believed. Main thread.
+ *
+ * A figure is doubted when it could be the generator's and not the service's: the generator had no
+ * processor time left, or handed messages out late, or could not make the connections asked for.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/promise.h"
+#include "protocol/load_record.h"
+
+/* A day of seconds: longer runs have longer intervals, not more of them. */
+#define OUTCOME_MOST_INTERVALS 65536
+/* Room for the sentence of a doubt. */
+#define OUTCOME_TEXT_SIZE 300
+
+/* Limits of what is believed. */
+#define OUTCOME_CPU_MOST 0.95 /* of a thread's time, running or waiting for a processor */
+#define OUTCOME_LAG_MOST_NS 1000000 /* 99 of 100 messages must be handed out within this */
+#define OUTCOME_LAG_LEAST_NS 100000 /* ... and below this lateness is never a matter */
+#define OUTCOME_LAG_SHARE 0.25 /* of the latency's own p99 */
+
+struct outcome_interval {
+	uint64_t start_ns, length_ns; /* since the measuring began */
+	uint64_t sent, received, errors;
+	uint64_t bytes_received;
+	double asked_per_s, reached_per_s;
+	uint64_t p50_ns, p99_ns, max_ns; /* of the latency that counts */
+};
+
+enum outcome_doubt_kind {
+	OUTCOME_NO_CPU,
+	OUTCOME_BEHIND,
+	OUTCOME_UNCONNECTED,
+	OUTCOME_OUT_OF_RANGE,
+	OUTCOME_DOUBT_COUNT,
+};
+
+struct outcome {
+	struct load_record *record;
+	bool open_loop; /* latency counts from the intended time */
+	bool interrupted;
+	uint64_t started_unix_ns, duration_ns, warm_up_ns; /* as it was, not as it was planned */
+	double asked_per_s, reached_per_s, bytes_per_s; /* bytes received */
+	uint32_t connections, connected; /* asked for, and the most that were open at the end */
+	int connect_error; /* -errno of the last that failed, or 0 */
+
+	/* How the generator itself was. */
+	double cpu_share, delay_share; /* of the busiest thread */
+	uint64_t lag_p99_ns, lag_max_ns; /* open loop */
+	bool doubts[OUTCOME_DOUBT_COUNT];
+
+	size_t interval_count;
+	struct outcome_interval *intervals;
+};
+
+/* -ENOMEM. */
+int outcome_init(struct outcome *outcome);
+void outcome_fini(struct outcome *outcome);
+
+/* What a failed promise is told by: errors are all that a service should not do. */
+uint64_t outcome_errors(const struct load_record_counts *counts);
+/* The latency that the mode stands for. */
+const struct histogram *outcome_latency(const struct outcome *outcome);
+struct promise_facts outcome_facts(const struct outcome *outcome);
+
+/* -ENOMEM; at the cap the interval is left out. */
+int outcome_add_interval(struct outcome *outcome, const struct outcome_interval *interval);
+
+/* Sets `doubts` by all the rest. `spinning`: with busy polling the processor time says nothing. */
+void outcome_judge(struct outcome *outcome, bool spinning);
+bool outcome_is_trusted(const struct outcome *outcome);
+
+/* "generator-cpu": for programs, never translated. */
+const char *outcome_doubt_code(enum outcome_doubt_kind kind);
+/* A sentence for people, in their language or in English. Returns buffer. */
+const char *outcome_doubt_text(const struct outcome *outcome, enum outcome_doubt_kind kind,
+	bool translated, char *buffer, size_t size);
