@@ -20,10 +20,9 @@
 #include "base/descriptors.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "client/dial.h"
 #include "client/generator.h"
 #include "client/interrupt.h"
-#include "net/resolve.h"
+#include "client/target.h"
 
 /* From the order to begin until the first message is meant to leave: all threads have read it by then. */
 #define LEAD_NS (2 * CLOCK_NS_PER_MS)
@@ -53,73 +52,6 @@ struct run {
 	struct outcome *outcome;
 };
 
-/* ---- the target ---- */
-
-static int find(struct bench *bench, struct resolve_list *ret_list)
-{
-	char text[ADDR_TEXT_SIZE];
-	const struct addr_spec *spec = &bench->options.target;
-	int r = resolve(spec, RESOLVE_CONNECT, ret_list);
-
-	if (r < 0)
-		log_error(_("cannot find '%s': %s"), addr_spec_format(spec, text, sizeof(text)),
-			resolve_strerror(r));
-	return r;
-}
-
-static const char *advice(int error, bool source_given)
-{
-	if (source_given && error == -EADDRNOTAVAIL)
-		return _(" (--source must name addresses of this machine, of the server's family)");
-	switch (-error) {
-	case ECONNREFUSED:
-	case ENOENT: return _(" (is a server running there? 'meari serve' starts one)");
-	case ETIMEDOUT: return _(" (--timeout waits longer)");
-	case EMFILE: return _(" (raise the limit of open files, 'ulimit -n')");
-	default: return "";
-	}
-}
-
-static void tell_unreachable(const struct bench *bench, int error)
-{
-	char text[ADDR_TEXT_SIZE];
-
-	log_error(_("cannot connect to '%s': %s%s"),
-		addr_spec_format(&bench->options.target, text, sizeof(text)), strerror(-error),
-		advice(error, bench->options.source != NULL));
-}
-
-/* Which of its addresses answers; the load then goes to that one alone. */
-static int choose_target(struct bench *bench)
-{
-	struct resolve_list targets, sources = { 0 };
-	struct dial_options dial_options = { .timeout_ns = bench->options.timeout_ns };
-	struct dial_report report;
-	int fd, r = find(bench, &targets);
-
-	if (r < 0)
-		return r;
-	if (bench->options.source != NULL) {
-		static const int families[] = { AF_INET, AF_INET6 };
-
-		for (size_t i = 0; i < 2; i++) {
-			if (source_at(bench->options.source, 0, bench->options.target.scheme,
-				    families[i], &sources.addrs[sources.count])) {
-				/* The port may be wanted by the first connection of the load. */
-				addr_set_port(&sources.addrs[sources.count++], 0);
-			}
-		}
-		dial_options.sources = &sources;
-	}
-	r = dial(&targets, &dial_options, &report, &fd, &bench->target);
-	if (r < 0) {
-		tell_unreachable(bench, r);
-		return r;
-	}
-	close(fd);
-	return 0;
-}
-
 /* ---- life ---- */
 
 static int choose_engine(struct bench *bench)
@@ -147,7 +79,8 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (r < 0)
 		goto fail_engine;
 	descriptors_raise_limit();
-	r = choose_target(bench);
+	r = target_choose(
+		&bench->options.target, options->source, options->timeout_ns, &bench->target);
 	if (r < 0)
 		goto fail_engine;
 	bench->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -401,7 +334,7 @@ static int connect_all(struct run *run)
 	if (progress.result < 0)
 		return progress.result;
 	if (progress.open == 0 && progress.error < 0) {
-		tell_unreachable(run->bench, progress.error);
+		target_tell_unreachable(&options->target, options->source, progress.error);
 		return progress.error;
 	}
 	return 0;
@@ -549,7 +482,8 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	int r = make_run(run);
 
 	if (r < 0) {
-		log_error(_("cannot prepare the load: %s%s"), strerror(-r), advice(r, false));
+		log_error(
+			_("cannot prepare the load: %s%s"), strerror(-r), target_advice(r, false));
 		return r;
 	}
 	r = connect_all(run);
