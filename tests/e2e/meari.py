@@ -11,7 +11,8 @@ listeners through --ready-fd; nothing here sleeps or guesses a port). Leaving th
 and only it, by its own process id. One that dies early, is not ready after READY_S or does not end
 after STOP_S raises ServerError with all that it wrote to standard error.
 
-MEARI_BUILD names the build folder (default: build), so that the same tests run under sanitizers.
+MEARI_BUILD names the build folder (default: build), so that the same tests run under sanitizers;
+MEARI_ENGINES the engines (default: all that can work here), with commas between them.
 """
 
 import os
@@ -29,9 +30,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("MEARI_BUILD", "build")).resolve()
 MEARI = str(BUILD / "meari")
-
-# Every test that takes the fixture `engine` runs on each of these (MEARI_ENGINES=epoll,uring: others).
-ENGINES = os.environ.get("MEARI_ENGINES", "epoll").split(",")
 
 # "address" or "thread" when the program under test was built with that sanitizer. For the few tests
 # that cannot work there (limits of address space, exact memory use): they skip, and say why.
@@ -60,6 +58,17 @@ def environment(**changes):
     return env
 
 
+def engines():
+    """The engines that the fixture `engine` stands for: MEARI_ENGINES=NAME,..., or all that can work here."""
+    asked = os.environ.get("MEARI_ENGINES")
+    if asked:
+        return asked.split(",")
+    if not os.access(MEARI, os.X_OK):
+        return ["none"]  # conftest.py says so
+    lines = run("serve", "--explain").stdout
+    return re.findall(r"^engine-(\w+) +(?:yes +|no +could work here)", lines, re.MULTILINE)
+
+
 def run(*arguments, input=None, env=None, timeout=60, **options):
     """Runs `meari ARGUMENTS...` to its end; gives returncode, stdout and stderr as text.
 
@@ -76,6 +85,9 @@ def run(*arguments, input=None, env=None, timeout=60, **options):
     options.setdefault("stderr", subprocess.PIPE)
     return subprocess.run([MEARI, *map(str, arguments)], env=env or environment(),
                           timeout=timeout, **options)
+
+
+ENGINES = engines()
 
 
 def verbs():

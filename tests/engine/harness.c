@@ -299,17 +299,20 @@ int harness_main(const struct harness_test *tests, size_t count)
 	size_t total = 0;
 
 	for (size_t i = 0; engine_list[i] != NULL; i++) {
+		const char *engine = engine_list[i]->name, *asked = getenv("MEARI_ENGINES");
 		char why[200];
 
+		if (asked != NULL && *asked != '\0' && strstr(asked, engine) == NULL)
+			continue;
 		if (engine_list[i]->probe(why, sizeof(why)) < 0) {
-			fprintf(stderr, "# %s is left out: %s\n", engine_list[i]->name, why);
+			fprintf(stderr, "# %s is left out: %s\n", engine, why);
 			continue;
 		}
 		all = reallocarray(all, total + count, sizeof(struct CMUnitTest));
 		for (size_t j = 0; all != NULL && j < count; j++, total++) {
 			char *name = NULL;
 
-			if (asprintf(&name, "%s_%s", engine_list[i]->name, tests[j].name) < 0)
+			if (asprintf(&name, "%s_%s", engine, tests[j].name) < 0)
 				abort();
 			all[total] = (struct CMUnitTest){
 				.name = name,
