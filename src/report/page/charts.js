@@ -237,7 +237,8 @@ function rateCourseChart(course) {
 function ratesChart(points) {
 	const most = Math.max(...points.map((point) => Math.max(point.x, point.y))) * 1.02;
 	const power = 10 ** Math.floor(Math.log10(most));
-	const furthest = Math.ceil(most / power * 5) / 5 * power;
+	const step = power * (most < 2 * power ? 0.2 : most < 5 * power ? 0.5 : 1);
+	const furthest = Math.ceil(most / step) * step;
 	const dots = (good, label) => ({
 		type: "scatter", label, data: points.filter((point) => point.good === good),
 		pointStyle: good ? "circle" : "crossRot", pointRadius: good ? 5 : 7, borderWidth: 2.5,

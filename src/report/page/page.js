@@ -24,21 +24,29 @@ function element(name, properties = {}, ...children) {
 
 /* ---- pieces ---- */
 
+function drawing(name, attributes, ...children) {
+	const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+	for (const [key, value] of Object.entries(attributes))
+		made.setAttribute(key, value);
+	made.append(...children);
+	return made;
+}
+
+/* What the series looks like: a piece of its line, or one of its points. */
+function sample(dataset) {
+	const look = LOOKS[dataset.look], stroke = colour(look.colour);
+	if (dataset.pointStyle === "circle")
+		return drawing("circle", { cx: 13, cy: 4, r: 4, fill: stroke });
+	return drawing("path", dataset.pointStyle
+		? { d: "M9 0L17 8M17 0L9 8", stroke, "stroke-width": 2 }
+		: { d: "M0 4H26", stroke, "stroke-width": look.width,
+			"stroke-dasharray": (dataset.borderDash ?? look.dash).join(" ") });
+}
+
 function legend(datasets) {
-	return element("ul", { className: "legend" }, ...datasets.map((dataset) => {
-		const look = LOOKS[dataset.look];
-		const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-		const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-		svg.setAttribute("viewBox", "0 0 26 8");
-		svg.setAttribute("aria-hidden", "true");
-		for (const [key, value] of Object.entries({
-			x1: 0, x2: 26, y1: 4, y2: 4, stroke: colour(look.colour), "stroke-width": look.width,
-			"stroke-dasharray": (dataset.borderDash ?? look.dash).join(" "),
-		}))
-			line.setAttribute(key, value);
-		svg.append(line);
-		return element("li", {}, svg, dataset.label);
-	}));
+	return element("ul", { className: "legend" }, ...datasets.map((dataset) => element("li", {},
+		drawing("svg", { viewBox: "0 0 26 8", "aria-hidden": "true" }, sample(dataset)),
+		dataset.label)));
 }
 
 function chartBox(id, label, configuration, className = "chart") {
@@ -97,6 +105,14 @@ function heading() {
 		new Date(DATA.written_unix_ms).toLocaleString(language));
 }
 
+/* A reason has its figures in English only; other languages have what the code says, and those. */
+function reasonText({ code, text }) {
+	const known = WORDS[language]["reason-" + code];
+	if (language === "en" || !known)
+		return text ?? known ?? code ?? "";
+	return text ? `${known} (${text})` : known;
+}
+
 function notes() {
 	const { trust, interrupted } = DATA.merged.result;
 	const made = [];
@@ -104,7 +120,7 @@ function notes() {
 		element("strong", {}, title),
 		items.length ? element("ul", {}, ...items.map((item) => element("li", {}, item))) : null));
 	if (!trust.trusted)
-		note("untrusted", t("untrusted"), trust.reasons.map((reason) => reason.text ?? reason.code));
+		note("untrusted", t("untrusted"), trust.reasons.map(reasonText));
 	if (interrupted)
 		note("interrupted", t("interrupted"), []);
 	if (DATA.differences.length)

@@ -1,0 +1,316 @@
+"""The page of `meari report --html`, in a real browser: from a file, without a network.
+
+Skipped, with the reason, where there is no Chromium with its driver and Selenium for it.
+"""
+
+import json
+import pathlib
+import re
+import shutil
+
+import pytest
+
+import meari
+from results import Histogram, latencies, result, save
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="python3-selenium is not installed")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not DRIVER or not shutil.which("chromium"),
+                                reason="chromium and chromium-driver are not installed")
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+NASTY = "</script><script>document.title='taken'</script><!-- &lt; \u2028 'x' \"메아리\" \\"
+
+
+class Browser:
+    """A Chromium with an empty profile, at a width, with a colour scheme."""
+
+    def __init__(self, profile, languages):
+        options = webdriver.ChromeOptions()
+        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        options.add_experimental_option("prefs", {"intl.accept_languages": languages})
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(DRIVER), options=options)
+
+    def open(self, path, width=1280, scheme="light"):
+        mobile = width < 600
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": mobile})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.logs()
+        self.requests()
+        self.driver.get(path.as_uri())
+        return self
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script("return " + script, *arguments)
+
+    def logs(self):
+        return self.driver.get_log("browser")
+
+    def requests(self):
+        """What has been asked for since the last time."""
+        messages = [json.loads(entry["message"])["message"]
+                    for entry in self.driver.get_log("performance")]
+        return [each["params"]["request"]["url"] for each in messages
+                if each["method"] == "Network.requestWillBeSent"]
+
+    def values(self, table):
+        """Exact values of a table: {first cell: [...]}"""
+        return dict(self.js(
+            "Array.from(document.querySelectorAll(arguments[0] + ' tbody tr'), row => "
+            "[row.cells[0].textContent, Array.from(row.querySelectorAll('td'), "
+            "cell => cell.dataset.value ?? cell.textContent)])", table))
+
+    def ink(self, canvas):
+        """How many pixels of a chart are not empty."""
+        return self.js("""(() => {
+            const canvas = document.getElementById(arguments[0]);
+            const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+            let inked = 0;
+            for (let i = 3; i < data.length; i += 4)
+                inked += data[i] > 0;
+            return inked;
+        })()""", canvas)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    made = Browser(tmp_path_factory.mktemp("profile"), "en-US,en")
+    yield made
+    made.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Pages by name; each beside the JSON of the same result."""
+    place = tmp_path_factory.mktemp("pages")
+
+    def make(name, *arguments):
+        shown = meari.run("report", f"--html={place / name}.html", "--json", *arguments)
+        if "built without" in shown.stderr:
+            pytest.skip(shown.stderr.strip())
+        assert shown.returncode == 0, shown.stderr
+        (place / f"{name}.json").write_text(shown.stdout)
+
+    values = latencies(1, 20000)
+    sent = [value if value < 10 ** 6 else value // 8 for value in values]
+    make("one", save(place / "a", result(values, asked=2000, both=sent, label="one run")))
+    odd = result(latencies(2, 5000), label=NASTY, asked=500)
+    odd["command"] = ["meari", "bench", NASTY]
+    odd["environment"]["options"] = {NASTY: NASTY}
+    odd["trust"] = {"trusted": False, "reasons": [{"code": "x", "text": NASTY}]}
+    odd["counts"].update(lost=12, damaged=3)
+    odd["search"] = [{"rate_per_s": rate, "reached_per_s": min(rate, 900), "figure": "p99",
+                      "value": None if rate > 2000 else 2e5, "kept": rate < 900}
+                     for rate in (500, 1000, 4000)]
+    odd["asserts"] = [{"text": "p99<5ms", "value": 123456, "holds": True},
+                      {"text": "loss==0", "value": 12, "holds": False}]
+    make("odd", save(place / "b", odd))
+    base = save(place / "c", *[result(latencies(10 + i, 3000), started=1_700_000_000 + 20 * i)
+                               for i in range(5)])
+    now = save(place / "d", *[result(latencies(30 + i, 3000, median=90_000),
+                                     started=1_700_001_000 + 20 * i) for i in range(6)])
+    make("compared", "-b", base, now)
+    make("few", "-b", save(place / "e", result(values)), save(place / "f", result(sent)))
+    make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
+    make("connects", save(place / "h", {
+        "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
+        "latency": {"connect": Histogram(latencies(3, 500)).object()}}))
+    return place
+
+
+NAMES = ["one", "odd", "compared", "few", "bare", "connects"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize("name", NAMES)
+def test_opens_from_a_file(browser, pages, name, width, scheme):
+    browser.open(pages / f"{name}.html", width, scheme)
+    for language in ("ko", "en"):
+        browser.js(f"document.querySelector('[data-language={language}]').click()")
+        assert browser.js("document.documentElement.lang") == language
+        assert browser.js("document.documentElement.scrollWidth") <= width
+        for canvas in browser.js("Array.from(document.querySelectorAll('canvas'), c => c.id)"):
+            assert browser.ink(canvas) > 500, canvas
+    assert browser.logs() == []
+    asked = browser.requests()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_figures_are_those_of_the_json(browser, pages):
+    given = json.loads((pages / "one.json").read_text())
+    browser.open(pages / "one.html")
+    shown = browser.values("#percentiles")
+    for column, name in enumerate(("intended", "sent")):
+        latency = given["latency"][name]
+        for key, value in latency["percentiles_ns"].items():
+            assert int(shown["p" + key][column]) == value
+        assert int(shown["Minimum"][column]) == latency["min_ns"]
+        assert int(shown["Maximum"][column]) == latency["max_ns"]
+        assert int(shown["Values"][column]) == latency["count"]
+        assert float(shown["Mean"][column]) == pytest.approx(latency["mean_ns"])
+    tiles = dict(browser.js("Array.from(document.querySelectorAll('.tile'), "
+                            "tile => [tile.dataset.figure, tile.dataset.value])"))
+    assert float(tiles["rate"]) == given["rate"]["reached_per_s"]
+    assert int(tiles["p99"]) == given["latency"]["intended"]["percentiles_ns"]["99"]
+    assert int(tiles["max"]) == given["latency"]["intended"]["max_ns"]
+    counts = dict(browser.js("Array.from(document.querySelectorAll('#count-list dd'), "
+                             "each => [each.dataset.fact, Number(each.dataset.value)])"))
+    assert counts == {key: value for key, value in given["counts"].items() if value}
+    facts = dict(browser.js("Array.from(document.querySelectorAll('#fact-list dd'), "
+                            "each => [each.dataset.fact, each.textContent])"))
+    assert facts["kernel"] == given["environment"]["kernel"]
+    assert facts["cpu"] == given["environment"]["cpu"]
+    assert facts["options"] == "nodelay=on"
+    assert facts["command"] == " ".join(given["command"])
+
+
+def chart(browser, canvas):
+    return browser.js("Chart.getChart(arguments[0]).data.datasets.map(set => "
+                      "[set.look, set.data.map(point => [point.x, point.y])])", canvas)
+
+
+def test_the_charts_draw_the_json(browser, pages):
+    given = json.loads((pages / "one.json").read_text())
+    browser.open(pages / "one.html")
+    curves = dict(chart(browser, "chart-percentiles"))
+    assert set(curves) == {"intended", "sent"}
+    for name, curve in curves.items():
+        places = {round(x, 6): y for x, y in curve}
+        latency = given["latency"][name]
+        assert places[1] == latency["min_ns"] and places[2] == latency["percentiles_ns"]["50"]
+        assert places[4] == latency["percentiles_ns"]["75"]
+        assert curve[-1][1] == latency["max_ns"]
+        assert all(a[0] < b[0] and a[1] <= b[1] for a, b in zip(curve, curve[1:]))
+    shapes = dict(chart(browser, "chart-shape"))
+    assert sum(y or 0 for _, y in shapes["sent"][:-1]) == given["latency"]["sent"]["count"]
+    course = dict(chart(browser, "chart-course"))
+    for look, key in (("p50", "p50_ns"), ("p99", "p99_ns"), ("max", "max_ns")):
+        assert [y for _, y in course[look]] == [each[key] for each in given["intervals"]]
+    rates = dict(chart(browser, "chart-rate-course"))
+    assert [y for _, y in rates["asked"]] == [2000] * 10
+    assert [y for _, y in rates["reached"]] == [each["received"] for each in given["intervals"]]
+
+
+def test_the_comparison(browser, pages):
+    given = json.loads((pages / "compared.json").read_text())
+    browser.open(pages / "compared.html")
+    assert browser.js("document.getElementById('verdict').dataset.value") == given["verdict"]
+    shown = list(browser.values("#changes").values())
+    assert len(shown) == len(given["figures"])
+    for row, figure in zip(shown, given["figures"]):
+        assert float(row[0]) == pytest.approx(figure["baseline_median"])
+        assert float(row[1]) == pytest.approx(figure["median"])
+        assert float(row[2]) == pytest.approx(figure["change"])
+        assert row[4] == figure["verdict"].replace("unclear", "no clear difference")
+    assert "baseline" in dict(chart(browser, "chart-percentiles"))
+    browser.open(pages / "few.html")
+    assert "1 here and 1 in the baseline" in browser.js("document.body.innerText")
+    assert browser.js("document.getElementById('chart-change')") is None
+
+
+def test_runs_can_be_chosen(browser, pages):
+    browser.open(pages / "compared.html")
+    first = chart(browser, "chart-course")
+    browser.js("(() => { const run = document.getElementById('run'); run.value = '3';"
+               "run.dispatchEvent(new Event('change')); })()")
+    assert browser.js("document.getElementById('run').value") == "3"
+    assert chart(browser, "chart-course") != first
+
+
+def test_nothing_in_a_result_becomes_markup(browser, pages):
+    browser.open(pages / "odd.html")
+    assert browser.js("document.getElementById('title').textContent") == NASTY
+    assert browser.js("document.scripts.length") == 3
+    assert "taken" != browser.driver.title
+    assert browser.js("document.querySelector('#untrusted li').textContent") == NASTY
+    assert NASTY in browser.js(
+        "document.querySelector('[data-fact=command]').textContent")
+    source = (pages / "odd.html").read_text()
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', source, re.DOTALL)[1]
+    assert "<" not in data and data.isascii()
+    assert json.loads(data)["merged"]["result"]["label"] == NASTY
+
+
+def test_doubt_search_and_demands(browser, pages):
+    browser.open(pages / "odd.html")
+    text = browser.js("document.body.innerText")
+    assert "cannot be trusted" in text and "promise broken" in text and "does not hold" in text
+    looks = dict(chart(browser, "chart-rates"))
+    assert sorted(x for x, _ in looks["reached"] + looks["p99"]) == [500, 1000, 4000]
+    errors = browser.js("document.querySelector('[data-figure=errors]').dataset.value")
+    assert errors == "15"
+
+
+def luminance(browser, selector, what):
+    colour = browser.js(f"getComputedStyle(document.querySelector('{selector}')).{what}")
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+              for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_read_in_either_scheme(browser, pages, scheme):
+    browser.open(pages / "compared.html", scheme=scheme)
+    ground = luminance(browser, "body", "backgroundColor")
+    assert ground > 0.8 if scheme == "light" else ground < 0.05
+    card = luminance(browser, ".card", "backgroundColor")
+    for selector in ("h1", "h2", ".explain", ".tile dt", "td", "td.better", "th", ".legend"):
+        text = luminance(browser, selector, "color")
+        contrast = (max(text, card) + 0.05) / (min(text, card) + 0.05)
+        assert contrast >= 4.5, (selector, contrast)  # WCAG 2.1, 1.4.3
+
+
+def test_a_change_of_scheme_is_followed(browser, pages):
+    browser.open(pages / "one.html")
+    before = browser.js("Chart.getChart('chart-percentiles').data.datasets[0].borderColor")
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+        "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    # The event comes with the next frame.
+    browser.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame("
+                                        "arguments[0]))")
+    after = browser.js("Chart.getChart('chart-percentiles').data.datasets[0].borderColor")
+    assert before != after
+
+
+def test_every_word_is_in_both_languages(browser, pages):
+    browser.open(pages / "one.html")
+    english, korean = browser.js("[WORDS.en, WORDS.ko]")
+    assert english.keys() == korean.keys()
+    for key in english:
+        assert set(re.findall(r"\{\d\}", english[key])) == set(re.findall(r"\{\d\}", korean[key]))
+    source = "".join((meari.ROOT / "src/report/page" / name).read_text()
+                     for name in ("page.js", "charts.js", "format.js"))
+    used = set(re.findall(r'\bt\("([^"]+)"[,)]', source))
+    assert used <= english.keys(), used - english.keys()
+    # Others are named in the data: figures, choices, verdicts, counts, reasons.
+    source += "".join(path.read_text() for path in (meari.ROOT / "src/report").glob("*.c"))
+    named = set(re.findall(r'"([\w.-]+)"', source)) | set(re.findall(r"\b(\w+):", source))
+    unused = {key for key in english.keys() - used - named if not key.startswith(("c_", "reason-"))}
+    assert not unused
+
+
+def test_a_korean_browser_is_shown_korean(tmp_path, pages):
+    korean = Browser(tmp_path / "profile", "ko-KR,ko")
+    try:
+        korean.open(pages / "one.html", 390)
+        assert korean.js("document.documentElement.lang") == "ko"
+        assert korean.js("document.querySelector('#latency h2').textContent") == "백분위수별 지연 시간"
+        assert korean.logs() == []
+    finally:
+        korean.driver.quit()
+
+
+def test_the_page_goes_to_standard_output_too(tmp_path, pages):
+    path = save(tmp_path / "a.json", result([1000] * 10))
+    shown = meari.run("report", "--html=-", path)
+    assert shown.returncode == 0 and shown.stdout.startswith("<!doctype html>")
+    assert shown.stdout.endswith("</html>\n") and shown.stderr == ""
