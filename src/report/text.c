@@ -333,8 +333,7 @@ static void print_trust(const struct model_trust *trust, FILE *out)
 
 	if (!trust->doubted)
 		return;
-	fputs(_("\n! These figures cannot be trusted:\n"),
-		out);
+	fputs(_("\n! These figures cannot be trusted:\n"), out);
 	for (size_t i = 0; i < trust->reasons.count; i++) {
 		char text[256];
 
