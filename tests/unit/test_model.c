@@ -120,6 +120,43 @@ static void round_trip(void **state)
 	model_fini(&again);
 }
 
+static void histogram_round_trip(void **state)
+{
+	struct model model = { 0 }, again;
+	struct model_fault fault;
+	size_t used;
+
+	assert_int_equal(histogram_new(1, 1000000, 3, &model.latency.sent), 0);
+	for (uint64_t value = 1001; value < 900000; value += 977)
+		histogram_record(model.latency.sent, value);
+	histogram_record_many(model.latency.sent, 5000000, 3);
+	assert_int_equal(histogram_new(1, HISTOGRAM_HIGHEST_NS, 3, &model.latency.connect), 0);
+	assert_int_equal(histogram_new(1, 1000, 1, &model.latency.intended), 0);
+	histogram_record(model.latency.intended, 70000);
+
+	char *text = written(&model);
+
+	assert_int_equal(model_read(text, strlen(text), &again, &used, &fault), 0);
+
+	const struct histogram *sent = again.latency.sent;
+
+	assert_int_equal(histogram_count(sent), histogram_count(model.latency.sent));
+	/* What the encoding itself does not keep. */
+	assert_int_equal(histogram_min(sent), 1001);
+	assert_int_equal(histogram_max(sent), 5000000);
+	assert_int_equal(sent->overflow_count, 3);
+	assert_int_equal(histogram_count(again.latency.connect), 0);
+	assert_int_equal(histogram_min(again.latency.intended), 70000);
+
+	char *twice = written(&again);
+
+	assert_string_equal(text, twice);
+	free(text);
+	free(twice);
+	model_fini(&model);
+	model_fini(&again);
+}
+
 static void several_in_one_file(void **state)
 {
 	static const char text[] = HEAD ", \"label\": \"a\"}\n" HEAD ", \"label\": \"b\"}\n \n";
@@ -284,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(histogram_round_trip),
 		cmocka_unit_test(several_in_one_file),
 		cmocka_unit_test(unknown_keys_are_passed_over),
 		cmocka_unit_test(says_where_it_is_wrong),
