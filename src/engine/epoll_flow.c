@@ -46,8 +46,9 @@ static void keep(struct conn *conn, const struct protocol_span *span)
 {
 	int r = conn->output == NULL ? output_new(&conn->output) : 0;
 
+	/* As if it were urgent: that goes by itself, and is never joined with a neighbour. */
 	if (r == 0)
-		r = output_push(conn->output, span, false);
+		r = output_push(conn->output, span, true);
 	if (r < 0)
 		epoll_stream_note_lost(conn, r);
 }

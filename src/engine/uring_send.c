@@ -63,11 +63,14 @@ void uring_send_keep(
 
 	if (span.length == 0 || conn->error != 0)
 		return;
-	if (!answer->send_urgent)
+	/* A flow's message, like an urgent byte, goes by itself and is never joined with a neighbour. */
+	bool alone = answer->send_urgent || conn->flags & CONN_FLOW;
+
+	if (!alone)
 		pack(conn, &span);
 	r = open_output(engine, conn);
 	if (r == 0)
-		r = output_push(conn->output, &span, answer->send_urgent);
+		r = output_push(conn->output, &span, alone);
 	if (r < 0)
 		uring_stream_note_lost(
 			conn, r); /* bytes must not be dropped in silence: the connection goes */
@@ -85,9 +88,7 @@ void uring_send_order(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	count = output_peek(conn->output, message->vectors, &urgent);
-	if (conn->flags & CONN_FLOW)
-		count = 1; /* a message is a send */
-	if (urgent)
+	if (urgent && !(conn->flags & CONN_FLOW))
 		flags |= MSG_OOB;
 	conn->sending_bytes = 0;
 	for (unsigned i = 0; i < count; i++)
@@ -115,7 +116,8 @@ static void report_sent(const struct conn *conn, int result)
 	uint32_t rest = conn->sending_bytes;
 	bool urgent;
 	unsigned count = output_peek(conn->output, vectors, &urgent);
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT |
+		(urgent && !(conn->flags & CONN_FLOW) ? MSG_OOB : 0);
 
 	/* The last span may have grown, and others been queued, since. */
 	for (unsigned i = 0; i < count && rest > 0; i++) {

@@ -19,8 +19,10 @@
 /* Sends "ask" when it is opened, and notes by the number in its memory what becomes of each. */
 struct asker {
 	struct protocol protocol;
-	bool keep_open, silent;
-	unsigned opened, lost, nudged, faults;
+	bool keep_open, silent, echoes;
+	const char *question; /* NULL: "ask" */
+	uint32_t question_bytes;
+	unsigned opened, lost, nudged, faults, deadlines;
 	unsigned told, answered, truncated, longest; /* receives; of three bytes and more; ... */
 	uint64_t sent;
 	unsigned open[MOST_CONNS];
@@ -46,9 +48,15 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 		answer->room = 1000;
 		if (!asker->silent)
 			answer->send = eternal("ask");
+		if (asker->question != NULL) {
+			answer->send.bytes = (const unsigned char *)asker->question;
+			answer->send.length = asker->question_bytes;
+		}
 		break;
 	case PROTOCOL_BYTES:
 		asker->told++;
+		if (asker->echoes)
+			answer->send = event->span;
 		asker->truncated += event->truncated;
 		if (event->span.length > asker->longest)
 			asker->longest = event->span.length;
@@ -67,6 +75,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 		asker->faults++;
 		asker->error[number] = event->error;
 		break;
+	case PROTOCOL_DEADLINE: asker->deadlines++; break;
 	case PROTOCOL_END: answer->end = PROTOCOL_CLOSE; break;
 	case PROTOCOL_LOST:
 		asker->lost++;
@@ -381,6 +390,60 @@ static void calling_ends_at_the_deadline(void **state)
 	assert_int_equal(asker.error[1], -ETIMEDOUT);
 }
 
+/* The time limit of a call is no deadline of the connection. */
+static void once_connected_there_is_no_deadline(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to, full;
+	int fds[4], listener = serve("tcp://127.0.0.1:0", 10, &to);
+	int full_listener = serve("unix:@meari-test-backlog", 0, &full);
+	struct order order = { .options = { .to = &to, .memory.word = { 0 } } };
+
+	fill_backlog(&full, fds);
+	start(&asker, &harness, state);
+	asker.silent = asker.keep_open = true;
+	order.options.deadline_ns = clock_now_ns() + 30 * CLOCK_NS_PER_MS;
+	harness_do(&harness, call, &order);
+
+	int fd = take_call(listener);
+
+	await(&harness, &asker.opened, 1);
+	/* When this one has waited in vain, the time of the first is long over. */
+	order.options.to = &full;
+	order.options.deadline_ns += 30 * CLOCK_NS_PER_MS;
+	harness_do(&harness, call, &order);
+	await(&harness, &asker.lost, 1);
+	assert_int_equal(asker.deadlines, 0);
+	harness_stop(&harness);
+	for (unsigned i = 0; i < 4; i++)
+		close(fds[i]);
+	close(fd);
+	close(full_listener);
+	close(listener);
+	assert_int_equal(harness.news.cut, 1);
+	assert_int_equal(harness.news.lost, 1);
+}
+
+/* From a port to itself, TCP connects without anybody being there: simultaneous open. */
+static void meeting_oneself_is_nobody(void **state)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int fd = serve("tcp://127.0.0.1:0", 10, &to);
+	struct order order = { .options = { .to = &to, .from = &to } };
+
+	close(fd);
+	start(&asker, &harness, state);
+	harness_do(&harness, call, &order);
+	assert_int_equal(order.result, 0);
+	await(&harness, &asker.lost, 1);
+	harness_stop(&harness);
+	assert_int_equal(asker.opened, 0);
+	assert_int_equal(asker.error[0], -ECONNREFUSED);
+}
+
 static void being_cut_while_connecting(void **state)
 {
 	struct asker asker;
@@ -561,6 +624,92 @@ static void a_refused_message_is_a_fault_and_no_loss(void **state)
 	assert_int_equal(harness.news.cut, 1);
 }
 
+static void a_message_that_is_too_long_is_a_fault(void **state)
+{
+	static const char large[70000];
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	int fd = serve("udp://127.0.0.1:0", 0, &to);
+
+	start(&asker, &harness, state);
+	asker.keep_open = true;
+	asker.question = large;
+	asker.question_bytes = sizeof(large);
+
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name };
+
+	await(&harness, &asker.faults, 1);
+	assert_int_equal(asker.error[0], -EMSGSIZE);
+	harness_do(&harness, nudge, &one);
+	wait_for(fd);
+	harness_stop(&harness);
+	close(fd);
+	assert_int_equal(asker.sent, 3);
+	assert_int_equal(asker.faults, 1);
+}
+
+#define MANY 60
+#define AT_ONCE 10 /* so many find a place in a unix socket: net.unix.max_dgram_qlen */
+#define MESSAGE_BYTES 1000
+
+struct mailing {
+	int fd;
+	struct sockaddr_storage peer;
+	socklen_t length;
+	int next;
+};
+
+/* On the engine's thread, which therefore finds all of them at once. */
+static void mail(struct engine *engine, void *data)
+{
+	struct mailing *mailing = data;
+	char bytes[MESSAGE_BYTES];
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		memset(bytes, mailing->next++, sizeof(bytes));
+		assert_int_equal(sendto(mailing->fd, bytes, sizeof(bytes), 0,
+					 (struct sockaddr *)&mailing->peer, mailing->length),
+			sizeof(bytes));
+	}
+}
+
+static void echo_messages(void **state, const char *text)
+{
+	struct asker asker;
+	struct harness harness;
+	struct addr to;
+	char bytes[2 * MESSAGE_BYTES];
+	struct mailing mailing = { .fd = serve(text, 0, &to), .length = sizeof(mailing.peer) };
+
+	start(&asker, &harness, state);
+	asker.keep_open = asker.echoes = true;
+	connect_to(&harness, &to, 0);
+	wait_for(mailing.fd);
+	recvfrom(mailing.fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&mailing.peer,
+		&mailing.length);
+	/* Nobody reads the answers yet. */
+	while (mailing.next < MANY) {
+		harness_do(&harness, mail, &mailing);
+		await(&harness, &asker.told, (unsigned)mailing.next);
+	}
+	for (int i = 0; i < MANY; i++) {
+		wait_for(mailing.fd);
+		assert_int_equal(recv(mailing.fd, bytes, sizeof(bytes), 0), MESSAGE_BYTES);
+		assert_int_equal(bytes[0], i);
+		assert_int_equal(bytes[MESSAGE_BYTES - 1], i);
+	}
+	harness_stop(&harness);
+	close(mailing.fd);
+}
+
+/* Also where they lie side by side in one buffer, and wait for their place together. */
+static void messages_that_are_sent_on_stay_messages(void **state)
+{
+	echo_messages(state, "udp://127.0.0.1:0");
+	echo_messages(state, "unixgram:@meari-test-flow");
+}
+
 /* The peer does not read: what it has no place for waits, whole, until it does. */
 static void a_message_waits_for_its_place(void **state)
 {
@@ -648,12 +797,16 @@ int main(void)
 		HARNESS_TEST(a_thousand_at_once),
 		HARNESS_TEST(a_full_unix_backlog_is_waited_for),
 		HARNESS_TEST(calling_ends_at_the_deadline),
+		HARNESS_TEST(once_connected_there_is_no_deadline),
+		HARNESS_TEST(meeting_oneself_is_nobody),
 		HARNESS_TEST(being_cut_while_connecting),
 		HARNESS_TEST(nobody_is_called_while_draining),
 		HARNESS_TEST(a_nudge_is_told_and_its_answer_done),
 		HARNESS_TEST(a_nudge_for_one_that_is_not_there_is_told_to_nobody),
 		HARNESS_TEST(a_flow_is_told_message_by_message),
 		HARNESS_TEST(a_refused_message_is_a_fault_and_no_loss),
+		HARNESS_TEST(a_message_that_is_too_long_is_a_fault),
+		HARNESS_TEST(messages_that_are_sent_on_stay_messages),
 		HARNESS_TEST(a_message_waits_for_its_place),
 		HARNESS_TEST(the_pacer_is_called_in_time),
 	};
