@@ -270,7 +270,144 @@ static void what_waits_without_end_was_never_sent(void **state)
 	teardown(&f);
 }
 
+static void offers_take_turns(void **state)
+{
+	struct load_options options = simple(3, 1, 10);
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	for (uint32_t i = 0; i < 3; i++)
+		open_conn(&f, i);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(load_offer(f.load, now_ns, now_ns), i);
+	for (uint32_t i = 0; i < 3; i++) {
+		tell_kind(&f, i, PROTOCOL_NUDGED);
+		assert_int_equal(f.sent_length[i], 10);
+	}
+	/* Busy: it waits, and nobody needs a nudge. */
+	assert_int_equal(load_offer(f.load, now_ns, now_ns), LOAD_NOBODY);
+	echo(&f, 0, 10);
+	assert_int_equal(f.sent_length[0], 20);
+	load_record_free(record_of(&f));
+	teardown(&f);
+}
+
+static void what_waits_at_the_end_is_still_sent(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (int i = 0; i < 3; i++)
+		offer(&f, now_ns);
+	load_stop(f.load);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(f.end[0], PROTOCOL_GO_ON);
+		echo(&f, 0, 10);
+	}
+	assert_int_equal(f.end[0], PROTOCOL_CLOSE);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, 3);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void churn_on_a_schedule_counts_from_when_it_was_meant_to_call(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct fixture f;
+
+	options.open_loop = true;
+	options.echoes = 2;
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, now_ns - 9 * MS);
+	now_ns += MS;
+	tell_kind(&f, 0, PROTOCOL_OPENED);
+	now_ns += MS;
+	echo(&f, 0, 10);
+	now_ns += MS;
+	echo(&f, 0, 10);
+	assert_int_equal(f.end[0], PROTOCOL_CLOSE);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.received, 2);
+	assert_int_equal(histogram_max(record->intended), 11 * MS);
+	assert_int_equal(histogram_min(record->intended), MS);
+	assert_int_equal(histogram_max(record->sent), MS);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void records_add_up(void **state)
+{
+	struct load_record *into, *from;
+
+	assert_int_equal(load_record_new(&into), 0);
+	assert_int_equal(load_record_new(&from), 0);
+	from->counts.sent = 3;
+	from->lag_sum_ns = from->lag_most_ns = 7;
+	from->damage = (struct load_record_damage){ .found = true, .when_ns = 5, .offset = 1 };
+	histogram_record(from->sent, 100);
+	load_record_merge(into, from);
+	from->lag_most_ns = 4;
+	from->damage.when_ns = 4;
+	from->damage.offset = 2;
+	load_record_merge(into, from);
+	assert_int_equal(into->counts.sent, 6);
+	assert_int_equal(into->lag_sum_ns, 14);
+	assert_int_equal(into->lag_most_ns, 7);
+	assert_int_equal(into->damage.offset, 2); /* the earlier one */
+	assert_int_equal(histogram_count(into->sent), 2);
+	load_record_reset(into);
+	assert_int_equal(into->counts.sent, 0);
+	assert_int_equal(into->lag_most_ns, 0);
+	assert_false(into->damage.found);
+	assert_int_equal(histogram_count(into->sent), 0);
+	load_record_free(into);
+	load_record_free(from);
+}
+
 /* ---- damage ---- */
+
+static void bytes_of_an_earlier_life_are_damage(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	unsigned char before[64];
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	memcpy(before, f.sent[0], sizeof(before));
+	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	open_conn(&f, 0);
+	tell_bytes(&f, 0, before, sizeof(before));
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.damaged, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void damage_far_inside_is_found_in_its_place(void **state)
+{
+	struct load_options options = simple(1, 1, 500000);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	f.sent[0][PATTERN_CHUNK_BYTES + 5] ^= 1;
+	echo(&f, 0, 500000);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.damaged, 1);
+	assert_int_equal(record->damage.offset, PATTERN_CHUNK_BYTES + 5);
+	load_record_free(record);
+	teardown(&f);
+}
 
 static void damage_is_told_with_its_place(void **state)
 {
@@ -288,6 +425,7 @@ static void damage_is_told_with_its_place(void **state)
 	struct load_record *record = record_of(&f);
 
 	assert_int_equal(record->counts.received, 3);
+	assert_int_equal(record->counts.completed, 3);
 	assert_int_equal(record->counts.damaged, 1);
 	assert_int_equal(record->counts.lost, 4);
 	assert_true(record->damage.found);
@@ -658,6 +796,54 @@ static void one_that_is_slow_does_not_stop_the_others(void **state)
 	teardown(&f);
 }
 
+/* What has come is forgotten with its number, not with its place in the table. */
+static void late_ones_are_no_duplicates_of_older_ones(void **state)
+{
+	struct load_options options = flows(1, 1, 16);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (size_t i = 0; i < 1024; i++)
+		echo_message(&f, 0, i, 16);
+	expire(&f, 0); /* number 1024 */
+	echo_message(&f, 0, 1024, 16);
+	echo_message(&f, 0, 1024, 16);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.late, 1);
+	assert_int_equal(record->counts.duplicates, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* Without comparing bytes, the mark alone says whose a message is. */
+static void marks_tell_connections_and_lives_apart(void **state)
+{
+	struct load_options options = flows(2, 2, 64);
+	unsigned char before[64];
+	struct fixture f;
+
+	options.verify = false;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	tell_bytes(&f, 0, f.sent[1], 64);
+	memcpy(before, f.sent[1], sizeof(before));
+	tell(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	open_conn(&f, 1);
+	tell_bytes(&f, 1, before, sizeof(before));
+	f.sent[1][40] ^= 1; /* nobody looks */
+	echo_message(&f, 1, 0, 64);
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.strays, 2);
+	assert_int_equal(record->counts.received, 1);
+	assert_int_equal(record->counts.damaged, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 {
 	struct load_options options = flows(1, 1, 16);
@@ -699,6 +885,12 @@ int main(void)
 		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
 		cmocka_unit_test(a_stall_delays_all_that_were_meant_in_the_open_loop),
 		cmocka_unit_test(what_waits_without_end_was_never_sent),
+		cmocka_unit_test(offers_take_turns),
+		cmocka_unit_test(what_waits_at_the_end_is_still_sent),
+		cmocka_unit_test(churn_on_a_schedule_counts_from_when_it_was_meant_to_call),
+		cmocka_unit_test(records_add_up),
+		cmocka_unit_test(bytes_of_an_earlier_life_are_damage),
+		cmocka_unit_test(damage_far_inside_is_found_in_its_place),
 		cmocka_unit_test(damage_is_told_with_its_place),
 		cmocka_unit_test(bytes_of_another_place_or_connection_are_damage),
 		cmocka_unit_test(more_than_was_sent_ends_the_connection),
@@ -713,6 +905,8 @@ int main(void)
 		cmocka_unit_test(damage_of_a_message_is_its_own),
 		cmocka_unit_test(short_messages_are_known_by_their_bytes),
 		cmocka_unit_test(one_that_is_slow_does_not_stop_the_others),
+		cmocka_unit_test(late_ones_are_no_duplicates_of_older_ones),
+		cmocka_unit_test(marks_tell_connections_and_lives_apart),
 		cmocka_unit_test(a_message_that_did_not_leave_is_not_sent_in_a_circle),
 		cmocka_unit_test(senseless_options_are_refused),
 	};
