@@ -172,6 +172,14 @@ def test_the_figures_are_those_of_the_json(browser, pages):
     assert facts["command"] == " ".join(given["command"])
 
 
+def test_percentiles_beyond_the_last_value_are_pale(browser, pages):
+    """Of 20,000 values one in 100,000 does not exist."""
+    browser.open(pages / "one.html")
+    pale = browser.js("Array.from(document.querySelectorAll('#percentiles td.few'), "
+                      "cell => cell.parentNode.cells[0].textContent)")
+    assert pale == ["p99.999", "p99.999"]
+
+
 def chart(browser, canvas):
     return browser.js("Chart.getChart(arguments[0]).data.datasets.map(set => "
                       "[set.look, set.data.map(point => [point.x, point.y])])", canvas)

@@ -139,7 +139,7 @@ function changeOf(name) {
 		`${change} · ${t(figure.verdict)}`);
 }
 
-function tile(name, title, [number, unit], value, more) {
+function tile(name, title, [number, unit], value, more = null) {
 	return element("div", { className: "tile", data: { figure: name, value: String(value) } },
 		element("dt", {}, title),
 		element("dd", {}, number, element("small", {}, unit)),
@@ -193,13 +193,23 @@ function latencyCard() {
 	const rows = [["min", "min_ns"], ["mean", "mean_ns"], ["deviation", "stddev_ns"]];
 	const row = (title, value) => [title, ...known.map((name) =>
 		exact(time(value(latency[name])), value(latency[name])))];
+	/* A percentile that not even one value lies beyond is the maximum under another name. */
+	const rowOf = (key) => {
+		const made = row("p" + key, (each) => each.percentiles_ns[key]);
+		known.forEach((name, index) => {
+			if (latency[name].count * (100 - key) / 100 < 1)
+				made[index + 1].className = "few";
+		});
+		return made;
+	};
 	const both = latency.intended && latency.sent;
-	return card("latency", t("latency"), t("latency_explain") + (both ? " " + t("both_explain") : ""),
+	const few = known.some((name) => latency[name].count < 1e5);
+	return card("latency", t("latency"), t("latency_explain") + (both ? " " + t("both_explain") : "")
+		+ (few ? " " + t("few_explain") : ""),
 		beside(chartBox("chart-percentiles", t("latency"), percentileChart(datasets), "chart high"),
 			table("percentiles", [t("percentiles"), ...known.map((name) => t(name))], [
 			row(t("min"), (each) => each.min_ns),
-			...Object.keys(latency[known[0]].percentiles_ns).map((key) =>
-				row("p" + key, (each) => each.percentiles_ns[key])),
+			...Object.keys(latency[known[0]].percentiles_ns).map(rowOf),
 			row(t("max"), (each) => each.max_ns),
 			...rows.slice(1).map(([key, field]) => row(t(key), (each) => each[field])),
 			[t("count"), ...known.map((name) => exact(count(latency[name].count),
@@ -342,7 +352,7 @@ function assertsCard() {
 /* Names and values in as many columns as there is room for. */
 function factList(id, facts) {
 	return element("dl", { className: "facts", id }, ...facts.map(([key, title, text, value]) =>
-		element("div", {}, element("dt", {}, title),
+		element("div", { className: key === "command" ? "all" : "" }, element("dt", {}, title),
 			element("dd", { data: { fact: key, value: String(value ?? text) } }, text))));
 }
 
