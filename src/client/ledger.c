@@ -357,6 +357,14 @@ static uint64_t lose_all(struct ledger *ledger, struct flow *flow)
 	return first;
 }
 
+/* The number of the next probe that this flow will get. */
+static uint64_t next_number(const struct ledger *ledger, const struct flow *flow)
+{
+	uint64_t next = ledger->flight.next, step = ledger->settings->step;
+
+	return next + (flow->lane + step - (next - 1) % step) % step;
+}
+
 static void on_ended(void *context, struct flow *flow, int error, uint64_t now_ns)
 {
 	struct ledger *ledger = context;
@@ -364,8 +372,9 @@ static void on_ended(void *context, struct flow *flow, int error, uint64_t now_n
 
 	if (first != 0)
 		flight_sent_at(&ledger->flight, first, &since_ns);
-	failed(ledger, lane_of(ledger, flow), error, since_ns,
-		first != 0 ? first : ledger->flight.next);
+	else
+		first = next_number(ledger, flow);
+	failed(ledger, lane_of(ledger, flow), error, since_ns, first);
 }
 
 static void on_troubled(

@@ -511,3 +511,92 @@ def test_more_connections_than_may_be_under_way():
             rest, _ = process.communicate(timeout=ANSWER_S)
     assert most <= 512 + 10
     assert '"received":0' in rest
+
+
+def test_a_port_keeps_its_number_when_it_connects_anew():
+    def serve(connection):
+        again = connection.getpeername() in seen
+        seen.append(connection.getpeername())
+        connection.sendall(receive_probe(connection))
+        if not again:
+            reset(connection)
+        else:
+            echo(connection)
+
+    seen = []
+    with Peer(serve) as peer:
+        result = ping("--ports", 3, "-c", 12, "-i", "20ms", peer.address)
+    assert len(seen) == 6 and len(set(seen)) == 3
+    assert result.returncode == 0
+
+
+def test_a_full_backlog_is_waited_for(tmp_path):
+    """A unix service that does not accept: connecting takes long, and the echo's time is its own."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(tmp_path / "service"))
+        listener.listen(0)
+        first.connect(str(tmp_path / "service"))
+        with started("--json", "-c", 1, "-W", "10s", "--trace",
+                     f"unix:{tmp_path}/service") as process:
+            # The attempts are told on standard error, one after the other.
+            for _ in range(5):
+                while "EAGAIN" not in process.stderr.readline():
+                    pass
+            listener.accept()[0].close()
+            connection, _ = listener.accept()
+            connection.sendall(receive_probe(connection))
+            out, _ = process.communicate(timeout=ANSWER_S)
+            connection.close()
+    found = re.search(r'"event":"reply".*"rtt_ns":(\d+)', out)
+    connect = re.search(r'"event":"connected","connect_ns":(\d+)', out)
+    assert int(connect[1]) >= 40_000_000
+    assert int(found[1]) < int(connect[1])
+
+
+def test_after_a_stop_there_is_no_burst():
+    with Datagrams() as peer, started("-i", "10ms", peer.address) as process:
+        read_until(process, "seq=5 ")
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        threading.Event().wait(0.5)  # fifty intervals
+        heard = len(peer.heard)
+        process.send_signal(signal.SIGCONT)
+        read_until(process, f"seq={heard + 3} ")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=ANSWER_S)
+    assert int(re.search(r"^(\d+) sent", rest, re.MULTILINE)[1]) < heard + 40
+
+
+def sent_so_far(process):
+    process.send_signal(signal.SIGQUIT)
+    line = read_until(process, '"interim"')[-1]
+    return int(re.search(r'"sent":(\d+)', line)[1]), line
+
+
+def test_a_stream_has_only_so_many_under_way():
+    """The cap: a service that never answers gets no more than can be remembered."""
+    def silent(connection):
+        while connection.recv(1 << 16):
+            pass
+
+    most = 32768
+    with Peer(silent) as peer:
+        with started("--json", "-s", 1, "-i", "1us", "-W", "1h", peer.address) as process:
+            read_until(process, '"connected"')
+            while sent_so_far(process)[0] < most:
+                pass
+            assert sent_so_far(process)[0] == most
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=ANSWER_S)
+
+
+def test_more_datagrams_than_can_be_remembered():
+    with Datagrams(lambda data, number: []) as peer:
+        with started("--json", "-s", 16, "-i", "1us", "-W", "1h", peer.address) as process:
+            read_until(process, '"begin"')
+            while (sent := sent_so_far(process))[0] < 70_000:
+                pass
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=ANSWER_S)
+    assert '"under_way":65536' in sent[1]
+    assert f'"lost":{sent[0] - 65536}' in sent[1]
