@@ -163,31 +163,61 @@ static void open_now(struct flow *flow, uint64_t now_ns)
 	send_waiting(flow, now_ns);
 }
 
-/* False: the kernel's choice. */
-static bool choose_source(const struct flow *flow, struct addr *ret_source)
+static bool keeps_port(const struct flow *flow)
+{
+	return flow->settings->keep_port && flow->own.length > 0;
+}
+
+/*
+ * A port of the kernel's choice that is this socket's alone from bind(2) on. One that connect(2)
+ * chooses may be others' too, towards other services, and could then not be bound again.
+ */
+static int open_with_own_port(struct flow *flow)
 {
 	const struct flow_settings *settings = flow->settings;
+	int fd;
+	int r = socket_open_client(&settings->target, NULL, &fd, NULL);
 
-	if (settings->keep_port && flow->own.length > 0) {
-		*ret_source = flow->own;
-		return true;
+	if (r < 0)
+		return r;
+	r = call_bind(fd, &settings->source->generic, settings->source->length);
+	if (r < 0) {
+		call_close(fd);
+		return r;
+	}
+	flow->fd = fd;
+	return 0;
+}
+
+/* Opens the socket, bound to what was asked for. */
+static int open_socket(struct flow *flow)
+{
+	const struct flow_settings *settings = flow->settings;
+	struct addr source;
+
+	if (keeps_port(flow)) {
+		int r = socket_open_client(&settings->target, &flow->own, &flow->fd, NULL);
+
+		/* Somebody else has taken the port meanwhile: another tells more than none. */
+		if (r != -EADDRINUSE)
+			return r;
 	}
 	if (settings->source == NULL)
-		return false;
-	*ret_source = *settings->source;
+		return socket_open_client(&settings->target, NULL, &flow->fd, NULL);
+	if (settings->keep_port && addr_port(settings->source) == 0)
+		return open_with_own_port(flow);
+	source = *settings->source;
 	/* From a port that was given on, one for each flow. */
-	if (addr_port(ret_source) != 0)
-		addr_set_port(ret_source, (uint16_t)(addr_port(ret_source) + flow->lane));
-	return true;
+	if (addr_port(&source) != 0)
+		addr_set_port(&source, (uint16_t)(addr_port(&source) + flow->lane));
+	return socket_open_client(&settings->target, &source, &flow->fd, NULL);
 }
 
 static void begin(struct flow *flow, uint64_t now_ns)
 {
 	const struct flow_settings *settings = flow->settings;
 	const struct addr *target = &settings->target;
-	struct addr source;
-	int r = socket_open_client(
-		target, choose_source(flow, &source) ? &source : NULL, &flow->fd, NULL);
+	int r = open_socket(flow);
 
 	if (r == 0 && settings->device != NULL)
 		r = call_setsockopt(flow->fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device,

@@ -115,6 +115,15 @@ static int try_device(const struct ping_options *options, const struct ends *end
 	return r;
 }
 
+/* Any address of this machine, for ports that are bound before they connect. */
+static struct addr any_source(const struct addr *target)
+{
+	struct addr any = { .scheme = target->scheme, .length = target->length };
+
+	any.generic.sa_family = target->generic.sa_family;
+	return any;
+}
+
 static int find_ends(const struct ping_options *options, struct ends *ends)
 {
 	int r = find(&options->target, &ends->targets);
@@ -132,6 +141,10 @@ static int find_ends(const struct ping_options *options, struct ends *ends)
 		r = choose_source(options, ends);
 		if (r == 0 && ends->fd < 0)
 			r = try_source(options, ends);
+	}
+	if (!options->source_given && options->ports > 0) {
+		ends->source = any_source(&ends->target);
+		ends->source_given = true;
 	}
 	if (r == 0 && options->device != NULL)
 		r = try_device(options, ends);

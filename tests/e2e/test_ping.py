@@ -68,12 +68,20 @@ def test_one_conversation():
         assert len(peer.peers) == 1
 
 
-def test_connect_makes_a_connection_for_each():
-    with Peer(echo) as peer:
-        result = ping("--connect", "-c", 5, "-i", "5ms", peer.address)
-        assert len(set(peer.peers)) == 5
+def test_connect_makes_a_connection_for_each_and_closes_it():
+    def serve(connection):
+        live.append(connection)
+        most.append(len(live))
+        echo(connection)
+        live.remove(connection)
+
+    live, most = [], []
+    with Peer(serve) as peer:
+        result = ping("--connect", "-c", 10, "-i", "20ms", peer.address)
+        assert len(set(peer.peers)) == 10
+    assert max(most) < 5
     assert result.returncode == 0
-    assert len(replies(result)) == 5
+    assert len(replies(result)) == 10
     assert all(float(reply["connect"]) > 0 for reply in replies(result))
     assert re.search(r"^connect min/avg/max/mdev = [\d./]+ ms$", result.stdout, re.MULTILINE)
 

@@ -74,8 +74,8 @@ def test_reordered(size):
     assert [reply["seq"] for reply in found] == [1, 3, 2, 4]
     assert [reply["reordered"] for reply in found] == [False, False, True, False]
     assert objects(result)[1]["reordered"] == 1
-    # Times are right although the order is not: number 2 waited for number 3.
-    assert found[2]["rtt_ns"] >= 10_000_000 > found[1]["rtt_ns"] - ANSWER_S * 1_000_000_000
+    # Times are right although the order is not: number 2 was sent before number 3.
+    assert found[2]["rtt_ns"] > found[1]["rtt_ns"]
 
 
 def test_late():
@@ -525,7 +525,7 @@ def test_a_port_keeps_its_number_when_it_connects_anew():
 
     seen = []
     with Peer(serve) as peer:
-        result = ping("--ports", 3, "-c", 12, "-i", "20ms", peer.address)
+        result = ping("--ports", 3, "-c", 45, "-i", "20ms", peer.address)
     assert len(seen) == 6 and len(set(seen)) == 3
     assert result.returncode == 0
 
