@@ -281,6 +281,22 @@ def test_what_makes_no_sense_is_a_usage_error(arguments, part):
 # --- socket files
 
 
+@pytest.mark.parametrize("connections", [0, 300])
+def test_a_restart_after_sigkill_finds_the_addresses_free(engine, connections):
+    """Who died of a signal holds on to nothing, and a service manager may start anew at once."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server(
+            "tcp://127.0.0.1:0", "udp://127.0.0.1:0", f"unix:@meari-killed-{os.getpid()}",
+            engine=engine))
+        for index in range(connections):
+            echo(stack.enter_context(server.connect(index % 3)))
+        server.stop(signal.SIGKILL)
+        with Server(*server.addresses, engine=engine) as successor:
+            for index in range(3):
+                with successor.connect(index) as peer:
+                    echo(peer)
+
+
 @pytest.mark.parametrize("scheme", ["unix", "unixgram"])
 @pytest.mark.parametrize("left_by", ["unix", "unixgram"])
 def test_a_stale_socket_file_is_replaced(engine, tmp_path, scheme, left_by):
