@@ -9,8 +9,6 @@ import meari
 import reference
 from test_hdrlog import call, script  # noqa: F401: a fixture
 
-pytestmark = pytest.mark.skipif(meari.run("bench", "--help").returncode != 0, reason="no bench yet")
-
 
 def assert_all(findings):
     wrong = [one for one in findings if not one.holds]
