@@ -335,7 +335,7 @@ static void print_trust(const struct model_trust *trust, FILE *out)
 		return;
 	fputs(_("\n! These figures cannot be trusted:\n"), out);
 	for (size_t i = 0; i < trust->reasons.count; i++) {
-		char text[256];
+		char text[512];
 
 		if (reasons[i].text != NULL)
 			fprintf(out, "  %s\n", plain_text(reasons[i].text, text, sizeof(text)));
@@ -365,7 +365,7 @@ int text_result(const struct model *merged, const struct model *runs, size_t cou
 void text_differences(const struct difference *differences, int count, FILE *out)
 {
 	if (count > 0)
-		fputs(_("\n! The runs differ in more than the measuring:\n"), out);
+		fputs(_("\n! The runs differ in their circumstances:\n"), out);
 	for (int i = 0; i < count; i++)
 		fprintf(out, "  %s: %s, %s\n", differences[i].field,
 			differences[i].first[0] != '\0' ? differences[i].first : "-",

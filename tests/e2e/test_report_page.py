@@ -118,6 +118,7 @@ def pages(tmp_path_factory):
                                      started=1_700_001_000 + 20 * i) for i in range(6)])
     make("compared", "-b", base, now)
     make("few", "-b", save(place / "e", result(values)), save(place / "f", result(sent)))
+    make("edge", save(place / "i", result([19_970, *latencies(4, 3000)[:2999]])))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
         "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
@@ -205,6 +206,17 @@ def test_the_charts_draw_the_json(browser, pages):
     rates = dict(chart(browser, "chart-rate-course"))
     assert [y for _, y in rates["asked"]] == [2000] * 10
     assert [y for _, y in rates["reached"]] == [each["received"] for each in given["intervals"]]
+
+
+def test_ticks_lie_within_the_chart(browser, pages):
+    browser.open(pages / "edge.html")  # it begins just below a round number
+    for canvas in ("chart-percentiles", "chart-shape", "chart-course", "chart-rate-course"):
+        places = browser.js("(() => { const made = Chart.getChart(arguments[0]); return Object.values("
+                            "made.scales).map(scale => [scale.min, scale.max, "
+                            "scale.ticks.map(tick => tick.value)]); })()", canvas)
+        for low, high, ticks in places:
+            assert len(ticks) >= 2, canvas
+            assert low * 0.99 <= min(ticks) and max(ticks) <= high * 1.01, canvas
 
 
 def test_the_comparison(browser, pages):

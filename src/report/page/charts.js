@@ -71,8 +71,9 @@ function logAxis(low, high, format, more = {}) {
 	return axis({
 		type: "logarithmic", min, max,
 		afterBuildTicks: (scale) => {
-			scale.ticks = roundTicks(min, max).filter((value) => value >= min * 0.999
-				&& value <= max * 1.001).map((value) => ({ value }));
+			scale.ticks = roundTicks(scale.min, scale.max).filter((value) =>
+				value >= scale.min * 0.999 && value <= scale.max * 1.001)
+				.map((value) => ({ value }));
 		},
 		...more,
 		ticks: { callback: (value) => format(value), ...more.ticks },

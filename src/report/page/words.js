@@ -21,7 +21,7 @@ const WORDS = {
 		"reason-behind-schedule": "The generator was behind its schedule: that is part of the latency.",
 		"reason-connections-missing": "Not all connections could be had: the others carried no load.",
 		"reason-latency-out-of-range": "Some latencies were longer than what is measured.",
-		differ: "The runs differ in more than the measuring.",
+		differ: "The runs differ in their circumstances.",
 		interrupted: "The measuring was interrupted; this is what was seen until then.",
 		latency: "Latency by percentile",
 		latency_explain: "How long the slowest part of all messages took. Each step to the right looks at ten times fewer, slower messages.",
