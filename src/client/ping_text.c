@@ -198,10 +198,9 @@ static void say_gap(struct line *line, const struct ping_event *event)
 	if (event->kind == PING_EVENT_GAP_END) {
 		say(line, _("gap ends: "));
 		say_number(line, event);
-		say(line, _(" answered after %s ("),
+		say(line, _(" answered after %s: "),
 			duration_format(event->gap_ns, length, sizeof(length)));
 		say_ways(line, event->gap);
-		say(line, ")");
 		return;
 	}
 	say(line, _("gap begins: "));

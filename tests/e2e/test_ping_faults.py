@@ -362,8 +362,8 @@ def test_a_service_that_finishes_and_comes_back():
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=ANSWER_S)
     assert re.fullmatch(r"gap begins: seq=\d+: (finished \(FIN\)|reset \(RST\))\n", begin)
-    length = re.fullmatch(r"gap ends: seq=\d+ answered after ([\d.]+)ms "
-                          r"\(finished \(FIN\), (?:reset \(RST\), )?refused\)\n", end)
+    length = re.fullmatch(r"gap ends: seq=\d+ answered after ([\d.]+)ms: "
+                          r"finished \(FIN\), (?:reset \(RST\), )?refused\n", end)
     assert length and float(length[1]) >= 100
     assert re.search(r"^gaps: 1, together [\d.]+ms$", rest, re.MULTILINE)
     assert re.search(r"^  \d\d:\d\d:\d\d  [\d.]+ms  finished \(FIN\), ", rest, re.MULTILINE)
