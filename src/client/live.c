@@ -141,44 +141,51 @@ static void compose_figures(
 		duration_format(figures->max_ns, most, sizeof(most)));
 }
 
+static void compose_counts(const struct live *live, const struct load_record_counts *counts,
+	unsigned columns, char line[static LIVE_LINE_SIZE])
+{
+	size_t bars = live->history_count < columns / 3 ? live->history_count : columns / 3;
+	int used = snprintf(line, LIVE_LINE_SIZE, _("  errors %llu  lost %llu  damaged %llu  "),
+		(unsigned long long)outcome_errors(counts), (unsigned long long)counts->lost,
+		(unsigned long long)counts->damaged);
+
+	if (used > 0 && used < LIVE_LINE_SIZE)
+		live_draw_bars(live->history + live->history_count - bars, bars, live->bars,
+			line + used, LIVE_LINE_SIZE - (size_t)used);
+}
+
 unsigned live_compose(const struct live *live, const struct bench_progress *progress,
 	unsigned columns, unsigned rows, char lines[static LIVE_LINES][LIVE_LINE_SIZE])
 {
-	const struct load_record_counts *counts = &progress->sum->counts;
 	unsigned room = columns > LEAST_COLUMNS ? columns - 1 : LEAST_COLUMNS, count = 0;
-	size_t bars = live->history_count;
+	bool is_low = rows <= LIVE_LINES;
 
-	if (rows > LIVE_LINES) {
+	if (!is_low)
 		snprintf(lines[count++], LIVE_LINE_SIZE, "%s", live->title);
+	if (!is_low || !live->measured)
 		compose_progress(progress, room, lines[count++]);
-	}
-	compose_figures(&progress->tick, lines[count++], LIVE_LINE_SIZE, "  ");
-	if (rows > LIVE_LINES) {
-		char *line = lines[count++];
-		int used = snprintf(line, LIVE_LINE_SIZE,
-			_("  errors %llu  lost %llu  damaged %llu  "),
-			(unsigned long long)outcome_errors(counts),
-			(unsigned long long)counts->lost, (unsigned long long)counts->damaged);
-
-		if (bars > room / 3)
-			bars = room / 3;
-		if (used > 0 && used < LIVE_LINE_SIZE)
-			live_draw_bars(live->history + live->history_count - bars, bars, live->bars,
-				line + used, LIVE_LINE_SIZE - (size_t)used);
-	}
+	if (live->measured)
+		compose_figures(&live->figures, lines[count++], LIVE_LINE_SIZE, "  ");
+	if (!is_low && live->measured)
+		compose_counts(live, &progress->sum->counts, room, lines[count++]);
 	for (unsigned i = 0; i < count; i++)
 		clip_line(lines[i], room);
 	return count;
 }
 
-static void remember(struct live *live, double rate)
+/* Before the measuring nothing is counted, and after it nothing is sent. */
+void live_remember(struct live *live, const struct bench_progress *progress)
 {
+	if (progress->phase != BENCH_MEASURING)
+		return;
 	if (live->history_count == LIVE_HISTORY) {
 		memmove(live->history, live->history + 1,
 			(LIVE_HISTORY - 1) * sizeof(live->history[0]));
 		live->history_count--;
 	}
-	live->history[live->history_count++] = rate;
+	live->history[live->history_count++] = progress->tick.reached_per_s;
+	live->figures = progress->tick;
+	live->measured = true;
 }
 
 static struct winsize measure(const struct live *live)
@@ -219,8 +226,7 @@ void live_tick(struct live *live, const struct bench_progress *progress)
 	if (!live->redraws)
 		return;
 	size = measure(live);
-	if (progress->phase == BENCH_WARMING_UP || progress->phase == BENCH_MEASURING)
-		remember(live, progress->tick.reached_per_s);
+	live_remember(live, progress);
 	rewind_block(live, size.ws_col);
 	count = live_compose(live, progress, size.ws_col, size.ws_row, lines);
 	for (unsigned i = 0; i < count; i++) {

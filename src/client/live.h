@@ -20,6 +20,8 @@ struct live {
 	const char *title; /* the caller's */
 	unsigned widths[LIVE_LINES]; /* of the lines that are on the screen now */
 	unsigned line_count;
+	struct outcome_interval figures; /* of the last tick of the measuring */
+	bool measured; /* there are any */
 	double history[LIVE_HISTORY]; /* rates, the newest last */
 	unsigned history_count;
 };
@@ -39,6 +41,9 @@ void live_clear(struct live *live);
 
 /* The bars of `count` values between 0 and the greatest, a column each. Pure. */
 void live_draw_bars(const double *values, size_t count, bool blocks, char *buffer, size_t size);
+
+/* What the next block shows of the measuring. Pure. */
+void live_remember(struct live *live, const struct bench_progress *progress);
 
 /*
  * The lines of the block for a window of so many columns, each cut to fit (at least 1, at most

@@ -126,7 +126,7 @@ def test_churn_makes_connections(address, more):
     assert result["latency"]["connect"]["count"] == counts["connects"]
     assert counts["resets"] == counts["connect_errors"] == counts["lost"] == 0
     if more == ["--rate=200"]:
-        assert counts["connects"] == 40
+        assert 38 <= counts["connects"] <= 41
     # Those at the ends of the window are half in it.
     assert abs(counts["sent"] - 2 * counts["connects"]) <= 16
 

@@ -1,0 +1,156 @@
+/*
+ * outcome.c: when a result is believed, and when it is not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/outcome.h"
+
+#define MS 1000000ull
+
+/* A good run of an open loop: 1,000 messages of 1 ms, handed out in time. */
+static void setup(struct outcome *outcome)
+{
+	assert_int_equal(outcome_init(outcome), 0);
+	outcome->open_loop = true;
+	outcome->connections = outcome->connected = 10;
+	outcome->cpu_share = 0.5;
+	outcome->delay_share = 0.1;
+	outcome->lag_p99_ns = MS / 20;
+	histogram_record_many(outcome->record->intended, MS, 1000);
+	histogram_record_many(outcome->record->sent, MS, 1000);
+}
+
+static void assert_only(struct outcome *outcome, int kind)
+{
+	outcome_judge(outcome, false);
+	for (int i = 0; i < OUTCOME_DOUBT_COUNT; i++)
+		assert_int_equal(outcome->doubts[i], i == kind);
+	assert_int_equal(outcome_is_trusted(outcome), kind < 0);
+}
+
+static void a_good_run_is_trusted(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	assert_only(&outcome, -1);
+	outcome_fini(&outcome);
+}
+
+static void a_thread_without_time_is_told(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.delay_share = 0.46; /* with what it ran: 96 % */
+	assert_only(&outcome, OUTCOME_NO_CPU);
+	/* Whoever spins runs all the time; only waiting for a processor tells something. */
+	outcome.cpu_share = 1;
+	outcome.delay_share = 0;
+	outcome_judge(&outcome, true);
+	assert_true(outcome_is_trusted(&outcome));
+	outcome.delay_share = 0.96;
+	outcome_judge(&outcome, true);
+	assert_true(outcome.doubts[OUTCOME_NO_CPU]);
+	outcome_fini(&outcome);
+}
+
+static void a_late_schedule_is_told(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.lag_p99_ns = MS / 4 - MS / 100; /* below a quarter of the latency */
+	assert_only(&outcome, -1);
+	outcome.lag_p99_ns = MS / 4 + MS / 100;
+	assert_only(&outcome, OUTCOME_BEHIND);
+	/* Beside a long latency it is nothing, up to 1 ms. */
+	histogram_record_many(outcome.record->intended, 1000 * MS, 1000);
+	assert_only(&outcome, -1);
+	outcome.lag_p99_ns = MS + 1;
+	assert_only(&outcome, OUTCOME_BEHIND);
+	/* A closed loop has no schedule. */
+	outcome.open_loop = false;
+	assert_only(&outcome, -1);
+	outcome_fini(&outcome);
+}
+
+static void missing_connections_are_told(void **state)
+{
+	struct outcome outcome;
+	char text[OUTCOME_TEXT_SIZE];
+
+	setup(&outcome);
+	outcome.connected = 9;
+	outcome.connect_error = -99;
+	assert_only(&outcome, OUTCOME_UNCONNECTED);
+	outcome_doubt_text(&outcome, OUTCOME_UNCONNECTED, false, text, sizeof(text));
+	assert_non_null(strstr(text, "only 9 of 10 connections"));
+	assert_string_equal(outcome_doubt_code(OUTCOME_UNCONNECTED), "connections-missing");
+	outcome_fini(&outcome);
+}
+
+static void what_the_histogram_cannot_hold_is_told(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	histogram_record(outcome.record->sent, 5 * HISTOGRAM_HIGHEST_NS);
+	assert_only(&outcome, OUTCOME_OUT_OF_RANGE);
+	outcome_fini(&outcome);
+}
+
+static void damage_counts_as_loss(void **state)
+{
+	struct promise_facts facts;
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.record->counts = (struct load_record_counts){
+		.sent = 10, .lost = 1, .damaged = 2, .resets = 1, .connect_errors = 1, .ended = 1
+	};
+	facts = outcome_facts(&outcome);
+	assert_int_equal(facts.lost, 3);
+	assert_int_equal(facts.errors, 3);
+	assert_ptr_equal(facts.latency[PROMISE_OF_MODE], outcome.record->intended);
+	outcome.open_loop = false;
+	facts = outcome_facts(&outcome);
+	assert_ptr_equal(facts.latency[PROMISE_OF_MODE], outcome.record->sent);
+	outcome_fini(&outcome);
+}
+
+static void intervals_have_a_cap(void **state)
+{
+	struct outcome_interval interval = { .length_ns = 1 };
+	struct outcome outcome;
+
+	setup(&outcome);
+	for (unsigned i = 0; i < OUTCOME_MOST_INTERVALS + 3; i++) {
+		interval.start_ns = i;
+		assert_int_equal(outcome_add_interval(&outcome, &interval), 0);
+	}
+	assert_int_equal(outcome.interval_count, OUTCOME_MOST_INTERVALS);
+	assert_int_equal(outcome.intervals[12345].start_ns, 12345);
+	outcome_fini(&outcome);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_good_run_is_trusted),
+		cmocka_unit_test(a_thread_without_time_is_told),
+		cmocka_unit_test(a_late_schedule_is_told),
+		cmocka_unit_test(missing_connections_are_told),
+		cmocka_unit_test(what_the_histogram_cannot_hold_is_told),
+		cmocka_unit_test(damage_counts_as_loss),
+		cmocka_unit_test(intervals_have_a_cap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
