@@ -53,6 +53,7 @@ struct generator {
 	struct member *members;
 	struct retry *retries; /* a ring of load.connections */
 	uint32_t retry_first, retry_count;
+	uint64_t retry_not_before_ns; /* out of descriptors or ports: the next will fail as well */
 	/* Churn by a schedule: connections without a time (a stack), times without a connection (a ring). */
 	uint32_t *idle;
 	uint32_t idle_count;
@@ -125,7 +126,8 @@ static void retry_later(struct generator *generator, uint32_t index)
 	generator->retries[at] = (struct retry){ index, clock_now_ns() + RETRY_NS };
 }
 
-static void call(struct generator *generator, uint32_t index, uint64_t intended_ns)
+/* False: it has failed at once, for a reason of this machine. */
+static bool call(struct generator *generator, uint32_t index, uint64_t intended_ns)
 {
 	const struct generator_options *options = &generator->options;
 	struct member *member = &generator->members[index];
@@ -145,13 +147,14 @@ static void call(struct generator *generator, uint32_t index, uint64_t intended_
 	member->state = MEMBER_CALLED;
 	r = engine_connect(generator->engine, &connect, &member->name);
 	if (r == 0)
-		return;
+		return true;
 	load_not_connected(generator->load, index);
 	note(generator, member, 0, r);
 	if (is_timed_churn(generator))
 		generator->idle[generator->idle_count++] = index;
 	else
 		retry_later(generator, index);
+	return false;
 }
 
 /* Churn by a schedule: this connection is free for the next, which may be waiting already. */
@@ -213,6 +216,8 @@ static void on_closed(
 
 static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 {
+	if (generator->retry_count > 0 && now_ns < generator->retry_not_before_ns)
+		return generator->retry_not_before_ns;
 	while (generator->retry_count > 0) {
 		struct retry *retry = &generator->retries[generator->retry_first];
 
@@ -221,7 +226,10 @@ static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 		generator->retry_first = (generator->retry_first + 1) %
 			generator->options.load.connections;
 		generator->retry_count--;
-		call(generator, retry->index, 0);
+		if (!call(generator, retry->index, 0)) {
+			generator->retry_not_before_ns = now_ns + RETRY_NS;
+			return generator->retry_not_before_ns;
+		}
 	}
 	return CLOCK_NEVER;
 }
