@@ -24,6 +24,7 @@ struct cli_verb {
 enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
 enum cli_status verb_ping(int argc, char **argv);
+enum cli_status verb_check(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
 enum cli_status verb_bench(int argc, char **argv);
 enum cli_status verb_report(int argc, char **argv);

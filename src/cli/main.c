@@ -22,6 +22,7 @@ static const struct cli_verb verbs[] = {
 	{ "ping", N_("ask an echo service again and again, and tell what is lost"), verb_ping },
 	{ "bench", N_("load an echo service and measure: throughput and honest latency"),
 		verb_bench },
+	{ "check", N_("hold an echo service, any one, to the rules of an echo"), verb_check },
 	{ "report", N_("merge, compare and draw saved results"), verb_report },
 	{ "addr", N_("show what an address really is, in every form"), verb_addr },
 };

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "engine/engine.h"
@@ -106,6 +107,14 @@ static void auto_gives_up_what_is_in_vain(void **state)
 	assert_int_equal(searches(&spin, 10 * 1025, false), 10);
 }
 
+static long preempted_count(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_nivcsw;
+}
+
 static void auto_comes_back_to_what_succeeds(void **state)
 {
 	struct spin spin;
@@ -113,8 +122,15 @@ static void auto_comes_back_to_what_succeeds(void **state)
 	spin_init(&spin, ENGINE_BUSY_POLL_AUTO);
 	searches(&spin, 2047 + 11, false);
 	searches(&spin, 1025, true);
-	/* Unless this machine takes the processor away from half of them. */
-	assert_true(searches(&spin, 10, true) >= 9);
+	for (int i = 0; i < 100; i++) {
+		long before = preempted_count();
+
+		if (searches(&spin, 10, true) == 10)
+			return;
+		/* On a busy machine others may want this processor all the time: that is seen, too. */
+		searches(&spin, preempted_count() > before ? 1025 : 0, true);
+	}
+	fail_msg("it does not look again though that succeeds");
 }
 
 int main(void)

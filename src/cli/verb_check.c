@@ -1,0 +1,186 @@
+/*
+ * `meari check`: reads the options and hands them to the check. What an option means is written in
+ * docs/man/meari-check.1.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "cli/cli.h"
+#include "client/check.h"
+#include "net/call.h"
+
+/* Of this verb alone: it ran, and a rule is broken. */
+#define STATUS_BROKEN 3
+
+enum option_key {
+	KEY_RULE = 256,
+	KEY_SKIP,
+	KEY_LIST,
+	KEY_JSON,
+	KEY_JUNIT,
+	KEY_IDLE,
+	KEY_TIMEOUT,
+	KEY_SIZE,
+	KEY_TRACE,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, N_("What is tried:"), 1 },
+	{ "rule", KEY_RULE, "NAME", 0, N_("only this rule; may be given again"), 0 },
+	{ "skip", KEY_SKIP, "NAME", 0, N_("not this rule; may be given again"), 0 },
+	{ "list", KEY_LIST, NULL, 0, N_("show the rules and exit"), 0 },
+	{ "timeout", KEY_TIMEOUT, "TIME", 0, N_("how long to wait for an answer (default: 5s)"),
+		0 },
+	{ "size", KEY_SIZE, "SIZE", 0, N_("bytes of one conversation, at most (default: 64M)"), 0 },
+	{ "idle", KEY_IDLE, "TIME", 0,
+		N_("instead of rules: find out how long a silent connection lives, up to TIME"),
+		0 },
+	{ NULL, 0, NULL, 0, N_("What it tells:"), 2 },
+	{ "json", KEY_JSON, NULL, 0, N_("write one JSON object instead of lines"), 0 },
+	{ "junit", KEY_JUNIT, "FILE", 0, N_("also write JUnit XML, for a CI system"), 0 },
+	{ "trace", KEY_TRACE, NULL, 0,
+		N_("every socket call as it is made, with its arguments and result"), 0 },
+	{ 0 },
+};
+
+struct check_input {
+	struct check_options check;
+	bool target_given, some_wanted, list;
+	bool skipped[CHECK_MOST_RULES];
+};
+
+static int number_of(const char *name)
+{
+	const struct rule *rule;
+
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++) {
+		if (strcmp(rule->name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static error_t take_rule(struct argp_state *state, const char *option, const char *name, bool *list)
+{
+	int number = number_of(name);
+
+	if (number < 0)
+		return cli_complain(
+			state, _("%s '%s' is no rule; --list shows them"), option, name);
+	list[number] = true;
+	return 0;
+}
+
+static error_t take_time(
+	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
+{
+	if (duration_parse(text, ret_ns) < 0 || *ret_ns == 0)
+		return cli_complain(
+			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
+	return 0;
+}
+
+static error_t take_size(struct argp_state *state, const char *text, uint64_t *ret_bytes)
+{
+	if (number_parse_size(text, 1, 1ull << 40, ret_bytes) < 0)
+		return cli_complain(state,
+			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), "--size",
+			text, "1", "1T");
+	return 0;
+}
+
+static error_t take_target(struct argp_state *state, struct check_input *input, const char *text)
+{
+	struct addr_fault fault;
+
+	if (input->target_given)
+		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
+	if (addr_parse(text, &input->check.target, &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	input->target_given = true;
+	return 0;
+}
+
+static error_t finish(struct argp_state *state, struct check_input *input)
+{
+	if (!input->target_given && !input->list)
+		return cli_complain(state, _("which service? an ADDRESS is missing"));
+	for (unsigned i = 0; rule_nth(i) != NULL; i++) {
+		if (!input->some_wanted)
+			input->check.wanted[i] = true;
+		if (input->skipped[i])
+			input->check.wanted[i] = false;
+	}
+	if (input->check.idle_ns > 0 && input->target_given &&
+		addr_socket_type(input->check.target.scheme) != SOCK_STREAM)
+		return cli_complain(
+			state, _("--idle is about connections, and datagrams have none"));
+	return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct check_input *input = state->input;
+	struct check_options *check = &input->check;
+
+	switch (key) {
+	case KEY_RULE:
+		input->some_wanted = true;
+		return take_rule(state, "--rule", text, check->wanted);
+	case KEY_SKIP: return take_rule(state, "--skip", text, input->skipped);
+	case KEY_LIST: input->list = true; return 0;
+	case KEY_JSON: check->json = true; return 0;
+	case KEY_JUNIT: check->junit_path = text; return 0;
+	case KEY_IDLE: return take_time(state, "--idle", text, &check->idle_ns);
+	case KEY_TIMEOUT: return take_time(state, "--timeout", text, &check->patience_ns);
+	case KEY_SIZE: return take_size(state, text, &check->most_bytes);
+	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
+	case ARGP_KEY_ARG: return take_target(state, input, text);
+	case ARGP_KEY_END: return finish(state, input);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static enum cli_status list_rules(void)
+{
+	const struct rule *rule;
+
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++)
+		printf("%-23s %s\n", rule->name, _(rule->promise));
+	return CLI_OK;
+}
+
+enum cli_status verb_check(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse,
+		.args_doc = N_("ADDRESS"),
+		.doc = N_(
+			"Holds an echo service, any one, to the rules of an echo, and tells which it "
+			"keeps and which it breaks."),
+	};
+	struct check_input input = {
+		.check = {
+			.patience_ns = CHECK_DEFAULT_PATIENCE_NS,
+			.most_bytes = CHECK_DEFAULT_MOST_BYTES,
+		},
+	};
+	enum check_outcome outcome;
+	int r;
+
+	if (cli_parse(&argp, argc, argv, &input) < 0)
+		return CLI_USAGE;
+	if (input.list)
+		return list_rules();
+	r = check(&input.check, &outcome);
+	if (r > 0)
+		return (enum cli_status)(128 + r);
+	if (r < 0)
+		return CLI_FAILED;
+	return outcome == CHECK_KEPT ? CLI_OK : (enum cli_status)STATUS_BROKEN;
+}
