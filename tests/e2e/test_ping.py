@@ -207,7 +207,7 @@ def test_times_of_day():
 
 def test_outstanding():
     with Datagrams(lambda data, number: [data] if number != 2 else []) as peer:
-        result = ping("-O", "-c", 4, "-i", "20ms", "-W", "50ms", peer.address)
+        result = ping("-O", "-c", 4, "-i", "50ms", "-W", "300ms", peer.address)
     lines = result.stdout.splitlines()
     assert "no answer yet for seq=2" in lines
     # It stands where the next probe was sent: before its reply.
@@ -368,7 +368,7 @@ def test_a_port_whose_path_is_broken():
 
     bad = {}
     with Datagrams(answer) as peer:
-        result = ping("--ports", 3, "-c", 9, "-i", "5ms", "-W", "50ms", peer.address)
+        result = ping("--ports", 3, "-c", 9, "-i", "5ms", "-W", "300ms", peer.address)
     assert result.returncode == 0
     broken = next(port for port, is_bad in bad.items() if is_bad)
     rows = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()
@@ -510,7 +510,7 @@ def test_the_table_of_ports_fits_and_is_aligned(language):
 
 def test_dots_of_a_flood():
     with Datagrams(lambda data, number: [data] if number != 2 else []) as peer, \
-            Terminal("-f", "-c", 5, "-W", "50ms", peer.address, verb="ping") as terminal:
+            Terminal("-f", "-c", 5, "-W", "300ms", peer.address, verb="ping") as terminal:
         assert terminal.end() == 0
         raw = terminal.raw.decode()
     assert raw.count(".\b \b") >= 3

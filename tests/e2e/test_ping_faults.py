@@ -40,7 +40,7 @@ def flip(data, *places):
 @pytest.mark.parametrize("size", [56, 16, 12, 8, 4, 1])
 def test_every_third_is_lost(size):
     with Datagrams(lambda data, number: [data] if number % 3 else []) as peer:
-        result = ping("-c", 12, "-i", "5ms", "-W", "50ms", "-s", size, peer.address)
+        result = ping("-c", 12, "-i", "5ms", "-W", "300ms", "-s", size, peer.address)
     assert result.returncode == 0
     assert [int(reply["seq"]) for reply in replies(result)] == [1, 2, 4, 5, 7, 8, 10, 11]
     assert "12 sent, 8 received, 33.3% loss" in result.stdout
@@ -94,7 +94,7 @@ def test_late():
     assert [line["seq"] for line in events(result, "overdue")] == [1]
     summary = objects(result)[1]
     assert (summary["received"], summary["late"], summary["lost"]) == (5, 1, 0)
-    assert next(r["rtt_ns"] for r in found if r["late"]) >= 300_000_000
+    assert next(r["rtt_ns"] for r in found if r["late"]) >= 200_000_000
     assert result.returncode == 0
 
 
@@ -222,7 +222,7 @@ def test_a_stream_out_of_step_is_begun_anew(change):
             connection.sendall(change(data) if number_of(data) == 2 else data)
 
     with Peer(serve) as peer:
-        result = ping("--json", "-c", 8, "-i", "20ms", "-W", "60ms", peer.address)
+        result = ping("--json", "-c", 8, "-i", "20ms", "-W", "1s", peer.address)
         assert len(peer.peers) == 2
     assert len(events(result, "out-of-step")) == 1
     assert result.returncode == 3
@@ -255,8 +255,8 @@ def test_several_under_way_in_one_stream():
     found = events(result, "reply")
     assert [reply["seq"] for reply in found] == list(range(1, 9))
     waits = [reply["rtt_ns"] for reply in found[:5]]
-    for i in range(5):
-        assert waits[i] >= (4 - i) * 40_000_000 - 20_000_000
+    assert min(waits[:4]) > waits[4]
+    assert waits[0] - waits[4] >= 80_000_000  # 160 ms where nothing else runs
     assert result.returncode == 0
 
 
@@ -383,7 +383,7 @@ def test_a_service_that_resets():
         assert len(peer.peers) == 2
     (begin,), (end,) = events(result, "gap-begin"), events(result, "gap-end")
     assert begin["how"] == ["reset"] and begin["seq"] == 2
-    assert end["seq"] == 3 and 25_000_000 <= end["length_ns"]
+    assert end["seq"] == 3 and end["length_ns"] >= 10_000_000
     summary = objects(result)[1]
     assert (summary["sent"], summary["lost"], summary["connections"]) == (5, 1, 2)
     assert summary["gaps"]["count"] == 1
@@ -467,7 +467,7 @@ def test_silent_datagrams_are_a_gap():
             end = read_until(process, '"gap-end"')[-1]
     assert '"seq":3' in begin and '"silent"' in begin
     assert '"seq":20' in end
-    assert int(re.search(r'"length_ns":(\d+)', end)[1]) >= 17 * 19_000_000
+    assert int(re.search(r'"length_ns":(\d+)', end)[1]) >= 200_000_000
 
 
 def test_connections_of_their_own_that_are_not_answered():
@@ -478,7 +478,7 @@ def test_connections_of_their_own_that_are_not_answered():
             echo(connection)
 
     with Peer(serve) as peer:
-        result = ping("--json", "--connect", "-c", 6, "-i", "100ms", "-W", "80ms", peer.address)
+        result = ping("--json", "--connect", "-c", 6, "-i", "300ms", "-W", "250ms", peer.address)
     assert {line["seq"] for line in events(result, "reply")} == {1, 4, 5, 6}
     assert {line["seq"] for line in events(result, "overdue")} == {2, 3}
     assert [line["how"] for line in events(result, "gap-end")] == [["silent"]]
