@@ -457,7 +457,6 @@ static void conclude(struct run *run, uint64_t end_ns)
 	double seconds;
 
 	outcome->open_loop = run->open_loop;
-	outcome->interrupted = is_cut_short(run);
 	outcome->warm_up_ns = (end_ns < run->from_ns ? end_ns : run->from_ns) - run->start_ns;
 	outcome->duration_ns = end_ns > run->from_ns ? end_ns - run->from_ns : 0;
 	seconds = (double)outcome->duration_ns / 1e9;
@@ -497,6 +496,7 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 		generator_begin(run->generators[i], run->open_loop ? &run->profile : NULL,
 			run->start_ns, run->from_ns, run->until_ns);
 	measure(run);
+	outcome->interrupted = is_cut_short(run);
 	progress = sum_progress(run);
 	end_ns = clock_now_ns() < run->until_ns ? clock_now_ns() : run->until_ns;
 	outcome->connections = bench->options.connections;

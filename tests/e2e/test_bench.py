@@ -4,6 +4,7 @@ Whether the figures are right is test_bench_accuracy.py's affair."""
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -163,6 +164,28 @@ def test_a_thousand_connections(engine, address):
     assert result["load"]["connections"] == 1000
     assert result["counts"]["received"] == 400
     assert "connections-missing" not in str(result["trust"])
+
+
+@pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
+@pytest.mark.parametrize("load", [[], ["--rate=500"], ["--churn"]])
+def test_any_echo_service(tmp_path, load):
+    """One of another make, which knows nothing of us."""
+    path = tmp_path / "echo"
+    with subprocess.Popen(["socat", "-d", "-d", f"UNIX-LISTEN:{path},fork", "PIPE"],
+                          stderr=subprocess.PIPE, text=True) as socat:
+        try:
+            while "listening on" not in socat.stderr.readline():
+                assert socat.poll() is None
+            # It tells of every connection, and stops when nobody reads that.
+            reader = threading.Thread(target=socat.stderr.read)
+            reader.start()
+            result = measured(f"unix:{path}", "--connections=3", "--timeout=5s", *load)
+        finally:
+            socat.terminate()
+        reader.join()
+    counts = result["counts"]
+    assert counts["received"] > 5
+    assert counts["damaged"] == counts["lost"] == 0
 
 
 # ---- services that are not well ----
