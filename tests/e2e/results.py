@@ -50,7 +50,8 @@ class Histogram:
             index = index_of(value)
             self.counts[index] = self.counts.get(index, 0) + 1
 
-    def encode(self):
+    def encode(self, digits=DIGITS):
+        """With other digits only value 0 has its right place."""
         payload, zeros = b"", 0
         for index in range(max(self.counts, default=-1) + 1):
             if index not in self.counts:
@@ -60,7 +61,7 @@ class Histogram:
                 payload += leb128(-zeros)
                 zeros = 0
             payload += leb128(self.counts[index])
-        head = struct.pack(">iiiiqqd", COOKIE, len(payload), 0, DIGITS, LOWEST, HIGHEST, 1.0)
+        head = struct.pack(">iiiiqqd", COOKIE, len(payload), 0, digits, LOWEST, HIGHEST, 1.0)
         packed = zlib.compress(head + payload)
         return base64.b64encode(struct.pack(">ii", COMPRESSED, len(packed)) + packed).decode()
 

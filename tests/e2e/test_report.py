@@ -114,6 +114,15 @@ def test_too_many_runs(tmp_path):
     assert shown.returncode == 1 and "it is larger than a result can be" in shown.stderr
 
 
+def test_too_much_in_histograms(tmp_path):
+    """A few bytes in a file can be megabytes of counters: 26 MiB each here, 512 MiB are the cap."""
+    one = {"format": "meari-result", "version": 1,
+           "latency": {"sent": {"hdr": Histogram([0]).encode(digits=5)}}}
+    assert report(save(tmp_path / "a.json", *[one] * 19)).returncode == 0
+    shown = report(save(tmp_path / "b.json", *[one] * 20))
+    assert shown.returncode == 1 and "it is larger than a result can be" in shown.stderr
+
+
 def test_a_histogram_log(tmp_path):
     path = tmp_path / "a.hlog"
     parts = [latencies(seed, 500) for seed in range(3)]
