@@ -20,7 +20,7 @@
 /* Caps on what a file can make grow; model_append() and the reader hold them. */
 #define MODEL_MOST_ITEMS 65536 /* in any list */
 #define MODEL_MOST_TEXT_BYTES 4096 /* of one text */
-#define MODEL_MOST_FILE_BYTES (16u << 20)
+#define MODEL_MOST_BYTES (16u << 20) /* of one result as JSON */
 
 /* An array that grows. What it holds stands beside each; see model_append(). */
 struct model_list {

@@ -303,10 +303,14 @@ int model_read(const char *bytes, size_t length, struct model *model, size_t *re
 	struct model read = { 0 };
 	json_error_t error;
 	json_t *object;
-	size_t used;
+	size_t window = length < MODEL_MOST_BYTES ? length : MODEL_MOST_BYTES, used;
 	int r;
 
-	object = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+	/* Jansson needs up to forty times as much memory for what it reads. */
+	object = json_loadb(bytes, window, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+	if (object == NULL && window < length &&
+		json_error_code(&error) == json_error_premature_end_of_input)
+		return -EFBIG;
 	if (object == NULL)
 		return fail_json(&error, fault);
 	used = (size_t)error.position;

@@ -17,7 +17,8 @@ struct model_fault {
 /*
  * Reads the first of possibly several objects in `bytes`. `model` is overwritten; the caller calls
  * model_fini(). `ret_used`: how many bytes the object and the white space behind it took.
- * -EBADMSG: `fault` says why; -ENOMEM. After a failure `model` is as it was.
+ * -EBADMSG: `fault` says why; -EFBIG: it is longer than MODEL_MOST_BYTES; -ENOMEM. After a failure
+ * `model` is as it was.
  */
 int model_read(const char *bytes, size_t length, struct model *model, size_t *ret_used,
 	struct model_fault *fault);

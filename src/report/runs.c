@@ -67,11 +67,10 @@ static int read_all(FILE *file, char **ret_bytes, size_t *ret_length)
 		if (length == room) {
 			room = room == 0 ? 1 << 16 : 2 * room;
 
-			char *larger = length <= MODEL_MOST_FILE_BYTES ? realloc(bytes, room)
-								       : NULL;
+			char *larger = length <= RUNS_MOST_FILE_BYTES ? realloc(bytes, room) : NULL;
 
 			if (larger == NULL)
-				return length > MODEL_MOST_FILE_BYTES ? -EFBIG : -ENOMEM;
+				return length > RUNS_MOST_FILE_BYTES ? -EFBIG : -ENOMEM;
 			bytes = larger;
 		}
 		errno = 0;
@@ -79,7 +78,7 @@ static int read_all(FILE *file, char **ret_bytes, size_t *ret_length)
 		if (ferror(file))
 			return errno != 0 ? -errno : -EIO;
 	}
-	if (length > MODEL_MOST_FILE_BYTES)
+	if (length > RUNS_MOST_FILE_BYTES)
 		return -EFBIG;
 	*ret_bytes = TAKE_POINTER(bytes);
 	*ret_length = length;

@@ -7,6 +7,8 @@
 #include "report/model.h"
 #include "report/model_read.h"
 
+/* Of one file of JSON; of a single result MODEL_MOST_BYTES. */
+#define RUNS_MOST_FILE_BYTES (128u << 20)
 /* Of all files together. */
 #define RUNS_MOST 1024
 #define RUNS_MOST_HISTOGRAM_BYTES (512u << 20)

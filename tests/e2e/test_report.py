@@ -96,10 +96,18 @@ def test_no_such_file(tmp_path):
 
 
 def test_a_file_that_is_too_large(tmp_path):
+    """A result may have 16 MiB, a file of several 128 MiB."""
     path = tmp_path / "large.json"
+    small = json.dumps(result([1000] * 10))
+    start, end = small[:-1], small[-1]
+    path.write_text(small + "\n" + start + " " * (2 ** 24 - len(small)) + end)
+    assert report(path).returncode == 0
+    path.write_text(small + "\n" + start + " " * (2 ** 24 - len(small) + 1) + end)
+    shown = report(path)
+    assert shown.returncode == 1 and "it is larger than a result can be" in shown.stderr
     with open(path, "w") as file:
-        file.write("{")
-        file.truncate(16 * 2 ** 20 + 1)
+        file.write(small)
+        file.truncate(128 * 2 ** 20 + 1)
     shown = report(path)
     assert shown.returncode == 1 and "it is larger than a result can be" in shown.stderr
 
