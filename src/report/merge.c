@@ -155,6 +155,13 @@ static int add_reasons(struct model_trust *trust, const struct model_trust *more
 	return 0;
 }
 
+/* A name that not all share is nobody's. */
+static void join_label(struct model *merged, const struct model *run)
+{
+	if (merged->label != NULL && (run->label == NULL || strcmp(merged->label, run->label) != 0))
+		model_set_text(&merged->label, NULL);
+}
+
 static int add_run(struct model *merged, const struct model *run)
 {
 	int r = add_counts(&merged->counts, &run->counts);
@@ -170,6 +177,7 @@ static int add_run(struct model *merged, const struct model *run)
 	if (run->started_unix_ns < merged->started_unix_ns)
 		merged->started_unix_ns = run->started_unix_ns;
 	merged->interrupted |= run->interrupted;
+	join_label(merged, run);
 	return r;
 }
 

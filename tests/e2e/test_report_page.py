@@ -118,6 +118,9 @@ def pages(tmp_path_factory):
                                      started=1_700_001_000 + 20 * i) for i in range(6)])
     make("compared", "-b", base, now)
     make("few", "-b", save(place / "e", result(values)), save(place / "f", result(sent)))
+    make("rates", save(place / "j", *[result(latencies(i, 200 * i), asked=20 * min(i, 3))
+                                      for i in range(1, 4)],
+                       result(latencies(9, 700), asked=200)))
     make("edge", save(place / "i", result([19_970, *latencies(4, 3000)[:2999]])))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
@@ -267,6 +270,13 @@ def test_doubt_search_and_demands(browser, pages):
     assert sorted(x for x, _ in looks["reached"] + looks["p99"]) == [500, 1000, 4000]
     errors = browser.js("document.querySelector('[data-figure=errors]').dataset.value")
     assert errors == "15"
+
+
+def test_rates_asked_against_rates_reached(browser, pages):
+    browser.open(pages / "rates.html")
+    looks = dict(chart(browser, "chart-rates"))
+    assert looks["reached"] == [[20, 20], [40, 40], [60, 60]] and looks["p99"] == [[200, 70]]
+    assert "did not keep up" in browser.js("document.getElementById('rates').textContent")
 
 
 def luminance(browser, selector, what):

@@ -86,6 +86,22 @@ static void a_narrow_histogram_becomes_wide(void **state)
 	histogram_free(wide);
 }
 
+static void only_a_label_of_all_stays(void **state)
+{
+	struct model runs[] = { run(1, 1, 1), run(5, 1, 1), run(9, 1, 1) }, merged;
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(model_set_text(&runs[i].label, i < 2 ? "a" : "b"), 0);
+	assert_int_equal(merge_runs(runs, 2, &merged), 0);
+	assert_string_equal(merged.label, "a");
+	model_fini(&merged);
+	assert_int_equal(merge_runs(runs, 3, &merged), 0);
+	assert_null(merged.label);
+	model_fini(&merged);
+	for (size_t i = 0; i < 3; i++)
+		model_fini(&runs[i]);
+}
+
 static void one_run_keeps_its_course(void **state)
 {
 	struct model one = run(1, 10, 5), merged;
@@ -110,6 +126,7 @@ int main(void)
 		cmocka_unit_test(rates_add_up_at_the_same_time),
 		cmocka_unit_test(counts_do_not_wrap),
 		cmocka_unit_test(a_narrow_histogram_becomes_wide),
+		cmocka_unit_test(only_a_label_of_all_stays),
 		cmocka_unit_test(one_run_keeps_its_course),
 	};
 

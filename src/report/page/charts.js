@@ -235,19 +235,19 @@ function rateCourseChart(course) {
 /* ---- asked against reached ---- */
 
 /* points: { x: asked, y: reached, good, text } */
-function ratesChart(points) {
+function ratesChart(points, good, bad) {
 	const most = Math.max(...points.map((point) => Math.max(point.x, point.y))) * 1.02;
 	const power = 10 ** Math.floor(Math.log10(most));
 	const step = power * (most < 2 * power ? 0.2 : most < 5 * power ? 0.5 : 1);
 	const furthest = Math.ceil(most / step) * step;
-	const dots = (good, label) => ({
-		type: "scatter", label, data: points.filter((point) => point.good === good),
-		pointStyle: good ? "circle" : "crossRot", pointRadius: good ? 5 : 7, borderWidth: 2.5,
-		pointHoverRadius: 8, look: good ? "reached" : "p99",
-		borderColor: colour(good ? "second" : "first"),
-		backgroundColor: colour(good ? "second" : "first"),
+	const dots = (isGood, label) => ({
+		type: "scatter", label, data: points.filter((point) => point.good === isGood),
+		pointStyle: isGood ? "circle" : "crossRot", pointRadius: isGood ? 5 : 7, borderWidth: 2.5,
+		pointHoverRadius: 8, look: isGood ? "reached" : "p99",
+		borderColor: colour(isGood ? "second" : "first"),
+		backgroundColor: colour(isGood ? "second" : "first"),
 	});
-	const datasets = [dots(true, t("kept")), dots(false, t("broken"))]
+	const datasets = [dots(true, good), dots(false, bad)]
 		.filter((dataset) => dataset.data.length);
 	datasets.push(series("ideal", t("ideal"), [{ x: 0, y: 0 }, { x: furthest, y: furthest }],
 		{ pointHitRadius: 0, pointHoverRadius: 0 }));

@@ -292,7 +292,9 @@ function ratesCard() {
 		return null;
 	const { search } = DATA.merged.result;
 	return card("rates", t(search.length ? "search" : "rates"), t("rates_explain"),
-		...chartBox("chart-rates", t("rates"), ratesChart(points)),
+		...chartBox("chart-rates", t("rates"), search.length
+			? ratesChart(points, t("kept"), t("broken"))
+			: ratesChart(points, t("kept_up"), t("fell_behind"))),
 		search.length ? table("search", [t("asked"), t("reached"), search[0].figure ?? "", t("verdict")],
 			search.map((step) => [
 				exact(rate(step.rate_per_s), step.rate_per_s),
