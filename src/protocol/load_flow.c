@@ -270,8 +270,10 @@ static void settle(
 	if (damaged)
 		note_damage(v, arrival, number, which, right);
 	note_come(v->side, number, true);
+	/* By its own moment, as all that is told of a message that came back. */
 	if (number + 1 < v->side->next_back)
-		v->load->record->counts.reordered += arrival->counts;
+		v->load->record->counts.reordered += load_conn_in_window(
+			v->load, load_conn_moment(v->load, &slot->times));
 	else
 		v->side->next_back = number + 1;
 	load_conn_came_back(v->load, v->conn, &slot->times, arrival->when_ns, damaged);

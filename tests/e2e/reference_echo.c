@@ -11,6 +11,7 @@
  *	faults=drop:5,twice:5   so many of 1000 cards, drawn in the same way; the others are good:
  *	                        drop, twice, behind (held until another of its flow was answered),
  *	                        damage (one bit behind byte 16), late (answered `late` microseconds later)
+ *	faulty=2800             only the first 2800 messages have faults, so that none happens at the end
  *	late=1500000
  *	stop=1000:1000000       after 1000 messages, does nothing at all for a second, once
  *	seed=1
@@ -70,7 +71,7 @@ struct deck {
 
 static size_t message_bytes = 64;
 static struct deck delays = { .count = 1 }, faults = { .count = 1 };
-static uint64_t late_us = 1500000, stop_after, stop_us, seed = 1;
+static uint64_t late_us = 1500000, faulty = UINT64_MAX, stop_after, stop_us, seed = 1;
 
 static struct reply *waiting;
 static struct reply *held[65536]; /* by the peer's port */
@@ -178,6 +179,8 @@ static void read_argument(char *argument)
 		message_bytes = strtoull(value, NULL, 10);
 	else if (strcmp(argument, "late") == 0)
 		late_us = strtoull(value, NULL, 10);
+	else if (strcmp(argument, "faulty") == 0)
+		faulty = strtoull(value, NULL, 10);
 	else if (strcmp(argument, "seed") == 0)
 		seed = strtoull(value, NULL, 10);
 	else if (strcmp(argument, "stop") == 0)
@@ -260,7 +263,7 @@ static void answer_who_is_due(bool datagram)
 static void take_message(struct connection *connection, const struct sockaddr_in *from,
 	const unsigned char *bytes, size_t length, bool datagram)
 {
-	enum fault fault = (enum fault)draw_card(&faults);
+	enum fault fault = messages < faulty ? (enum fault)draw_card(&faults) : GOOD;
 	uint64_t delay_ns = draw_card(&delays) * 1000, now = now_ns();
 	struct reply *reply = calloc(1, sizeof(*reply) + length);
 
