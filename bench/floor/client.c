@@ -19,7 +19,7 @@
 
 static volatile sig_atomic_t over;
 
-static void on_alarm(int signal)
+static void on_alarm(int signal __attribute__((unused)))
 {
 	over = 1;
 }
