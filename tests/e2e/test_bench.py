@@ -184,8 +184,10 @@ def test_any_echo_service(tmp_path, load):
             socat.terminate()
         reader.join()
     counts = result["counts"]
-    assert counts["received"] > 5
-    assert counts["damaged"] == counts["lost"] == 0
+    assert counts["received"] > 5, result
+    assert counts["damaged"] == 0, counts
+    # A child of its that gives up early is its own affair, and told as that.
+    assert counts["lost"] <= counts["resets"], counts
 
 
 # ---- services that are not well ----
