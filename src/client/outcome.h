@@ -16,8 +16,8 @@
 
 /* A day of seconds: longer runs have longer intervals, not more of them. */
 #define OUTCOME_MOST_INTERVALS 65536
-/* Room for the sentence of a doubt. */
-#define OUTCOME_TEXT_SIZE 300
+/* Room for the sentence of a doubt, also in a language whose letters are three bytes each. */
+#define OUTCOME_TEXT_SIZE 500
 
 /* Limits of what is believed. */
 #define OUTCOME_CPU_MOST 0.95 /* of a thread's time, running or waiting for a processor */

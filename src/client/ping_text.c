@@ -289,21 +289,22 @@ static void put_oddities(const struct ping_event_result *result)
 	const struct tally *tally = result->tally;
 	const struct {
 		uint64_t count;
-		const char *word;
+		const char *format;
 	} oddities[] = {
-		{ result->under_way, _("still under way") },
-		{ tally->late, _("late") },
-		{ tally->duplicates, _("duplicated") },
-		{ tally->reordered, _("reordered") },
-		{ tally->damaged, _("damaged") },
-		{ tally->foreign, _("not ours") },
+		{ result->under_way, N_("%llu still under way") },
+		{ tally->late, N_("%llu late") },
+		{ tally->duplicates, N_("%llu duplicated") },
+		{ tally->reordered, N_("%llu reordered") },
+		{ tally->damaged, N_("%llu damaged") },
+		{ tally->foreign, N_("%llu not ours") },
 	};
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof(oddities) / sizeof(oddities[0]); i++) {
 		if (oddities[i].count == 0)
 			continue;
-		printf("%s%llu %s", any ? ", " : "", (count)oddities[i].count, oddities[i].word);
+		fputs(any ? ", " : "", stdout);
+		printf(_(oddities[i].format), (count)oddities[i].count);
 		any = true;
 	}
 	if (any)

@@ -171,6 +171,7 @@ static int read_ratio(struct reader *reader, double *ret_ratio)
 	}
 	if (number > 1) {
 		reader->at = start;
+		/* xgettext:no-c-format */
 		return refuse(reader, _("more than 100% cannot be lost"));
 	}
 	*ret_ratio = number;

@@ -66,6 +66,7 @@ int text_compare(const struct compare *compare, unsigned width, FILE *out)
 	table_add(table, _("baseline"));
 	table_add(table, _("now"));
 	table_add(table, _("change"));
+	/* xgettext:no-c-format */
 	table_add(table, _("99% sure"));
 	table_add(table, _("verdict"));
 	for (size_t i = 0; i < compare->figure_count; i++)
