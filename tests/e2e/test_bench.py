@@ -17,7 +17,7 @@ from reference import Histogram
 from talk_peers import Datagrams, Peer, Terminal, echo, reset
 
 ADDRESSES = ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "udp://[::1]:0",
-             "unix:{}/stream", "unix:@meari-bench", "unixgram:{}/datagram"]
+             "unix:{}/stream", "unix:@meari-bench-{}", "unixgram:{}/datagram"]
 SHORT = ["--warm-up=20ms", "--duration=200ms"]
 
 
