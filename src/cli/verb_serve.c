@@ -21,6 +21,7 @@
 #include "protocol/echo.h"
 #include "protocol/guard.h"
 #include "server/explain.h"
+#include "server/fault_spec.h"
 #include "server/limits.h"
 #include "server/server.h"
 
@@ -49,6 +50,7 @@ enum option_key {
 	KEY_MAX_MEMORY,
 	KEY_ALLOW,
 	KEY_DENY,
+	KEY_FAULT,
 };
 
 static const struct argp_option options[] = {
@@ -108,7 +110,12 @@ static const struct argp_option options[] = {
 		N_("memory for connections and their buffers together"), 0 },
 	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", 0,
 		N_("datagrams a second of one source; more are not answered"), 0 },
-	{ NULL, 0, NULL, 0, N_("What it tells:"), 3 },
+	{ NULL, 0, NULL, 0, N_("What it does wrong, on purpose (default: nothing):"), 3 },
+	{ "fault", KEY_FAULT, "SPEC", 0,
+		N_("a fault, such as delay=20ms, close,after=100 or drop,p=1%; may be given again; "
+		   "the man page lists them"),
+		0 },
+	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
 	{ "explain", KEY_EXPLAIN, NULL, 0,
 		N_("print which engine and which features of the kernel it would use here, and why "
 		   "not the others; do not serve"),
@@ -289,6 +296,21 @@ static error_t add_block(struct argp_state *state, const char *option, const cha
 	return 0;
 }
 
+static error_t add_fault(struct argp_state *state, const char *text, struct fault_plan *plan)
+{
+	const char *why;
+	size_t column;
+
+	if (plan->count == FAULT_PLAN_MOST_RULES)
+		return cli_complain(
+			state, _("--fault: more than %d faults"), FAULT_PLAN_MOST_RULES);
+	if (fault_spec_parse(text, &plan->rules[plan->count], &column, &why) < 0)
+		return cli_complain(state, _("--fault '%s' is not a fault: %s (column %zu)"), text,
+			why, column + 1);
+	plan->count++;
+	return 0;
+}
+
 static error_t take_u32(
 	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number)
 {
@@ -309,6 +331,7 @@ static error_t parse_limit(struct serve_input *input, int key, char *text, struc
 	switch (key) {
 	case KEY_ALLOW: return add_block(state, "--allow", text, &server->allow);
 	case KEY_DENY: return add_block(state, "--deny", text, &server->deny);
+	case KEY_FAULT: return add_fault(state, text, &server->faults);
 	case KEY_MAX_CONNECTIONS:
 		return take_u32(state, "--max-connections", text, &server->most_connections);
 	case KEY_MAX_PER_SOURCE:

@@ -9,7 +9,9 @@
  * - Events of one connection come in order, on one thread, never nested. OPENED is the first, LOST
  *   or the doing of CLOSE / RESET the last. LOST alone: we called, and nobody could be reached.
  * - Bytes in an event belong to the engine and are valid during the call. A protocol that answers
- *   with (part of) them in `send` hands them on: the engine keeps the buffer until they are sent.
+ *   with (part of) them in `send` hands them on: the engine keeps the buffer until they are sent. It may
+ *   change them before, in their place. Bytes of its own it keeps until SENT has told all of them,
+ *   or the connection is closed.
  * - Flow control is by credit. `room` is how many more bytes the protocol will take on this
  *   connection; an engine never delivers more than that, whether it waits for readiness or has
  *   receives posted ahead. 0 stops receiving; a later answer with room starts it again.

@@ -36,6 +36,7 @@ struct server {
 	struct limits *limits; /* NULL: none */
 	struct access *access; /* NULL: everybody */
 	struct guard_options guard;
+	struct fault_census census;
 	struct worker **workers; /* thread_count of them, NULL where not made yet */
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
@@ -141,6 +142,8 @@ static int make_worker(struct server *server, unsigned index)
 		.limits = server->limits,
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
+		.faults = options->faults.count > 0 ? &options->faults : NULL,
+		.census = &server->census,
 		.done_fd = server->done_fd,
 	};
 	int r;

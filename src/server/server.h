@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "net/addr.h"
+#include "protocol/fault_plan.h"
 #include "server/access.h"
 
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
@@ -38,6 +39,7 @@ struct server_options {
 	uint64_t rate_bytes; /* of a connection, in a second */
 	size_t memory_bytes; /* for buffers and connections together */
 	struct access_entries allow, deny;
+	struct fault_plan faults; /* no rules: none */
 
 	int ready_fd; /* -1: none; taken over */
 };

@@ -27,8 +27,9 @@ struct worker {
 	struct engine *engine;
 	struct counters counters; /* written by the thread alone */
 	struct echo echo;
-	struct guard guard; /* around the echo, where options.guard asks for it */
-	bool guarded, gated;
+	struct fault fault; /* around the echo, where options.faults asks for it */
+	struct guard guard; /* around both, where options.guard asks for it */
+	bool faulted, guarded, gated;
 	struct gate gate;
 	struct engine_host host;
 	struct chronicle chronicle;
@@ -71,33 +72,50 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	chronicle_opened(&worker->chronicle, conn);
 }
 
+static void on_fault(void *context, const struct fault_deed *deed)
+{
+	chronicle_fault(deed);
+}
+
+/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
+static const struct protocol_conn *find_echo(const struct worker *worker,
+	const struct engine_conn *conn, const struct protocol_conn **ret_outer)
+{
+	static const struct protocol_conn nothing;
+	const struct protocol_conn *memory = conn->protocol;
+
+	if (worker->guarded)
+		memory = guard_inner(memory);
+	*ret_outer = memory != NULL ? memory : &nothing;
+	if (worker->faulted && memory != NULL)
+		memory = fault_inner(memory);
+	return memory != NULL ? memory : &nothing;
+}
+
 static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct worker *worker = context;
-	static const struct protocol_conn nothing;
-	const struct engine_conn *seen = conn;
-	struct engine_conn inner;
+	const struct protocol_conn *outer;
+	struct engine_conn inner = *conn;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
-	if (worker->guarded) {
-		inner = *conn;
-		inner.protocol = guard_inner(conn->protocol);
-		if (inner.protocol == NULL)
-			inner.protocol = &nothing;
-		seen = &inner;
+	inner.protocol = find_echo(worker, conn, &outer);
+	if (worker->guarded)
 		ending = guard_ending(conn->protocol);
-	}
-	if (ending != GUARD_NOT_ENDED && reason == ENGINE_CLOSE_DONE)
+	if (reason == ENGINE_CLOSE_DONE &&
+		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
 	switch (reason) {
 	case ENGINE_CLOSE_DONE: worker->counters.connections_finished++; break;
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	chronicle_closed(&worker->chronicle, seen, reason, error);
+	chronicle_closed(&worker->chronicle, &inner, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
+	if (worker->faulted)
+		fault_forget(outer);
 	if (worker->guarded)
 		guard_forget(conn->protocol);
 }
@@ -174,9 +192,27 @@ static void *run_thread(void *context)
 /* ---- on the main thread ---- */
 
 /* Whatever nobody asked for is left out, and costs nothing. */
+static struct protocol *set_up_faults(struct worker *worker)
+{
+	struct fault_options options = {
+		.plan = worker->options.faults,
+		.census = worker->options.census,
+		.now_ns = clock_now_ns,
+		.tell = on_fault,
+	};
+
+	worker->faulted = options.plan != NULL;
+	if (!worker->faulted)
+		return &worker->echo.protocol;
+	fault_init(&worker->fault, &worker->echo.protocol, &worker->counters, &options);
+	return &worker->fault.protocol;
+}
+
+/* The same for those who are let in, and for how long. */
 static struct protocol *set_up_limits(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
+	struct protocol *inner = set_up_faults(worker);
 
 	worker->gated = options->limits != NULL || options->access != NULL ||
 		options->guard != NULL;
@@ -192,8 +228,8 @@ static struct protocol *set_up_limits(struct worker *worker)
 		worker->host.admit_datagram = on_admit_datagram;
 	}
 	if (!worker->guarded)
-		return &worker->echo.protocol;
-	guard_init(&worker->guard, &worker->echo.protocol, &worker->counters, options->guard);
+		return inner;
+	guard_init(&worker->guard, inner, &worker->counters, options->guard);
 	return &worker->guard.protocol;
 }
 
@@ -358,6 +394,8 @@ void worker_free(struct worker *worker)
 	gate_fini(&worker->gate);
 	if (worker->guarded)
 		guard_fini(&worker->guard);
+	if (worker->faulted)
+		fault_fini(&worker->fault);
 	chronicle_fini(&worker->chronicle);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "engine/engine.h"
+#include "protocol/fault.h"
 #include "protocol/guard.h"
 #include "server/access.h"
 #include "server/limits.h"
@@ -21,10 +22,12 @@ struct worker_options {
 	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
-	/* For the three: NULL where there is no such limit; the caller's, to outlive the worker. */
+	/* For these: NULL where there is no such limit; the caller's, to outlive the worker. */
 	struct limits *limits;
 	const struct access *access;
 	const struct guard_options *guard;
+	const struct fault_plan *faults; /* NULL: none */
+	struct fault_census *census; /* of all workers; where there are faults */
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
 };
 

@@ -22,6 +22,19 @@
 	X(ended_old) /* after --max-lifetime; also in connections_cut */                            \
 	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */            \
 	X(rate_pauses) /* a connection was not read from because of --max-rate */                   \
+	X(faults_delay) /* done on purpose (--fault); so are the next */                            \
+	X(faults_stall)                                                                             \
+	X(faults_accept_delay)                                                                      \
+	X(faults_throttle)                                                                          \
+	X(faults_chop)                                                                              \
+	X(faults_dribble)                                                                           \
+	X(faults_close)                                                                             \
+	X(faults_half_close)                                                                        \
+	X(faults_reset)                                                                             \
+	X(faults_refuse)                                                                            \
+	X(faults_corrupt)                                                                           \
+	X(faults_drop)                                                                              \
+	X(faults_truncate)                                                                          \
 	X(bytes_received)                                                                           \
 	X(bytes_sent)                                                                               \
 	X(urgent_bytes) /* sent back as urgent */                                                   \

@@ -20,6 +20,9 @@ STREAM = random_bytes(1000, seed=2)
 LIMIT_COUNTERS = ["refused_by_access", "refused_by_count", "refused_by_memory", "refused_by_source",
                   "refused_by_rate", "ended_idle", "ended_old", "ended_by_access", "rate_pauses",
                   "datagrams_limited"]
+FAULT_COUNTERS = ["faults_" + kind for kind in (
+    "delay", "stall", "accept_delay", "throttle", "chop", "dribble", "close", "half_close", "reset",
+    "refuse", "corrupt", "drop", "truncate")]
 
 
 def echo(peer, payload=b"are you there?"):
@@ -133,7 +136,7 @@ def test_sigusr1_tells_the_counters(engine, threads):
             "connections_lost": 5, "connections_cut": 0, "accept_pauses": 0,
             "bytes_received": 10_071, "bytes_sent": 10_071, "urgent_bytes": 1,
             "datagrams_received": 7, "datagrams_sent": 7, "datagrams_refused": 0,
-            "datagrams_lost": 0} | dict.fromkeys(LIMIT_COUNTERS, 0)
+            "datagrams_lost": 0} | dict.fromkeys(LIMIT_COUNTERS + FAULT_COUNTERS, 0)
 
 
 def test_counters_are_told_while_draining(engine):

@@ -1,0 +1,66 @@
+/*
+ * A protocol around another one that does wrong on purpose, as a plan says (fault_plan.h), and tells of every
+ * wrong that it does. It is put there only where faults were asked for; without any, nobody knows of it.
+ * One struct fault serves all connections of one thread.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "protocol/fault_plan.h"
+#include "protocol/protocol.h"
+#include "stats/counters.h"
+
+/* Bytes of one connection that are delayed at once; then it is not read from. */
+#define FAULT_HELD_BYTES (256u << 10)
+/* Messages of one connection that are delayed at once. */
+#define FAULT_HELD_MOST 1024u
+
+/* Numbers connections and datagrams in the order in which they come; shared by all threads. */
+struct fault_census {
+	_Atomic uint64_t connections, datagrams;
+};
+
+/* A fault that has been done: what, to the connection or datagram of which number, behind how many bytes. */
+struct fault_deed {
+	enum fault_plan_kind kind;
+	bool to_datagram;
+	uint64_t number;
+	uint64_t after_bytes;
+};
+
+struct fault_options {
+	const struct fault_plan *plan;
+	struct fault_census *census;
+	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
+	/* Called with each deed, when it is done, after it has been counted; may be NULL. */
+	void (*tell)(void *context, const struct fault_deed *deed);
+	void *context;
+};
+
+struct fault_conn;
+
+struct fault {
+	struct protocol protocol; /* what engines are given */
+	struct protocol *inner; /* one that asks for no deadlines */
+	struct counters *counters;
+	struct fault_options options;
+	bool delays; /* the plan has a delay */
+	struct fault_conn *first;
+};
+
+/* `inner`, `counters`, plan and census stay the caller's and must outlive the fault. */
+void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
+	const struct fault_options *options);
+/* Forgets the connections that were never told as closed. */
+void fault_fini(struct fault *fault);
+
+/* The inner protocol's memory of a connection; NULL where there was no memory for one. */
+const struct protocol_conn *fault_inner(const struct protocol_conn *conn);
+
+/* Whether it is a fault that has ended the connection. */
+bool fault_has_ended(const struct protocol_conn *conn);
+
+/* To be told at the end of every connection: the last that is heard of it. */
+void fault_forget(const struct protocol_conn *conn);

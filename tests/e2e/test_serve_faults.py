@@ -1,0 +1,292 @@
+"""meari serve --fault: each fault as a client sees it, counted as often as it was seen.
+
+Times have a lower bound only: a machine that is busy may be late, never early.
+"""
+
+import json
+import re
+import socket
+import time
+
+import pytest
+
+from meari import Server, receive_all, receive_exactly, run
+from procfs import wait_until
+from test_serve_log import counters_of
+
+PAYLOAD = bytes(range(256)) * 16
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def stream_address(request, tmp_path):
+    return "tcp://127.0.0.1:0" if request.param == "tcp" else f"unix:{tmp_path}/echo"
+
+
+def serve(address, *specs, engine, options=()):
+    faults = [word for spec in specs for word in ("--fault", spec)]
+    return Server(address, "--threads", 1, *faults, *options, engine=engine)
+
+
+def done(server, kind):
+    return counters_of(server)[f"faults_{kind}"]
+
+
+def ended_after(peer, payload):
+    """What comes back before the end, in order or by a reset."""
+    received = bytearray()
+    try:
+        if payload:
+            peer.sendall(payload)
+        while chunk := peer.recv(65536):
+            received += chunk
+    except (ConnectionResetError, BrokenPipeError):
+        return bytes(received), "reset"
+    return bytes(received), "end"
+
+
+# --- streams
+
+
+@pytest.mark.parametrize("spec, least_s", [
+    ("delay=60ms", 0.06), ("delay=uniform:50ms:70ms", 0.05), ("delay=pareto:50ms:20", 0.05),
+    ("delay=table:0=50ms/100=60ms", 0.05), ("delay=normal:60ms:0", 0.06)])
+def test_delay_holds_every_message(stream_address, engine, spec, least_s):
+    with serve(stream_address, spec, engine=engine) as server, server.connect() as peer:
+        for _ in range(3):
+            start = time.monotonic()
+            peer.sendall(PAYLOAD)
+            assert receive_exactly(peer, len(PAYLOAD)) == PAYLOAD
+            assert time.monotonic() - start >= least_s
+        peer.shutdown(socket.SHUT_WR)
+        assert receive_all(peer) == b""
+        assert done(server, "delay") >= 3
+        wait_until(lambda: counters_of(server)["connections_finished"] == 1, "it is finished")
+
+
+def test_delay_keeps_every_byte_of_a_long_stream(stream_address, engine):
+    with serve(stream_address, "delay=uniform:0ms:5ms,p=50%", engine=engine) as server:
+        result = run("talk", "--verify", server.addresses[0], input="meari " * 300_000)
+        assert result.returncode == 0, result.stderr
+
+
+def test_delayed_connections_take_no_time_of_each_other(engine):
+    """200 that wait 100 ms each wait together."""
+    with serve("tcp://127.0.0.1:0", "delay=100ms", engine=engine) as server:
+        peers = [server.connect() for _ in range(200)]
+        start = time.monotonic()
+        for peer in peers:
+            peer.sendall(b"hello")
+        for peer in peers:
+            assert receive_exactly(peer, 5) == b"hello"
+        assert 0.1 <= time.monotonic() - start < 10
+        assert done(server, "delay") == 200
+        for peer in peers:
+            peer.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 1000])
+def test_close_after(stream_address, engine, after):
+    with serve(stream_address, f"close,after={after}", engine=engine) as server:
+        with server.connect() as peer:
+            received, how = ended_after(peer, PAYLOAD[:after])
+            assert received == PAYLOAD[:after]
+            assert how == "end"
+        wait_until(lambda: counters_of(server)["connections_cut"] == 1, "it is cut")
+        assert done(server, "close") == 1
+
+
+@pytest.mark.parametrize("after", [1, 1000])
+def test_reset_after(engine, after):
+    with serve("tcp://127.0.0.1:0", f"reset,after={after}", engine=engine) as server:
+        with server.connect() as peer:
+            assert ended_after(peer, PAYLOAD) == (PAYLOAD[:after], "reset")
+        assert done(server, "reset") == 1
+
+
+def test_close_while_something_is_delayed(stream_address, engine):
+    with serve(stream_address, "delay=30ms", "close,after=100", engine=engine) as server:
+        with server.connect() as peer:
+            assert ended_after(peer, PAYLOAD[:100]) == (PAYLOAD[:100], "end")
+
+
+def test_half_close(stream_address, engine):
+    with serve(stream_address, "half-close,after=10", engine=engine) as server:
+        with server.connect() as peer:
+            peer.sendall(PAYLOAD)
+            assert receive_all(peer) == PAYLOAD[:10]
+            peer.sendall(PAYLOAD)  # it is still there, and takes them
+            wait_until(lambda: counters_of(server)["bytes_received"] == 2 * len(PAYLOAD),
+                       "all is taken")
+            peer.shutdown(socket.SHUT_WR)
+            wait_until(lambda: counters_of(server)["connections_finished"] == 1, "it is finished")
+        assert done(server, "half_close") == 1
+
+
+def test_stall_for_a_time(stream_address, engine):
+    with serve(stream_address, "stall,after=5,for=80ms", engine=engine) as server:
+        with server.connect() as peer:
+            peer.sendall(b"hello")
+            assert receive_exactly(peer, 5) == b"hello"
+            start = time.monotonic()
+            peer.sendall(b"world")
+            assert receive_exactly(peer, 5) == b"world"
+            assert time.monotonic() - start >= 0.05
+        assert done(server, "stall") == 1
+
+
+def test_stall_for_ever(engine):
+    with serve("tcp://127.0.0.1:0", "stall,after=5", engine=engine) as server:
+        with server.connect() as peer:
+            peer.sendall(b"helloworld")
+            assert receive_exactly(peer, 5) == b"hello"
+            assert counters_of(server)["bytes_received"] == 5
+            assert counters_of(server)["connections_open"] == 1
+
+
+def test_accept_delay(stream_address, engine):
+    with serve(stream_address, "accept-delay=80ms", engine=engine) as server:
+        start = time.monotonic()
+        with server.connect() as peer:
+            peer.sendall(b"hello")
+            assert receive_exactly(peer, 5) == b"hello"
+        assert time.monotonic() - start >= 0.08
+        assert done(server, "accept_delay") == 1
+
+
+@pytest.mark.parametrize("spec, size", [("dribble", 1), ("chop=100", 100)])
+def test_writes_are_small(engine, spec, size):
+    """--trace shows each of them, where sending is a call."""
+    with serve("tcp://127.0.0.1:0", spec, engine=engine, options=["--trace"]) as server:
+        with server.connect() as peer:
+            peer.sendall(PAYLOAD[:1000])
+            assert receive_exactly(peer, 1000) == PAYLOAD[:1000]
+        wait_until(lambda: counters_of(server)["connections_finished"] == 1, "it is finished")
+        received = [int(n) for n in re.findall(r"recv\(.*\) = (\d+)$", server.stderr, re.MULTILINE)]
+        assert all(n <= size for n in received) and sum(received) == 1000
+        assert done(server, spec.split("=")[0]) == 1
+
+
+def test_throttle(stream_address, engine):
+    with serve(stream_address, "throttle=20K", engine=engine) as server:
+        with server.connect() as peer:
+            start = time.monotonic()
+            peer.sendall(PAYLOAD * 2)
+            assert receive_exactly(peer, 2 * len(PAYLOAD)) == PAYLOAD * 2
+            assert time.monotonic() - start >= 0.3  # 8 KiB at 20 KiB/s, but for the first slice
+        assert done(server, "throttle") == 1
+
+
+def corrupt_places(engine, address, spec):
+    with serve(address, spec, engine=engine) as server, server.connect() as peer:
+        peer.sendall(PAYLOAD)
+        received = receive_exactly(peer, len(PAYLOAD))
+        places = [i for i in range(len(PAYLOAD)) if received[i] != PAYLOAD[i]]
+        assert all((received[i] ^ PAYLOAD[i]).bit_count() == 1 for i in places)
+        assert done(server, "corrupt") == len(places)
+        return places
+
+
+def test_corrupt_is_counted_and_repeatable(stream_address, engine):
+    first = corrupt_places(engine, stream_address, "corrupt=200,seed=5")
+    assert first == corrupt_places(engine, stream_address, "corrupt=200,seed=5")
+    assert first != corrupt_places(engine, stream_address, "corrupt=200,seed=6")
+    assert 3 < len(first) < 80
+
+
+def refused(engine, spec):
+    with serve("tcp://127.0.0.1:0", spec, engine=engine) as server:
+        fates = []
+        for _ in range(30):
+            try:
+                with server.connect() as peer:
+                    peer.sendall(b"x")
+                    fates.append(peer.recv(1) == b"x")
+            except (ConnectionResetError, BrokenPipeError):
+                fates.append(False)
+        assert done(server, "refuse") == fates.count(False)
+        return fates
+
+
+def test_refuse_some_of_them_and_the_same_again(engine):
+    first = refused(engine, "refuse,p=40%,seed=2")
+    assert 2 < first.count(False) < 25
+    assert refused(engine, "refuse,p=40%,seed=2") == first
+
+
+# --- datagrams
+
+
+def test_drop_and_count(engine):
+    """What stays away is what was counted; the last ones are waited for, not a time."""
+    with serve("udp://127.0.0.1:0", "drop,p=0.4,seed=1", engine=engine) as server:
+        with server.connect() as peer:
+            for i in range(100):
+                peer.send(b"%d" % i)
+            wait_until(lambda: counters_of(server)["datagrams_received"] == 100, "all have come")
+            dropped = done(server, "drop")
+            wait_until(lambda: counters_of(server)["datagrams_sent"] == 100 - dropped,
+                       "the others have left")
+            answers = {peer.recv(100) for _ in range(100 - dropped)}
+            assert len(answers) == 100 - dropped
+            assert 20 < dropped < 65
+            with pytest.raises(BlockingIOError):
+                peer.setblocking(False)
+                peer.recv(100)
+
+
+def test_truncate_and_corrupt_datagrams(engine):
+    with serve("udp://127.0.0.1:0", "truncate=3", "corrupt=1,p=50%", engine=engine) as server:
+        with server.connect() as peer:
+            wrong = 0
+            for _ in range(40):
+                peer.send(b"hello")
+                answer = peer.recv(100)
+                assert len(answer) == 3
+                wrong += answer != b"hel"
+            assert done(server, "truncate") == 40
+            assert done(server, "corrupt") == wrong
+            assert 5 < wrong < 35
+
+
+# --- what it tells
+
+
+def test_v_logs_each_fault(engine):
+    with serve("tcp://127.0.0.1:0", "reset,after=3", engine=engine,
+               options=["-v", "--log-format", "json"]) as server:
+        with server.connect() as peer:
+            ended_after(peer, b"hello")
+        server.wait_stderr('"closed"')
+        events = [json.loads(line) for line in server.stderr.splitlines()]
+        faults = [e for e in events if e["event"] == "fault"]
+        assert [(e["fault"], e["connection"], e["after_bytes"]) for e in faults] == [("reset", 0, 3)]
+
+
+def test_with_a_limit_around_it(engine):
+    with serve("tcp://127.0.0.1:0", "delay=1h", engine=engine,
+               options=["--idle-timeout", "100ms", "-v"]) as server:
+        with server.connect() as peer:
+            assert ended_after(peer, b"hello") == (b"", "reset")
+        server.wait_stderr("5 B in ")
+        assert counters_of(server)["ended_idle"] == 1
+
+
+def test_it_ends_while_bytes_are_delayed(stream_address, engine):
+    with serve(stream_address, "delay=1h", engine=engine, options=["--drain", "0"]) as server:
+        with server.connect() as peer:
+            peer.sendall(b"hello")
+            wait_until(lambda: done(server, "delay") == 1, "they are there")
+            assert server.stop() == 0
+
+
+@pytest.mark.parametrize("spec, column", [("delay=soon", 7), ("delays=1s", 1), ("drop,p=2", 8)])
+def test_what_is_wrong_with_a_fault_is_told_with_its_column(spec, column):
+    result = run("serve", "--fault", spec)
+    assert result.returncode == 2
+    assert f"--fault '{spec}'" in result.stderr and f"(column {column})" in result.stderr
+
+
+def test_there_may_be_sixteen():
+    result = run("serve", *["--fault", "drop"] * 17)
+    assert result.returncode == 2
+    assert "more than 16" in result.stderr

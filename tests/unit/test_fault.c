@@ -1,0 +1,497 @@
+/*
+ * Faults around an echo, with a clock of the test's own and a kernel that takes what the test says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "protocol/echo.h"
+#include "protocol/fault.h"
+#include "server/fault_spec.h"
+
+#define CAP (1u << 20)
+#define MS CLOCK_NS_PER_MS
+
+static uint64_t now_ns;
+
+static uint64_t read_now(void)
+{
+	return now_ns;
+}
+
+struct fixture {
+	struct counters counters;
+	struct echo echo;
+	struct fault fault;
+	struct fault_plan plan;
+	struct fault_census census;
+	struct protocol_conn conn;
+	uint32_t room;
+	uint64_t wake_ns; /* as an engine's timer */
+	unsigned deeds;
+	struct fault_deed last;
+	unsigned char bytes[4096]; /* as an engine's buffer */
+};
+
+static void note_deed(void *context, const struct fault_deed *deed)
+{
+	struct fixture *f = context;
+
+	f->deeds++;
+	f->last = *deed;
+}
+
+static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
+{
+	struct protocol_answer answer = { .room = f->room };
+
+	if (event.kind == PROTOCOL_DEADLINE)
+		f->wake_ns = CLOCK_NEVER;
+	f->fault.protocol.handle(&f->fault.protocol, &f->conn, &event, &answer);
+	f->room = answer.room;
+	if (answer.wake_ns != 0)
+		f->wake_ns = answer.wake_ns;
+	return answer;
+}
+
+static struct protocol_answer tell_bytes(struct fixture *f, const char *text)
+{
+	size_t length = strlen(text);
+
+	assert_true(length <= f->room);
+	memcpy(f->bytes, text, length);
+	return tell(f,
+		(struct protocol_event){ .kind = PROTOCOL_BYTES,
+			.span = { .bytes = f->bytes, .length = (uint32_t)length } });
+}
+
+static struct protocol_answer tell_sent(struct fixture *f, size_t count)
+{
+	return tell(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
+}
+
+static struct protocol_answer tell_deadline(struct fixture *f)
+{
+	assert_true(f->wake_ns != CLOCK_NEVER && f->wake_ns >= now_ns);
+	now_ns = f->wake_ns;
+	return tell(f, (struct protocol_event){ .kind = PROTOCOL_DEADLINE });
+}
+
+static struct protocol_answer tell_end(struct fixture *f)
+{
+	return tell(f, (struct protocol_event){ .kind = PROTOCOL_END });
+}
+
+static void init(struct fixture *f, const char *spec)
+{
+	struct fault_options options = {
+		.plan = &f->plan,
+		.census = &f->census,
+		.now_ns = read_now,
+		.tell = note_deed,
+		.context = f,
+	};
+	const char *why;
+	size_t column;
+
+	now_ns = 1000 * CLOCK_NS_PER_S;
+	memset(f, 0, sizeof(*f));
+	f->wake_ns = CLOCK_NEVER;
+	assert_int_equal(fault_spec_parse(spec, &f->plan.rules[0], &column, &why), 0);
+	f->plan.count = 1;
+	echo_init(&f->echo, &f->counters, CAP, false);
+	fault_init(&f->fault, &f->echo.protocol, &f->counters, &options);
+}
+
+static struct protocol_answer open_one(struct fixture *f, const char *spec)
+{
+	init(f, spec);
+	return tell(f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+}
+
+static void close_one(struct fixture *f)
+{
+	fault_forget(&f->conn);
+	assert_null(f->fault.first);
+	fault_fini(&f->fault);
+}
+
+static void assert_sends(const struct protocol_answer *answer, const char *text)
+{
+	assert_int_equal(answer->send.length, strlen(text));
+	assert_memory_equal(answer->send.bytes, text, strlen(text));
+}
+
+static void delayed_bytes_leave_when_they_are_due(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+	uint64_t start_ns;
+
+	open_one(&f, "delay=20ms");
+	start_ns = now_ns;
+	assert_int_equal(tell_bytes(&f, "one").send.length, 0);
+	assert_int_equal(f.wake_ns, start_ns + 20 * MS);
+	now_ns += 5 * MS;
+	assert_int_equal(tell_bytes(&f, "two").send.length, 0);
+	answer = tell_deadline(&f);
+	assert_sends(&answer, "one");
+	assert_int_equal(now_ns, start_ns + 20 * MS);
+	/* The kernel takes a part; the rest is still ours. */
+	assert_int_equal(tell_sent(&f, 1).send.length, 0);
+	assert_int_equal(tell_sent(&f, 2).send.length, 0);
+	assert_int_equal(f.wake_ns, start_ns + 25 * MS);
+	assert_int_equal(tell_end(&f).end, PROTOCOL_GO_ON);
+	answer = tell_deadline(&f);
+	assert_sends(&answer, "two");
+	assert_int_equal(tell_sent(&f, 3).end, PROTOCOL_CLOSE);
+	assert_int_equal(f.counters.faults_delay, 2);
+	assert_int_equal(f.counters.bytes_sent, 6);
+	assert_false(fault_has_ended(&f.conn));
+	assert_int_equal(echo_received_bytes(fault_inner(&f.conn)), 6);
+	close_one(&f);
+}
+
+static void what_is_delayed_is_bounded(void **state)
+{
+	struct fixture f;
+
+	open_one(&f, "delay=1h");
+	assert_int_equal(f.room, FAULT_HELD_BYTES);
+	for (unsigned i = 0; i < FAULT_HELD_MOST; i++)
+		tell_bytes(&f, "x");
+	assert_int_equal(f.room, 0);
+	close_one(&f);
+}
+
+static void what_is_not_delayed_keeps_its_place(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+	unsigned direct = 0;
+
+	open_one(&f, "delay=10ms,p=50%,seed=3");
+	for (unsigned i = 0; i < 100; i++) {
+		unsigned delayed = (unsigned)f.counters.faults_delay;
+
+		answer = tell_bytes(&f, "a");
+		if (f.counters.faults_delay == delayed) {
+			assert_sends(&answer, "a");
+			direct++;
+		} else {
+			assert_int_equal(answer.send.length, 0);
+			assert_int_equal(tell_bytes(&f, "b").send.length, 0);
+			answer = tell_deadline(&f);
+			assert_sends(&answer, "a");
+			answer = tell_sent(&f, 1);
+			if (answer.send.length == 0)
+				answer = tell_deadline(&f);
+			assert_sends(&answer, "b");
+		}
+		tell_sent(&f, 1);
+	}
+	assert_in_range(direct, 25, 75);
+	close_one(&f);
+}
+
+static void it_closes_behind_so_many_bytes(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+
+	open_one(&f, "close,after=5");
+	assert_int_equal(f.room, 5);
+	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
+	assert_int_equal(f.room, 2);
+	answer = tell_bytes(&f, "45");
+	assert_sends(&answer, "45");
+	assert_int_equal(answer.end, PROTOCOL_CLOSE);
+	assert_int_equal(f.room, 0);
+	assert_true(fault_has_ended(&f.conn));
+	assert_int_equal(f.last.after_bytes, 5);
+	close_one(&f);
+	assert_int_equal(open_one(&f, "close").end, PROTOCOL_CLOSE);
+	close_one(&f);
+}
+
+static void it_resets_when_what_came_before_has_left(void **state)
+{
+	struct fixture f;
+
+	open_one(&f, "reset,after=3");
+	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
+	assert_int_equal(f.room, 0);
+	assert_int_equal(tell_sent(&f, 2).end, PROTOCOL_GO_ON);
+	assert_int_equal(tell_sent(&f, 1).end, PROTOCOL_RESET);
+	assert_int_equal(f.counters.faults_reset, 1);
+	close_one(&f);
+	assert_int_equal(open_one(&f, "refuse").end, PROTOCOL_RESET);
+	assert_int_equal(f.counters.faults_refuse, 1);
+	close_one(&f);
+}
+
+static void after_a_half_close_it_swallows(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+
+	open_one(&f, "half-close,after=2");
+	answer = tell_bytes(&f, "12");
+	assert_sends(&answer, "12");
+	assert_int_equal(answer.end, PROTOCOL_FINISH);
+	answer = tell_bytes(&f, "345");
+	assert_int_equal(answer.send.length, 0);
+	assert_int_equal(answer.end, PROTOCOL_GO_ON);
+	assert_int_equal(f.counters.bytes_received, 5);
+	assert_int_equal(tell_end(&f).end, PROTOCOL_CLOSE);
+	close_one(&f);
+}
+
+static void it_stalls_and_goes_on(void **state)
+{
+	struct fixture f;
+
+	open_one(&f, "stall,after=2,for=30ms");
+	assert_int_equal(tell_bytes(&f, "12").send.length, 2);
+	assert_int_equal(f.room, 0);
+	assert_int_equal(f.wake_ns, now_ns + 30 * MS);
+	tell_deadline(&f);
+	assert_true(f.room > 0);
+	assert_int_equal(f.counters.faults_stall, 1);
+	close_one(&f);
+	open_one(&f, "stall");
+	assert_int_equal(f.room, 0);
+	assert_int_equal(f.wake_ns, CLOCK_NEVER);
+	close_one(&f);
+	open_one(&f, "accept-delay=10ms");
+	assert_int_equal(f.room, 0);
+	tell_deadline(&f);
+	assert_true(f.room > 0);
+	assert_int_equal(f.counters.faults_accept_delay, 1);
+	close_one(&f);
+}
+
+static void writes_are_cut_to_size(void **state)
+{
+	struct fixture f;
+
+	open_one(&f, "dribble");
+	assert_int_equal(f.room, 1);
+	assert_int_equal(tell_bytes(&f, "1").send.length, 1);
+	assert_int_equal(f.room, 1);
+	assert_int_equal(tell_bytes(&f, "2").send.length, 1);
+	assert_int_equal(f.counters.faults_dribble, 1);
+	close_one(&f);
+	open_one(&f, "chop=7");
+	assert_int_equal(f.room, 7);
+	close_one(&f);
+}
+
+static void a_throttle_keeps_its_rate(void **state)
+{
+	static char text[1024];
+	struct fixture f;
+	uint64_t start_ns, bytes = 0;
+
+	open_one(&f, "throttle=1000");
+	start_ns = now_ns;
+	while (bytes < 2000) {
+		memset(text, 'x', f.room);
+		text[f.room] = '\0';
+		bytes += f.room;
+		tell_sent(&f, tell_bytes(&f, text).send.length);
+		assert_int_equal(f.room, 0);
+		tell_deadline(&f);
+	}
+	assert_in_range(now_ns - start_ns, 1990 * MS, 2100 * MS);
+	close_one(&f);
+}
+
+/* Which bytes come back wrong, as a text of '.' and '!'. */
+static void run_corrupt(const char *spec, unsigned piece, char map[2001])
+{
+	struct fixture f;
+	char text[101] = "";
+
+	open_one(&f, spec);
+	memset(text, 'a', piece);
+	for (unsigned at = 0; at < 2000; at += piece) {
+		struct protocol_answer answer = tell_bytes(&f, text);
+
+		assert_int_equal(answer.send.length, piece);
+		for (unsigned i = 0; i < piece; i++) {
+			int flipped = answer.send.bytes[i] ^ 'a';
+
+			assert_int_equal(flipped & (flipped - 1), 0);
+			map[at + i] = flipped != 0 ? '!' : '.';
+		}
+		tell_sent(&f, piece);
+	}
+	map[2000] = '\0';
+	assert_int_equal(f.counters.faults_corrupt, f.deeds);
+	for (unsigned i = 0; i < 2000; i++)
+		f.deeds -= map[i] == '!';
+	assert_int_equal(f.deeds, 0);
+	close_one(&f);
+}
+
+static void the_same_seed_hits_the_same_bytes(void **state)
+{
+	char one[2001], other[2001];
+
+	run_corrupt("corrupt=100,seed=1", 100, one);
+	run_corrupt("corrupt=100,seed=1", 1, other);
+	assert_string_equal(one, other);
+	run_corrupt("corrupt=100,seed=2", 100, other);
+	assert_string_not_equal(one, other);
+	run_corrupt("corrupt=1", 10, other);
+	assert_null(strchr(other, '.'));
+}
+
+static void connections_are_drawn_one_by_one(void **state)
+{
+	uint64_t firsts[2] = { 0 };
+	struct fixture f;
+
+	for (unsigned run = 0; run < 2; run++) {
+		init(&f, "refuse,p=30%,seed=9");
+		for (unsigned i = 0; i < 64; i++) {
+			if (tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).end ==
+				PROTOCOL_RESET)
+				firsts[run] |= 1ull << i;
+			fault_forget(&f.conn);
+		}
+		assert_int_equal(f.counters.faults_refuse, __builtin_popcountll(firsts[run]));
+		fault_fini(&f.fault);
+	}
+	assert_true(firsts[0] == firsts[1]);
+	assert_in_range(__builtin_popcountll(firsts[0]), 8, 32);
+}
+
+static struct protocol_answer tell_datagram(struct fixture *f, const char *text)
+{
+	struct protocol_answer answer = { 0 };
+	struct protocol_event event = {
+		.kind = PROTOCOL_DATAGRAM,
+		.span = { .bytes = f->bytes, .length = (uint32_t)strlen(text) },
+		.peer_port = 40000,
+		.peer_named = true,
+	};
+
+	memcpy(f->bytes, text, strlen(text));
+	f->fault.protocol.handle(&f->fault.protocol, NULL, &event, &answer);
+	return answer;
+}
+
+static void datagrams_are_dropped_cut_and_changed(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+	unsigned dropped = 0;
+
+	init(&f, "drop,p=0.5,seed=4");
+	for (unsigned i = 0; i < 200; i++)
+		dropped += tell_datagram(&f, "hello").send.bytes == NULL;
+	assert_in_range(dropped, 60, 140);
+	assert_int_equal(f.counters.faults_drop, dropped);
+	assert_int_equal(f.counters.datagrams_received, 200);
+	init(&f, "truncate=2");
+	answer = tell_datagram(&f, "hello");
+	assert_sends(&answer, "he");
+	answer = tell_datagram(&f, "hi");
+	assert_sends(&answer, "hi");
+	assert_int_equal(f.counters.faults_truncate, 1);
+	assert_true(f.last.to_datagram);
+	assert_int_equal(f.last.number, 0);
+	init(&f, "corrupt=1");
+	assert_memory_not_equal(tell_datagram(&f, "hello").send.bytes, "hello", 5);
+	assert_int_equal(tell_datagram(&f, "").send.length, 0);
+	assert_int_equal(f.counters.faults_corrupt, 1);
+	init(&f, "close");
+	answer = tell_datagram(&f, "hello");
+	assert_sends(&answer, "hello");
+}
+
+static void faults_of_datagrams_leave_streams_alone(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+
+	open_one(&f, "drop");
+	answer = tell_bytes(&f, "hello");
+	assert_sends(&answer, "hello");
+	assert_int_equal(f.deeds, 0);
+	close_one(&f);
+}
+
+static double mean_ms(const char *spec, double *ret_least, double *ret_most)
+{
+	struct fault_plan_rule rule;
+	const char *why;
+	size_t column;
+	uint64_t draws = 7;
+	double sum = 0;
+
+	*ret_least = 1e9;
+	*ret_most = 0;
+	assert_int_equal(fault_spec_parse(spec, &rule, &column, &why), 0);
+	for (unsigned i = 0; i < 100000; i++) {
+		double ms = (double)fault_plan_draw_ns(&draws, &rule.time) / 1e6;
+
+		sum += ms;
+		*ret_least = ms < *ret_least ? ms : *ret_least;
+		*ret_most = ms > *ret_most ? ms : *ret_most;
+	}
+	return sum / 100000;
+}
+
+static void assert_near(double value, double wanted, double by)
+{
+	if (!(value >= wanted - by && value <= wanted + by))
+		fail_msg("%g is not %g", value, wanted);
+}
+
+static void shapes_have_their_means(void **state)
+{
+	double least, most;
+
+	assert_near(mean_ms("delay=3ms", &least, &most), 3, 0);
+	assert_near(mean_ms("delay=uniform:2ms:4ms", &least, &most), 3, 0.02);
+	assert_true(least >= 2 && most < 4);
+	assert_near(mean_ms("delay=normal:50ms:5ms", &least, &most), 50, 0.1);
+	assert_true(most > 65 && most < 80);
+	assert_near(mean_ms("delay=pareto:1ms:3", &least, &most), 1.5, 0.02);
+	assert_true(least >= 1);
+	/* A half at 1, then up to 3 on a straight line. */
+	assert_near(mean_ms("delay=table:50=1ms/100=3ms", &least, &most), 1.5, 0.02);
+	assert_true(least >= 1 && most <= 3);
+	mean_ms("delay=pareto:1h:0.1", &least, &most);
+	assert_true(most <= 3600e3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(delayed_bytes_leave_when_they_are_due),
+		cmocka_unit_test(what_is_delayed_is_bounded),
+		cmocka_unit_test(what_is_not_delayed_keeps_its_place),
+		cmocka_unit_test(it_closes_behind_so_many_bytes),
+		cmocka_unit_test(it_resets_when_what_came_before_has_left),
+		cmocka_unit_test(after_a_half_close_it_swallows),
+		cmocka_unit_test(it_stalls_and_goes_on),
+		cmocka_unit_test(writes_are_cut_to_size),
+		cmocka_unit_test(a_throttle_keeps_its_rate),
+		cmocka_unit_test(the_same_seed_hits_the_same_bytes),
+		cmocka_unit_test(connections_are_drawn_one_by_one),
+		cmocka_unit_test(datagrams_are_dropped_cut_and_changed),
+		cmocka_unit_test(faults_of_datagrams_leave_streams_alone),
+		cmocka_unit_test(shapes_have_their_means),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
