@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
 TAIL_LINES = 150
+SIDE_BY_SIDE = 4
 
 SANITIZED = {"optimization": "1", "debug": "true", "b_lundef": "false", "uring": "auto"}
 # Build folder: compiler (None: the system's choice) and the Meson options that must hold.
@@ -172,11 +173,44 @@ def pytest_folder(folder, tests, results, arguments, env):
         given.append(str(file) if file.exists() else argument)
     if not any(argument.startswith(str(tests)) for argument in given):
         given.append(str(tests))
-    junit = results / "junit.xml"
+    return pytest(given, results, "log", env)
+
+
+def pytest(given, results, log, env):
+    junit = results / f"junit-{log}.xml"
     elsewhere = [] if str(EXAMPLES) in given else [f"--ignore={EXAMPLES}"]
     status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                   f"--junitxml={junit}", *elsewhere, *given], results / "log", env=env)
+                   f"--junitxml={junit}", *elsewhere, *given], results / log, env=env)
     return (add(count_suites(junit).values()) if junit.exists() else Result()), status
+
+
+def pytest_side_by_side(files, results, env):
+    """End-to-end tests mostly wait: some processes at a time, a file each, the largest first."""
+    waiting = sorted(files, key=lambda file: file.stat().st_size)
+    told = []
+
+    def work():
+        while True:
+            try:
+                file = waiting.pop()
+            except IndexError:
+                return
+            try:
+                told.append(pytest([str(file.relative_to(ROOT))], results, f"log.{file.stem}", env))
+            except Exception as error:  # must not look like success
+                (results / f"log.{file.stem}").write_text(f"{type(error).__name__}: {error}\n")
+                told.append((Result(failed=1), 1))
+
+    threads = [threading.Thread(target=work) for _ in range(SIDE_BY_SIDE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with open(results / "log", "a") as log:
+        for one in sorted(results.glob("log.*")):
+            log.write(one.read_text(errors="replace"))
+    # 5: every test of a file was left out, which its own reasons tell.
+    return add(result for result, _ in told), max((status for _, status in told if status != 5), default=1)
 
 
 def sanitizer_environment(prefix, reports):
@@ -209,9 +243,13 @@ def run_part(part, arguments):
     elif kind in ("house", "e2e"):
         tests = pathlib.Path("tests") / kind
         if part == "tsan-e2e" and not arguments:
-            found = sorted((ROOT / tests).glob(TSAN_E2E))
-            arguments = [str(file.relative_to(ROOT)) for file in found] or [TSAN_E2E]
-        result, status = pytest_folder(folder, tests, results, arguments, env)
+            found = list((ROOT / tests).glob(TSAN_E2E))
+            result, status = pytest_side_by_side(found, results, env)
+        elif kind == "e2e" and not arguments:
+            found = set((ROOT / tests).glob("test_*.py")) - {ROOT / EXAMPLES}
+            result, status = pytest_side_by_side(found, results, env)
+        else:
+            result, status = pytest_folder(folder, tests, results, arguments, env)
     elif part == "examples":
         result, status = pytest_folder(folder, EXAMPLES.parent, results,
                                        [str(EXAMPLES), *arguments], env)
