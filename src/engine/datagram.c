@@ -114,12 +114,15 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		.truncated = arrival->truncated,
 	};
 	struct protocol_answer answer;
+	bool trains = datagram->trains && datagram->wary_turns == 0;
 
 	drive_tell_arrival(
 		engine, (const struct sockaddr *)arrival->peer, datagram->scheme, &event, &answer);
-	if (answer.send.bytes != NULL) /* it may be empty, and is then sent empty */
-		departures_add(departures, arrival, &answer.send, datagram->family,
-			datagram->trains && datagram->wary_turns == 0);
+	if (answer.send.bytes == NULL) /* it may be empty, and is then sent empty */
+		return;
+	departures_add(departures, arrival, &answer.send, datagram->family, trains);
+	if (answer.twice)
+		departures_add(departures, arrival, &answer.send, datagram->family, trains);
 }
 
 /* Answers all that a batch has brought. False: the kernel takes no more now. */

@@ -41,20 +41,21 @@ struct departures {
 	unsigned count;
 	unsigned gone; /* so many of them need no more thought */
 	unsigned vector_count;
-	struct departure sends[DEPARTURES_MOST];
-	struct mmsghdr messages[DEPARTURES_MOST];
-	struct iovec vectors[DEPARTURES_VECTORS_MOST];
-	union departures_control controls[DEPARTURES_MOST];
+	/* One more than make it full: the last may go twice. */
+	struct departure sends[DEPARTURES_MOST + 1];
+	struct mmsghdr messages[DEPARTURES_MOST + 1];
+	struct iovec vectors[DEPARTURES_VECTORS_MOST + 1];
+	union departures_control controls[DEPARTURES_MOST + 1];
 };
 
 static inline bool departures_is_full(const struct departures *departures)
 {
-	return departures->count == DEPARTURES_MOST ||
-		departures->vector_count == DEPARTURES_VECTORS_MOST;
+	return departures->count >= DEPARTURES_MOST ||
+		departures->vector_count >= DEPARTURES_VECTORS_MOST;
 }
 
 /*
- * Adds the answer to a datagram; not when full. Bytes and address must stay until it has left. `family` is
+ * Adds the answer to a datagram; not when full, but a second time even if the first has filled it. Bytes and address must stay until it has left. `family` is
  * the socket's, `trains` whether the kernel takes them.
  */
 void departures_add(struct departures *departures, const struct arrival *arrival,

@@ -139,7 +139,8 @@ static void tell_once(const struct fault *fault, struct fault_conn *state, unsig
 
 static bool is_of_streams(enum fault_plan_kind kind)
 {
-	return kind != FAULT_PLAN_DROP && kind != FAULT_PLAN_TRUNCATE;
+	return kind != FAULT_PLAN_DROP && kind != FAULT_PLAN_TRUNCATE &&
+		kind != FAULT_PLAN_DUPLICATE;
 }
 
 static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *conn)
@@ -458,6 +459,7 @@ static void spoil_datagram(
 		return;
 	switch (rule->kind) {
 	case FAULT_PLAN_DROP: answer->send = (struct protocol_span){ 0 }; break;
+	case FAULT_PLAN_DUPLICATE: answer->twice = true; break;
 	case FAULT_PLAN_TRUNCATE:
 		if (length <= rule->bytes)
 			return;

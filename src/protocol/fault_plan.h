@@ -27,7 +27,8 @@
 	X(REFUSE, refuse, "refuse")                                                                \
 	X(CORRUPT, corrupt, "corrupt")                                                             \
 	X(DROP, drop, "drop")                                                                      \
-	X(TRUNCATE, truncate, "truncate")
+	X(TRUNCATE, truncate, "truncate")                                                          \
+	X(DUPLICATE, duplicate, "duplicate")
 
 enum fault_plan_kind {
 #define FAULT_PLAN_KIND(kind, counter, key) FAULT_PLAN_##kind,

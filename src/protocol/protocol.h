@@ -84,6 +84,7 @@ enum protocol_end_kind {
 struct protocol_answer {
 	/* Of length 0: nothing to send. The answer to a datagram may be empty: there, NULL bytes. */
 	struct protocol_span send;
+	bool twice; /* ... to a datagram: it is sent once more, right behind itself */
 	bool send_urgent; /* ... as urgent data (its last byte, RFC 6093) */
 	uint32_t room;
 	enum protocol_end_kind end;

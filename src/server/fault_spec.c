@@ -46,6 +46,7 @@ static const struct {
 	[FAULT_PLAN_CORRUPT] = { VALUE_SIZE, 0 },
 	[FAULT_PLAN_DROP] = { VALUE_NONE, 0 },
 	[FAULT_PLAN_TRUNCATE] = { VALUE_SIZE, 0 },
+	[FAULT_PLAN_DUPLICATE] = { VALUE_NONE, 0 },
 };
 
 struct reader {

@@ -35,6 +35,7 @@
 	X(faults_corrupt)                                                                           \
 	X(faults_drop)                                                                              \
 	X(faults_truncate)                                                                          \
+	X(faults_duplicate)                                                                         \
 	X(bytes_received)                                                                           \
 	X(bytes_sent)                                                                               \
 	X(urgent_bytes) /* sent back as urgent */                                                   \

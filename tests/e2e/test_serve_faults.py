@@ -248,6 +248,21 @@ def test_truncate_and_corrupt_datagrams(engine):
             assert 5 < wrong < 35
 
 
+@pytest.mark.parametrize("scheme", ["udp", "unixgram"])
+def test_duplicate_and_count(engine, scheme, tmp_path):
+    address = "udp://127.0.0.1:0" if scheme == "udp" else f"unixgram:{tmp_path}/echo"
+    with serve(address, "duplicate,p=50%", engine=engine) as server:
+        with server.connect() as peer:
+            for i in range(200):
+                peer.send(b"%d" % i)
+                assert peer.recv(100) == b"%d" % i
+                if counters_of(server)["faults_duplicate"] > 0:
+                    break
+            assert peer.recv(100) == b"%d" % i
+            counters = counters_of(server)
+            assert counters["datagrams_sent"] == counters["datagrams_received"] + 1
+
+
 # --- what it tells
 
 

@@ -590,6 +590,74 @@ static void a_flood_of_datagrams_starves_no_stream(void **state)
 	assert_in_range(watcher.datagrams_before_bytes, 0, FLOOD - 1);
 }
 
+/* ---- twice ---- */
+
+struct doubler {
+	struct protocol protocol;
+	unsigned sent;
+};
+
+static void answer_twice(struct protocol *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct doubler *doubler = (struct doubler *)self;
+
+	if (event->kind == PROTOCOL_DATAGRAM_SENT)
+		doubler->sent += (unsigned)event->count;
+	if (event->kind != PROTOCOL_DATAGRAM)
+		return;
+	answer->send = event->span;
+	answer->twice = true;
+}
+
+#define DOUBLED_TRAINS 5
+
+static void send_trains_and_one(struct engine *engine, void *data)
+{
+	struct volley *volley = data;
+
+	send_to(volley->service, volley->fds[0], pattern, 7);
+	for (int i = 0; i < DOUBLED_TRAINS; i++)
+		assert_true(send_train(volley->service, volley->fds[0], 10, 640));
+}
+
+static void expect_twice(int fd, const void *bytes, size_t length)
+{
+	expect(fd, bytes, length);
+	expect(fd, bytes, length);
+}
+
+/* In trains, alone, and where a batch of answers is full: each two comes in a row. */
+static void an_answer_may_go_twice(void **state)
+{
+	struct doubler doubler = { .protocol.handle = answer_twice };
+	struct service service = { 0 };
+
+	for (size_t i = 0; i < sizeof(pattern); i++)
+		pattern[i] = (unsigned char)(i * 2654435761u >> 13);
+	open_udp(&service);
+	harness_start(&service.harness, *state, &doubler.protocol, NULL);
+	harness_do(&service.harness, serve, &(struct listening){ service.fd, ADDR_UDP });
+	struct volley volley = { &service, { client(AF_INET) } };
+
+	for (int turn = 0; turn < 10; turn++) {
+		harness_do(&service.harness, send_sizes, &volley);
+		for (size_t i = 0; i < 2 * SIZES; i++)
+			expect(volley.fds[0], pattern + i / 2, sizes[i / 2]);
+	}
+	if (send_train(&service, volley.fds[0], 10, 10)) {
+		expect_twice(volley.fds[0], pattern, 10);
+		harness_do(&service.harness, send_trains_and_one, &volley);
+		expect_twice(volley.fds[0], pattern, 7);
+		for (int i = 0; i < DOUBLED_TRAINS * 64; i++)
+			expect_twice(volley.fds[0], pattern + i % 64 * 10, 10);
+	}
+	expect_nothing(volley.fds[0]);
+	close(volley.fds[0]);
+	harness_stop(&service.harness);
+	assert_true(doubler.sent >= 10 * 2 * SIZES);
+}
+
 int main(void)
 {
 	const struct harness_test tests[] = {
@@ -603,6 +671,7 @@ int main(void)
 		HARNESS_TEST(a_lost_answer_takes_no_other_with_it),
 		HARNESS_TEST(a_deaf_peer_stops_nobody),
 		HARNESS_TEST(descriptors_passed_are_closed),
+		HARNESS_TEST(an_answer_may_go_twice),
 		HARNESS_TEST(a_flood_of_datagrams_starves_no_stream),
 	};
 

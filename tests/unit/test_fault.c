@@ -412,9 +412,15 @@ static void datagrams_are_dropped_cut_and_changed(void **state)
 	assert_memory_not_equal(tell_datagram(&f, "hello").send.bytes, "hello", 5);
 	assert_int_equal(tell_datagram(&f, "").send.length, 0);
 	assert_int_equal(f.counters.faults_corrupt, 1);
+	init(&f, "duplicate");
+	answer = tell_datagram(&f, "hello");
+	assert_sends(&answer, "hello");
+	assert_true(answer.twice);
+	assert_int_equal(f.counters.faults_duplicate, 1);
 	init(&f, "close");
 	answer = tell_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
+	assert_false(answer.twice);
 }
 
 static void faults_of_datagrams_leave_streams_alone(void **state)
