@@ -20,6 +20,7 @@
 #include "net/cidr.h"
 #include "protocol/echo.h"
 #include "protocol/guard.h"
+#include "server/activation.h"
 #include "server/explain.h"
 #include "server/fault_spec.h"
 #include "server/limits.h"
@@ -51,6 +52,7 @@ enum option_key {
 	KEY_ALLOW,
 	KEY_DENY,
 	KEY_FAULT,
+	KEY_ACTIVATED,
 };
 
 static const struct argp_option options[] = {
@@ -83,6 +85,10 @@ static const struct argp_option options[] = {
 		0 },
 	{ "drain", KEY_DRAIN, "TIME", 0,
 		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)"),
+		0 },
+	{ "activated", KEY_ACTIVATED, "NAME", 0,
+		N_("of the sockets that a service manager hands over (LISTEN_FDS), serve on those "
+		   "with this name only; may be given again (default: all)"),
 		0 },
 	{ NULL, 0, NULL, 0, N_("Who may come, and how much (default: everybody, without limits):"),
 		2 },
@@ -133,6 +139,7 @@ static const struct argp_option options[] = {
 struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
+	const char **activated;
 	enum log_level level;
 	enum log_format format;
 	bool explain;
@@ -152,6 +159,20 @@ static error_t add_address(struct serve_input *input, const char *text, struct a
 		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
 			fault.text, fault.column + 1);
 	input->server.spec_count++;
+	return 0;
+}
+
+static error_t add_activated(struct serve_input *input, const char *name)
+{
+	struct server_options *server = &input->server;
+	const char **longer = reallocarray(
+		input->activated, server->activated_count + 1, sizeof(const char *));
+
+	if (longer == NULL)
+		return ENOMEM;
+	longer[server->activated_count++] = name;
+	input->activated = longer;
+	server->activated = longer;
 	return 0;
 }
 
@@ -378,7 +399,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_EXPLAIN: input->explain = true; return 0;
 	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
 	case ARGP_KEY_ARG: return add_address(input, text, state);
-	case ARGP_KEY_NO_ARGS: return add_address(input, "tcp://*", state);
+	case KEY_ACTIVATED: return add_activated(input, text);
+	case ARGP_KEY_NO_ARGS:
+		return activation_is_offered() ? 0 : add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
 	}
 }
@@ -429,6 +452,7 @@ enum cli_status verb_serve(int argc, char **argv)
 		status = r < 0 ? CLI_FAILED : CLI_OK;
 	}
 	free(input.specs);
+	free(input.activated);
 	free(input.server.allow.texts);
 	free(input.server.deny.texts);
 	return status;

@@ -10,6 +10,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -142,9 +143,8 @@ static int bind_to(int fd, const struct addr *addr)
 	return r;
 }
 
-/* What must be set before bind(2), and what datagrams need to be answered from the right address. */
-static int prepare_server(
-	int fd, const struct addr *addr, const struct socket_listen_options *options)
+/* What a serving socket needs, before or after bind(2): datagrams are answered from the right address. */
+static int set_server_options(int fd, const struct addr *addr)
 {
 	int family = addr->generic.sa_family;
 	int r = 0;
@@ -152,13 +152,7 @@ static int prepare_server(
 	if (addr->scheme == ADDR_UNIXGRAM)
 		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
-	if (family == AF_UNIX)
-		return 0;
-	if (family == AF_INET6)
-		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr->dual_stack);
-	if (r == 0 && addr->scheme == ADDR_TCP) {
-		/* Bind again at once after a restart, although old connections are in TIME-WAIT. */
-		r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (addr->scheme == ADDR_TCP) {
 		socket_tune_stream(fd, addr->scheme);
 		/*
 		 * What is received is answered at once, and the answer acknowledges it: the extra ACKs
@@ -167,13 +161,28 @@ static int prepare_server(
 		 */
 		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	}
-	if (r == 0 && options->join_shared)
-		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	if (r == 0 && addr->scheme == ADDR_UDP && family == AF_INET6)
+	if (addr->scheme == ADDR_UDP && family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0 && addr->scheme == ADDR_UDP && (family == AF_INET || addr->dual_stack))
 		r = set_flag(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	return r;
+}
+
+/* What must be set before bind(2). */
+static int prepare_server(
+	int fd, const struct addr *addr, const struct socket_listen_options *options)
+{
+	int family = addr->generic.sa_family;
+	int r = 0;
+
+	if (family == AF_INET6)
+		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr->dual_stack);
+	/* Bind again at once after a restart, although old connections are in TIME-WAIT. */
+	if (r == 0 && addr->scheme == ADDR_TCP)
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (r == 0 && family != AF_UNIX && options->join_shared)
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return r == 0 ? set_server_options(fd, addr) : r;
 }
 
 int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
@@ -208,6 +217,75 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	bound.dual_stack = addr->dual_stack;
 	*ret_bound = bound;
 	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int get_number(int fd, int level, int option, int *ret_value)
+{
+	socklen_t length = sizeof(*ret_value);
+
+	return call_getsockopt(fd, level, option, ret_value, &length);
+}
+
+/* Finds out what somebody else's socket is: `ret_addr` has its scheme, address and dual_stack. */
+static int identify(int fd, struct addr *ret_addr)
+{
+	int domain, type, protocol, listens = 0, only_v6 = 1;
+	int r = get_number(fd, SOL_SOCKET, SO_DOMAIN, &domain);
+
+	if (r == 0)
+		r = get_number(fd, SOL_SOCKET, SO_PROTOCOL, &protocol);
+	if (r == 0)
+		r = get_number(fd, SOL_SOCKET, SO_TYPE, &type);
+	if (r < 0)
+		return r;
+	bool is_unix = domain == AF_UNIX, is_stream = type == SOCK_STREAM;
+
+	if ((!is_unix && domain != AF_INET && domain != AF_INET6) ||
+		(!is_stream && type != SOCK_DGRAM) ||
+		(!is_unix && !is_stream && protocol != IPPROTO_UDP))
+		return -EPROTONOSUPPORT;
+	r = get_number(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+	if (r == 0 && domain == AF_INET6)
+		r = get_number(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6);
+	if (r < 0)
+		return r;
+
+	struct addr addr, peer;
+	enum addr_scheme scheme = is_unix ? (is_stream ? ADDR_UNIX : ADDR_UNIXGRAM)
+					  : (is_stream ? ADDR_TCP : ADDR_UDP);
+
+	r = socket_name(fd, scheme, &addr);
+	if (r < 0)
+		return r;
+	if (socket_peer(fd, scheme, &peer) == 0)
+		return -EISCONN;
+	if (is_stream && !listens)
+		return -ENOTCONN;
+	if (is_unix ? addr.length <= sizeof(sa_family_t) : addr_port(&addr) == 0)
+		return -EDESTADDRREQ;
+	addr.dual_stack = domain == AF_INET6 && !only_v6 && addr.generic.sa_family == AF_INET6 &&
+		IN6_IS_ADDR_UNSPECIFIED(&addr.in6.sin6_addr);
+	*ret_addr = addr;
+	return 0;
+}
+
+int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *ret_failure)
+{
+	struct addr addr;
+	int flags = fcntl(fd, F_GETFL);
+	int r;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return failed(ret_failure, "fcntl", -errno);
+	r = identify(fd, &addr);
+	if (r < 0)
+		return failed(ret_failure, "getsockopt", r);
+	r = set_server_options(fd, &addr);
+	if (r < 0)
+		return failed(ret_failure, "setsockopt", r);
+	*ret_bound = addr;
 	return 0;
 }
 

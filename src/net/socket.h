@@ -30,6 +30,13 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure);
 
 /*
+ * Makes a socket that another process has bound (socket activation) into one as above, except that
+ * it shares its port with nobody; it stays the caller's. -ENOTSOCK: no socket at all; -EPROTONOSUPPORT: not one
+ * of meari's kinds; -EDESTADDRREQ: not bound; -ENOTCONN: a stream that does not listen; -EISCONN: connected.
+ */
+int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *ret_failure);
+
+/*
  * Opens a socket for a conversation with `addr`, bound to `source` unless that is NULL; does not
  * connect it. A stale unix file in the source's place is removed first. A unix datagram socket is bound to a name that the kernel chooses, so that it can be
  * answered.

@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/resolve.h"
+#include "server/activation.h"
+#include "server/listener.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT
@@ -194,11 +196,35 @@ static int tell_address(FILE *stream, const struct addr_spec *spec)
 	return 0;
 }
 
+static int tell_activated(FILE *stream, const struct server_options *options)
+{
+	struct activation activation;
+	struct listener_list list = { 0 };
+	char text[ADDR_TEXT_SIZE];
+	int r = activation_take(options->activated, options->activated_count, &activation);
+
+	if (r < 0)
+		return r;
+	r = listener_adopt_all(&activation, 1, &list);
+	for (size_t i = 0; i < list.count; i++)
+		tell_format(stream, "listen", true, _("%s (handed over by the service manager)"),
+			addr_format(&list.listeners[i].bound, text, sizeof(text)));
+	listener_close_all(&list);
+	activation_fini(&activation);
+	return r;
+}
+
 int explain_print(const struct server_options *options, FILE *stream)
 {
 	int result = tell_engines(stream, options);
 
 	tell_process(stream, options);
+	if (activation_is_offered() || options->activated_count > 0) {
+		int r = tell_activated(stream, options);
+
+		if (result == 0)
+			result = r;
+	}
 	for (size_t i = 0; i < options->spec_count; i++) {
 		int r = tell_address(stream, &options->specs[i]);
 

@@ -218,19 +218,95 @@ static int open_spec(
 }
 
 int listener_open_all(const struct addr_spec *specs, size_t spec_count, unsigned threads,
-	int backlog, struct listener_list *ret_list)
+	int backlog, struct listener_list *list)
 {
-	struct listener_list list = { 0 };
-
 	for (size_t i = 0; i < spec_count; i++) {
-		int r = open_spec(&list, &specs[i], threads, backlog);
+		int r = open_spec(list, &specs[i], threads, backlog);
 
 		if (r < 0) {
-			listener_close_all(&list);
+			listener_close_all(list);
 			return r;
 		}
 	}
-	*ret_list = list;
+	return 0;
+}
+
+/* ---- sockets that were handed over ---- */
+
+static int complain_of_adopted(const char *name, unsigned index, int error)
+{
+	const char *reason = strerror(-error);
+
+	switch (-error) {
+	case EPROTONOSUPPORT:
+		reason = _("it is none of TCP, UDP, a Unix stream and Unix datagrams");
+		break;
+	case EDESTADDRREQ: reason = _("it is not bound to an address"); break;
+	case ENOTCONN: reason = _("it does not listen"); break;
+	case EISCONN:
+		reason = _("it is connected; meari takes listening sockets (Accept=no in the "
+			   ".socket unit)");
+		break;
+	}
+	log_error(_("cannot serve on the socket '%s' that was handed over (descriptor %u): %s"),
+		name, index, reason);
+	return error;
+}
+
+/*
+ * Every thread has a duplicate of a stream's socket. Sockets of their own (SO_REUSEPORT) would take what
+ * waits in them away when the server ends; what waits in the one of the service manager is served by
+ * the next server. Datagrams are for one thread, as with unixgram.
+ */
+static int adopt(struct listener *listener, int fd, unsigned threads)
+{
+	struct socket_failure failure;
+	struct addr bound;
+	int *fds = malloc(threads * sizeof(int));
+	int r = fds == NULL ? -ENOMEM : socket_adopt_server(fd, &bound, &failure);
+
+	if (r < 0) {
+		free(fds);
+		return r;
+	}
+	*listener = (struct listener){ .fds = fds, .bound = bound };
+	fds[listener->fd_count++] = fd;
+	while (listener->fd_count < threads) {
+		bool shared = addr_socket_type(bound.scheme) == SOCK_STREAM;
+		int copy = shared ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+		if (shared && copy < 0) {
+			r = -errno;
+			fds[0] = -1; /* stays the caller's */
+			listener_fini(listener);
+			return r;
+		}
+		fds[listener->fd_count++] = copy;
+	}
+	return 0;
+}
+
+int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list)
+{
+	struct listener *longer = reallocarray(
+		list->listeners, list->count + activation->count + 1, sizeof(struct listener));
+
+	if (longer == NULL)
+		return -ENOMEM;
+	list->listeners = longer;
+	for (size_t i = 0; i < activation->count; i++) {
+		int fd = activation->fds[i], r = 0;
+
+		if (fd < 0)
+			continue;
+		r = adopt(&longer[list->count], fd, threads);
+		if (r < 0) {
+			listener_close_all(list);
+			return complain_of_adopted(activation->names[i], (unsigned)fd, r);
+		}
+		activation->fds[i] = -1;
+		list->count++;
+	}
 	return 0;
 }
 

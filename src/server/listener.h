@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "net/addr.h"
+#include "server/activation.h"
 
 /* One address. Each thread has its own socket on it, or -1 where the thread takes no part. */
 struct listener {
@@ -24,11 +25,14 @@ struct listener_list {
 };
 
 /*
- * Opens all that `specs` ask for, or nothing: then one line has been printed and -errno is returned.
- * Streams accept from here on (the kernel's backlog fills until an engine takes over).
+ * Opens all that `specs` ask for and adds it to the list, or nothing: then the list is empty, one line has
+ * been printed and -errno is returned. Streams accept from here on (the kernel's backlog fills until an engine takes over).
  */
 int listener_open_all(const struct addr_spec *specs, size_t spec_count, unsigned threads,
-	int backlog, struct listener_list *ret_list);
+	int backlog, struct listener_list *list);
+
+/* The same with what was handed over, which is taken out of `activation`. */
+int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list);
 
 /* Hands out a thread's descriptor: the caller's from now on; -1 where it has none. */
 int listener_take(struct listener *listener, unsigned thread);

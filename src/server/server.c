@@ -23,7 +23,9 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/activation.h"
 #include "server/listener.h"
+#include "server/notify.h"
 #include "server/signals.h"
 #include "server/worker.h"
 
@@ -40,6 +42,7 @@ struct server {
 	struct worker **workers; /* thread_count of them, NULL where not made yet */
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
+	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
 };
 
 /* ---- open ---- */
@@ -159,6 +162,19 @@ static int make_worker(struct server *server, unsigned index)
 	return r;
 }
 
+static int adopt_sockets(struct server *server)
+{
+	const struct server_options *options = server->options;
+	struct activation activation;
+	int r = activation_take(options->activated, options->activated_count, &activation);
+
+	if (r < 0)
+		return r;
+	r = listener_adopt_all(&activation, server->thread_count, &server->listeners);
+	activation_fini(&activation);
+	return r;
+}
+
 static int open_server(struct server *server)
 {
 	const struct server_options *options = server->options;
@@ -172,6 +188,9 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 	descriptors_raise_limit();
+	r = adopt_sockets(server);
+	if (r < 0)
+		return r;
 	r = listener_open_all(options->specs, options->spec_count, server->thread_count,
 		options->backlog, &server->listeners);
 	if (r < 0)
@@ -320,9 +339,11 @@ static void reload(struct server *server)
 	const struct server_options *options = server->options;
 	struct access *access;
 
+	notify_reloading();
 	if (access_new(&options->allow, &options->deny, &access) < 0) {
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
 			_("the lists were not read again; the old ones hold"));
+		notify_ready();
 		return;
 	}
 	for (unsigned i = 0; i < server->thread_count; i++)
@@ -330,6 +351,23 @@ static void reload(struct server *server)
 	access_free(server->access);
 	server->access = access;
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the lists have been read again"));
+	notify_ready();
+}
+
+/*
+ * Says that all is well, where and when that is waited for; gives the time of the next. It is said
+ * only when every thread has answered: one that is stuck keeps this one, and the manager acts.
+ */
+static uint64_t feed_watchdog(struct server *server)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (now_ns < server->watchdog_due_ns)
+		return server->watchdog_due_ns;
+	sum_counters(server);
+	notify_alive();
+	server->watchdog_due_ns = clock_after_ns(now_ns, server->watchdog_ns);
+	return server->watchdog_due_ns;
 }
 
 /*
@@ -340,6 +378,7 @@ static enum signals_wish wait_for_news(
 	struct server *server, uint64_t until_ns, unsigned ended_enough)
 {
 	for (;;) {
+		uint64_t wake_ns = feed_watchdog(server);
 		struct pollfd polled[] = {
 			{ .fd = server->signal_fd, .events = POLLIN },
 			{ .fd = server->done_fd, .events = POLLIN },
@@ -349,7 +388,10 @@ static enum signals_wish wait_for_news(
 
 		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
-		if (poll(polled, 2, clock_poll_ms(clock_now_ns(), until_ns)) < 0 && errno != EINTR)
+		if (poll(polled, 2,
+			    clock_poll_ms(
+				    clock_now_ns(), wake_ns < until_ns ? wake_ns : until_ns)) < 0 &&
+			errno != EINTR)
 			return SIGNALS_END;
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
@@ -382,6 +424,7 @@ static void drain(struct server *server)
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
 	char time_text[DURATION_TEXT_SIZE];
 
+	notify_stopping();
 	listener_remove_files(&server->listeners);
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_drain(server->workers[i]);
@@ -458,6 +501,10 @@ static void close_server(struct server *server)
 int server_run(const struct server_options *options)
 {
 	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
+
+	server.watchdog_ns = notify_watchdog_ns();
+	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
+
 	int r = open_server(&server);
 
 	if (r == 0) {
@@ -465,6 +512,7 @@ int server_run(const struct server_options *options)
 		if (r == 0) {
 			tell_start(&server);
 			tell_ready(&server);
+			notify_ready();
 			r = serve(&server);
 		}
 		drain(&server);

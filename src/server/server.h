@@ -19,8 +19,10 @@
 #define SERVER_CONNECTION_BYTES (4096u + 512u)
 
 struct server_options {
-	const struct addr_spec *specs; /* at least one */
+	const struct addr_spec *specs; /* at least one, unless sockets are handed over */
 	size_t spec_count;
+	const char *const *activated; /* the names of those that are wanted; none: all */
+	size_t activated_count;
 	const char *engine; /* "auto" or a name */
 	unsigned threads; /* 0: as many as there are processors to use */
 	int backlog;

@@ -15,6 +15,7 @@ MEARI_BUILD names the build folder (default: build), so that the same tests run 
 MEARI_ENGINES the engines (default: all that can work here), with commas between them.
 """
 
+import fcntl
 import os
 import pathlib
 import random
@@ -107,12 +108,13 @@ class Server:
     .wait_stderr(text)  waits until standard error holds the text: a sign, never a time
     """
 
-    def __init__(self, *arguments, engine=None, env=None, preexec_fn=None, prefix=()):
+    def __init__(self, *arguments, engine=None, env=None, preexec_fn=None, prefix=(), pass_fds=()):
         self.command = [*map(str, prefix), MEARI, "serve", *map(str, arguments)]
         if engine is not None:
             self.command += ["--engine", engine]
         self.env = env or environment()
         self.preexec_fn = preexec_fn
+        self.pass_fds = pass_fds
         self.addresses = []
         self.process = None
         self._stderr = bytearray()
@@ -125,10 +127,12 @@ class Server:
             return self._stderr.decode("utf-8", "replace")
 
     def __enter__(self):
-        ready, tell = os.pipe()
+        ready, low = os.pipe()
+        tell = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 64)  # 3 and so on are for activate.py
+        os.close(low)
         try:
             self.process = subprocess.Popen(
-                [*self.command, "--ready-fd", str(tell)], pass_fds=(tell,), env=self.env,
+                [*self.command, "--ready-fd", str(tell)], pass_fds=(tell, *self.pass_fds), env=self.env,
                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=self.preexec_fn)
             os.close(tell)
             tell = None

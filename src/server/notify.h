@@ -1,0 +1,16 @@
+/*
+ * Tells the service manager how it goes (sd_notify(3)), where there is one (NOTIFY_SOCKET). What it
+ * cannot be told is nobody's loss: none of these fails. Main thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+void notify_ready(void);
+/* Before something is read again; notify_ready() follows, however that ends. */
+void notify_reloading(void);
+void notify_stopping(void);
+
+/* How often notify_alive() is wanted: half of what the manager waits for. CLOCK_NEVER: it does not. */
+uint64_t notify_watchdog_ns(void);
+void notify_alive(void);
