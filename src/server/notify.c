@@ -5,11 +5,18 @@
  */
 #include "server/notify.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "config.h"
 
 #if MEARI_HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
+
+bool notify_is_wanted(void)
+{
+	return getenv("NOTIFY_SOCKET") != NULL;
+}
 
 void notify_ready(void)
 {
@@ -42,6 +49,11 @@ void notify_alive(void)
 }
 
 #else
+
+bool notify_is_wanted(void)
+{
+	return false;
+}
 
 void notify_ready(void)
 {

@@ -4,7 +4,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Whether there is a manager that wants to be told. */
+bool notify_is_wanted(void);
 
 void notify_ready(void);
 /* Before something is read again; notify_ready() follows, however that ends. */

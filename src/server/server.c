@@ -196,7 +196,7 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 
-	r = signals_open(server->access != NULL, &server->signal_fd);
+	r = signals_open(server->access != NULL || notify_is_wanted(), &server->signal_fd);
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = server->done_fd < 0 ? -errno : 0;
@@ -340,6 +340,11 @@ static void reload(struct server *server)
 	struct access *access;
 
 	notify_reloading();
+	if (server->access == NULL) {
+		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
+		notify_ready();
+		return;
+	}
 	if (access_new(&options->allow, &options->deny, &access) < 0) {
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
 			_("the lists were not read again; the old ones hold"));

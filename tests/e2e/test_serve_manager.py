@@ -250,6 +250,16 @@ def test_reloading(tmp_path):
                 assert manager.next() == ["READY=1"]
 
 
+def test_reload_without_lists_is_no_end(tmp_path):
+    with Manager(tmp_path) as manager:
+        with Server("tcp://127.0.0.1:0", env=manager.env) as server:
+            assert manager.next() == ["READY=1"]
+            server.process.send_signal(signal.SIGHUP)
+            assert manager.next()[0] == "RELOADING=1"
+            assert manager.next() == ["READY=1"]
+            assert echo(server, 0) and server.stop() == 0
+
+
 def test_watchdog(engine, tmp_path):
     with Manager(tmp_path, WATCHDOG_USEC=200_000) as manager:
         with Server("tcp://127.0.0.1:0", "--threads", 2, engine=engine, env=manager.env):

@@ -1,8 +1,11 @@
 """`meson install` puts everything where a system looks for it, under DESTDIR too."""
 
+import re
+import shutil
+
 import pytest
 
-from house import BUILD, PAGES_SOURCE, command, prefix
+from house import BUILD, PAGES_SOURCE, ROOT, command, prefix
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +32,51 @@ def test_korean(installed):
     assert shown.stdout.startswith("사용법: meari")
 
 
+def units(installed):
+    found = installed / "lib/systemd/system"
+    if not found.is_dir():
+        pytest.skip("built without libsystemd")
+    return found
+
+
+def test_units(installed):
+    service = (units(installed) / "meari.service").read_text()
+    assert f"\nExecStart={prefix()}/bin/meari serve " in service
+    assert (units(installed) / "meari.socket").read_bytes() == \
+        (ROOT / "systemd/meari.socket").read_bytes()
+
+
+def test_units_are_sound(installed, tmp_path):
+    """systemd understands every line, where it is here to be asked."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here (Debian: systemd)")
+    service = (units(installed) / "meari.service").read_text()
+    (tmp_path / "meari.service").write_text(
+        re.sub(r"^(ExecStart=|Documentation=).*\n", r"", service, flags=re.MULTILINE) +
+        "\n[Service]\nExecStart=/bin/true\n")
+    socket = (units(installed) / "meari.socket").read_text()
+    (tmp_path / "meari.socket").write_text(re.sub(r"Documentation=.*\n", "", socket))
+    checked = command("systemd-analyze", "verify", "--man=no", tmp_path / "meari.service",
+                      tmp_path / "meari.socket")
+    assert "meari" not in checked.stderr, checked.stderr
+
+
+def test_exposure(installed):
+    """At most 2.0 of 10 in the eyes of systemd."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here (Debian: systemd)")
+    command_line = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager",
+                    units(installed) / "meari.service"]
+    checked = command(*command_line)
+    if "unrecognized option" in checked.stderr:
+        pytest.skip("this systemd-analyze cannot do it offline")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert re.search(r"exposure level for meari\.service: \d", checked.stdout)
+
+
 def test_nothing_else(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     unexpected = {name for name in files
-                  if not name.startswith(("share/man/man1/meari", "share/locale/"))}
+                  if not name.startswith(("share/man/man1/meari", "share/locale/",
+                                          "lib/systemd/system/meari."))}
     assert unexpected == {"bin/meari"}
