@@ -43,6 +43,7 @@ int core_init(struct engine *engine, const struct engine_options *options)
 void core_fini(struct engine *engine)
 {
 	datagram_batch_free(engine->datagram_batch);
+	postponed_fini(&engine->postponed);
 	outgoing_fini(engine);
 	accept_fini(&engine->accept);
 	conn_table_fini(&engine->conns);

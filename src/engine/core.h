@@ -10,6 +10,7 @@
 #include "engine/buffer.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
+#include "engine/postponed.h"
 #include "engine/spin.h"
 #include "engine/timer.h"
 
@@ -27,6 +28,7 @@ struct engine {
 	struct conn_table conns;
 	struct timer_wheel timers;
 	struct spin spin;
+	struct postponed postponed; /* answers to datagrams */
 	struct datagram_batch *datagram_batch; /* for all datagram sockets; see datagram.h */
 	struct accept accept;
 	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */

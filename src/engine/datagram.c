@@ -120,9 +120,13 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		engine, (const struct sockaddr *)arrival->peer, datagram->scheme, &event, &answer);
 	if (answer.send.bytes == NULL) /* it may be empty, and is then sent empty */
 		return;
-	departures_add(departures, arrival, &answer.send, datagram->family, trains);
-	if (answer.twice)
-		departures_add(departures, arrival, &answer.send, datagram->family, trains);
+	for (int i = answer.twice ? 2 : 1; i > 0; i--) {
+		if (answer.wake_ns != 0)
+			postponed_add(engine, datagram->fd, datagram->family, arrival, &answer.send,
+				answer.wake_ns);
+		else
+			departures_add(departures, arrival, &answer.send, datagram->family, trains);
+	}
 }
 
 /* Answers all that a batch has brought. False: the kernel takes no more now. */

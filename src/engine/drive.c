@@ -63,6 +63,10 @@ static void fire(void *context, struct timer *timer)
 	struct protocol_event event = { .kind = PROTOCOL_DEADLINE };
 	struct protocol_answer answer = { 0 };
 
+	if (timer == &round->engine->postponed.timer) {
+		postponed_send_due(round->engine);
+		return;
+	}
 	if (conn->flags & CONN_CONNECTING)
 		conn->error = conn->error != 0 ? conn->error : -ETIMEDOUT;
 	else

@@ -64,4 +64,6 @@ void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call)
 		datagram_close(datagram);
 	}
 	engine->datagram_count = 0;
+	if (last_call)
+		postponed_give_up(&engine->core);
 }

@@ -86,6 +86,7 @@ void uring_datagram_stop(struct uring_engine *engine)
 		datagram_echo_last(&engine->core, one->datagram);
 		close_one(engine, one);
 	}
+	postponed_give_up(&engine->core);
 }
 
 static void order(struct uring_engine *engine, unsigned which)

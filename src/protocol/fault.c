@@ -140,7 +140,7 @@ static void tell_once(const struct fault *fault, struct fault_conn *state, unsig
 static bool is_of_streams(enum fault_plan_kind kind)
 {
 	return kind != FAULT_PLAN_DROP && kind != FAULT_PLAN_TRUNCATE &&
-		kind != FAULT_PLAN_DUPLICATE;
+		kind != FAULT_PLAN_DUPLICATE && kind != FAULT_PLAN_REORDER;
 }
 
 static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *conn)
@@ -294,14 +294,11 @@ static bool hold(struct fault_conn *state, const struct protocol_answer *answer,
 		.urgent = answer->send_urgent,
 	};
 	memcpy(held->bytes, answer->send.bytes, held->length);
-	/* The order is kept: nothing leaves before what came before it. */
-	if (state->held == NULL) {
+	/* Only the first is ever looked at: nothing leaves before what came before it. */
+	if (state->held == NULL)
 		state->held = held;
-	} else {
-		if (held->due_ns < state->held_last->due_ns)
-			held->due_ns = state->held_last->due_ns;
+	else
 		state->held_last->next = held;
-	}
 	state->held_last = held;
 	state->held_count++;
 	state->held_bytes += held->length;
@@ -460,6 +457,13 @@ static void spoil_datagram(
 	switch (rule->kind) {
 	case FAULT_PLAN_DROP: answer->send = (struct protocol_span){ 0 }; break;
 	case FAULT_PLAN_DUPLICATE: answer->twice = true; break;
+	case FAULT_PLAN_DELAY:
+	case FAULT_PLAN_REORDER:
+		if (answer->wake_ns == 0)
+			answer->wake_ns = fault->options.now_ns();
+		answer->wake_ns = clock_after_ns(
+			answer->wake_ns, fault_plan_draw_ns(&state, &rule->time));
+		break;
 	case FAULT_PLAN_TRUNCATE:
 		if (length <= rule->bytes)
 			return;

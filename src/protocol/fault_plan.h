@@ -28,7 +28,8 @@
 	X(CORRUPT, corrupt, "corrupt")                                                             \
 	X(DROP, drop, "drop")                                                                      \
 	X(TRUNCATE, truncate, "truncate")                                                          \
-	X(DUPLICATE, duplicate, "duplicate")
+	X(DUPLICATE, duplicate, "duplicate")                                                       \
+	X(REORDER, reorder, "reorder")
 
 enum fault_plan_kind {
 #define FAULT_PLAN_KIND(kind, counter, key) FAULT_PLAN_##kind,

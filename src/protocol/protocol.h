@@ -23,7 +23,7 @@
  *   the kernel has taken.
  * - Datagrams come and go in batches: several DATAGRAMs may be told before what became of the first
  *   answer is. What became of the answers is told in their order, each once, as counts: an answer
- *   that is lost takes no other with it.
+ *   that is lost takes no other with it. One with a time of its own is told when it leaves.
  */
 #pragma once
 
@@ -88,7 +88,11 @@ struct protocol_answer {
 	bool send_urgent; /* ... as urgent data (its last byte, RFC 6093) */
 	uint32_t room;
 	enum protocol_end_kind end;
-	uint64_t wake_ns; /* clock_now_ns() time for DEADLINE; CLOCK_NEVER: none; 0: as before */
+	/*
+	 * clock_now_ns() time for DEADLINE; CLOCK_NEVER: none; 0: as before. Of the answer to a datagram: the
+	 * time before which it does not leave; 0: now.
+	 */
+	uint64_t wake_ns;
 };
 
 struct protocol {

@@ -47,6 +47,7 @@ static const struct {
 	[FAULT_PLAN_DROP] = { VALUE_NONE, 0 },
 	[FAULT_PLAN_TRUNCATE] = { VALUE_SIZE, 0 },
 	[FAULT_PLAN_DUPLICATE] = { VALUE_NONE, 0 },
+	[FAULT_PLAN_REORDER] = { VALUE_TIME, 0 },
 };
 
 struct reader {

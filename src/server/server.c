@@ -247,6 +247,14 @@ static void tell_start(const struct server *server)
 			"echoing on %s (engine %s, %u threads)", server->thread_count),
 		list, engine, server->thread_count);
 	json_decref(array);
+
+	unsigned faults = server->options->faults.count;
+
+	if (faults > 0)
+		LOG_EVENT(LOG_LEVEL_INFO, "faulty", json_pack("{s:i}", "faults", (int)faults),
+			ngettext("it does %u thing wrong on purpose (--fault)",
+				"it does %u things wrong on purpose (--fault)", faults),
+			faults);
 }
 
 /* Tells whoever started us that it may connect: the addresses, one a line, then the end. */

@@ -36,6 +36,7 @@
 	X(faults_drop)                                                                              \
 	X(faults_truncate)                                                                          \
 	X(faults_duplicate)                                                                         \
+	X(faults_reorder)                                                                           \
 	X(bytes_received)                                                                           \
 	X(bytes_sent)                                                                               \
 	X(urgent_bytes) /* sent back as urgent */                                                   \

@@ -263,6 +263,39 @@ def test_duplicate_and_count(engine, scheme, tmp_path):
             assert counters["datagrams_sent"] == counters["datagrams_received"] + 1
 
 
+def test_delayed_datagrams_wait_together(engine):
+    with serve("udp://127.0.0.1:0", "delay=80ms", engine=engine) as server:
+        with server.connect() as peer:
+            start = time.monotonic()
+            for i in range(50):
+                peer.send(b"%d" % i)
+            assert [peer.recv(100) for _ in range(50)] == [b"%d" % i for i in range(50)]
+            assert 0.08 <= time.monotonic() - start < 2
+            assert done(server, "delay") == counters_of(server)["datagrams_sent"] == 50
+
+
+def test_reorder_and_count(engine):
+    """Who comes behind one that was sent after it has been held, and no other."""
+    with serve("udp://127.0.0.1:0", "reorder=1s,p=20%,seed=3", engine=engine) as server:
+        with server.connect() as peer:
+            for i in range(100):
+                peer.send(b"%d" % i)
+            answers = [int(peer.recv(100)) for _ in range(100)]
+            held = done(server, "reorder")
+            assert 5 < held < 45
+            assert sorted(answers) == list(range(100))
+            on_time, late = answers[:-held], answers[-held:]
+            assert on_time == sorted(on_time) and late == sorted(late)
+
+
+def test_it_ends_while_datagrams_are_delayed(engine):
+    with serve("udp://127.0.0.1:0", "delay=1h", engine=engine) as server:
+        with server.connect() as peer:
+            peer.send(b"hello")
+            wait_until(lambda: done(server, "delay") == 1, "it is there")
+            assert server.stop() == 0
+
+
 # --- what it tells
 
 
@@ -275,6 +308,11 @@ def test_v_logs_each_fault(engine):
         events = [json.loads(line) for line in server.stderr.splitlines()]
         faults = [e for e in events if e["event"] == "fault"]
         assert [(e["fault"], e["connection"], e["after_bytes"]) for e in faults] == [("reset", 0, 3)]
+
+
+def test_it_says_that_it_is_faulty(engine):
+    with serve("tcp://127.0.0.1:0", "delay=1ms", "drop", engine=engine) as server:
+        server.wait_stderr("meari: it does 2 things wrong on purpose (--fault)\n")
 
 
 def test_with_a_limit_around_it(engine):

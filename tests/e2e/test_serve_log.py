@@ -22,7 +22,7 @@ LIMIT_COUNTERS = ["refused_by_access", "refused_by_count", "refused_by_memory", 
                   "datagrams_limited"]
 FAULT_COUNTERS = ["faults_" + kind for kind in (
     "delay", "stall", "accept_delay", "throttle", "chop", "dribble", "close", "half_close", "reset",
-    "refuse", "corrupt", "drop", "truncate", "duplicate")]
+    "refuse", "corrupt", "drop", "truncate", "duplicate", "reorder")]
 
 
 def echo(peer, payload=b"are you there?"):

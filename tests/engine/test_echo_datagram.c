@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/datagram.h"
 #include "harness.h"
 #include "net/call.h"
@@ -658,6 +659,112 @@ static void an_answer_may_go_twice(void **state)
 	assert_true(doubler.sent >= 10 * 2 * SIZES);
 }
 
+/* ---- later ---- */
+
+struct postponer {
+	struct protocol protocol;
+	uint64_t by_ns;
+	size_t sent, lost;
+};
+
+/* What begins with an 'L' leaves later. */
+static void postpone(struct protocol *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct postponer *postponer = (struct postponer *)self;
+
+	if (event->kind == PROTOCOL_DATAGRAM_SENT)
+		postponer->sent += event->count;
+	if (event->kind == PROTOCOL_DATAGRAM_LOST)
+		postponer->lost += event->count;
+	if (event->kind != PROTOCOL_DATAGRAM)
+		return;
+	answer->send = event->span;
+	if (event->span.length > 0 && event->span.bytes[0] == 'L')
+		answer->wake_ns = clock_now_ns() + postponer->by_ns;
+}
+
+static void start_postponer(struct service *service, struct postponer *postponer, void **state)
+{
+	memset(service, 0, sizeof(*service));
+	open_udp(service);
+	harness_start(&service->harness, *state, &postponer->protocol, NULL);
+	harness_do(&service->harness, serve, &(struct listening){ service->fd, ADDR_UDP });
+}
+
+static void send_later_and_now(struct engine *engine, void *data)
+{
+	struct volley *volley = data;
+
+	send_to(volley->service, volley->fds[0], "L1", 2);
+	send_to(volley->service, volley->fds[0], "L2", 2);
+	send_to(volley->service, volley->fds[0], "now", 3);
+	send_to(volley->service, volley->fds[0], "", 0);
+}
+
+static void an_answer_may_leave_later(void **state)
+{
+	struct postponer postponer = { .protocol.handle = postpone, .by_ns = 30 * CLOCK_NS_PER_MS };
+	struct service service;
+	uint64_t start_ns;
+
+	start_postponer(&service, &postponer, state);
+	struct volley volley = { &service, { client(AF_INET) } };
+
+	start_ns = clock_now_ns();
+	harness_do(&service.harness, send_later_and_now, &volley);
+	expect(volley.fds[0], "now", 3);
+	expect(volley.fds[0], "", 0);
+	expect(volley.fds[0], "L1", 2);
+	assert_true(clock_now_ns() - start_ns >= postponer.by_ns);
+	expect(volley.fds[0], "L2", 2);
+	expect_nothing(volley.fds[0]);
+	close(volley.fds[0]);
+	harness_stop(&service.harness);
+	assert_int_equal(postponer.sent, 4);
+	assert_int_equal(postponer.lost, 0);
+}
+
+#define LATE_BYTES 60000
+#define LATE_MOST (POSTPONED_MOST_BYTES / LATE_BYTES)
+
+static void send_late(struct engine *engine, void *data)
+{
+	static unsigned char late[LATE_BYTES] = "L";
+	struct volley *volley = data;
+
+	send_to(volley->service, volley->fds[0], late, sizeof(late));
+}
+
+/* So that what the engine's thread has written may be read. */
+static void do_nothing(struct engine *engine, void *data)
+{
+}
+
+/* Each is received in the round behind the one in which it was sent: the socket's buffer holds them. */
+static void what_leaves_later_is_bounded(void **state)
+{
+	struct postponer postponer = { .protocol.handle = postpone,
+		.by_ns = 3600 * CLOCK_NS_PER_S };
+	struct service service;
+	size_t before;
+
+	start_postponer(&service, &postponer, state);
+	struct volley volley = { &service, { client(AF_INET) } };
+
+	for (unsigned i = 0; i < LATE_MOST + 20; i++)
+		harness_do(&service.harness, send_late, &volley);
+	send_to(&service, volley.fds[0], "now", 3);
+	expect(volley.fds[0], "now", 3);
+	harness_do(&service.harness, do_nothing, NULL);
+	before = postponer.lost;
+	assert_in_range(before, 20, 40);
+	close(volley.fds[0]);
+	harness_stop(&service.harness);
+	assert_int_equal(postponer.lost, LATE_MOST + 20);
+	assert_int_equal(postponer.sent, 1);
+}
+
 int main(void)
 {
 	const struct harness_test tests[] = {
@@ -672,6 +779,8 @@ int main(void)
 		HARNESS_TEST(a_deaf_peer_stops_nobody),
 		HARNESS_TEST(descriptors_passed_are_closed),
 		HARNESS_TEST(an_answer_may_go_twice),
+		HARNESS_TEST(an_answer_may_leave_later),
+		HARNESS_TEST(what_leaves_later_is_bounded),
 		HARNESS_TEST(a_flood_of_datagrams_starves_no_stream),
 	};
 

@@ -417,10 +417,18 @@ static void datagrams_are_dropped_cut_and_changed(void **state)
 	assert_sends(&answer, "hello");
 	assert_true(answer.twice);
 	assert_int_equal(f.counters.faults_duplicate, 1);
+	init(&f, "delay=5ms");
+	answer = tell_datagram(&f, "hello");
+	assert_sends(&answer, "hello");
+	assert_int_equal(answer.wake_ns, now_ns + 5 * MS);
+	init(&f, "reorder=5ms");
+	assert_int_equal(tell_datagram(&f, "hello").wake_ns, now_ns + 5 * MS);
+	assert_int_equal(f.counters.faults_reorder, 1);
 	init(&f, "close");
 	answer = tell_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_false(answer.twice);
+	assert_int_equal(answer.wake_ns, 0);
 }
 
 static void faults_of_datagrams_leave_streams_alone(void **state)

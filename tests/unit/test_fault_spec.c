@@ -42,7 +42,7 @@ static void every_kind_is_known(void **state)
 {
 	static const char *const texts[] = { "delay=1ms", "stall", "accept-delay=1ms",
 		"throttle=1K", "chop=7", "dribble", "close", "half-close", "reset", "refuse",
-		"corrupt=1000", "drop", "truncate=0", "duplicate" };
+		"corrupt=1000", "drop", "truncate=0", "duplicate", "reorder=1ms" };
 
 	for (unsigned i = 0; i < FAULT_PLAN_KINDS; i++) {
 		struct fault_plan_rule rule = take(texts[i]);
