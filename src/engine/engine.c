@@ -26,13 +26,14 @@ const struct engine_ops *const engine_list[] = {
 };
 
 /*
- * The rule of "auto", here and nowhere else. Measured with bench/compare: an echo costs fewer
- * instructions on epoll in every cell but the one with very many busy connections; so epoll it is.
+ * The rule of "auto", here and nowhere else. Measured with bench/compare on Linux 6.18, processor time
+ * for an echo, uring to epoll: 1.06 with one connection (and a round trip of 10.3 us to 9.7), 0.87 to
+ * 0.97 with 50, 0.88 to 0.93 with 1,000, the same with 10,000, in bulk and for datagrams. Nobody knows
+ * beforehand how many will come; few is the usual case, and works everywhere: so epoll it is.
  */
 const struct engine_ops *engine_favourite(const char **ret_reason)
 {
-	*ret_reason = _(
-		"an echo costs it least, but where a thousand connections are busy at once");
+	*ret_reason = _("with few connections an echo costs it least, and it works everywhere");
 	return &epoll_engine_ops;
 }
 

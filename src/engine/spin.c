@@ -5,7 +5,9 @@
  * its waking costs; so it never costs more than twice the better choice would have, whatever comes (the
  * ski-rental problem). And it learns: where looking was in vain (the peer is slow), it is tried ever more
  * rarely, once in 1,024 sleeps in the end; and so it is where another program had to take this processor
- * away from us to come to its work: often that is the very peer whom we wait for.
+ * away from us to come to its work: often that is the very peer whom we wait for; and where something was
+ * nearly always there at once: there is no sleep to save, and whoever comes a little later finds more to
+ * do at a time.
  */
 #include "engine/spin.h"
 
@@ -20,8 +22,10 @@
  */
 #define AUTO_NS (20 * CLOCK_NS_PER_US)
 #define MOST_FUTILE 10
-/* So many are looked at together. */
+/* So many are judged together. */
 #define JUDGED 16
+/* Until a call that waits has gone to sleep, so much time goes by anyway. */
+#define AWAKE_NS 500
 
 void spin_init(struct spin *spin, uint64_t limit_ns)
 {
@@ -42,6 +46,8 @@ bool spin_begins(struct spin *spin)
 			return false;
 		}
 	}
+	spin->since_ns = 0;
+	spin->last_ns = 0;
 	spin->until_ns = 0;
 	return true;
 }
@@ -51,10 +57,13 @@ bool spin_goes_on(struct spin *spin, uint64_t due_ns)
 	uint64_t now_ns = clock_now_ns();
 
 	/* Asked for only now: where the first look finds something, the clock is not needed. */
-	if (spin->until_ns == 0)
+	if (spin->until_ns == 0) {
+		spin->since_ns = now_ns;
 		spin->until_ns = spin->limit_ns == ENGINE_BUSY_POLL_AUTO
 			? now_ns + AUTO_NS
 			: clock_after_ns(spin->traffic_ns, spin->limit_ns);
+	}
+	spin->last_ns = now_ns;
 	return now_ns < spin->until_ns && now_ns < due_ns;
 }
 
@@ -66,24 +75,27 @@ static long preempted_count(void)
 	return getrusage(RUSAGE_THREAD, &usage) < 0 ? 0 : usage.ru_nivcsw;
 }
 
-/* True when the processor was taken from us for at least half of what we found. */
-static bool is_in_the_way(struct spin *spin)
+/* False when the processor was taken from us for half of what was found, or there was little to save. */
+static bool is_worth_it(struct spin *spin)
 {
 	long preempted = preempted_count();
-	bool often = preempted - spin->preempted >= JUDGED / 2;
+	bool worth_it = preempted - spin->preempted < JUDGED / 2 && spin->saved >= JUDGED / 4;
 
 	spin->preempted = preempted;
 	spin->found = 0;
-	return often;
+	spin->saved = 0;
+	return worth_it;
 }
 
 void spin_ended(struct spin *spin, bool found)
 {
+	if (found && spin->last_ns - spin->since_ns >= AWAKE_NS)
+		spin->saved++;
 	if (!found) {
 		spin->skip = 1u << spin->futile;
 		if (spin->futile < MOST_FUTILE)
 			spin->futile++;
-	} else if (++spin->found >= JUDGED && is_in_the_way(spin)) {
+	} else if (++spin->found >= JUDGED && !is_worth_it(spin)) {
 		spin->skip = 1u << MOST_FUTILE;
 	} else {
 		spin->futile = 0;

@@ -11,13 +11,14 @@
 
 struct spin {
 	uint64_t
-		limit_ns; /* 0: never; ENGINE_BUSY_POLL_AUTO; else that long after the last traffic */
+		limit_ns; /* 0: never; ENGINE_BUSY_POLL_AUTO; else so long after the last traffic */
 	uint64_t traffic_ns; /* when something last came */
-	uint64_t until_ns; /* of the search under way; 0 until the clock has been asked */
+	/* Of the search under way; 0 until the clock has been asked. */
+	uint64_t since_ns, last_ns, until_ns;
 	uint32_t futile; /* searches in a row that found nothing, as a power of two */
 	uint32_t skip; /* so many sleeps are not worth another search */
-	uint32_t
-		found; /* searches that found something, since it was last asked who pays for that */
+	/* Since searches were last judged: how many found something, and had waited for it. */
+	uint32_t found, saved;
 	long preempted; /* how often the thread had lost its processor by then */
 	bool fresh; /* something has come since the last sleep */
 };

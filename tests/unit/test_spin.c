@@ -82,6 +82,15 @@ static void auto_looks_briefly(void **state)
 	assert_true(clock_now_ns() - started_ns >= 10 * CLOCK_NS_PER_US);
 }
 
+/* Looks for long enough that a sleep was saved. */
+static void wait_in(struct spin *spin)
+{
+	uint64_t since_ns = clock_now_ns();
+
+	while (spin_goes_on(spin, CLOCK_NEVER) && clock_now_ns() - since_ns < 5 * CLOCK_NS_PER_US)
+		;
+}
+
 /* How many of so many sleeps a search comes before, when it finds that or not. */
 static unsigned searches(struct spin *spin, unsigned sleeps, bool found)
 {
@@ -91,6 +100,8 @@ static unsigned searches(struct spin *spin, unsigned sleeps, bool found)
 		spin_note_traffic(spin, clock_now_ns());
 		if (spin_begins(spin)) {
 			count++;
+			if (found)
+				wait_in(spin);
 			spin_ended(spin, found);
 		}
 	}
@@ -105,6 +116,22 @@ static void auto_gives_up_what_is_in_vain(void **state)
 	/* 1, 2, 4, ... 1,024 sleeps are skipped in turn, and then 1,024 each time. */
 	assert_int_equal(searches(&spin, 2047 + 11, false), 11);
 	assert_int_equal(searches(&spin, 10 * 1025, false), 10);
+}
+
+static void auto_leaves_alone_what_does_not_sleep(void **state)
+{
+	struct spin spin;
+	unsigned count = 0;
+
+	spin_init(&spin, ENGINE_BUSY_POLL_AUTO);
+	for (unsigned i = 0; i < 1000; i++) {
+		spin_note_traffic(&spin, clock_now_ns());
+		if (spin_begins(&spin)) {
+			count++;
+			spin_ended(&spin, true); /* at the first look */
+		}
+	}
+	assert_int_equal(count, 16);
 }
 
 static long preempted_count(void)
@@ -142,6 +169,7 @@ int main(void)
 		cmocka_unit_test(auto_looks_only_after_traffic),
 		cmocka_unit_test(auto_looks_briefly),
 		cmocka_unit_test(auto_gives_up_what_is_in_vain),
+		cmocka_unit_test(auto_leaves_alone_what_does_not_sleep),
 		cmocka_unit_test(auto_comes_back_to_what_succeeds),
 	};
 
