@@ -26,6 +26,7 @@ static bool complained;
 
 error_t cli_complain(const struct argp_state *state, const char *format, ...)
 {
+	const struct cli_place *place = state->hook;
 	va_list arguments;
 	CLEANUP_FREE char *message = NULL;
 
@@ -33,7 +34,13 @@ error_t cli_complain(const struct argp_state *state, const char *format, ...)
 	if (vasprintf(&message, format, arguments) < 0)
 		message = NULL;
 	va_end(arguments);
-	log_error(_("%s (see '%s --help')"), message != NULL ? message : format, state->argv[0]);
+	if (place != NULL)
+		log_error(_("'%s', line %u, column %zu: %s (see '%s --help')"), place->path,
+			place->line, place->column, message != NULL ? message : format,
+			state->argv[0]);
+	else
+		log_error(_("%s (see '%s --help')"), message != NULL ? message : format,
+			state->argv[0]);
 	complained = true;
 	return EINVAL;
 }

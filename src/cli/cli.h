@@ -35,9 +35,16 @@ enum cli_status verb_report(int argc, char **argv);
  */
 int cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
+/* Where an option stands that did not come from the command line: what state->hook points to then. */
+struct cli_place {
+	const char *path;
+	unsigned line;
+	size_t column; /* from 1 */
+};
+
 /*
- * For argp parsers: prints "meari VERB: <message> (see 'meari VERB --help')" and gives the EINVAL
- * that the parser returns.
+ * For argp parsers: prints "meari VERB: <message> (see 'meari VERB --help')", with the place in a file
+ * before the message where there is one, and gives the EINVAL that the parser returns.
  */
 error_t cli_complain(const struct argp_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

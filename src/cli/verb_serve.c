@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/settings.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -53,9 +54,14 @@ enum option_key {
 	KEY_DENY,
 	KEY_FAULT,
 	KEY_ACTIVATED,
+	KEY_CONFIG,
 };
 
 static const struct argp_option options[] = {
+	{ "config", KEY_CONFIG, "FILE", 0,
+		N_("read these options from a file, one a line, without the dashes; 'address' names "
+		   "an address"),
+		0 },
 	{ NULL, 0, NULL, 0, N_("How it works:"), 1 },
 	{ "engine", KEY_ENGINE, "NAME", 0,
 		N_("how bytes are moved: epoll (works everywhere), uring (cheaper with a thousand "
@@ -140,6 +146,7 @@ struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
 	const char **activated;
+	char *config; /* the text of --config */
 	enum log_level level;
 	enum log_format format;
 	bool explain;
@@ -400,8 +407,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
 	case ARGP_KEY_ARG: return add_address(input, text, state);
 	case KEY_ACTIVATED: return add_activated(input, text);
+	case KEY_CONFIG:
+		if (input->config != NULL)
+			return cli_complain(state, _("--config can be given once"));
+		return settings_apply(text, options, parse, state, &input->config);
 	case ARGP_KEY_NO_ARGS:
-		return activation_is_offered() ? 0 : add_address(input, "tcp://*", state);
+		return input->server.spec_count > 0 || activation_is_offered()
+			? 0 : add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
 	}
 }
@@ -453,6 +465,7 @@ enum cli_status verb_serve(int argc, char **argv)
 	}
 	free(input.specs);
 	free(input.activated);
+	free(input.config);
 	free(input.server.allow.texts);
 	free(input.server.deny.texts);
 	return status;

@@ -1,5 +1,6 @@
 """`meson install` puts everything where a system looks for it, under DESTDIR too."""
 
+import pathlib
 import re
 import shutil
 
@@ -46,6 +47,15 @@ def test_units(installed):
         (ROOT / "systemd/meari.socket").read_bytes()
 
 
+def test_the_configuration_is_sound(installed):
+    """The service finds it where it is installed, and it holds no wrong line."""
+    service = (units(installed) / "meari.service").read_text()
+    named = re.search(r"^ExecStart=.* --config (\S+)$", service, re.MULTILINE)[1]
+    found = pathlib.Path(str(installed).removesuffix(prefix()) + named)
+    shown = command(installed / "bin/meari", "serve", "--config", found, "--explain")
+    assert shown.returncode == 0, shown.stderr
+
+
 def test_units_are_sound(installed, tmp_path):
     """systemd understands every line, where it is here to be asked."""
     if shutil.which("systemd-analyze") is None:
@@ -78,5 +88,5 @@ def test_nothing_else(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     unexpected = {name for name in files
                   if not name.startswith(("share/man/man1/meari", "share/locale/",
-                                          "lib/systemd/system/meari."))}
+                                          "lib/systemd/system/meari.", "etc/meari/serve.conf"))}
     assert unexpected == {"bin/meari"}
