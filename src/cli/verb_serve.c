@@ -54,6 +54,8 @@ enum option_key {
 	KEY_DENY,
 	KEY_FAULT,
 	KEY_ACTIVATED,
+	KEY_USER,
+	KEY_NO_SANDBOX,
 	KEY_CONFIG,
 };
 
@@ -122,6 +124,12 @@ static const struct argp_option options[] = {
 		N_("memory for connections and their buffers together"), 0 },
 	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", 0,
 		N_("datagrams a second of one source; more are not answered"), 0 },
+	{ "user", KEY_USER, "NAME", 0, N_("become this user once everything is open (needs root)"),
+		0 },
+	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
+		N_("keep everything within reach: by default files, new sockets and system calls that "
+		   "a server does not need are not"),
+		0 },
 	{ NULL, 0, NULL, 0, N_("What it does wrong, on purpose (default: nothing):"), 3 },
 	{ "fault", KEY_FAULT, "SPEC", 0,
 		N_("a fault, such as delay=20ms, close,after=100 or drop,p=1%; may be given again; "
@@ -406,6 +414,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_EXPLAIN: input->explain = true; return 0;
 	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
 	case ARGP_KEY_ARG: return add_address(input, text, state);
+	case KEY_USER: input->server.user = text; return 0;
+	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
 	case KEY_CONFIG:
 		if (input->config != NULL)
@@ -413,7 +423,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		return settings_apply(text, options, parse, state, &input->config);
 	case ARGP_KEY_NO_ARGS:
 		return input->server.spec_count > 0 || activation_is_offered()
-			? 0 : add_address(input, "tcp://*", state);
+			? 0
+			: add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
 	}
 }

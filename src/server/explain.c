@@ -21,6 +21,7 @@
 #include "net/resolve.h"
 #include "server/activation.h"
 #include "server/listener.h"
+#include "server/sandbox.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT
@@ -231,5 +232,8 @@ int explain_print(const struct server_options *options, FILE *stream)
 		if (result == 0)
 			result = r;
 	}
+	sandbox_explain(
+		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
+		tell, stream);
 	return result;
 }

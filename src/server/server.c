@@ -26,6 +26,7 @@
 #include "server/activation.h"
 #include "server/listener.h"
 #include "server/notify.h"
+#include "server/sandbox.h"
 #include "server/signals.h"
 #include "server/worker.h"
 
@@ -212,6 +213,20 @@ static int open_server(struct server *server)
 	else if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
 	return r;
+}
+
+static int enter_sandbox(const struct server *server)
+{
+	struct sandbox_options options = {
+		.user = server->options->user,
+		.engine = server->engine,
+		.open = server->options->no_sandbox,
+		.allow = &server->options->allow,
+		.deny = &server->options->deny,
+		.listeners = &server->listeners,
+	};
+
+	return sandbox_enter(&options);
 }
 
 /* ---- start ---- */
@@ -520,6 +535,8 @@ int server_run(const struct server_options *options)
 
 	int r = open_server(&server);
 
+	if (r == 0)
+		r = enter_sandbox(&server);
 	if (r == 0) {
 		r = start_workers(&server);
 		if (r == 0) {

@@ -43,6 +43,9 @@ struct server_options {
 	struct access_entries allow, deny;
 	struct fault_plan faults; /* no rules: none */
 
+	const char *user; /* NULL: as whom it was started */
+	bool no_sandbox;
+
 	int ready_fd; /* -1: none; taken over */
 };
 

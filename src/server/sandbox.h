@@ -1,0 +1,30 @@
+/*
+ * What the server gives up once everything is open: privileges (--user), and then whatever it will not
+ * need: new privileges, files but a few, new sockets to anywhere, and most system calls. Main
+ * thread, before any other is started; threads inherit it. Speaks when it fails.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/engine.h"
+#include "server/access.h"
+#include "server/listener.h"
+
+struct sandbox_options {
+	const char *user; /* a name or a number; NULL: stays who it is */
+	const struct engine_ops *engine;
+	bool open; /* no sandbox (--no-sandbox) */
+	const struct access_entries *allow, *deny; /* their files can still be read */
+	const struct listener_list *listeners; /* their socket files can still be removed */
+};
+
+/*
+ * What this kernel has not is left out; --explain tells. -errno, and one line has been printed, only for what
+ * was asked for: the user.
+ */
+int sandbox_enter(const struct sandbox_options *options);
+
+/* Told of each part: its name (a key), whether it will be in force here, and why or why not. */
+typedef void sandbox_tell_fn(void *context, const char *name, bool used, const char *reason);
+void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context);

@@ -1,0 +1,134 @@
+/*
+ * syscalls.c: what is out of reach behind the filter, and what is not. Each test in a child of its
+ * own, because there is no way back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "server/syscalls.h"
+
+#define SETUP_URING 425 /* io_uring_setup, everywhere but on alpha */
+
+/* The status of a child that runs `steps` behind the filter: 0, or the number of what went wrong. */
+static int confined(bool uring, int (*steps)(void))
+{
+	int status;
+
+	if (!MEARI_HAVE_SECCOMP)
+		skip();
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscalls_confine(uring) < 0)
+			_exit(99);
+		_exit(steps());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static bool refused(long result)
+{
+	return result < 0 && errno == EPERM;
+}
+
+static int try_what_is_refused(void)
+{
+	if (!refused(socket(AF_INET, SOCK_STREAM, 0)))
+		return 1;
+	if (!refused(socket(AF_NETLINK, SOCK_RAW, 0)))
+		return 2;
+	if (!refused(execl("/bin/true", "true", NULL)))
+		return 3;
+	if (!refused(open("/dev/null", O_WRONLY)) || !refused(open("/dev/null", O_RDWR)))
+		return 4;
+	if (!refused(open("meari-test-never-made", O_RDONLY | O_CREAT, 0600)))
+		return 5;
+	if (!refused(kill(getpid(), 0)))
+		return 6;
+	if (!refused(fork()))
+		return 7;
+	if (!refused(syscall(SETUP_URING, 1, NULL)))
+		return 8;
+	return 0;
+}
+
+static void *note(void *ran)
+{
+	*(bool *)ran = true;
+	return NULL;
+}
+
+static int try_what_is_needed(void)
+{
+	pthread_t thread;
+	struct rusage usage;
+	bool ran = false;
+
+	if (open("/dev/null", O_RDONLY) < 0)
+		return 1;
+	if (socket(AF_UNIX, SOCK_DGRAM, 0) < 0)
+		return 2;
+	if (pthread_create(&thread, NULL, note, &ran) != 0 || pthread_join(thread, NULL) != 0 ||
+		!ran)
+		return 3;
+	if (prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) < 0)
+		return 4;
+	/* What busy polling looks at, and what the engine uring waits with. */
+	if (getrusage(RUSAGE_THREAD, &usage) < 0 || epoll_create1(0) < 0)
+		return 5;
+	return 0;
+}
+
+static int try_uring(void)
+{
+	return syscall(SETUP_URING, 1, NULL) < 0 && errno != EPERM ? 0 : 1;
+}
+
+static void what_a_server_does_not_need_is_refused(void **state)
+{
+	assert_int_equal(confined(false, try_what_is_refused), 0);
+}
+
+static void what_a_server_needs_is_not(void **state)
+{
+	assert_int_equal(confined(false, try_what_is_needed), 0);
+	assert_int_equal(confined(true, try_what_is_needed), 0);
+}
+
+static void rings_are_for_their_engine(void **state)
+{
+	/* Where a container forbids them, or the kernel has none, there is nothing to see. */
+	if (syscall(SETUP_URING, 1, NULL) < 0 && (errno == EPERM || errno == ENOSYS))
+		skip();
+	assert_int_equal(confined(true, try_uring), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_server_does_not_need_is_refused),
+		cmocka_unit_test(what_a_server_needs_is_not),
+		cmocka_unit_test(rings_are_for_their_engine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
