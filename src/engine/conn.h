@@ -50,13 +50,13 @@ struct conn {
 	uint32_t room; /* bytes that the protocol will still take */
 	uint32_t flags;
 	uint8_t scheme; /* enum addr_scheme */
-	int error; /* -errno once the connection is lost */
+	int16_t error; /* -errno once the connection is lost: never below -4095 */
 	uint32_t next_slot; /* in the free list, or in the list to go on with */
+	uint32_t sending_bytes; /* given to the kernel, and not yet known to have left */
 	struct output *output; /* NULL while nothing waits */
 	struct output *held; /* received beyond the room, to be told later; NULL while nothing is */
 	struct protocol_conn protocol;
 	struct timer timer;
-	uint32_t sending_bytes; /* given to the kernel, and not yet known to have left */
 };
 
 /* Slots come in chunks that never move, so a pointer stays good while its connection is open. */
