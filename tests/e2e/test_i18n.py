@@ -14,7 +14,8 @@ KOREAN = environment(LANG="ko_KR.UTF-8")
 
 
 def options_of(help_text):
-    return re.findall(r"^ +(-\S, --[\w-]+|--[\w-]+|-\S)", help_text, re.MULTILINE)
+    # Not an option that a description goes on with in its next line.
+    return re.findall(r"^ {2,6}(-\S, --[\w-]+|--[\w-]+|-\S)", help_text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("env", [

@@ -103,7 +103,7 @@ def test_connections_go_to_the_thread_of_their_processor():
             sleeps = [sleeps_of(server.process.pid, one) - then
                         for one, then in zip(threads, before)]
             assert sleeps[index] >= 100
-            assert sleeps[1 - index] == 0
+            assert sleeps[1 - index] <= 5  # its start, at most
 
 
 def sleeps_of(pid, thread):
