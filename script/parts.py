@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
 TAIL_LINES = 150
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 2
 
 SANITIZED = {"optimization": "1", "debug": "true", "b_lundef": "false", "uring": "auto"}
 # Build folder: compiler (None: the system's choice) and the Meson options that must hold.

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from meari import ANSWER_S, MEARI, Server, environment, run
+from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, run
 from reference import Histogram
 from talk_peers import Datagrams, Peer, Terminal, echo, reset
 
@@ -432,6 +432,7 @@ def test_ctrl_c_tells_what_was_measured(address):
     assert result["counts"]["received"] > 0
 
 
+@pytest.mark.skipif(SANITIZER is not None, reason="half a second is short under a sanitizer")
 def test_a_second_ctrl_c_does_not_wait():
     def serve(connection):
         connection.sendall(connection.recv(64, socket.MSG_WAITALL))
