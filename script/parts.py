@@ -4,6 +4,9 @@ Counts come from what the runners wrote for machines (JUnit XML and Meson's JSON
 their words for people. A part that crashes, hangs or reports no test at all counts as a failure,
 and so does every report of a sanitizer, even if the test that caused it was happy.
 
+Many tests measure, on a machine that does other things too: what failed is run once more, alone, and
+the second result counts; how many that were is told. A sanitizer's report is never forgiven.
+
 The lanes run side by side, each its parts in order; no build folder is used by two.
 """
 
@@ -70,6 +73,7 @@ class Result:
     failed: int = 0
     skipped: int = 0
     log: str = ""
+    again: int = 0  # failed at first, and passed when run once more
 
 
 def call(command, log, **options):
@@ -132,7 +136,8 @@ def add(results):
     results = list(results)
     return Result(sum(result.passed for result in results),
                   sum(result.failed for result in results),
-                  sum(result.skipped for result in results))
+                  sum(result.skipped for result in results),
+                  again=sum(result.again for result in results))
 
 
 def count_meson(base):
@@ -156,6 +161,15 @@ def count_meson(base):
 
 
 def meson_suite(part, suite, folder, results, arguments, env):
+    result, status = meson_suite_once(part, suite, folder, results, arguments, env)
+    if result.failed == 0:
+        return result, status
+    second, status = meson_suite_once(part, suite, folder, results, arguments, env)
+    second.again = max(0, result.failed - second.failed)
+    return second, status
+
+
+def meson_suite_once(part, suite, folder, results, arguments, env):
     base = ROOT / folder / "meson-logs" / part
     files = [base.with_name(part + end) for end in (".junit.xml", ".json", ".txt")]
     for file in files:
@@ -177,10 +191,21 @@ def pytest_folder(folder, tests, results, arguments, env):
 
 
 def pytest(given, results, log, env):
+    result, status = pytest_once([], given, results, log, log, env)
+    if status != 1 or result.failed == 0:
+        return result, status
+    second, status = pytest_once(["--last-failed"], given, results, log, log + "-again", env)
+    if second.passed + second.failed < result.failed:
+        return result, 1  # it did not even come to all of them
+    return Result(result.passed + second.passed, second.failed, result.skipped,
+                  again=result.failed - second.failed), status
+
+
+def pytest_once(how, given, results, cache, log, env):
     junit = results / f"junit-{log}.xml"
     elsewhere = [] if str(EXAMPLES) in given else [f"--ignore={EXAMPLES}"]
-    status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                   f"--junitxml={junit}", *elsewhere, *given], results / log, env=env)
+    status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-o", f"cache_dir={results}/cache-{cache}",
+                   f"--junitxml={junit}", *how, *elsewhere, *given], results / log, env=env)
     return (add(count_suites(junit).values()) if junit.exists() else Result()), status
 
 
@@ -273,6 +298,8 @@ def show(part, result, seconds):
         counts += f", {result.failed} failed"
     if result.skipped:
         counts += f", {result.skipped} skipped"
+    if result.again:
+        counts += f", {result.again} at the second try"
     with printing:
         print(f"{part:<12} {counts:<32} {seconds:6.1f} s", flush=True)
         if result.failed:
