@@ -269,7 +269,8 @@ def test_ncat_is_guilty_of_what_it_does():
                        "--skip", "no-bytes", "--skip", "reset", "--skip", "silence")
         assert result.returncode == 3
         found = verdicts(result)
-        for name in ("urgent", "half-close", "half-close-slow-reader", "exact"):
+        # It stands still in "exact" too, but only if the client is quick enough.
+        for name in ("urgent", "half-close", "half-close-slow-reader"):
             assert found[name] == "fail", result.stdout
         for name in ("one-byte", "byte-by-byte", "garbage", "half-close-at-once"):
             assert found[name] == "pass", result.stdout
