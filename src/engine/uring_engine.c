@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "engine/epoll_lookout.h"
 #include "engine/outgoing.h"
+#include "engine/uring_ring.h"
 #include "net/call.h"
 
 #define ORDERS_A_ROUND 512
@@ -284,7 +285,7 @@ static int settle(struct uring_engine *engine)
 
 static void close_ring(struct uring_engine *engine)
 {
-	io_uring_queue_exit(&engine->ring);
+	uring_ring_close(&engine->ring);
 	uring_group_fini(&engine->large);
 	uring_group_fini(&engine->small);
 }
@@ -314,7 +315,7 @@ static int open_ring(struct uring_engine *engine)
 	struct buffer_pool *pool = &engine->core.pool;
 	/* The large buffers that wait in the kernel must leave most of a small pool to others. */
 	size_t large = engine->core.options.pool_bytes / BUFFER_LARGE_BYTES / 4;
-	int r = uring_probe_ring(ORDERS_A_ROUND, &engine->ring, &engine->probe);
+	int r = uring_ring_open(ORDERS_A_ROUND, &engine->ring, &engine->probe.task_work_deferred);
 
 	if (r < 0)
 		return r;

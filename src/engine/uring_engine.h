@@ -4,6 +4,7 @@
  *
  *   uring_engine    the loop and its life
  *   uring_wait      handing over orders and waiting for answers
+ *   uring_ring      a ring's beginning and end
  *   uring_probe     what the kernel can do
  *   uring_explain   the same in words
  *   uring_group     buffers that the kernel picks from

@@ -11,6 +11,7 @@
 #include "base/i18n.h"
 #include "engine/uring_abi.h"
 #include "engine/uring_engine.h"
+#include "engine/uring_ring.h"
 
 #define ORDERS 8
 #define BUFFERS 8
@@ -42,16 +43,16 @@ static bool can_register_incremental(struct io_uring *ring)
 static void *ask(void *data)
 {
 	struct extras *extras = data;
-	struct uring_probe probe = { 0 };
 	struct io_uring ring;
+	bool deferred;
 
-	if (uring_probe_ring(ORDERS, &ring, &probe) < 0)
+	if (uring_ring_open(ORDERS, &ring, &deferred) < 0)
 		return NULL;
 	extras->ring_registered = io_uring_register_ring_fd(&ring) == 1;
 	extras->incremental = can_register_incremental(&ring);
 	extras->bundles = (ring.features & URING_ABI_FEATURE_BUNDLES) != 0;
 	extras->min_wait = (ring.features & URING_ABI_FEATURE_MIN_WAIT) != 0;
-	io_uring_queue_exit(&ring);
+	uring_ring_close(&ring);
 	return NULL;
 }
 

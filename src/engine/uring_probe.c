@@ -17,34 +17,11 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
+#include "engine/uring_ring.h"
 
 #define GROUP 1
 #define BUFFERS 8
 #define BUFFER_BYTES 16
-
-int uring_probe_ring(unsigned entries, struct io_uring *ret_ring, struct uring_probe *ret_probe)
-{
-	/* Best first; a kernel that does not know a flag says -EINVAL. */
-	static const unsigned flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-		0,
-	};
-	int r = -EINVAL;
-
-	for (size_t i = 0; r == -EINVAL && i < sizeof(flags) / sizeof(flags[0]); i++) {
-		struct io_uring_params params = {
-			.flags = flags[i] | IORING_SETUP_CQSIZE,
-			/* Room for the answers to several rounds; what is more, the kernel keeps. */
-			.cq_entries = entries * 8,
-		};
-
-		r = io_uring_queue_init_params(entries, ret_ring, &params);
-		ret_probe->task_work_deferred = (flags[i] & IORING_SETUP_DEFER_TASKRUN) != 0;
-	}
-	return r;
-}
 
 /* ---- what cannot be done without ---- */
 
@@ -182,7 +159,9 @@ static void try_multishot(struct trial *trial, struct uring_probe *ret_probe)
 static int find_out(struct uring_probe *ret_probe, const char **ret_words)
 {
 	struct trial *trial = calloc(1, sizeof(*trial));
-	int r = trial == NULL ? -ENOMEM : uring_probe_ring(BUFFERS, &trial->ring, ret_probe);
+	int r = trial == NULL
+		? -ENOMEM
+		: uring_ring_open(BUFFERS, &trial->ring, &ret_probe->task_work_deferred);
 
 	if (r < 0) {
 		*ret_words = words_for(r);
@@ -196,7 +175,7 @@ static int find_out(struct uring_probe *ret_probe, const char **ret_words)
 		try_multishot(trial, ret_probe);
 	else
 		r = -EOPNOTSUPP;
-	io_uring_queue_exit(&trial->ring);
+	uring_ring_close(&trial->ring);
 	free(trial->buffers);
 	free(trial);
 	return r;

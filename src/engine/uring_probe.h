@@ -15,8 +15,5 @@ struct uring_probe {
 	bool receive_multishot; /* ... and the end of stream is always told: can be relied on */
 };
 
-/* Makes a ring for the calling thread alone; sets ret_probe->task_work_deferred. -errno. */
-int uring_probe_ring(unsigned entries, struct io_uring *ret_ring, struct uring_probe *ret_probe);
-
 /* Finds out all of it. 0, or -errno and the reason in words in `why`. */
 int uring_probe_all(struct uring_probe *ret_probe, char *why, size_t size);
