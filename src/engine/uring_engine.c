@@ -200,16 +200,19 @@ static uint64_t next_ns(const struct uring_engine *engine)
 static void note_completion(struct uring_engine *engine, const struct io_uring_cqe *cqe)
 {
 	uint64_t which = cqe->user_data & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
+	enum uring_engine_kind kind = (enum uring_engine_kind)(
+		cqe->user_data >> CONN_TOKEN_KIND_SHIFT);
 
-	if (!(cqe->flags & IORING_CQE_F_MORE))
+	if (!(cqe->flags & IORING_CQE_F_MORE) && kind != URING_KIND_SEND_QUIET)
 		engine->ordered_count--;
-	switch ((enum uring_engine_kind)(cqe->user_data >> CONN_TOKEN_KIND_SHIFT)) {
+	switch (kind) {
 	case URING_KIND_RECEIVE_SMALL:
 	case URING_KIND_RECEIVE_LARGE:
 	case URING_KIND_SEND:
 	case URING_KIND_WATCH:
 	case URING_KIND_CONNECTED:
 	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
+	case URING_KIND_SEND_QUIET: uring_send_note_exception(engine, cqe); break;
 	case URING_KIND_KNOCK:
 		engine->received_count++;
 		uring_accept_knocked(engine);
@@ -276,6 +279,7 @@ static int settle(struct uring_engine *engine)
 		r = uring_wait(engine, next_ns(engine));
 		if (r < 0)
 			return r;
+		uring_send_conclude(engine);
 		note_completions(engine);
 	}
 	return 0;
@@ -340,6 +344,9 @@ static int uring_run(struct engine *core)
 	if (r < 0)
 		return r;
 	core_begin_pacing(core);
+	/* Whoever watches the calls wants to see each when it is made. */
+	engine->quiet_sends = engine->probe.send_quiet && core->protocol->sent_can_wait &&
+		!call_is_watched();
 	for (;;) {
 		work_a_round(engine);
 		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
@@ -350,6 +357,7 @@ static int uring_run(struct engine *core)
 			break;
 		core->now_ns = clock_now_ns();
 		engine->memory_short = false;
+		uring_send_conclude(engine);
 		note_completions(engine);
 		if (engine->received_count > 0)
 			spin_note_traffic(&core->spin, core->now_ns);

@@ -28,6 +28,7 @@ enum uring_engine_kind {
 	URING_KIND_RECEIVE_SMALL,
 	URING_KIND_RECEIVE_LARGE,
 	URING_KIND_SEND,
+	URING_KIND_SEND_QUIET, /* one that is answered only where not all has left at once */
 	URING_KIND_WATCH, /* a connection's loss */
 	URING_KIND_MARKED, /* something to receive, where we receive it ourselves */
 	URING_KIND_KNOCK, /* somebody waits to be accepted */
@@ -46,6 +47,7 @@ struct uring_message {
 };
 
 #define URING_ENGINE_MESSAGES 16
+#define URING_ENGINE_QUIET 512
 #define URING_ENGINE_SPARE_OUTPUTS 256
 
 struct uring_engine {
@@ -55,6 +57,7 @@ struct uring_engine {
 	/* In run() only: */
 	struct uring_group small, large;
 	unsigned ordered_count; /* orders that will still be answered */
+	bool quiet_sends; /* a send that needs no answer gets none */
 	bool cutting; /* nothing new is served any more */
 
 	uint64_t wake_value; /* wake_fd's: the kernel reads it into here */
@@ -73,6 +76,8 @@ struct uring_engine {
 	unsigned message_count;
 	struct output *spare_outputs[URING_ENGINE_SPARE_OUTPUTS]; /* empty ones, for the next */
 	unsigned spare_output_count;
+	uint64_t quiet[URING_ENGINE_QUIET]; /* connections with a quiet send under way */
+	unsigned quiet_count;
 };
 
 static inline uint64_t uring_engine_token(enum uring_engine_kind kind, uint64_t which)
@@ -144,9 +149,13 @@ bool uring_stream_must_end(const struct conn *conn);
 /* Queues what an answer says is to be sent. */
 void uring_send_keep(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer);
-/* Sends what waits, as far as the kernel takes it at once. */
-void uring_send_order(struct uring_engine *engine, struct conn *conn);
+/* Sends what waits, as far as the kernel takes it at once. `may_wait`: it need not be known at once that it has. */
+void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_wait);
 void uring_send_done(struct uring_engine *engine, struct conn *conn, int result);
+/* Before completions are noted: quiet sends are done now, but for those that have been answered. */
+void uring_send_conclude(struct uring_engine *engine);
+/* A quiet send has been answered. */
+void uring_send_note_exception(struct uring_engine *engine, const struct io_uring_cqe *cqe);
 
 /* ---- uring_connect ---- */
 

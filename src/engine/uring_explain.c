@@ -74,6 +74,10 @@ static void tell_used(engine_feature_fn *tell, void *context, const struct uring
 			? _("completions are worked off when the engine waits, all at once")
 			: _("this kernel interrupts for completions (Linux 6.1 can wait)"));
 	tell(context, "multishot-receive", probe->receive_multishot, multishot_reason(probe));
+	tell(context, "quiet-sends", probe->send_quiet,
+		probe->send_quiet
+			? _("a send that leaves whole, and on which nothing hangs, is not answered")
+			: _("this kernel's may stay silent where they fail"));
 	tell(context, "registered-ring", ring_registered,
 		ring_registered ? _("a call need not look the ring up")
 				: _("this kernel cannot register a ring (Linux 5.18 can)"));
@@ -85,7 +89,7 @@ static void tell_unused(engine_feature_fn *tell, void *context, const struct ext
 		_("an accept that is ordered goes by an older limit of open files"));
 	tell(context, "min-wait", false,
 		extras->min_wait
-			? _("the kernel has it; the engine waits for more by itself, and only under load")
+			? _("the kernel has it; while a server waits for more, its peers stand still")
 			: _("this kernel cannot wait for several (Linux 6.12 can)"));
 	tell(context, "bundles", false,
 		extras->bundles ? _("the kernel has them; a receive here is one piece already")

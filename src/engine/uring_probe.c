@@ -1,10 +1,12 @@
 /*
- * Each question is put to a small ring of its own. Two answers are not in any list of features and
+ * Each question is put to a small ring of its own. Three answers are not in any list of features and
  * are found by trying:
  * - a multishot receive can be bounded (older kernels refuse the field that carries the total);
  * - it tells the end of stream also when bytes and end have come together (kernels before 7.0 without
  *   the repair of 2026 lose that wake-up on unix sockets, and wait for ever).
- * Where either is missing, receives are ordered one by one: slower, and as exact.
+ * - a send that is not to be answered is answered all the same where it fails or comes up short.
+ * Where one of the first two is missing, receives are ordered one by one: slower, and as exact; without the
+ * third, each send is answered.
  */
 #include "engine/uring_probe.h"
 
@@ -22,6 +24,7 @@
 #define GROUP 1
 #define BUFFERS 8
 #define BUFFER_BYTES 16
+#define MUCH_BYTES (256 * 1024)
 
 /* ---- what cannot be done without ---- */
 
@@ -68,6 +71,7 @@ struct trial {
 	struct io_uring ring;
 	struct io_uring_buf_ring *buffers;
 	unsigned char room[BUFFERS][BUFFER_BYTES];
+	unsigned char much[MUCH_BYTES]; /* more than a small socket takes */
 	int ends[2]; /* ours, the peer's */
 };
 
@@ -144,6 +148,57 @@ static bool tells_the_end(struct trial *trial)
 	return next_result(trial, &more) == 3 && more && next_result(trial, &more) == 0 && !more;
 }
 
+/* ---- a send that is answered only where it is not complete at once ---- */
+
+static bool order_send(struct trial *trial, const void *bytes, size_t length)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&trial->ring);
+
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_send(
+		sqe, trial->ends[0], bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, 0);
+	return io_uring_submit(&trial->ring) == 1;
+}
+
+static bool is_answered(struct trial *trial)
+{
+	struct io_uring_cqe *cqe;
+
+	return io_uring_get_events(&trial->ring) < 0 || io_uring_peek_cqe(&trial->ring, &cqe) == 0;
+}
+
+/* One that is done says nothing; of one that is too much, what has left; of one that cannot be, why. */
+static bool is_quiet(struct trial *trial)
+{
+	int small = 0; /* the least that there can be */
+	bool more;
+	int r;
+
+	if (setsockopt(trial->ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) < 0 ||
+		!order_send(trial, "x", 1) || is_answered(trial) ||
+		recv(trial->ends[1], trial->room, 1, MSG_DONTWAIT) != 1 ||
+		!order_send(trial, trial->much, sizeof(trial->much)))
+		return false;
+	r = next_result(trial, &more);
+	return r > 0 && r < (int)sizeof(trial->much) &&
+		recv(trial->ends[1], trial->much, sizeof(trial->much), MSG_DONTWAIT) == r &&
+		shutdown(trial->ends[0], SHUT_WR) == 0 && order_send(trial, "x", 1) &&
+		next_result(trial, &more) == -EPIPE;
+}
+
+static void try_sends(struct trial *trial, struct uring_probe *ret_probe)
+{
+	if (!(trial->ring.features & IORING_FEAT_CQE_SKIP) ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, trial->ends) < 0)
+		return;
+	ret_probe->send_quiet = is_quiet(trial);
+	close(trial->ends[0]);
+	close(trial->ends[1]);
+}
+
 static void try_multishot(struct trial *trial, struct uring_probe *ret_probe)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, trial->ends) < 0)
@@ -171,9 +226,10 @@ static int find_out(struct uring_probe *ret_probe, const char **ret_words)
 	*ret_words = missing(&trial->ring);
 	if (*ret_words == NULL && provide(trial) < 0)
 		*ret_words = _("this kernel's io_uring has no rings of buffers (Linux 5.19 has)");
-	if (*ret_words == NULL)
+	if (*ret_words == NULL) {
 		try_multishot(trial, ret_probe);
-	else
+		try_sends(trial, ret_probe);
+	} else
 		r = -EOPNOTSUPP;
 	uring_ring_close(&trial->ring);
 	free(trial->buffers);

@@ -13,6 +13,7 @@ struct uring_probe {
 	bool task_work_deferred; /* completions happen only when we wait (Linux 6.1) */
 	bool receive_bounded; /* one order, many receives, up to a total (6.17) */
 	bool receive_multishot; /* ... and the end of stream is always told: can be relied on */
+	bool send_quiet; /* a send that is complete at once need not be answered, any other always is */
 };
 
 /* Finds out all of it. 0, or -errno and the reason in words in `why`. */

@@ -15,6 +15,8 @@
 #include "engine/uring_engine.h"
 #include "net/call.h"
 
+#define NOBODY UINT64_MAX /* the token of no connection */
+
 /* What is so small is copied behind what waits, so that it does not hold a whole buffer. */
 #define PACK_MOST_BYTES (BUFFER_LARGE_BYTES / 4)
 
@@ -76,7 +78,21 @@ void uring_send_keep(
 			conn, r); /* bytes must not be dropped in silence: the connection goes */
 }
 
-void uring_send_order(struct uring_engine *engine, struct conn *conn)
+/*
+ * Without an answer if all leaves at once. MSG_WAITALL makes anything less a failure, and failures are
+ * always answered: with what has left, or the error.
+ */
+static void order_quietly(struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe)
+{
+	uint64_t token = conn_token(conn);
+
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->msg_flags |= MSG_WAITALL;
+	io_uring_sqe_set_data64(sqe, uring_engine_token(URING_KIND_SEND_QUIET, token));
+	engine->quiet[engine->quiet_count++] = token;
+}
+
+void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_wait)
 {
 	struct uring_message *message;
 	struct io_uring_sqe *sqe = uring_engine_place_message(engine, &message);
@@ -104,8 +120,12 @@ void uring_send_order(struct uring_engine *engine, struct conn *conn)
 		engine->message_count++;
 		io_uring_prep_sendmsg(sqe, conn->fd, &message->header, flags);
 	}
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_SEND, conn_token(conn)));
 	conn->flags |= CONN_SENDING;
+	if (may_wait && count == conn->output->count && engine->quiet_count < URING_ENGINE_QUIET) {
+		order_quietly(engine, conn, sqe);
+		return;
+	}
+	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_SEND, conn_token(conn)));
 	engine->send_count++;
 }
 
@@ -172,4 +192,52 @@ void uring_send_done(struct uring_engine *engine, struct conn *conn, int result)
 		else
 			uring_stream_note_lost(conn, result);
 	}
+}
+
+/* ---- quiet sends ---- */
+
+void uring_send_note_exception(struct uring_engine *engine, const struct io_uring_cqe *cqe)
+{
+	uint64_t token = cqe->user_data & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
+	struct conn *conn = conn_from_token(&engine->core.conns, token);
+
+	for (unsigned i = 0; conn != NULL && i < engine->quiet_count; i++) {
+		if (engine->quiet[i] == token) {
+			engine->quiet[i] = NOBODY;
+			uring_send_done(engine, conn, cqe->res);
+			conn_enqueue(&engine->core.conns, conn);
+			return;
+		}
+	}
+}
+
+/* Some may not have been handed over yet, or an answer may wait behind a full queue. */
+static bool is_undecided(const struct uring_engine *engine)
+{
+	unsigned flags = IO_URING_READ_ONCE(*engine->ring.sq.kflags);
+
+	return io_uring_sq_ready(&engine->ring) > 0 || (flags & IORING_SQ_CQ_OVERFLOW) != 0;
+}
+
+void uring_send_conclude(struct uring_engine *engine)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+
+	if (engine->quiet_count == 0 || is_undecided(engine))
+		return;
+	io_uring_for_each_cqe(&engine->ring, head, cqe)
+	{
+		if (cqe->user_data >> CONN_TOKEN_KIND_SHIFT == URING_KIND_SEND_QUIET)
+			uring_send_note_exception(engine, cqe);
+	}
+	for (unsigned i = 0; i < engine->quiet_count; i++) {
+		struct conn *conn = conn_from_token(&engine->core.conns, engine->quiet[i]);
+
+		if (conn != NULL) {
+			uring_send_done(engine, conn, (int)conn->sending_bytes);
+			conn_enqueue(&engine->core.conns, conn);
+		}
+	}
+	engine->quiet_count = 0;
 }

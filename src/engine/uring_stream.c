@@ -309,6 +309,18 @@ static void end(struct uring_engine *engine, struct conn *conn)
 	conn->flags |= CONN_CANCELLED;
 }
 
+/*
+ * Nothing hangs on knowing at once that all has left: more may be received meanwhile, and what is received
+ * tells us to look. So it costs no answer, and no call that fetches it.
+ */
+static bool sent_may_wait(const struct uring_engine *engine, const struct conn *conn)
+{
+	return engine->quiet_sends &&
+		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED)) &&
+		conn->room >= BUFFER_LARGE_BYTES &&
+		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
+}
+
 /* All that one connection may do in one round. */
 static void take_turn(struct uring_engine *engine, struct conn *conn)
 {
@@ -324,7 +336,7 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 	}
 	if (!output_is_empty(conn->output)) {
 		if (!(conn->flags & CONN_SENDING) && may_send(engine, conn))
-			uring_send_order(engine, conn);
+			uring_send_order(engine, conn, sent_may_wait(engine, conn));
 	} else if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
 		conn->flags |= CONN_FINISHED;
 		call_shutdown(conn->fd, SHUT_WR);

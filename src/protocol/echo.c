@@ -148,7 +148,7 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 void echo_init(struct echo *echo, struct counters *counters, uint32_t cap_bytes, bool return_urgent)
 {
 	*echo = (struct echo){
-		.protocol = { .name = "echo", .handle = echo_handle },
+		.protocol = { .name = "echo", .sent_can_wait = true, .handle = echo_handle },
 		.counters = counters,
 		.cap_bytes = cap_bytes,
 		.return_urgent = return_urgent,

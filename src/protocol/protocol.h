@@ -20,7 +20,8 @@
  *   the protocol will take; a longer one is told as truncated, and where it becomes 0 what has been
  *   received already is still told. There is no END.
  * - Sends queue in the order of the answers; at most one is in flight. SENT tells how many bytes
- *   the kernel has taken.
+ *   the kernel has taken: at once, or, where the protocol says that it can wait (sent_can_wait) and there is
+ *   room for more, at the latest before the next event of that connection.
  * - Datagrams come and go in batches: several DATAGRAMs may be told before what became of the first
  *   answer is. What became of the answers is told in their order, each once, as counts: an answer
  *   that is lost takes no other with it. One with a time of its own is told when it leaves.
@@ -97,6 +98,11 @@ struct protocol_answer {
 
 struct protocol {
 	const char *name;
+	/*
+	 * Nothing but room hangs on SENT: no answer to it sends anything, and its time is of no account. Asked for
+	 * when the engine begins to run.
+	 */
+	bool sent_can_wait;
 	/* `conn` is NULL for datagram events. */
 	void (*handle)(struct protocol *self, struct protocol_conn *conn,
 		const struct protocol_event *event, struct protocol_answer *answer);
