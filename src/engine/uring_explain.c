@@ -91,6 +91,8 @@ static void tell_unused(engine_feature_fn *tell, void *context, const struct ext
 		extras->min_wait
 			? _("the kernel has it; while a server waits for more, its peers stand still")
 			: _("this kernel cannot wait for several (Linux 6.12 can)"));
+	tell(context, "registered-files", false,
+		_("a socket in the ring's own table outlives its close, and costs two orders more"));
 	tell(context, "bundles", false,
 		extras->bundles ? _("the kernel has them; a receive here is one piece already")
 				: _("this kernel has none (Linux 6.10 has)"));

@@ -72,8 +72,9 @@ def test_what_uring_would_use_is_told_one_by_one():
     needs_uring()
     told, _ = explain("--engine", "uring")
     assert told["buffer-rings"][0][0]
-    for name in ("deferred-work", "multishot-receive", "quiet-sends", "registered-ring", "multishot-accept",
-                 "min-wait", "bundles", "incremental-buffers"):
+    for name in ("deferred-work", "multishot-receive", "quiet-sends", "registered-ring",
+                 "multishot-accept", "min-wait", "registered-files", "bundles",
+                 "incremental-buffers"):
         assert len(told[name]) == 1
 
 

@@ -431,6 +431,48 @@ static void a_drain_without_descriptors_serves_who_waits(void **state)
 	assert_int_equal(harness.news.done, 6);
 }
 
+/* ---- SENT that can wait ---- */
+
+static void echo_and_compare(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 1 << 20;
+	if (event->kind == PROTOCOL_BYTES) {
+		conn->word[0] += event->span.length;
+		answer->send = event->span;
+	}
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+	if (event->kind != PROTOCOL_SENT && self->sent < conn->word[0] - answer->send.length)
+		answer->end = PROTOCOL_RESET;
+}
+
+static void what_has_left_is_told_before_what_comes_next(void **state)
+{
+	struct scripted scripted = { .protocol = { .handle = handle, .sent_can_wait = true },
+		.script = echo_and_compare };
+	struct harness harness;
+	char text[5];
+
+	harness_start(&harness, *state, &scripted.protocol, NULL);
+	int fd = harness_connect(&harness, ADDR_TCP);
+
+	/* Each waits for the one before, so all that was received has left by then. */
+	for (int i = 0; i < 50; i++) {
+		harness_send(fd, "hello", 5);
+		harness_receive(fd, text, 5);
+		assert_memory_equal(text, "hello", 5);
+	}
+	harness_do(&harness, nothing, NULL);
+	assert_int_equal(scripted.sent, 250);
+	shutdown(fd, SHUT_WR);
+	harness_expect_end(fd);
+	close(fd);
+	harness_do(&harness, drain, NULL);
+	harness_wait(&harness);
+	assert_int_equal(harness.news.done, 1);
+}
+
 int main(void)
 {
 	const struct harness_test tests[] = {
@@ -445,6 +487,7 @@ int main(void)
 		HARNESS_TEST(cut_counts_what_was_open),
 		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),
 		HARNESS_TEST(a_drain_without_descriptors_serves_who_waits),
+		HARNESS_TEST(what_has_left_is_told_before_what_comes_next),
 	};
 
 	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));
