@@ -297,7 +297,7 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
 	tune(worker, fd, scheme);
-	return engine_listen(worker->engine, fd, scheme);
+	return engine_listen(worker->engine, fd, scheme, 0);
 }
 
 int worker_start(struct worker *worker)
