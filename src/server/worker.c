@@ -74,7 +74,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 
 static void on_fault(void *context, const struct fault_deed *deed)
 {
-	chronicle_fault(deed);
+	fault_map_tell_deed(context, deed);
 }
 
 /* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
@@ -194,16 +194,17 @@ static void *run_thread(void *context)
 /* Whatever nobody asked for is left out, and costs nothing. */
 static struct protocol *set_up_faults(struct worker *worker)
 {
+	const struct fault_map *map = worker->options.faults;
 	struct fault_options options = {
-		.plan = worker->options.faults,
-		.census = worker->options.census,
 		.now_ns = clock_now_ns,
 		.tell = on_fault,
+		.context = (void *)(uintptr_t)map,
 	};
 
-	worker->faulted = options.plan != NULL;
+	worker->faulted = map != NULL;
 	if (!worker->faulted)
 		return &worker->echo.protocol;
+	options.sites = fault_map_sites(map);
 	fault_init(&worker->fault, &worker->echo.protocol, &worker->counters, &options);
 	return &worker->fault.protocol;
 }
@@ -290,14 +291,14 @@ static void tune(const struct worker *worker, int fd, enum addr_scheme scheme)
 					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
 }
 
-int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
+int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct addr bound;
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
 	tune(worker, fd, scheme);
-	return engine_listen(worker->engine, fd, scheme, 0);
+	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
 int worker_start(struct worker *worker)
