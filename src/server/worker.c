@@ -77,6 +77,20 @@ static void on_fault(void *context, const struct fault_deed *deed)
 	fault_map_tell_deed(context, deed);
 }
 
+static void on_looped(void *context, int32_t peer_port)
+{
+	struct worker *worker = context;
+
+	gate_looped(&worker->gate, peer_port);
+}
+
+static void on_paused(void *context)
+{
+	struct worker *worker = context;
+
+	gate_slowed(&worker->gate);
+}
+
 /* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
 static const struct protocol_conn *find_echo(const struct worker *worker,
 	const struct engine_conn *conn, const struct protocol_conn **ret_outer)
@@ -230,7 +244,12 @@ static struct protocol *set_up_limits(struct worker *worker)
 	}
 	if (!worker->guarded)
 		return inner;
-	guard_init(&worker->guard, inner, &worker->counters, options->guard);
+
+	struct guard_options guard = *options->guard;
+
+	guard.tell_paused = on_paused;
+	guard.context = worker;
+	guard_init(&worker->guard, inner, &worker->counters, &guard);
 	return &worker->guard.protocol;
 }
 
@@ -252,6 +271,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
+	worker->echo.tell_looped = on_looped;
+	worker->echo.context = worker;
 	chronicle_init(&worker->chronicle);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
