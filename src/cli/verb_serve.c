@@ -135,7 +135,7 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, N_("What it does wrong, on purpose (default: nothing):"), 3 },
 	{ "fault", KEY_FAULT, "SPEC", 0,
 		N_("a fault, such as delay=20ms, close,after=100 or drop,p=1%; may be given again; "
-		   "the man page lists them"),
+		   "the man page lists them; for one address alone: ADDRESS?fault=SPEC"),
 		0 },
 	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
 	{ "explain", KEY_EXPLAIN, NULL, 0,

@@ -61,7 +61,7 @@ static const struct {
 	[GATE_NO_LONGER_ALLOWED] = { "access",
 		N_("ended %s: it is no longer allowed (--allow, --deny)") },
 	[GATE_BY_BYTES] = { "max-rate",
-		N_("not read from %s for a moment: its bytes come too fast (--max-rate)") },
+		N_("a connection is not read from for a moment: its bytes come too fast (--max-rate)") },
 	[GATE_BY_LOOP] = { "loop", N_("not answered %s: the answer could come back for ever") },
 };
 
@@ -271,7 +271,7 @@ void gate_slowed(struct gate *gate)
 	uint64_t untold;
 
 	if (is_due(gate, GATE_BY_BYTES, &untold))
-		tell(GATE_BY_BYTES, _("a connection"), NULL, untold);
+		tell(GATE_BY_BYTES, "", NULL, untold); /* the one text that names nobody */
 }
 
 /* ---- going ---- */

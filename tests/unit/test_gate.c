@@ -233,7 +233,7 @@ static void no_limit_floods_the_log(void **state)
 		{ GATE_IDLE, { 0 }, "(--idle-timeout)" },
 		{ GATE_OLD, { 0 }, "(--max-lifetime)" },
 		{ GATE_NO_LONGER_ALLOWED, { 0 }, "no longer allowed" },
-		{ GATE_BY_BYTES, { 0 }, "(--max-rate)" },
+		{ GATE_BY_BYTES, { 0 }, "a connection is not read from for a moment: " },
 		{ GATE_BY_LOOP, { 0 }, "a datagram from port 7: the answer could come back" },
 	};
 	const char *deny = "0.0.0.0/0";
