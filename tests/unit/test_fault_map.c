@@ -20,12 +20,12 @@ static struct fault_plan plan_of(enum fault_plan_kind first, enum fault_plan_kin
 	return plan;
 }
 
-/* Two addresses, and what the second has of its own; four listeners. */
+/* Two addresses, and what the second has of its own; five listeners. */
 struct fixture {
 	struct addr_spec specs[2];
 	struct fault_plan own, *spec_faults[2];
 	struct server_options options;
-	struct listener listeners[4];
+	struct listener listeners[5];
 	struct listener_list list;
 	struct fault_map *map;
 	struct fault_site *sites;
@@ -44,8 +44,10 @@ static void make(struct fixture *f, bool all, bool own)
 	f->listeners[0] = (struct listener){ .spec = &f->specs[0], .bound.scheme = ADDR_TCP };
 	f->listeners[1] = (struct listener){ .spec = &f->specs[1], .bound.scheme = ADDR_TCP };
 	f->listeners[2] = (struct listener){ .spec = &f->specs[1], .bound.scheme = ADDR_UDP };
-	f->listeners[3] = (struct listener){ .bound.scheme = ADDR_UDP }; /* handed over */
-	f->list = (struct listener_list){ f->listeners, 4 };
+	/* Handed over. */
+	f->listeners[3] = (struct listener){ .bound.scheme = ADDR_UDP };
+	f->listeners[4] = (struct listener){ .bound.scheme = ADDR_UNIX };
+	f->list = (struct listener_list){ f->listeners, 5 };
 	assert_int_equal(fault_map_new(&f->options, &f->list, &f->map), 0);
 	f->sites = f->map != NULL ? fault_map_sites(f->map) : NULL;
 }
@@ -70,6 +72,7 @@ static void an_address_has_its_own(void **state)
 	assert_ptr_equal(f.sites[1].plan, &f.own);
 	assert_ptr_equal(f.sites[2].plan, &f.own);
 	assert_null(f.sites[3].plan);
+	assert_null(f.sites[4].plan);
 	fault_map_free(f.map);
 }
 
@@ -85,6 +88,7 @@ static void what_is_for_all_comes_first(void **state)
 	assert_int_equal(f.sites[1].plan->rules[2].kind, FAULT_PLAN_RESET);
 	assert_int_equal(f.sites[2].plan->count, 4);
 	assert_null(f.sites[3].plan); /* nothing of that can happen to datagrams */
+	assert_ptr_equal(f.sites[4].plan, &f.options.faults);
 	fault_map_free(f.map);
 }
 
