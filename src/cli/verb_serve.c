@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
@@ -23,6 +24,7 @@
 #include "protocol/guard.h"
 #include "server/activation.h"
 #include "server/explain.h"
+#include "server/fault_address.h"
 #include "server/fault_spec.h"
 #include "server/limits.h"
 #include "server/server.h"
@@ -133,7 +135,7 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, N_("What it does wrong, on purpose (default: nothing):"), 3 },
 	{ "fault", KEY_FAULT, "SPEC", 0,
 		N_("a fault, such as delay=20ms, close,after=100 or drop,p=1%; may be given again; "
-		   "the man page lists them"),
+		   "the man page lists them; for one address alone: ADDRESS?fault=SPEC"),
 		0 },
 	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
 	{ "explain", KEY_EXPLAIN, NULL, 0,
@@ -160,20 +162,55 @@ struct serve_input {
 	bool explain;
 };
 
+/* For one more; its faults are NULL then. */
+static bool make_room_for_address(struct serve_input *input)
+{
+	struct server_options *server = &input->server;
+	size_t count = server->spec_count + 1;
+	struct addr_spec *specs = reallocarray(input->specs, count, sizeof(*specs));
+
+	if (specs != NULL)
+		server->specs = input->specs = specs;
+
+	struct fault_plan **faults = reallocarray(server->spec_faults, count, sizeof(*faults));
+
+	if (faults != NULL) {
+		server->spec_faults = faults;
+		faults[server->spec_count] = NULL;
+	}
+	return specs != NULL && faults != NULL;
+}
+
 static error_t add_address(struct serve_input *input, const char *text, struct argp_state *state)
 {
+	struct server_options *server = &input->server;
+	size_t length = fault_address_length(text), column;
+	CLEANUP_FREE char *address = strndup(text, length);
 	struct addr_fault fault;
-	struct addr_spec *longer = reallocarray(
-		input->specs, input->server.spec_count + 1, sizeof(struct addr_spec));
+	struct fault_plan plan;
+	const char *why;
 
-	if (longer == NULL)
+	if (address == NULL || !make_room_for_address(input))
 		return ENOMEM;
-	input->specs = longer;
-	input->server.specs = longer;
-	if (addr_parse(text, &longer[input->server.spec_count], &fault) < 0)
+
+	struct addr_spec *spec = &input->specs[server->spec_count];
+
+	if (addr_parse(address, spec, &fault) < 0)
 		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
 			fault.text, fault.column + 1);
-	input->server.spec_count++;
+	if (fault_address_parse(text, length, addr_socket_type(spec->scheme) == SOCK_DGRAM, &plan,
+		    &column, &why) < 0)
+		return cli_complain(state, _("'%s' has a fault that is none: %s (column %zu)"),
+			text, why, column + 1);
+	if (plan.count > 0) {
+		struct fault_plan *own = malloc(sizeof(*own));
+
+		if (own == NULL)
+			return ENOMEM;
+		*own = plan;
+		server->spec_faults[server->spec_count] = own;
+	}
+	server->spec_count++;
 	return 0;
 }
 
@@ -337,9 +374,9 @@ static error_t add_fault(struct argp_state *state, const char *text, struct faul
 	const char *why;
 	size_t column;
 
-	if (plan->count == FAULT_PLAN_MOST_RULES)
+	if (plan->count == FAULT_PLAN_MOST_GIVEN)
 		return cli_complain(
-			state, _("--fault: more than %d faults"), FAULT_PLAN_MOST_RULES);
+			state, _("--fault: more than %d faults"), FAULT_PLAN_MOST_GIVEN);
 	if (fault_spec_parse(text, &plan->rules[plan->count], &column, &why) < 0)
 		return cli_complain(state, _("--fault '%s' is not a fault: %s (column %zu)"), text,
 			why, column + 1);
@@ -474,6 +511,9 @@ enum cli_status verb_serve(int argc, char **argv)
 
 		status = r < 0 ? CLI_FAILED : CLI_OK;
 	}
+	for (size_t i = 0; i < input.server.spec_count; i++)
+		free(input.server.spec_faults[i]);
+	free(input.server.spec_faults);
 	free(input.specs);
 	free(input.activated);
 	free(input.config);

@@ -31,7 +31,7 @@ void accept_fini(struct accept *accept)
 	accept_init(accept);
 }
 
-int accept_add(struct accept *accept, int fd, enum addr_scheme scheme)
+int accept_add(struct accept *accept, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct accept_listener *longer = realloc(
 		accept->listeners, (accept->count + 1) * sizeof(*longer));
@@ -41,7 +41,9 @@ int accept_add(struct accept *accept, int fd, enum addr_scheme scheme)
 		return -ENOMEM;
 	}
 	accept->listeners = longer;
-	longer[accept->count++] = (struct accept_listener){ .fd = fd, .scheme = scheme };
+	longer[accept->count++] = (struct accept_listener){
+		.fd = fd, .scheme = scheme, .tag = tag
+	};
 	accept->open_count++;
 	return 0;
 }
@@ -108,7 +110,7 @@ static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
 	return false;
 }
 
-bool accept_some(struct engine *engine, unsigned which, unsigned most)
+static bool accept_most(struct engine *engine, unsigned which, unsigned most)
 {
 	struct accept_listener listener = engine->accept.listeners[which];
 
@@ -132,4 +134,15 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most)
 			tell_resumed(engine);
 	}
 	return true;
+}
+
+bool accept_some(struct engine *engine, unsigned which, unsigned most)
+{
+	bool all;
+
+	/* What is opened is told OPENED from within; afterwards nobody remembers where it came in. */
+	engine->accept.opening_tag = engine->accept.listeners[which].tag;
+	all = accept_most(engine, which, most);
+	engine->accept.opening_tag = 0;
+	return all;
 }

@@ -20,11 +20,13 @@ struct engine;
 struct accept_listener {
 	int fd; /* -1: closed; the others keep their numbers */
 	enum addr_scheme scheme;
+	unsigned tag; /* see engine_listen() */
 };
 
 struct accept {
 	struct accept_listener *listeners;
 	unsigned count, open_count;
+	unsigned opening_tag; /* of the listener that is being accepted from; 0: of none */
 	bool paused; /* who knocks waits in the kernel's backlog */
 	bool pause_told;
 	uint64_t retry_ns; /* while paused: when to resume, if no connection of ours ends before */
@@ -35,7 +37,7 @@ void accept_init(struct accept *accept);
 void accept_fini(struct accept *accept);
 
 /* Appends a listener. Takes over `fd`, also when it fails: -ENOMEM. */
-int accept_add(struct accept *accept, int fd, enum addr_scheme scheme);
+int accept_add(struct accept *accept, int fd, enum addr_scheme scheme, unsigned tag);
 void accept_close(struct accept *accept, unsigned which);
 
 /*

@@ -61,8 +61,8 @@ static int prepare(struct datagram *datagram)
 	return 0;
 }
 
-int datagram_open(
-	struct engine *engine, int fd, enum addr_scheme scheme, struct datagram **ret_datagram)
+int datagram_open(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag,
+	struct datagram **ret_datagram)
 {
 	struct datagram *datagram = calloc(1, sizeof(*datagram));
 	int r = -ENOMEM;
@@ -73,6 +73,7 @@ int datagram_open(
 	}
 	datagram->fd = fd;
 	datagram->scheme = scheme;
+	datagram->tag = tag;
 	r = engine->datagram_batch == NULL ? batch_new(&engine->datagram_batch) : 0;
 	if (r == 0)
 		r = prepare(datagram);
@@ -112,6 +113,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		.peer_named = arrival->peer_length > sizeof(sa_family_t),
 		.to_group = arrival->asked->to_group,
 		.truncated = arrival->truncated,
+		.tag = datagram->tag,
 	};
 	struct protocol_answer answer;
 	bool trains = datagram->trains && datagram->wary_turns == 0;

@@ -24,6 +24,7 @@ struct datagram {
 	int fd;
 	enum addr_scheme scheme;
 	int family;
+	unsigned tag; /* see engine_listen() */
 	/* Answers that the kernel did not take, and what came with their questions: it goes first. */
 	struct datagram_batch *waiting;
 	bool trains; /* UDP_SEGMENT is there */
@@ -31,8 +32,8 @@ struct datagram {
 };
 
 /* Takes over `fd`, also on failure: -ENOMEM, or the errno of getsockopt(2). */
-int datagram_open(
-	struct engine *engine, int fd, enum addr_scheme scheme, struct datagram **ret_datagram);
+int datagram_open(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag,
+	struct datagram **ret_datagram);
 /* Closes the socket too, dropping what waits. */
 void datagram_close(struct datagram *datagram);
 

@@ -30,7 +30,10 @@ void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_
 
 void drive_open(struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer)
 {
-	struct protocol_event event = { .kind = PROTOCOL_OPENED };
+	struct protocol_event event = {
+		.kind = PROTOCOL_OPENED,
+		.tag = engine->accept.opening_tag,
+	};
 
 	if (conn->flags & CONN_CONNECTING) {
 		conn->flags &= ~(uint32_t)CONN_CONNECTING;

@@ -112,9 +112,9 @@ void engine_free(struct engine *engine)
 		engine->ops->destroy(engine);
 }
 
-int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme)
+int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	return engine->ops->listen(engine, fd, scheme);
+	return engine->ops->listen(engine, fd, scheme, tag);
 }
 
 int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme)

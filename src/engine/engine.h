@@ -112,7 +112,7 @@ struct engine_ops {
 	void (*explain)(engine_feature_fn *tell, void *context);
 	int (*create)(const struct engine_options *options, struct engine **ret_engine);
 	void (*destroy)(struct engine *engine);
-	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme);
+	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 	int (*adopt)(struct engine *engine, int fd, enum addr_scheme scheme);
 	/* What is to become a connection: `conn` is in its slot, CONN_CONNECTING, nothing else done. */
 	void (*connect)(struct engine *engine, struct conn *conn);
@@ -152,9 +152,10 @@ void engine_free(struct engine *engine);
 
 /*
  * Serves on a socket that listens (streams) or is bound (datagrams). Takes over `fd`, also when it
- * fails: -ENOMEM or the errno of the engine's own call.
+ * fails: -ENOMEM or the errno of the engine's own call. `tag` is the caller's, and means nothing here:
+ * OPENED and DATAGRAM bring it along, so that a protocol can tell who came in where.
  */
-int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme);
+int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 
 /* Takes over a connected, non-blocking stream as if it had been accepted; `fd` also on failure. */
 int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme);

@@ -30,10 +30,10 @@ static void unwatch_all(struct epoll_engine *engine)
 		unwatch(engine, i);
 }
 
-int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme)
+int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct accept *accept = &engine->core.accept;
-	int r = accept_add(accept, fd, scheme);
+	int r = accept_add(accept, fd, scheme, tag);
 
 	if (r < 0)
 		return r;

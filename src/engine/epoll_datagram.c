@@ -15,7 +15,7 @@ static uint64_t token_of(unsigned which)
 	return epoll_engine_token(EPOLL_KIND_DATAGRAM, which);
 }
 
-int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme)
+int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct datagram **longer = realloc(
 		engine->datagrams, (engine->datagram_count + 1) * sizeof(struct datagram *));
@@ -27,7 +27,7 @@ int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme sch
 		return -ENOMEM;
 	}
 	engine->datagrams = longer;
-	r = datagram_open(&engine->core, fd, scheme, &datagram);
+	r = datagram_open(&engine->core, fd, scheme, tag, &datagram);
 	if (r < 0)
 		return r;
 	r = epoll_engine_watch(

@@ -112,13 +112,13 @@ static void epoll_destroy(struct engine *core)
 	free(engine);
 }
 
-static int epoll_listen(struct engine *core, int fd, enum addr_scheme scheme)
+static int epoll_listen(struct engine *core, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 
 	if (addr_socket_type(scheme) == SOCK_STREAM)
-		return epoll_accept_add(engine, fd, scheme);
-	return epoll_datagram_add(engine, fd, scheme);
+		return epoll_accept_add(engine, fd, scheme, tag);
+	return epoll_datagram_add(engine, fd, scheme, tag);
 }
 
 static int epoll_adopt(struct engine *core, int fd, enum addr_scheme scheme)

@@ -50,7 +50,7 @@ void epoll_explain(engine_feature_fn *tell, void *context);
 
 /* ---- epoll_accept ---- */
 
-int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
+int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 void epoll_accept_ready(struct epoll_engine *engine, unsigned which);
 /* A descriptor has become free, or the time to try again has come. */
 void epoll_accept_resume(struct epoll_engine *engine);
@@ -90,7 +90,7 @@ bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn);
 
 /* ---- epoll_datagram ---- */
 
-int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme);
+int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 void epoll_datagram_ready(struct epoll_engine *engine, unsigned which);
 /* Answers what has come, if `last_call`; then closes. */
 void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call);

@@ -8,10 +8,10 @@
 #include "engine/epoll_lookout.h"
 #include "engine/uring_engine.h"
 
-int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme)
+int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct accept *accept = &engine->core.accept;
-	int r = accept_add(accept, fd, scheme);
+	int r = accept_add(accept, fd, scheme, tag);
 
 	if (r < 0)
 		return r;

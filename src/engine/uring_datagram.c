@@ -24,7 +24,7 @@ struct uring_datagram {
 	bool ordered, to_write;
 };
 
-int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme)
+int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct uring_datagram *longer = realloc(
 		engine->datagrams, (engine->datagram_count + 1) * sizeof(*longer));
@@ -36,7 +36,7 @@ int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme sch
 		return -ENOMEM;
 	}
 	engine->datagrams = longer;
-	r = datagram_open(&engine->core, fd, scheme, &datagram);
+	r = datagram_open(&engine->core, fd, scheme, tag, &datagram);
 	if (r < 0)
 		return r;
 	r = epoll_lookout_open(&lookout_fd);

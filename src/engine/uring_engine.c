@@ -128,13 +128,13 @@ static void uring_destroy(struct engine *core)
 	free(engine);
 }
 
-static int uring_listen(struct engine *core, int fd, enum addr_scheme scheme)
+static int uring_listen(struct engine *core, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
 
 	if (addr_socket_type(scheme) == SOCK_STREAM)
-		return uring_accept_add(engine, fd, scheme);
-	return uring_datagram_add(engine, fd, scheme);
+		return uring_accept_add(engine, fd, scheme, tag);
+	return uring_datagram_add(engine, fd, scheme, tag);
 }
 
 static int uring_adopt(struct engine *core, int fd, enum addr_scheme scheme)

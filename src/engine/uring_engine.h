@@ -112,7 +112,7 @@ int uring_wait(struct uring_engine *engine, uint64_t due_ns);
 
 /* ---- uring_accept ---- */
 
-int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
+int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 void uring_accept_round(struct uring_engine *engine);
 void uring_accept_knocked(struct uring_engine *engine);
 /*
@@ -177,7 +177,7 @@ void uring_marked_receive(struct uring_engine *engine, struct conn *conn);
 
 /* ---- uring_datagram ---- */
 
-int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme);
+int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 void uring_datagram_round(struct uring_engine *engine);
 void uring_datagram_done(struct uring_engine *engine, unsigned which);
 /* Answers what has come; then closes the sockets. */

@@ -17,6 +17,12 @@ struct echo {
 	struct counters *counters;
 	uint32_t cap_bytes;
 	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
+	/*
+	 * A datagram was refused, since the answer could come back, and has been counted: from this port, or
+	 * -1 where it was sent to a group. NULL unless its owner sets it after echo_init().
+	 */
+	void (*tell_looped)(void *context, int32_t peer_port);
+	void *context;
 	/* A bit for each UDP port that is not answered: those that would answer, and the server's own. */
 	unsigned char loop_ports[65536 / 8];
 };

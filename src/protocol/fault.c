@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "protocol/fault_datagram.h"
 
 /* A throttled connection takes what this time allows, and then waits as long. */
 #define THROTTLE_SLICES_A_SECOND 20
@@ -36,9 +37,15 @@ struct doom {
 	bool done; /* it has been told, and for most: it is over */
 };
 
+/* Of every connection; where nothing is to go wrong, this is all there is. */
 struct fault_conn {
 	struct protocol_conn inner;
+	struct fault_site *site;
 	struct fault_conn *next, **link;
+};
+
+struct doomed {
+	struct fault_conn conn;
 	uint64_t number;
 	uint64_t received_bytes;
 	uint64_t pending_bytes; /* received and taken by the inner protocol, and not sent */
@@ -48,6 +55,7 @@ struct fault_conn {
 	struct held *held, *held_last;
 	uint32_t held_count, held_bytes;
 	uint32_t inner_room;
+	bool delays; /* the plan has a delay */
 	bool in_flight; /* the first that is held */
 	bool deaf; /* what comes is taken and forgotten */
 	bool ended; /* by a fault */
@@ -61,17 +69,39 @@ static struct fault_conn *state_of(const struct protocol_conn *conn)
 	return (struct fault_conn *)(uintptr_t)conn->word[0];
 }
 
+/* NULL where nothing is to go wrong. */
+static struct doomed *doomed_of(struct fault_conn *state)
+{
+	return state->site->plan != NULL ? (struct doomed *)state : NULL;
+}
+
+static const struct fault_plan *plan_of(const struct doomed *state)
+{
+	return state->conn.site->plan;
+}
+
 /* ---- life of a state ---- */
+
+static void enter(struct fault *fault, struct fault_conn *state)
+{
+	state->next = fault->first;
+	state->link = &fault->first;
+	if (fault->first != NULL)
+		fault->first->link = &state->next;
+	fault->first = state;
+}
 
 static void forget(struct fault_conn *state)
 {
+	struct doomed *doomed = doomed_of(state);
+
 	*state->link = state->next;
 	if (state->next != NULL)
 		state->next->link = state->link;
-	while (state->held != NULL) {
-		struct held *held = state->held;
+	while (doomed != NULL && doomed->held != NULL) {
+		struct held *held = doomed->held;
 
-		state->held = held->next;
+		doomed->held = held->next;
 		free(held);
 	}
 	free(state);
@@ -86,9 +116,10 @@ const struct protocol_conn *fault_inner(const struct protocol_conn *conn)
 
 bool fault_has_ended(const struct protocol_conn *conn)
 {
-	const struct fault_conn *state = state_of(conn);
+	struct fault_conn *state = state_of(conn);
+	const struct doomed *doomed = state != NULL ? doomed_of(state) : NULL;
 
-	return state != NULL && state->ended;
+	return doomed != NULL && doomed->ended;
 }
 
 void fault_forget(const struct protocol_conn *conn)
@@ -101,74 +132,81 @@ void fault_forget(const struct protocol_conn *conn)
 
 /* ---- deeds ---- */
 
-static void tell(const struct fault *fault, enum fault_plan_kind kind, bool to_datagram,
-	uint64_t number, uint64_t after_bytes)
+void fault_tell(const struct fault *fault, const struct fault_deed *deed)
 {
-	struct fault_deed deed = {
-		.kind = kind,
-		.to_datagram = to_datagram,
-		.number = number,
-		.after_bytes = after_bytes,
-	};
-
-	switch (kind) {
+	switch (deed->kind) {
 #define COUNT(kind, counter, key)                                                                  \
 	case FAULT_PLAN_##kind: fault->counters->faults_##counter++; break;
 		FAULT_PLAN_EACH(COUNT)
 #undef COUNT
 	case FAULT_PLAN_KINDS: break;
 	}
+	atomic_fetch_add_explicit(
+		&fault->options.sites[deed->tag].done[deed->kind], 1, memory_order_relaxed);
 	if (fault->options.tell != NULL)
-		fault->options.tell(fault->options.context, &deed);
+		fault->options.tell(fault->options.context, deed);
 }
 
-static void tell_conn(const struct fault *fault, const struct fault_conn *state,
+static void tell_conn(const struct fault *fault, const struct doomed *state,
 	enum fault_plan_kind kind, uint64_t after_bytes)
 {
-	tell(fault, kind, false, state->number, after_bytes);
+	struct fault_deed deed = {
+		.kind = kind,
+		.tag = (unsigned)(state->conn.site - fault->options.sites),
+		.number = state->number,
+		.after_bytes = after_bytes,
+	};
+
+	fault_tell(fault, &deed);
 }
 
 /* A fault that goes on is told when it is first felt. */
-static void tell_once(const struct fault *fault, struct fault_conn *state, unsigned index)
+static void tell_once(const struct fault *fault, struct doomed *state, unsigned index)
 {
 	if (state->dooms[index].done)
 		return;
 	state->dooms[index].done = true;
-	tell_conn(fault, state, fault->options.plan->rules[index].kind, state->received_bytes);
+	tell_conn(fault, state, plan_of(state)->rules[index].kind, state->received_bytes);
 }
 
-static bool is_of_streams(enum fault_plan_kind kind)
+static void draw_dooms(struct doomed *state)
 {
-	return kind != FAULT_PLAN_DROP && kind != FAULT_PLAN_TRUNCATE &&
-		kind != FAULT_PLAN_DUPLICATE && kind != FAULT_PLAN_REORDER;
-}
+	const struct fault_plan *plan = plan_of(state);
 
-static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *conn)
-{
-	const struct fault_plan *plan = fault->options.plan;
-	struct fault_conn *state = calloc(1, sizeof(*state) + plan->count * sizeof(struct doom));
-
-	conn->word[0] = (uintptr_t)state;
-	if (state == NULL)
-		return NULL;
-	state->number = atomic_fetch_add_explicit(
-		&fault->options.census->connections, 1, memory_order_relaxed);
-	state->wake_ns = CLOCK_NEVER;
-	state->next = fault->first;
-	state->link = &fault->first;
-	if (fault->first != NULL)
-		fault->first->link = &state->next;
-	fault->first = state;
 	for (unsigned i = 0; i < plan->count; i++) {
 		const struct fault_plan_rule *rule = &plan->rules[i];
 		struct doom *doom = &state->dooms[i];
 
 		doom->state = fault_plan_begin(plan, i, state->number);
-		doom->on = is_of_streams(rule->kind) &&
-			((rule->kind == FAULT_PLAN_DELAY && !rule->per_connection) ||
+		doom->on = fault_plan_is_of_streams(rule->kind) &&
+			(rule->per_message ||
 				fault_plan_draw_chance(&doom->state, rule->probability));
 		if (rule->kind == FAULT_PLAN_CORRUPT)
 			doom->at_bytes = fault_plan_draw_gap(&doom->state, rule->bytes) - 1;
+		state->delays |= rule->kind == FAULT_PLAN_DELAY;
+	}
+}
+
+static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *conn, unsigned tag)
+{
+	struct fault_site *site = &fault->options.sites[tag];
+	size_t size = site->plan == NULL
+		? sizeof(struct fault_conn)
+		: sizeof(struct doomed) + site->plan->count * sizeof(struct doom);
+	struct fault_conn *state = calloc(1, size);
+	struct doomed *doomed;
+
+	conn->word[0] = (uintptr_t)state;
+	if (state == NULL)
+		return NULL;
+	state->site = site;
+	enter(fault, state);
+	doomed = doomed_of(state);
+	if (doomed != NULL) {
+		doomed->number = atomic_fetch_add_explicit(
+			&site->connections, 1, memory_order_relaxed);
+		doomed->wake_ns = CLOCK_NEVER;
+		draw_dooms(doomed);
 	}
 	return state;
 }
@@ -176,9 +214,9 @@ static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *c
 /* ---- what ends, or stops, at a place in the stream ---- */
 
 static void do_at_place(
-	const struct fault *fault, struct fault_conn *state, unsigned index, uint64_t now_ns)
+	const struct fault *fault, struct doomed *state, unsigned index, uint64_t now_ns)
 {
-	const struct fault_plan_rule *rule = &fault->options.plan->rules[index];
+	const struct fault_plan_rule *rule = &plan_of(state)->rules[index];
 	uint64_t until_ns;
 
 	switch (rule->kind) {
@@ -204,7 +242,10 @@ static void do_at_place(
 		break;
 	default: return;
 	}
-	tell_once(fault, state, index);
+	if (rule->kind == FAULT_PLAN_STALL && rule->per_message)
+		tell_conn(fault, state, FAULT_PLAN_STALL, state->received_bytes);
+	else
+		tell_once(fault, state, index);
 }
 
 static bool has_place(enum fault_plan_kind kind)
@@ -214,15 +255,21 @@ static bool has_place(enum fault_plan_kind kind)
 		kind == FAULT_PLAN_RESET || kind == FAULT_PLAN_REFUSE;
 }
 
-static void do_what_is_here(const struct fault *fault, struct fault_conn *state, uint64_t now_ns)
+/* `message`: one has just come; otherwise the connection has just opened. */
+static void do_what_is_here(
+	const struct fault *fault, struct doomed *state, bool message, uint64_t now_ns)
 {
-	const struct fault_plan *plan = fault->options.plan;
+	const struct fault_plan *plan = plan_of(state);
 
 	for (unsigned i = 0; i < plan->count && !state->ended; i++) {
-		const struct doom *doom = &state->dooms[i];
+		const struct fault_plan_rule *rule = &plan->rules[i];
+		struct doom *doom = &state->dooms[i];
 
-		if (doom->on && !doom->done && has_place(plan->rules[i].kind) &&
-			plan->rules[i].after_bytes == state->received_bytes)
+		if (!doom->on || doom->done || !has_place(rule->kind))
+			continue;
+		if (rule->per_message ? message && state->received_bytes >= rule->after_bytes &&
+					fault_plan_draw_chance(&doom->state, rule->probability)
+				      : rule->after_bytes == state->received_bytes)
 			do_at_place(fault, state, i, now_ns);
 	}
 }
@@ -230,26 +277,33 @@ static void do_what_is_here(const struct fault *fault, struct fault_conn *state,
 /* ---- bytes ---- */
 
 /* Those of the span that were drawn to be hit; it begins behind so many received bytes. */
-static void corrupt(const struct fault *fault, struct fault_conn *state, unsigned index,
+static void corrupt(const struct fault *fault, struct doomed *state, unsigned index,
 	const struct protocol_span *span)
 {
+	const struct fault_plan_rule *rule = &plan_of(state)->rules[index];
 	unsigned char *bytes = (unsigned char *)(uintptr_t)span->bytes;
 	struct doom *doom = &state->dooms[index];
 
+	if (rule->per_message) {
+		if (fault_plan_draw_chance(&doom->state, rule->probability))
+			tell_conn(fault, state, FAULT_PLAN_CORRUPT,
+				state->received_bytes +
+					fault_plan_flip(&doom->state, bytes, span->length));
+		return;
+	}
 	while (doom->at_bytes < state->received_bytes + span->length) {
 		bytes[doom->at_bytes - state->received_bytes] ^= (unsigned char)(1u
 			<< fault_plan_draw(&doom->state) % 8);
 		tell_conn(fault, state, FAULT_PLAN_CORRUPT, doom->at_bytes);
-		doom->at_bytes += fault_plan_draw_gap(
-			&doom->state, fault->options.plan->rules[index].bytes);
+		doom->at_bytes += fault_plan_draw_gap(&doom->state, rule->bytes);
 	}
 }
 
 /* What the rules make of bytes that have come. Returns how long they are to be held. */
-static uint64_t spoil(const struct fault *fault, struct fault_conn *state,
+static uint64_t spoil(const struct fault *fault, struct doomed *state,
 	const struct protocol_span *span, uint64_t now_ns)
 {
-	const struct fault_plan *plan = fault->options.plan;
+	const struct fault_plan *plan = plan_of(state);
 	uint64_t delay_ns = 0;
 
 	for (unsigned i = 0; i < plan->count; i++) {
@@ -260,7 +314,7 @@ static uint64_t spoil(const struct fault *fault, struct fault_conn *state,
 			continue;
 		switch (rule->kind) {
 		case FAULT_PLAN_DELAY:
-			if (!rule->per_connection &&
+			if (rule->per_message &&
 				!fault_plan_draw_chance(&doom->state, rule->probability))
 				break;
 			delay_ns += fault_plan_draw_ns(&doom->state, &rule->time);
@@ -282,7 +336,7 @@ static uint64_t spoil(const struct fault *fault, struct fault_conn *state,
 }
 
 /* Copies what is to be sent. False: no memory. */
-static bool hold(struct fault_conn *state, const struct protocol_answer *answer, uint64_t due_ns)
+static bool hold(struct doomed *state, const struct protocol_answer *answer, uint64_t due_ns)
 {
 	struct held *held = malloc(sizeof(*held) + answer->send.length);
 
@@ -305,7 +359,7 @@ static bool hold(struct fault_conn *state, const struct protocol_answer *answer,
 	return true;
 }
 
-static void note_sent(struct fault_conn *state, uint64_t count)
+static void note_sent(struct doomed *state, uint64_t count)
 {
 	uint64_t direct = count < state->direct_bytes ? count : state->direct_bytes;
 	struct held *first = state->held;
@@ -326,7 +380,7 @@ static void note_sent(struct fault_conn *state, uint64_t count)
 }
 
 /* The first that is held, if its time has come. */
-static void send_due(struct fault_conn *state, uint64_t now_ns, struct protocol_answer *answer)
+static void send_due(struct doomed *state, uint64_t now_ns, struct protocol_answer *answer)
 {
 	const struct held *first = state->held;
 
@@ -339,11 +393,11 @@ static void send_due(struct fault_conn *state, uint64_t now_ns, struct protocol_
 
 /* ---- the answer ---- */
 
-static void ask_inner(struct fault *fault, struct fault_conn *state,
-	const struct protocol_event *event, struct protocol_answer *answer)
+static void ask_inner(struct fault *fault, struct doomed *state, const struct protocol_event *event,
+	struct protocol_answer *answer)
 {
 	answer->room = state->inner_room;
-	fault->inner->handle(fault->inner, &state->inner, event, answer);
+	fault->inner->handle(fault->inner, &state->conn.inner, event, answer);
 	state->inner_room = answer->room;
 	if (answer->end != PROTOCOL_GO_ON && !state->ended)
 		state->end = answer->end;
@@ -355,13 +409,12 @@ static uint32_t lesser(uint32_t room, uint64_t most)
 	return most < room ? (uint32_t)most : room;
 }
 
-static uint32_t limit_room(const struct fault *fault, const struct fault_conn *state,
-	uint64_t now_ns, uint64_t *wake_ns)
+static uint32_t limit_room(const struct doomed *state, uint64_t now_ns, uint64_t *wake_ns)
 {
-	const struct fault_plan *plan = fault->options.plan;
+	const struct fault_plan *plan = plan_of(state);
 	uint32_t room = state->inner_room;
 
-	if (fault->delays)
+	if (state->delays)
 		room = state->held_count < FAULT_HELD_MOST
 			? lesser(room, FAULT_HELD_BYTES - state->held_bytes)
 			: 0;
@@ -377,7 +430,7 @@ static uint32_t limit_room(const struct fault *fault, const struct fault_conn *s
 
 		if (!doom->on)
 			continue;
-		if (has_place(rule->kind) && !doom->done &&
+		if (has_place(rule->kind) && !doom->done && !rule->per_message &&
 			rule->after_bytes > state->received_bytes)
 			room = lesser(room, rule->after_bytes - state->received_bytes);
 		if (rule->kind == FAULT_PLAN_CHOP || rule->kind == FAULT_PLAN_DRIBBLE)
@@ -393,8 +446,7 @@ static uint32_t limit_room(const struct fault *fault, const struct fault_conn *s
 	return room;
 }
 
-static void limit(struct fault *fault, struct fault_conn *state, uint64_t now_ns,
-	struct protocol_answer *answer)
+static void limit(struct doomed *state, uint64_t now_ns, struct protocol_answer *answer)
 {
 	uint64_t wake_ns = CLOCK_NEVER;
 
@@ -403,7 +455,7 @@ static void limit(struct fault *fault, struct fault_conn *state, uint64_t now_ns
 		return;
 	}
 	send_due(state, now_ns, answer);
-	answer->room = limit_room(fault, state, now_ns, &wake_ns);
+	answer->room = limit_room(state, now_ns, &wake_ns);
 	if (state->held != NULL && !state->in_flight && state->held->due_ns < wake_ns)
 		wake_ns = state->held->due_ns;
 	if (wake_ns != state->wake_ns)
@@ -415,7 +467,7 @@ static void limit(struct fault *fault, struct fault_conn *state, uint64_t now_ns
 	}
 }
 
-static void handle_bytes(struct fault *fault, struct fault_conn *state,
+static void handle_bytes(struct fault *fault, struct doomed *state,
 	const struct protocol_event *event, uint64_t now_ns, struct protocol_answer *answer)
 {
 	uint64_t delay_ns;
@@ -439,86 +491,20 @@ static void handle_bytes(struct fault *fault, struct fault_conn *state,
 		answer->send = (struct protocol_span){ 0 };
 		answer->send_urgent = false;
 	}
-	do_what_is_here(fault, state, now_ns);
-}
-
-/* ---- datagrams ---- */
-
-static void spoil_datagram(
-	const struct fault *fault, unsigned index, uint64_t number, struct protocol_answer *answer)
-{
-	const struct fault_plan_rule *rule = &fault->options.plan->rules[index];
-	uint64_t state = fault_plan_begin(fault->options.plan, index, number);
-	uint32_t length = answer->send.length;
-	uint64_t at;
-
-	if (!fault_plan_draw_chance(&state, rule->probability))
-		return;
-	switch (rule->kind) {
-	case FAULT_PLAN_DROP: answer->send = (struct protocol_span){ 0 }; break;
-	case FAULT_PLAN_DUPLICATE: answer->twice = true; break;
-	case FAULT_PLAN_DELAY:
-	case FAULT_PLAN_REORDER:
-		if (answer->wake_ns == 0)
-			answer->wake_ns = fault->options.now_ns();
-		answer->wake_ns = clock_after_ns(
-			answer->wake_ns, fault_plan_draw_ns(&state, &rule->time));
-		break;
-	case FAULT_PLAN_TRUNCATE:
-		if (length <= rule->bytes)
-			return;
-		answer->send.length = (uint32_t)rule->bytes;
-		break;
-	case FAULT_PLAN_CORRUPT:
-		if (length == 0)
-			return;
-		at = fault_plan_draw(&state) % (length * 8ull);
-		((unsigned char *)(uintptr_t)answer->send.bytes)[at / 8] ^= (unsigned char)(1u
-			<< at % 8);
-		break;
-	default: return;
-	}
-	tell(fault, rule->kind, true, number, length);
-}
-
-static void handle_datagram(
-	struct fault *fault, const struct protocol_event *event, struct protocol_answer *answer)
-{
-	fault->inner->handle(fault->inner, NULL, event, answer);
-	if (event->kind != PROTOCOL_DATAGRAM || answer->send.bytes == NULL)
-		return;
-
-	uint64_t number = atomic_fetch_add_explicit(
-		&fault->options.census->datagrams, 1, memory_order_relaxed);
-
-	for (unsigned i = 0; i < fault->options.plan->count && answer->send.bytes != NULL; i++)
-		spoil_datagram(fault, i, number, answer);
+	do_what_is_here(fault, state, true, now_ns);
 }
 
 /* ---- events ---- */
 
-static void fault_handle(struct protocol *self, struct protocol_conn *conn,
+static void handle_doomed(struct fault *fault, struct doomed *state,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	struct fault *fault = (struct fault *)self;
-
-	if (conn == NULL) {
-		handle_datagram(fault, event, answer);
-		return;
-	}
-
 	uint64_t now_ns = fault->options.now_ns();
-	struct fault_conn *state = event->kind == PROTOCOL_OPENED ? open_conn(fault, conn)
-								  : state_of(conn);
 
-	if (state == NULL) {
-		answer->end = PROTOCOL_RESET; /* no memory to look after it */
-		return;
-	}
 	switch (event->kind) {
 	case PROTOCOL_OPENED:
 		ask_inner(fault, state, event, answer);
-		do_what_is_here(fault, state, now_ns);
+		do_what_is_here(fault, state, false, now_ns);
 		break;
 	case PROTOCOL_BYTES:
 	case PROTOCOL_URGENT: handle_bytes(fault, state, event, now_ns, answer); break;
@@ -529,7 +515,27 @@ static void fault_handle(struct protocol *self, struct protocol_conn *conn,
 	case PROTOCOL_DEADLINE: state->wake_ns = CLOCK_NEVER; break; /* it is not held any more */
 	default: ask_inner(fault, state, event, answer); break;
 	}
-	limit(fault, state, now_ns, answer);
+	limit(state, now_ns, answer);
+}
+
+static void fault_handle(struct protocol *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	struct fault *fault = (struct fault *)self;
+	struct fault_conn *state;
+
+	if (conn == NULL) {
+		fault_datagram_handle(fault, event, answer);
+		return;
+	}
+	state = event->kind == PROTOCOL_OPENED ? open_conn(fault, conn, event->tag)
+					       : state_of(conn);
+	if (state == NULL)
+		answer->end = PROTOCOL_RESET; /* no memory to look after it */
+	else if (doomed_of(state) == NULL)
+		fault->inner->handle(fault->inner, &state->inner, event, answer);
+	else
+		handle_doomed(fault, doomed_of(state), event, answer);
 }
 
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
@@ -541,8 +547,6 @@ void fault_init(struct fault *fault, struct protocol *inner, struct counters *co
 		.counters = counters,
 		.options = *options,
 	};
-	for (unsigned i = 0; i < options->plan->count; i++)
-		fault->delays |= options->plan->rules[i].kind == FAULT_PLAN_DELAY;
 }
 
 void fault_fini(struct fault *fault)

@@ -1,7 +1,8 @@
 /*
- * A protocol around another one that does wrong on purpose, as a plan says (fault_plan.h), and tells of every
+ * A protocol around another one that does wrong on purpose, as plans say (fault_plan.h), and tells of every
  * wrong that it does. It is put there only where faults were asked for; without any, nobody knows of it.
- * One struct fault serves all connections of one thread.
+ * Each listener has a plan, or none: then its connections go through, for one branch an event and 40 bytes
+ * each. One struct fault serves all connections of one thread.
  */
 #pragma once
 
@@ -17,22 +18,24 @@
 /* Messages of one connection that are delayed at once. */
 #define FAULT_HELD_MOST 1024u
 
-/* Numbers connections and datagrams in the order in which they come; shared by all threads. */
-struct fault_census {
-	_Atomic uint64_t connections, datagrams;
+/* What goes wrong on one listener; shared by all threads. */
+struct fault_site {
+	const struct fault_plan *plan; /* with rules, or NULL: nothing */
+	_Atomic uint64_t connections, datagrams; /* that have come: numbers them in their order */
+	_Atomic uint64_t done[FAULT_PLAN_KINDS];
 };
 
 /* A fault that has been done: what, to the connection or datagram of which number, behind how many bytes. */
 struct fault_deed {
 	enum fault_plan_kind kind;
+	unsigned tag; /* of the listener */
 	bool to_datagram;
 	uint64_t number;
 	uint64_t after_bytes;
 };
 
 struct fault_options {
-	const struct fault_plan *plan;
-	struct fault_census *census;
+	struct fault_site *sites; /* by the tags of the listeners (engine_listen) */
 	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
 	/* Called with each deed, when it is done, after it has been counted; may be NULL. */
 	void (*tell)(void *context, const struct fault_deed *deed);
@@ -46,15 +49,17 @@ struct fault {
 	struct protocol *inner; /* one that asks for no deadlines */
 	struct counters *counters;
 	struct fault_options options;
-	bool delays; /* the plan has a delay */
 	struct fault_conn *first;
 };
 
-/* `inner`, `counters`, plan and census stay the caller's and must outlive the fault. */
+/* `inner`, `counters`, sites and their plans stay the caller's and must outlive the fault. */
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options);
 /* Forgets the connections that were never told as closed. */
 void fault_fini(struct fault *fault);
+
+/* Counts a deed and tells it. For fault*.c only. */
+void fault_tell(const struct fault *fault, const struct fault_deed *deed);
 
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *fault_inner(const struct protocol_conn *conn);

@@ -19,6 +19,24 @@ const char *fault_plan_key(enum fault_plan_kind kind)
 	return keys[kind];
 }
 
+bool fault_plan_is_of_streams(enum fault_plan_kind kind)
+{
+	return kind != FAULT_PLAN_DROP && kind != FAULT_PLAN_TRUNCATE &&
+		kind != FAULT_PLAN_DUPLICATE && kind != FAULT_PLAN_REORDER;
+}
+
+bool fault_plan_is_of_datagrams(enum fault_plan_kind kind)
+{
+	return !fault_plan_is_of_streams(kind) || kind == FAULT_PLAN_DELAY ||
+		kind == FAULT_PLAN_CORRUPT;
+}
+
+void fault_plan_append(struct fault_plan *plan, const struct fault_plan *more)
+{
+	for (unsigned i = 0; i < more->count; i++)
+		plan->rules[plan->count++] = more->rules[i];
+}
+
 static uint64_t mix(uint64_t bits)
 {
 	bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9ull;
@@ -94,4 +112,12 @@ uint64_t fault_plan_draw_gap(uint64_t *state, uint64_t mean)
 		return 1;
 	/* Geometric; the least share that is not 1 keeps it below 40 times the mean. */
 	return 1 + (uint64_t)(log(1 - share) / log1p(-1 / (double)mean));
+}
+
+uint32_t fault_plan_flip(uint64_t *state, unsigned char *bytes, uint32_t length)
+{
+	uint64_t at = fault_plan_draw(state) % (length * 8ull);
+
+	bytes[at / 8] ^= (unsigned char)(1u << at % 8);
+	return (uint32_t)(at / 8);
 }

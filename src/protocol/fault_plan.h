@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FAULT_PLAN_MOST_RULES 16
+/* For all listeners; and of its own, a listener may have as many again. */
+#define FAULT_PLAN_MOST_GIVEN 16
+#define FAULT_PLAN_MOST_RULES (2 * FAULT_PLAN_MOST_GIVEN)
 #define FAULT_PLAN_MOST_QUANTILES 16
 /* The longest time that is ever drawn: pareto has no end. */
 #define FAULT_PLAN_MOST_NS (3600ull * 1000000000)
@@ -62,9 +64,10 @@ struct fault_plan_time {
 struct fault_plan_rule {
 	enum fault_plan_kind kind;
 	double probability; /* of a connection, or of each message */
-	bool per_connection; /* a delay: all messages of a connection, or none */
+	bool per_message; /* of a stream: drawn for each message, instead of once for the connection */
 	uint64_t seed;
-	uint64_t after_bytes; /* stall, close, half-close, reset: when so many have been received */
+	/* stall, close, half-close, reset: when so many have been received; of messages: from then on */
+	uint64_t after_bytes;
 	/* chop: of a write; throttle: a second; corrupt: mean distance; truncate: what is left */
 	uint64_t bytes;
 	struct fault_plan_time time; /* delay, stall, accept-delay */
@@ -77,6 +80,13 @@ struct fault_plan {
 
 const char *fault_plan_key(enum fault_plan_kind kind);
 
+/* What a kind can happen to; to one of the two at least. */
+bool fault_plan_is_of_streams(enum fault_plan_kind kind);
+bool fault_plan_is_of_datagrams(enum fault_plan_kind kind);
+
+/* Adds the rules of `more` behind the others; there must be room for them. */
+void fault_plan_append(struct fault_plan *plan, const struct fault_plan *more);
+
 /* Where the sequence of the rule with this index begins, for this connection or datagram. */
 uint64_t fault_plan_begin(const struct fault_plan *plan, unsigned index, uint64_t number);
 
@@ -85,5 +95,7 @@ uint64_t fault_plan_draw(uint64_t *state);
 double fault_plan_draw_share(uint64_t *state);
 bool fault_plan_draw_chance(uint64_t *state, double probability);
 uint64_t fault_plan_draw_ns(uint64_t *state, const struct fault_plan_time *time);
+/* Flips one bit of these bytes, of which there is at least one. Gives the place of its byte. */
+uint32_t fault_plan_flip(uint64_t *state, unsigned char *bytes, uint32_t length);
 /* A distance with this mean, at least 1: as if each byte were hit with the same probability. */
 uint64_t fault_plan_draw_gap(uint64_t *state, uint64_t mean);

@@ -147,8 +147,11 @@ static uint32_t limit_room(
 		state->paused = false;
 		return allowed < state->inner_room ? (uint32_t)allowed : state->inner_room;
 	}
-	if (!state->paused)
+	if (!state->paused) {
 		guard->counters->rate_pauses++;
+		if (guard->options.tell_paused != NULL)
+			guard->options.tell_paused(guard->options.context);
+	}
 	state->paused = true;
 	*ret_more_ns = half_full_ns(guard, state);
 	return 0;

@@ -149,20 +149,3 @@ void chronicle_paused(struct chronicle *chronicle, int error)
 	chronicle->pause_told_ns = now_ns;
 	chronicle->pauses_untold = 0;
 }
-
-void chronicle_fault(const struct fault_deed *deed)
-{
-	unsigned long long number = deed->number, after_bytes = deed->after_bytes;
-	const char *key = fault_plan_key(deed->kind);
-
-	if (deed->to_datagram)
-		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
-			json_pack("{s:s, s:I, s:I}", "fault", key, "datagram", (json_int_t)number,
-				"length", (json_int_t)after_bytes),
-			_("fault %s: datagram %llu, of %llu bytes"), key, number, after_bytes);
-	else
-		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
-			json_pack("{s:s, s:I, s:I}", "fault", key, "connection", (json_int_t)number,
-				"after_bytes", (json_int_t)after_bytes),
-			_("fault %s: connection %llu, after %llu bytes"), key, number, after_bytes);
-}

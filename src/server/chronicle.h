@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
-#include "protocol/fault.h"
 
 struct chronicle_entry;
 
@@ -28,6 +27,3 @@ void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *con
 void chronicle_closed(struct chronicle *chronicle, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error);
 void chronicle_paused(struct chronicle *chronicle, int error);
-
-/* A wrong that was done on purpose. */
-void chronicle_fault(const struct fault_deed *deed);

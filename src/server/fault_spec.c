@@ -34,16 +34,16 @@ static const struct {
 	unsigned keys;
 } grammar[FAULT_PLAN_KINDS] = {
 	[FAULT_PLAN_DELAY] = { VALUE_TIME, KEY_PER },
-	[FAULT_PLAN_STALL] = { VALUE_NONE, KEY_AFTER | KEY_FOR },
+	[FAULT_PLAN_STALL] = { VALUE_NONE, KEY_AFTER | KEY_FOR | KEY_PER },
 	[FAULT_PLAN_ACCEPT_DELAY] = { VALUE_TIME, 0 },
 	[FAULT_PLAN_THROTTLE] = { VALUE_SIZE, 0 },
 	[FAULT_PLAN_CHOP] = { VALUE_SIZE, 0 },
 	[FAULT_PLAN_DRIBBLE] = { VALUE_NONE, 0 },
-	[FAULT_PLAN_CLOSE] = { VALUE_NONE, KEY_AFTER },
-	[FAULT_PLAN_HALF_CLOSE] = { VALUE_NONE, KEY_AFTER },
-	[FAULT_PLAN_RESET] = { VALUE_NONE, KEY_AFTER },
+	[FAULT_PLAN_CLOSE] = { VALUE_NONE, KEY_AFTER | KEY_PER },
+	[FAULT_PLAN_HALF_CLOSE] = { VALUE_NONE, KEY_AFTER | KEY_PER },
+	[FAULT_PLAN_RESET] = { VALUE_NONE, KEY_AFTER | KEY_PER },
 	[FAULT_PLAN_REFUSE] = { VALUE_NONE, 0 },
-	[FAULT_PLAN_CORRUPT] = { VALUE_SIZE, 0 },
+	[FAULT_PLAN_CORRUPT] = { VALUE_SIZE, KEY_PER },
 	[FAULT_PLAN_DROP] = { VALUE_NONE, 0 },
 	[FAULT_PLAN_TRUNCATE] = { VALUE_SIZE, 0 },
 	[FAULT_PLAN_DUPLICATE] = { VALUE_NONE, 0 },
@@ -266,6 +266,7 @@ static int read_value(struct reader *reader, struct fault_plan_rule *rule)
 {
 	int r;
 
+	rule->per_message = rule->kind == FAULT_PLAN_DELAY; /* unless it is said otherwise */
 	if (rule->kind == FAULT_PLAN_DRIBBLE)
 		rule->bytes = 1;
 	if (rule->kind == FAULT_PLAN_STALL)
@@ -292,12 +293,12 @@ static int read_seed(struct reader *reader, uint64_t *ret_seed)
 	return 0;
 }
 
-static int read_per(struct reader *reader, bool *ret_per_connection)
+static int read_per(struct reader *reader, bool *ret_per_message)
 {
 	if (skip_word(reader, "connection"))
-		*ret_per_connection = true;
+		*ret_per_message = false;
 	else if (skip_word(reader, "message"))
-		*ret_per_connection = false;
+		*ret_per_message = true;
 	else
 		return refuse(reader, _("here 'connection' or 'message' is wanted"));
 	return 0;
@@ -316,7 +317,7 @@ static int read_key(struct reader *reader, struct fault_plan_rule *rule)
 	if (known & KEY_FOR && skip_word(reader, "for="))
 		return read_times(reader, &rule->time);
 	if (known & KEY_PER && skip_word(reader, "per="))
-		return read_per(reader, &rule->per_connection);
+		return read_per(reader, &rule->per_message);
 	return refuse(reader, _("this fault has no such key"));
 }
 

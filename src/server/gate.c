@@ -5,6 +5,7 @@
  */
 #include "server/gate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,9 @@ static const struct {
 	[GATE_OLD] = { "max-lifetime", N_("ended %s: it was open for too long (--max-lifetime)") },
 	[GATE_NO_LONGER_ALLOWED] = { "access",
 		N_("ended %s: it is no longer allowed (--allow, --deny)") },
+	[GATE_BY_BYTES] = { "max-rate",
+		N_("a connection is not read from for a moment: its bytes come too fast (--max-rate)") },
+	[GATE_BY_LOOP] = { "loop", N_("not answered %s: the answer could come back for ever") },
 };
 
 static const char *event_of(enum gate_reason reason)
@@ -67,6 +71,7 @@ static const char *event_of(enum gate_reason reason)
 	case GATE_IDLE:
 	case GATE_OLD:
 	case GATE_NO_LONGER_ALLOWED: return "limit_ended";
+	case GATE_BY_BYTES: return "limit_slowed";
 	default: return "limit_refused";
 	}
 }
@@ -87,7 +92,8 @@ static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_unt
 	return true;
 }
 
-static void tell(enum gate_reason reason, const char *name, uint64_t untold)
+/* `peer` is who it was, for programs; NULL where that is not known. */
+static void tell(enum gate_reason reason, const char *name, const char *peer, uint64_t untold)
 {
 	char text[ADDR_TEXT_SIZE + 200];
 
@@ -99,8 +105,8 @@ static void tell(enum gate_reason reason, const char *name, uint64_t untold)
 
 	json_t *fields = !log_is_json()
 		? NULL
-		: json_pack("{s:s, s:s, s:I}", "peer", name, "limit", reasons[reason].key, "untold",
-			  (json_int_t)untold);
+		: json_pack("{s:s?, s:s, s:I}", "peer", peer, "limit", reasons[reason].key,
+			  "untold", (json_int_t)untold);
 
 	if (untold == 0)
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields, "%s", text);
@@ -121,7 +127,7 @@ static void tell_connection(
 	if (!is_due(gate, reason, &untold))
 		return;
 	chronicle_name_peer(fd, scheme, name, sizeof(name));
-	tell(reason, name, untold);
+	tell(reason, name, name, untold);
 }
 
 /* ---- coming ---- */
@@ -184,7 +190,8 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 		return false;
 	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
 	memcpy(&peer.storage, source, peer.length);
-	tell(reason, addr_format(&peer, name, sizeof(name)), untold);
+	addr_format(&peer, name, sizeof(name));
+	tell(reason, name, name, untold);
 	return false;
 }
 
@@ -240,6 +247,31 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 	/* Without memory to remember it by, it counts as a connection, and no longer of its source. */
 	limits_force(gate->limits);
 	limits_release(gate->limits, source);
+}
+
+void gate_looped(struct gate *gate, int32_t peer_port)
+{
+	char name[100], peer[20];
+	uint64_t untold;
+
+	if (!is_due(gate, GATE_BY_LOOP, &untold))
+		return;
+	snprintf(peer, sizeof(peer), "udp:%d", (int)peer_port);
+	if (peer_port < 0)
+		snprintf(name, sizeof(name), "%s", _("a datagram to a group"));
+	else
+		snprintf(name, sizeof(name), _("a datagram from port %d"), (int)peer_port);
+	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, untold);
+}
+
+/* ---- staying ---- */
+
+void gate_slowed(struct gate *gate)
+{
+	uint64_t untold;
+
+	if (is_due(gate, GATE_BY_BYTES, &untold))
+		tell(GATE_BY_BYTES, "", NULL, untold); /* the one text that names nobody */
 }
 
 /* ---- going ---- */

@@ -24,6 +24,8 @@ enum gate_reason {
 	GATE_IDLE,
 	GATE_OLD,
 	GATE_NO_LONGER_ALLOWED,
+	GATE_BY_BYTES,
+	GATE_BY_LOOP,
 	GATE_REASONS,
 };
 
@@ -54,6 +56,13 @@ bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme);
 bool gate_admit_datagram(struct gate *gate, const struct sockaddr *source, enum addr_scheme scheme);
 void gate_opened(struct gate *gate, const struct engine_conn *conn);
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending);
+
+/*
+ * Only told, for they are counted where they are noticed: a connection is not read from because of its
+ * rate; a datagram from this port (-1: to a group) is not answered, for the answer could come back.
+ */
+void gate_slowed(struct gate *gate);
+void gate_looped(struct gate *gate, int32_t peer_port);
 
 /* Under new lists: whether a connection must go, which is then counted and told. */
 bool gate_condemns(struct gate *gate, const struct engine_conn *conn);

@@ -12,6 +12,8 @@
 
 /* One address. Each thread has its own socket on it, or -1 where the thread takes no part. */
 struct listener {
+	const struct addr_spec
+		*spec; /* the one of the options that it is opened for; NULL: of none */
 	struct addr bound; /* as the kernel gave it, with the port that it chose */
 	int *fds;
 	unsigned fd_count;

@@ -24,6 +24,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/activation.h"
+#include "server/fault_map.h"
 #include "server/listener.h"
 #include "server/notify.h"
 #include "server/sandbox.h"
@@ -39,7 +40,7 @@ struct server {
 	struct limits *limits; /* NULL: none */
 	struct access *access; /* NULL: everybody */
 	struct guard_options guard;
-	struct fault_census census;
+	struct fault_map *faults; /* NULL: none */
 	struct worker **workers; /* thread_count of them, NULL where not made yet */
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
@@ -146,8 +147,7 @@ static int make_worker(struct server *server, unsigned index)
 		.limits = server->limits,
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
-		.faults = options->faults.count > 0 ? &options->faults : NULL,
-		.census = &server->census,
+		.faults = server->faults,
 		.done_fd = server->done_fd,
 	};
 	int r;
@@ -158,7 +158,8 @@ static int make_worker(struct server *server, unsigned index)
 		int fd = listener_take(listener, index);
 
 		if (fd >= 0)
-			r = worker_listen(server->workers[index], fd, listener->bound.scheme);
+			r = worker_listen(
+				server->workers[index], fd, listener->bound.scheme, (unsigned)i);
 	}
 	return r;
 }
@@ -197,7 +198,9 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 
-	r = signals_open(server->access != NULL || notify_is_wanted(), &server->signal_fd);
+	r = fault_map_new(options, &server->listeners, &server->faults);
+	if (r == 0)
+		r = signals_open(server->access != NULL || notify_is_wanted(), &server->signal_fd);
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = server->done_fd < 0 ? -errno : 0;
@@ -262,14 +265,7 @@ static void tell_start(const struct server *server)
 			"echoing on %s (engine %s, %u threads)", server->thread_count),
 		list, engine, server->thread_count);
 	json_decref(array);
-
-	unsigned faults = server->options->faults.count;
-
-	if (faults > 0)
-		LOG_EVENT(LOG_LEVEL_INFO, "faulty", json_pack("{s:i}", "faults", (int)faults),
-			ngettext("it does %u thing wrong on purpose (--fault)",
-				"it does %u things wrong on purpose (--fault)", faults),
-			faults);
+	fault_map_tell_start(server->faults);
 }
 
 /* Tells whoever started us that it may connect: the addresses, one a line, then the end. */
@@ -351,6 +347,7 @@ static void tell_counters(struct server *server)
 	COUNTERS_EACH(TELL)
 #undef TELL
 	fclose(stream);
+	fault_map_tell_counters(server->faults);
 	log_write(LOG_LEVEL_INFO, "counters", log_is_json() ? json_incref(fields) : NULL,
 		_("counters: %s"), text);
 	json_decref(fields);
@@ -519,6 +516,7 @@ static void close_server(struct server *server)
 	free(server->workers);
 	limits_free(server->limits);
 	access_free(server->access);
+	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
 	if (server->done_fd >= 0)
 		close(server->done_fd);

@@ -41,7 +41,9 @@ struct server_options {
 	uint64_t rate_bytes; /* of a connection, in a second */
 	size_t memory_bytes; /* for buffers and connections together */
 	struct access_entries allow, deny;
-	struct fault_plan faults; /* no rules: none */
+	struct fault_plan faults; /* on all listeners; no rules: none */
+	/* For each spec those of its listeners alone, with rules, or NULL; NULL: there are none at all. */
+	struct fault_plan **spec_faults;
 
 	const char *user; /* NULL: as whom it was started */
 	bool no_sandbox;

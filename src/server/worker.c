@@ -74,7 +74,21 @@ static void on_opened(void *context, const struct engine_conn *conn)
 
 static void on_fault(void *context, const struct fault_deed *deed)
 {
-	chronicle_fault(deed);
+	fault_map_tell_deed(context, deed);
+}
+
+static void on_looped(void *context, int32_t peer_port)
+{
+	struct worker *worker = context;
+
+	gate_looped(&worker->gate, peer_port);
+}
+
+static void on_paused(void *context)
+{
+	struct worker *worker = context;
+
+	gate_slowed(&worker->gate);
 }
 
 /* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
@@ -194,16 +208,17 @@ static void *run_thread(void *context)
 /* Whatever nobody asked for is left out, and costs nothing. */
 static struct protocol *set_up_faults(struct worker *worker)
 {
+	const struct fault_map *map = worker->options.faults;
 	struct fault_options options = {
-		.plan = worker->options.faults,
-		.census = worker->options.census,
 		.now_ns = clock_now_ns,
 		.tell = on_fault,
+		.context = (void *)(uintptr_t)map,
 	};
 
-	worker->faulted = options.plan != NULL;
+	worker->faulted = map != NULL;
 	if (!worker->faulted)
 		return &worker->echo.protocol;
+	options.sites = fault_map_sites(map);
 	fault_init(&worker->fault, &worker->echo.protocol, &worker->counters, &options);
 	return &worker->fault.protocol;
 }
@@ -229,7 +244,12 @@ static struct protocol *set_up_limits(struct worker *worker)
 	}
 	if (!worker->guarded)
 		return inner;
-	guard_init(&worker->guard, inner, &worker->counters, options->guard);
+
+	struct guard_options guard = *options->guard;
+
+	guard.tell_paused = on_paused;
+	guard.context = worker;
+	guard_init(&worker->guard, inner, &worker->counters, &guard);
 	return &worker->guard.protocol;
 }
 
@@ -251,6 +271,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
+	worker->echo.tell_looped = on_looped;
+	worker->echo.context = worker;
 	chronicle_init(&worker->chronicle);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
@@ -290,14 +312,14 @@ static void tune(const struct worker *worker, int fd, enum addr_scheme scheme)
 					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
 }
 
-int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme)
+int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct addr bound;
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
 	tune(worker, fd, scheme);
-	return engine_listen(worker->engine, fd, scheme);
+	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
 int worker_start(struct worker *worker)

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 #include "engine/engine.h"
-#include "protocol/fault.h"
 #include "protocol/guard.h"
 #include "server/access.h"
+#include "server/fault_map.h"
 #include "server/limits.h"
 #include "stats/counters.h"
 
@@ -26,15 +26,14 @@ struct worker_options {
 	struct limits *limits;
 	const struct access *access;
 	const struct guard_options *guard;
-	const struct fault_plan *faults; /* NULL: none */
-	struct fault_census *census; /* of all workers; where there are faults */
+	const struct fault_map *faults;
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
 };
 
 /* Main thread, all of them. -errno of what failed. */
 int worker_new(const struct worker_options *options, struct worker **ret_worker);
-/* Takes over `fd`, also on failure. Before worker_start(). */
-int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme);
+/* Takes over `fd`, also on failure. Before worker_start(). `tag`: the listener, as of fault_map.h. */
+int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag);
 int worker_start(struct worker *worker);
 /* Waits until the engine works, or has failed: then its -errno. */
 int worker_wait_running(struct worker *worker);

@@ -233,6 +233,10 @@ def test_bytes_of_a_connection_at_a_rate(engine, scheme, tmp_path):
         assert took > (600 / 512 - 0.06) * 0.98
         assert took < 600 / 512 + 5
         assert counters(server)["rate_pauses"] > 0
+        slowed = events(server, "limit_slowed")
+        assert 1 <= len(slowed) <= 1 + int(took / 10), "told now and then"
+        assert slowed[0]["limit"] == "max-rate" and slowed[0]["untold"] == 0
+        assert slowed[0]["peer"] is None
 
 
 def test_a_byte_a_second(engine):

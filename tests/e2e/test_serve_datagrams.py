@@ -14,7 +14,7 @@ import pytest
 
 from meari import ANSWER_S, Server, endpoint, random_bytes
 from procfs import (SANITIZER, counters_of, cpu_share_while_idle, descriptor_count, resident_bytes,
-                    state, wait_until)
+                    state, thread_count, wait_until)
 
 BYTES = random_bytes(70_000, seed=7)
 
@@ -129,6 +129,8 @@ def test_no_answer_to_ports_of_services(engine, address):
                    "all are refused")
         assert counters_of(server)["datagrams_sent"] == 0
         assert not select.select(services, [], [], 0)[0]
+        told = server.stderr.count("not answered a datagram from port ")
+        assert 1 <= told <= thread_count(server.process.pid), "now and then, and not each"
         with udp(family) as plain:
             assert ask(plain, b"plain", where)[0] == b"plain"
 

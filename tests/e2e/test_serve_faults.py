@@ -3,15 +3,18 @@
 Times have a lower bound only: a machine that is busy may be late, never early.
 """
 
+import contextlib
 import json
 import re
+import resource
+import signal
 import socket
 import time
 
 import pytest
 
-from meari import Server, receive_all, receive_exactly, run
-from procfs import wait_until
+from meari import ROOT, Server, receive_all, receive_exactly, run
+from procfs import SANITIZER, cpu_seconds, cpu_share_while_idle, thread_count, wait_until
 from test_serve_log import counters_of
 
 PAYLOAD = bytes(range(256)) * 16
@@ -84,6 +87,130 @@ def test_delayed_connections_take_no_time_of_each_other(engine):
             peer.close()
 
 
+def open_files_for(count):
+    """As many as the test needs here, and the server, which takes after us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + 200:
+        pytest.skip(f"needs {count + 200} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + 200), hard))
+
+
+CROWD = 10_000
+
+
+def delayed_crowd(stack, server):
+    """So many connections with a message each."""
+    peers = []
+    for _ in range(CROWD):
+        peers.append(stack.enter_context(server.connect()))
+        peers[-1].sendall(b"hello")
+    wait_until(lambda: done(server, "delay") == CROWD, "every message is there", timeout_s=60)
+    return peers
+
+
+@pytest.mark.parametrize("where", ["--fault", "address"])
+def test_ten_thousand_that_wait_cost_no_thread_and_no_spin(engine, where):
+    """Threads are counted; the processor's time is that of one second in which nothing happens."""
+    open_files_for(CROWD)
+    address, options = "tcp://127.0.0.1:0", ["--fault", "delay=1h"]
+    if where == "address":
+        address, options = address + "?fault=delay=1h", []
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            Server(address, "--threads", 2, "--drain", "0", *options, engine=engine))
+        before = thread_count(server.process.pid)
+        delayed_crowd(stack, server)
+        assert thread_count(server.process.pid) <= before + (engine == "uring")  # the ring's own
+        assert cpu_share_while_idle(server.process.pid) < 0.03
+        assert server.stop() == 0
+
+
+def test_ten_thousand_that_have_waited_are_answered(engine):
+    """Their deadlines are different ones; waking for each costs what an answer costs, and no more."""
+    open_files_for(CROWD)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server("tcp://127.0.0.1:0", "--fault", "delay=uniform:1s:3s",
+                                            "--threads", 2, engine=engine))
+        before = thread_count(server.process.pid)
+        peers = delayed_crowd(stack, server)
+        for peer in peers:
+            assert receive_exactly(peer, 5) == b"hello"
+        assert thread_count(server.process.pid) <= before + (engine == "uring")
+        # A server that spins takes 6 s of two processors for the 3 s; this one a fraction of one.
+        assert cpu_seconds(server.process.pid) < (40 if SANITIZER else 3)
+
+
+def test_delay_of_some_connections_and_of_some_messages(engine):
+    def pattern(spec):
+        """For each of 10 connections, which of 4 messages are delayed."""
+        with serve("tcp://127.0.0.1:0", spec, engine=engine) as server:
+            told = []
+            for _ in range(10):
+                with server.connect() as peer:
+                    row = []
+                    for _ in range(4):
+                        before = done(server, "delay")
+                        peer.sendall(b"hello")
+                        assert receive_exactly(peer, 5) == b"hello"
+                        row.append(done(server, "delay") - before)
+                    told.append(tuple(row))
+            return told
+
+    by_connection = pattern("delay=1ms,p=40%,per=connection,seed=3")
+    assert set(by_connection) == {(0,) * 4, (1,) * 4}
+    by_message = pattern("delay=1ms,p=40%,seed=3")
+    assert len(set(by_message)) > 3
+    assert pattern("delay=1ms,p=40%,per=message,seed=3") == by_message, "the same seed, the same again"
+
+
+def test_each_message_may_be_the_last(engine):
+    def lengths(spec):
+        with serve("tcp://127.0.0.1:0", spec, engine=engine) as server:
+            told = []
+            for _ in range(8):
+                with server.connect() as peer:
+                    count = 0
+                    with contextlib.suppress(ConnectionError):
+                        while count < 200:
+                            peer.sendall(b"x")
+                            if peer.recv(1) != b"x":
+                                break
+                            count += 1
+                    told.append(count)
+            assert done(server, spec.split(",")[0]) == 8
+            return told
+
+    closed = lengths("close,per=message,p=20%,seed=1")
+    assert len(set(closed)) > 2 and all(0 < count < 200 for count in closed)
+    assert lengths("close,per=message,p=20%,seed=1") == closed
+    assert all(count >= 10 for count in lengths("reset,per=message,p=20%,after=10"))
+
+
+def test_each_message_may_stall(engine):
+    with serve("tcp://127.0.0.1:0", "stall,for=40ms,per=message,p=50%", engine=engine) as server:
+        with server.connect() as peer:
+            start = time.monotonic()
+            for _ in range(20):
+                peer.sendall(b"x")
+                assert receive_exactly(peer, 1) == b"x"
+            took = time.monotonic() - start
+        stalls = done(server, "stall")
+        assert 2 < stalls < 18
+        assert took >= 0.04 * (stalls - 1)  # the last may be behind the last message
+
+
+def test_each_message_may_be_corrupt(engine):
+    with serve("tcp://127.0.0.1:0", "corrupt=1,per=message,p=50%", engine=engine) as server:
+        with server.connect() as peer:
+            wrong = 0
+            for _ in range(40):
+                peer.sendall(b"hello")
+                bits = sum((a ^ b).bit_count() for a, b in zip(receive_exactly(peer, 5), b"hello"))
+                assert bits <= 1
+                wrong += bits
+            assert 5 < wrong < 35 and done(server, "corrupt") == wrong
+
+
 @pytest.mark.parametrize("after", [0, 1, 1000])
 def test_close_after(stream_address, engine, after):
     with serve(stream_address, f"close,after={after}", engine=engine) as server:
@@ -93,6 +220,18 @@ def test_close_after(stream_address, engine, after):
             assert how == "end"
         wait_until(lambda: counters_of(server)["connections_cut"] == 1, "it is cut")
         assert done(server, "close") == 1
+
+
+@pytest.mark.parametrize("after", [1, 1000])
+def test_close_in_the_middle(stream_address, engine, after):
+    """What comes behind the place is not read, so the kernel may make a reset of it."""
+    with serve(stream_address, f"close,after={after}", engine=engine) as server:
+        with server.connect() as peer:
+            received, how = ended_after(peer, PAYLOAD)
+            assert received == PAYLOAD[:len(received)] and len(received) <= after
+            assert how == "reset" or len(received) == after
+        wait_until(lambda: counters_of(server)["connections_cut"] == 1, "it is cut")
+        assert counters_of(server)["bytes_received"] == after
 
 
 @pytest.mark.parametrize("after", [1, 1000])
@@ -297,6 +436,53 @@ def test_it_ends_while_datagrams_are_delayed(engine):
 
 
 # --- what it tells
+
+
+# Each kind, an address that it is of, and how often a peer that sends 10 bytes once meets it.
+KINDS = [("delay=1ms", "tcp", 1), ("stall,after=3,for=1ms", "tcp", 1), ("accept-delay=1ms", "tcp", 1),
+         ("throttle=100K", "tcp", 1), ("chop=3", "tcp", 1), ("dribble", "tcp", 1),
+         ("close,after=3", "tcp", 1), ("half-close,after=3", "tcp", 1), ("reset,after=3", "tcp", 1),
+         ("refuse", "tcp", 1), ("corrupt=1", "tcp", 10), ("corrupt=1", "udp", 1), ("drop", "udp", 1),
+         ("truncate=5", "udp", 1), ("duplicate", "udp", 1), ("delay=1ms", "udp", 1),
+         ("reorder=1ms", "udp", 1)]
+
+
+@pytest.mark.parametrize("spec, scheme, count", KINDS)
+def test_every_kind_is_counted_and_logged(engine, spec, scheme, count):
+    with Server(f"{scheme}://127.0.0.1:0", "--threads", 1, "--fault", spec, "-v", "--log-format", "json",
+                engine=engine) as server:
+        def told(name):
+            whole = server.stderr[:server.stderr.rfind("\n") + 1]
+            return [e for e in map(json.loads, whole.splitlines()) if e["event"] == name]
+
+        with contextlib.suppress(ConnectionError), server.connect() as peer:
+            peer.sendall(b"0123456789")
+            if scheme == "tcp":
+                peer.shutdown(socket.SHUT_WR)
+                receive_all(peer)
+        server.wait_stderr('"event":"fault"')
+        if scheme == "tcp":
+            server.wait_stderr("closed")
+        kind = re.match("[a-z-]+", spec)[0]
+        assert [e["fault"] for e in told("fault")] == [kind] * count
+        assert {e["address"] for e in told("fault")} == {server.addresses[0]}
+        server.process.send_signal(signal.SIGUSR1)
+        server.wait_stderr("counters: ")
+        (counters,) = told("counters")
+        done = {key: value for key, value in counters.items() if key.startswith("faults_") and value}
+        assert done == {"faults_" + kind.replace("-", "_"): count}
+        (of_listener,) = told("fault_counters")
+        assert of_listener["address"] == server.addresses[0]
+        assert done.items() <= of_listener.items()
+
+
+def test_all_kinds_are_tried():
+    """Those that the man page names."""
+    page = (ROOT / "docs/man/meari-serve.1").read_text()
+    section = page[page.index(".Sh FAULTS"):page.index("Every fault knows these keys")]
+    names = {name for line in re.findall(r"^\.It Li (.*)$", section, re.MULTILINE)
+             for name in re.findall(r"(?:^|, )([a-z-]+)", line)}
+    assert names == {re.match("[a-z-]+", spec)[0] for spec, _, _ in KINDS}
 
 
 def test_v_logs_each_fault(engine):

@@ -56,6 +56,7 @@ def test_what_was_sent_to_a_group_is_not_answered(wire, engine, address, own, pe
         wire.expect_nothing()
         counters = counters_of(server)
         assert counters["datagrams_refused"] == len(groups)
+        assert server.stderr.count("not answered a datagram to a group: ") == 1
         assert counters["datagrams_received"] == len(groups) + 1
 
 

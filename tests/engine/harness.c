@@ -241,7 +241,7 @@ int harness_connect_narrow(struct harness *harness, enum addr_scheme scheme)
 
 static void serve(struct engine *engine, void *data)
 {
-	assert_int_equal(engine_listen(engine, *(int *)data, ADDR_TCP), 0);
+	assert_int_equal(engine_listen(engine, *(int *)data, ADDR_TCP, 0), 0);
 }
 
 uint16_t harness_listen(struct harness *harness)

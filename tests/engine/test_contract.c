@@ -1,7 +1,9 @@
 /*
  * The contract of protocol.h and engine.h, point by point, with protocols made for it.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +12,7 @@
 
 #include "base/clock.h"
 #include "harness.h"
+#include "net/socket.h"
 
 /* A protocol that notes what it is told and answers what a test put in `script`. */
 struct scripted {
@@ -347,6 +350,89 @@ static void cut_counts_what_was_open(void **state)
 	assert_int_equal(harness.news.cut, 2);
 }
 
+/* ---- who came in where ---- */
+
+#define FIRST_TAG 7
+#define SECOND_TAG 4000000000u
+
+static _Atomic unsigned last_tag; /* the engine writes, the test reads */
+
+/* Notes where it came in, and sends nothing. */
+static void note_tag(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	if (event->kind == PROTOCOL_OPENED || event->kind == PROTOCOL_DATAGRAM)
+		last_tag = event->tag;
+	if (event->kind == PROTOCOL_OPENED) {
+		answer->send = eternal("x");
+		answer->room = 1;
+	}
+	if (event->kind == PROTOCOL_DATAGRAM)
+		answer->send = event->span;
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+struct tagged {
+	enum addr_scheme scheme;
+	unsigned tag;
+	struct addr name;
+};
+
+static void listen_tagged(struct engine *engine, void *data)
+{
+	struct socket_listen_options options = { .backlog = 10 };
+	struct tagged *tagged = data;
+	struct addr any = { .scheme = tagged->scheme, .length = sizeof(any.in) };
+	int fd;
+
+	any.in.sin_family = AF_INET;
+	any.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(socket_open_server(&any, &options, &fd, &tagged->name, NULL), 0);
+	assert_int_equal(engine_listen(engine, fd, tagged->scheme, tagged->tag), 0);
+}
+
+static void expect_tag(const struct tagged *tagged)
+{
+	char byte = 'x';
+	int fd = socket(AF_INET, addr_socket_type(tagged->scheme) | SOCK_CLOEXEC, 0);
+
+	last_tag = 1234;
+	assert_int_equal(connect(fd, &tagged->name.generic, tagged->name.length), 0);
+	if (tagged->scheme == ADDR_UDP)
+		assert_int_equal(send(fd, &byte, 1, 0), 1);
+	harness_receive(fd, &byte, 1);
+	assert_int_equal(last_tag, tagged->tag);
+	close(fd);
+}
+
+static void who_comes_in_brings_the_tag_of_the_listener(void **state)
+{
+	struct tagged tagged[] = {
+		{ .scheme = ADDR_TCP, .tag = FIRST_TAG },
+		{ .scheme = ADDR_TCP, .tag = SECOND_TAG },
+		{ .scheme = ADDR_UDP, .tag = FIRST_TAG + 1 },
+		{ .scheme = ADDR_UDP, .tag = SECOND_TAG + 1 },
+	};
+	struct scripted scripted;
+	struct harness harness;
+	char byte;
+	int fd;
+
+	start(&scripted, &harness, state, note_tag);
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(tagged[0]); i++)
+		harness_do(&harness, listen_tagged, &tagged[i]);
+	for (size_t i = 0; i < 2 * sizeof(tagged) / sizeof(tagged[0]); i++)
+		expect_tag(&tagged[i % 4]);
+	/* One that was handed to the engine came in nowhere. */
+	last_tag = 1234;
+	fd = harness_connect(&harness, ADDR_TCP);
+	harness_receive(fd, &byte, 1);
+	assert_int_equal(last_tag, 0);
+	close(fd);
+	harness_stop(&harness);
+}
+
 /* ---- out of descriptors ---- */
 
 /*
@@ -483,6 +569,7 @@ int main(void)
 		HARNESS_TEST(a_deadline_comes_once_and_not_early),
 		HARNESS_TEST(sends_answered_by_sends_go_on_to_the_end),
 		HARNESS_TEST(tasks_run_in_the_order_of_posting),
+		HARNESS_TEST(who_comes_in_brings_the_tag_of_the_listener),
 		HARNESS_TEST(drain_serves_who_knocked_and_lets_all_finish),
 		HARNESS_TEST(cut_counts_what_was_open),
 		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),

@@ -107,7 +107,7 @@ static void who_was_handed_over_is_not_asked_about(void **state)
 
 static void serve_datagrams(struct engine *engine, void *data)
 {
-	assert_int_equal(engine_listen(engine, *(int *)data, ADDR_UDP), 0);
+	assert_int_equal(engine_listen(engine, *(int *)data, ADDR_UDP, 0), 0);
 }
 
 static void a_datagram_that_may_not_is_dropped(void **state)

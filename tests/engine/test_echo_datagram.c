@@ -48,7 +48,7 @@ static void serve(struct engine *engine, void *data)
 {
 	struct listening *listening = data;
 
-	assert_int_equal(engine_listen(engine, listening->fd, listening->scheme), 0);
+	assert_int_equal(engine_listen(engine, listening->fd, listening->scheme, 0), 0);
 }
 
 static void begin(struct service *service, void **state)

@@ -34,7 +34,7 @@ static void listen_on(struct engine *engine, void *data)
 {
 	struct listening *listening = data;
 
-	assert_int_equal(engine_listen(engine, listening->fd, listening->scheme), 0);
+	assert_int_equal(engine_listen(engine, listening->fd, listening->scheme, 0), 0);
 }
 
 static void service_start(struct service *service, const struct engine_ops *ops, const char *text)

@@ -124,6 +124,16 @@ static struct protocol_answer tell_datagram(struct fixture *f, struct protocol_e
 	return answer;
 }
 
+static int32_t looped[2];
+
+static void note_looped(void *context, int32_t peer_port)
+{
+	unsigned *count = context;
+
+	assert_in_range(*count, 0, 1);
+	looped[(*count)++] = peer_port;
+}
+
 static void datagrams_are_answered_or_refused(void **state)
 {
 	static const unsigned char bytes[3];
@@ -132,6 +142,7 @@ static void datagrams_are_answered_or_refused(void **state)
 		.span = { .bytes = bytes, .length = 3 }, .peer_port = 40000, .peer_named = true
 	};
 	struct protocol_event event = good;
+	unsigned told = 0;
 
 	assert_int_equal(tell_datagram(&f, event).send.length, 3);
 	event.span.length = 0;
@@ -142,7 +153,10 @@ static void datagrams_are_answered_or_refused(void **state)
 
 	event = good;
 	event.peer_port = 7;
+	f.echo.tell_looped = note_looped;
+	f.echo.context = &told;
 	assert_null(tell_datagram(&f, event).send.bytes);
+	f.echo.tell_looped = NULL;
 	event = good;
 	event.peer_port = 0;
 	assert_null(tell_datagram(&f, event).send.bytes);
@@ -151,7 +165,11 @@ static void datagrams_are_answered_or_refused(void **state)
 	assert_null(tell_datagram(&f, event).send.bytes);
 	event = good;
 	event.to_group = true;
+	f.echo.tell_looped = note_looped;
 	assert_null(tell_datagram(&f, event).send.bytes);
+	assert_int_equal(told, 2);
+	assert_int_equal(looped[0], 7);
+	assert_int_equal(looped[1], -1);
 	assert_int_equal(f.counters.datagrams_refused, 4);
 	event = good;
 	event.truncated = true;

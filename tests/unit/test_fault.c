@@ -29,9 +29,11 @@ struct fixture {
 	struct echo echo;
 	struct fault fault;
 	struct fault_plan plan;
-	struct fault_census census;
+	struct fault_site
+		sites[3]; /* of the second, nothing goes wrong; the third is as the first */
 	struct protocol_conn conn;
 	uint32_t room;
+	unsigned tag; /* where connections and datagrams come in */
 	uint64_t wake_ns; /* as an engine's timer */
 	unsigned deeds;
 	struct fault_deed last;
@@ -52,6 +54,8 @@ static struct protocol_answer tell(struct fixture *f, struct protocol_event even
 
 	if (event.kind == PROTOCOL_DEADLINE)
 		f->wake_ns = CLOCK_NEVER;
+	if (event.kind == PROTOCOL_OPENED)
+		event.tag = f->tag;
 	f->fault.protocol.handle(&f->fault.protocol, &f->conn, &event, &answer);
 	f->room = answer.room;
 	if (answer.wake_ns != 0)
@@ -90,8 +94,7 @@ static struct protocol_answer tell_end(struct fixture *f)
 static void init(struct fixture *f, const char *spec)
 {
 	struct fault_options options = {
-		.plan = &f->plan,
-		.census = &f->census,
+		.sites = f->sites,
 		.now_ns = read_now,
 		.tell = note_deed,
 		.context = f,
@@ -104,6 +107,7 @@ static void init(struct fixture *f, const char *spec)
 	f->wake_ns = CLOCK_NEVER;
 	assert_int_equal(fault_spec_parse(spec, &f->plan.rules[0], &column, &why), 0);
 	f->plan.count = 1;
+	f->sites[0].plan = f->sites[2].plan = &f->plan;
 	echo_init(&f->echo, &f->counters, CAP, false);
 	fault_init(&f->fault, &f->echo.protocol, &f->counters, &options);
 }
@@ -381,6 +385,7 @@ static struct protocol_answer tell_datagram(struct fixture *f, const char *text)
 		.span = { .bytes = f->bytes, .length = (uint32_t)strlen(text) },
 		.peer_port = 40000,
 		.peer_named = true,
+		.tag = f->tag,
 	};
 
 	memcpy(f->bytes, text, strlen(text));
@@ -440,6 +445,158 @@ static void faults_of_datagrams_leave_streams_alone(void **state)
 	answer = tell_bytes(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_int_equal(f.deeds, 0);
+	close_one(&f);
+}
+
+/* ---- listeners ---- */
+
+/* Which of so many connections are reset as they open: a bit for each. */
+static uint64_t open_and_forget(struct fixture *f, unsigned tag, unsigned count)
+{
+	uint64_t fates = 0;
+
+	f->tag = tag;
+	for (unsigned i = 0; i < count; i++) {
+		struct protocol_event event = { .kind = PROTOCOL_OPENED };
+
+		fates |= (uint64_t)(tell(f, event).end == PROTOCOL_RESET) << i;
+		fault_forget(&f->conn);
+	}
+	return fates;
+}
+
+static void a_listener_without_faults_is_left_alone(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+
+	init(&f, "delay=1h");
+	f.tag = 1;
+	f.fault.options.now_ns = NULL; /* nobody asks for the time */
+	assert_int_equal(tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).room, CAP);
+	answer = tell_bytes(&f, "hello");
+	assert_sends(&answer, "hello");
+	assert_int_equal(f.room, CAP - 5);
+	assert_int_equal(tell_sent(&f, 5).end, PROTOCOL_GO_ON);
+	assert_int_equal(echo_received_bytes(fault_inner(&f.conn)), 5);
+	assert_int_equal(tell_end(&f).end, PROTOCOL_CLOSE);
+	assert_false(fault_has_ended(&f.conn));
+	answer = tell_datagram(&f, "hello");
+	assert_sends(&answer, "hello");
+	assert_int_equal(answer.wake_ns, 0);
+	assert_int_equal(f.deeds, 0);
+	close_one(&f);
+}
+
+static void each_listener_has_its_own_sequence(void **state)
+{
+	struct fixture f;
+	uint64_t alone;
+
+	init(&f, "refuse,p=30%,seed=9");
+	alone = open_and_forget(&f, 0, 60);
+	fault_fini(&f.fault);
+	init(&f, "refuse,p=30%,seed=9");
+	/* Others come in elsewhere meanwhile. */
+	for (unsigned i = 0; i < 60; i++) {
+		open_and_forget(&f, 1, i % 3);
+		open_and_forget(&f, 2, i % 2);
+		assert_true(open_and_forget(&f, 0, 1) == (alone >> i & 1));
+	}
+	assert_int_equal(f.sites[0].done[FAULT_PLAN_REFUSE], __builtin_popcountll(alone));
+	assert_int_equal(f.sites[1].done[FAULT_PLAN_REFUSE], 0);
+	assert_int_equal(f.sites[2].done[FAULT_PLAN_REFUSE],
+		__builtin_popcountll(alone & ((1ull << 30) - 1)));
+	assert_int_equal(f.counters.faults_refuse,
+		f.sites[0].done[FAULT_PLAN_REFUSE] + f.sites[2].done[FAULT_PLAN_REFUSE]);
+	assert_int_equal(f.sites[2].connections, 30);
+	fault_fini(&f.fault);
+	init(&f, "drop");
+	f.tag = 2;
+	assert_null(tell_datagram(&f, "hello").send.bytes);
+	assert_int_equal(f.last.tag, 2);
+	assert_int_equal(f.sites[2].done[FAULT_PLAN_DROP], 1);
+	assert_int_equal(f.sites[2].datagrams, 1);
+	assert_int_equal(f.sites[0].datagrams, 0);
+}
+
+/* ---- per message ---- */
+
+static void a_message_may_be_the_last(void **state)
+{
+	unsigned lengths[2] = { 0 };
+	struct fixture f;
+	enum protocol_end_kind end = PROTOCOL_GO_ON;
+
+	for (unsigned run = 0; run < 2; run++) {
+		open_one(&f, "close,per=message,p=10%,seed=5,after=3");
+		assert_true(f.room > 1000);
+		do {
+			end = tell_bytes(&f, "a").end;
+			if (end == PROTOCOL_GO_ON)
+				tell_sent(&f, 1);
+			lengths[run]++;
+		} while (end == PROTOCOL_GO_ON && lengths[run] < 500);
+		assert_int_equal(end, PROTOCOL_CLOSE);
+		assert_int_equal(f.last.after_bytes, lengths[run]);
+		assert_int_equal(f.counters.faults_close, 1);
+		close_one(&f);
+	}
+	assert_int_equal(lengths[0], lengths[1]);
+	assert_in_range(lengths[0], 3, 200);
+	open_one(&f, "reset,per=message");
+	assert_int_equal(tell_bytes(&f, "12").end, PROTOCOL_GO_ON);
+	assert_int_equal(tell_sent(&f, 2).end, PROTOCOL_RESET);
+	close_one(&f);
+	open_one(&f, "half-close,per=message,after=3");
+	assert_int_equal(tell_bytes(&f, "12").end, PROTOCOL_GO_ON);
+	assert_int_equal(tell_bytes(&f, "34").end, PROTOCOL_FINISH);
+	assert_int_equal(tell_bytes(&f, "5").send.length, 0);
+	assert_int_equal(f.counters.faults_half_close, 1);
+	close_one(&f);
+}
+
+static void each_message_may_stall(void **state)
+{
+	struct fixture f;
+	unsigned stalls = 0;
+
+	open_one(&f, "stall,per=message,for=10ms,p=50%");
+	assert_true(f.room > 0);
+	for (unsigned i = 0; i < 100; i++) {
+		tell_sent(&f, tell_bytes(&f, "x").send.length);
+		if (f.room > 0)
+			continue;
+		stalls++;
+		assert_int_equal(f.wake_ns, now_ns + 10 * MS);
+		tell_deadline(&f);
+		assert_true(f.room > 0);
+	}
+	assert_in_range(stalls, 25, 75);
+	assert_int_equal(f.counters.faults_stall, stalls);
+	close_one(&f);
+}
+
+static void each_message_may_be_corrupt(void **state)
+{
+	struct fixture f;
+	unsigned wrong = 0;
+
+	open_one(&f, "corrupt=1,per=message,p=50%");
+	for (unsigned i = 0; i < 100; i++) {
+		struct protocol_answer answer = tell_bytes(&f, "hello");
+		unsigned bits = 0;
+
+		for (unsigned k = 0; k < 5; k++)
+			bits += (unsigned)__builtin_popcount(answer.send.bytes[k] ^ "hello"[k]);
+		assert_in_range(bits, 0, 1);
+		wrong += bits;
+		if (bits > 0)
+			assert_in_range(f.last.after_bytes, i * 5, i * 5 + 4);
+		tell_sent(&f, 5);
+	}
+	assert_in_range(wrong, 25, 75);
+	assert_int_equal(f.counters.faults_corrupt, wrong);
 	close_one(&f);
 }
 
@@ -504,6 +661,11 @@ int main(void)
 		cmocka_unit_test(connections_are_drawn_one_by_one),
 		cmocka_unit_test(datagrams_are_dropped_cut_and_changed),
 		cmocka_unit_test(faults_of_datagrams_leave_streams_alone),
+		cmocka_unit_test(a_listener_without_faults_is_left_alone),
+		cmocka_unit_test(each_listener_has_its_own_sequence),
+		cmocka_unit_test(a_message_may_be_the_last),
+		cmocka_unit_test(each_message_may_stall),
+		cmocka_unit_test(each_message_may_be_corrupt),
 		cmocka_unit_test(shapes_have_their_means),
 	};
 

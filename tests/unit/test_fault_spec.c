@@ -66,8 +66,13 @@ static void values_and_keys_are_taken(void **state)
 	assert_int_equal(take("stall,for=2s,after=1").time.first_ns, 2 * CLOCK_NS_PER_S);
 	assert_int_equal(take("dribble").bytes, 1);
 	assert_int_equal(take("throttle=2K").bytes, 2048);
-	assert_true(take("delay=1ms,per=connection").per_connection);
-	assert_false(take("delay=1ms,per=message").per_connection);
+	assert_true(take("delay=1ms").per_message);
+	assert_false(take("delay=1ms,per=connection").per_message);
+	assert_true(take("delay=1ms,per=message").per_message);
+	assert_false(take("reset").per_message);
+	assert_true(take("reset,per=message,p=1%").per_message);
+	assert_true(take("stall,for=1ms,per=message").per_message);
+	assert_true(take("corrupt=1,per=message").per_message);
 }
 
 static void times_have_shapes(void **state)
@@ -107,6 +112,8 @@ static void what_is_wrong_has_a_place(void **state)
 	assert_refused("drop,p=-1", 7, "probability");
 	assert_refused("drop,p=1e-3", 8, "','");
 	assert_refused("drop,after=5", 5, "no such key");
+	assert_refused("refuse,per=message", 7, "no such key");
+	assert_refused("throttle=1,per=message", 11, "no such key");
 	assert_refused("drop,", 5, "no such key");
 	assert_refused("drop=1", 4, "','");
 	assert_refused("chop=0", 5, "number of bytes");

@@ -193,6 +193,93 @@ static void endings_are_counted_and_told_by_their_limit(void **state)
 	close_pair(&pair);
 }
 
+/* 1,000 of each, then, 11 seconds later, as many again: two lines, the second with what was left out. */
+static void flood(struct gate *gate, enum gate_reason reason, const struct pair *pair)
+{
+	struct engine_conn conn = seen(pair, 0);
+	struct sockaddr_in source = { .sin_family = AF_INET, .sin_port = htons(40000) };
+
+	for (int i = 0; i < 1000; i++) {
+		switch (reason) {
+		case GATE_IDLE: gate_closed(gate, &conn, GUARD_IDLE); break;
+		case GATE_OLD: gate_closed(gate, &conn, GUARD_OLD); break;
+		case GATE_NO_LONGER_ALLOWED: assert_true(gate_condemns(gate, &conn)); break;
+		case GATE_BY_BYTES: gate_slowed(gate); break;
+		case GATE_BY_LOOP: gate_looped(gate, 7); break;
+		case GATE_DATAGRAM_ACCESS:
+		case GATE_DATAGRAM_RATE:
+			assert_false(gate_admit_datagram(
+				gate, (const struct sockaddr *)&source, ADDR_UDP));
+			break;
+		default: assert_false(gate_admit(gate, pair->ours, ADDR_TCP));
+		}
+	}
+}
+
+static void no_limit_floods_the_log(void **state)
+{
+	static const struct {
+		enum gate_reason reason;
+		struct limits_options limits; /* one connection is in already */
+		const char *text;
+	} cases[] = {
+		{ GATE_BY_ACCESS, { 0 }, "refused tcp://127.0.0.1:" },
+		{ GATE_BY_COUNT, { .connections = 1 }, "(--max-connections)" },
+		{ GATE_BY_MEMORY, { .memory_connections = 1 }, "(--max-memory)" },
+		{ GATE_BY_SOURCE, { .per_source = 1, .source_bits = 64 }, "(--max-per-source)" },
+		{ GATE_BY_RATE, { .connects_per_s = 1 }, "(--connect-rate)" },
+		{ GATE_DATAGRAM_ACCESS, { 0 }, "not answered udp://0.0.0.0:40000: it is not" },
+		{ GATE_DATAGRAM_RATE, { .datagrams_per_s = 1 }, "(--datagram-rate)" },
+		{ GATE_IDLE, { 0 }, "(--idle-timeout)" },
+		{ GATE_OLD, { 0 }, "(--max-lifetime)" },
+		{ GATE_NO_LONGER_ALLOWED, { 0 }, "no longer allowed" },
+		{ GATE_BY_BYTES, { 0 }, "a connection is not read from for a moment: " },
+		{ GATE_BY_LOOP, { 0 }, "a datagram from port 7: the answer could come back" },
+	};
+	const char *deny = "0.0.0.0/0";
+	const struct access_entries none = { 0 }, some = { &deny, 1 };
+	struct access *access;
+	struct pair pair = make_pair();
+
+	assert_int_equal(sizeof(cases) / sizeof(cases[0]), GATE_REASONS);
+	assert_int_equal(access_new(&none, &some, &access), 0);
+	for (size_t i = 0; i < GATE_REASONS; i++) {
+		enum gate_reason reason = cases[i].reason;
+		bool by_access = reason == GATE_BY_ACCESS || reason == GATE_DATAGRAM_ACCESS ||
+			reason == GATE_NO_LONGER_ALLOWED;
+		struct engine_conn conn = seen(&pair, 0);
+		struct sockaddr_in source = { .sin_family = AF_INET, .sin_port = htons(40000) };
+		struct counters counters = { 0 };
+		struct limits *limits;
+		struct gate gate;
+		char *text;
+
+		assert_int_equal(limits_new(&cases[i].limits, &limits), 0);
+		gate_init(&gate, limits, by_access ? access : NULL, &counters);
+		if (reason == GATE_DATAGRAM_RATE)
+			assert_true(gate_admit_datagram(
+				&gate, (const struct sockaddr *)&source, ADDR_UDP));
+		if (reason < GATE_DATAGRAM_ACCESS && !by_access) {
+			assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+			gate_opened(&gate, &conn);
+		}
+		listen_to_stderr();
+		flood(&gate, reason, &pair);
+		gate.tales[reason].told_ns -= 11 * CLOCK_NS_PER_S;
+		flood(&gate, reason, &pair);
+		text = heard();
+		if (count_lines(text) != 2 || strstr(text, cases[i].text) == NULL ||
+			strstr(text, "; and 999 more since this was last told\n") == NULL)
+			fail_msg("reason %u: %s", (unsigned)reason, text);
+		free(text);
+		gate_fini(&gate);
+		/* What was admitted stays: nothing here asks for it at the end. */
+		limits_free(limits);
+	}
+	access_free(access);
+	close_pair(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +287,7 @@ int main(void)
 		cmocka_unit_test(what_came_to_nothing_is_given_back),
 		cmocka_unit_test(who_was_handed_over_counts_too),
 		cmocka_unit_test(endings_are_counted_and_told_by_their_limit),
+		cmocka_unit_test(no_limit_floods_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

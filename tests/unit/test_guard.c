@@ -17,6 +17,13 @@
 
 static uint64_t now_ns;
 
+static unsigned pauses_told;
+
+static void note_pause(void *context)
+{
+	pauses_told++;
+}
+
 static uint64_t read_now(void)
 {
 	return now_ns;
@@ -74,6 +81,7 @@ static void open_one(struct fixture *f, uint64_t idle_ns, uint64_t lifetime_ns, 
 		.lifetime_ns = lifetime_ns,
 		.rate_bytes = rate_bytes,
 		.now_ns = read_now,
+		.tell_paused = note_pause,
 	};
 
 	now_ns = 1000 * SECOND;
@@ -197,6 +205,7 @@ static void a_rate_is_kept(void **state)
 		struct fixture f;
 		uint64_t total;
 
+		pauses_told = 0;
 		open_one(&f, CLOCK_NEVER, CLOCK_NEVER, rates[i]);
 		assert_true(f.room >= 1 && f.room <= CAP);
 		total = received_in(&f, 10 * SECOND);
@@ -204,6 +213,7 @@ static void a_rate_is_kept(void **state)
 		assert_in_range(
 			total, rates[i] * 10 - rates[i] / 20, rates[i] * 10 + rates[i] / 20 + 2);
 		assert_true(f.counters.rate_pauses > 0);
+		assert_int_equal(f.counters.rate_pauses, pauses_told);
 		assert_true(f.counters.rate_pauses <= 10 * 45);
 		close_one(&f);
 	}

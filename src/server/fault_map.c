@@ -1,0 +1,219 @@
+/*
+ * Connections are numbered for each listener by itself: so its faults are the same again with the same seed,
+ * whatever comes in elsewhere. Rules of --fault come first in each plan, so that what they draw does not
+ * depend on what an address has of its own.
+ */
+#include "server/fault_map.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/i18n.h"
+#include "base/log.h"
+
+struct place {
+	const struct fault_plan *own; /* NULL: the address has none */
+	struct fault_plan *joined; /* ours to free, where it was made */
+	char name[ADDR_TEXT_SIZE];
+};
+
+struct fault_map {
+	const struct server_options *options;
+	size_t count;
+	struct fault_site *sites;
+	struct place *places;
+};
+
+/* ---- life ---- */
+
+/* NULL where no rule can come true. */
+static const struct fault_plan *unless_idle(const struct fault_plan *plan, bool datagrams)
+{
+	for (unsigned i = 0; i < plan->count; i++) {
+		enum fault_plan_kind kind = plan->rules[i].kind;
+
+		if (datagrams ? fault_plan_is_of_datagrams(kind) : fault_plan_is_of_streams(kind))
+			return plan;
+	}
+	return NULL;
+}
+
+static const struct fault_plan *own_plan(
+	const struct server_options *options, const struct listener *listener)
+{
+	if (listener->spec == NULL || options->spec_faults == NULL)
+		return NULL;
+	return options->spec_faults[listener->spec - options->specs];
+}
+
+static int set_up(struct fault_map *map, size_t index, const struct listener *listener)
+{
+	const struct fault_plan *plan = &map->options->faults;
+	struct place *place = &map->places[index];
+	bool datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
+
+	addr_format(&listener->bound, place->name, sizeof(place->name));
+	place->own = own_plan(map->options, listener);
+	if (place->own != NULL && plan->count == 0) {
+		plan = place->own;
+	} else if (place->own != NULL) {
+		place->joined = malloc(sizeof(*place->joined));
+		if (place->joined == NULL)
+			return -ENOMEM;
+		*place->joined = *plan;
+		fault_plan_append(place->joined, place->own);
+		plan = place->joined;
+	}
+	map->sites[index].plan = unless_idle(plan, datagrams);
+	return 0;
+}
+
+static bool is_wanted(const struct server_options *options)
+{
+	bool wanted = options->faults.count > 0;
+
+	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++)
+		wanted = wanted || options->spec_faults[i] != NULL;
+	return wanted;
+}
+
+int fault_map_new(const struct server_options *options, const struct listener_list *listeners,
+	struct fault_map **ret_map)
+{
+	struct fault_map *map = NULL;
+	int r = 0;
+
+	if (is_wanted(options)) {
+		map = calloc(1, sizeof(*map));
+		if (map == NULL)
+			return -ENOMEM;
+		map->options = options;
+		map->sites = calloc(listeners->count, sizeof(*map->sites));
+		map->places = calloc(listeners->count, sizeof(*map->places));
+		if (map->sites == NULL || map->places == NULL)
+			r = -ENOMEM;
+		while (r == 0 && map->count < listeners->count) {
+			r = set_up(map, map->count, &listeners->listeners[map->count]);
+			map->count++;
+		}
+	}
+	if (r < 0) {
+		fault_map_free(map);
+		return r;
+	}
+	*ret_map = map;
+	return 0;
+}
+
+void fault_map_free(struct fault_map *map)
+{
+	if (map == NULL)
+		return;
+	for (size_t i = 0; i < map->count; i++)
+		free(map->places[i].joined);
+	free(map->places);
+	free(map->sites);
+	free(map);
+}
+
+struct fault_site *fault_map_sites(const struct fault_map *map)
+{
+	return map->sites;
+}
+
+/* ---- telling ---- */
+
+void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed)
+{
+	unsigned long long number = deed->number, bytes = deed->after_bytes;
+	const char *key = fault_plan_key(deed->kind), *address = map->places[deed->tag].name;
+
+	if (deed->to_datagram)
+		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
+			json_pack("{s:s, s:s, s:I, s:I}", "fault", key, "address", address,
+				"datagram", (json_int_t)number, "length", (json_int_t)bytes),
+			_("fault %s on %s: datagram %llu, of %llu bytes"), key, address, number,
+			bytes);
+	else
+		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
+			json_pack("{s:s, s:s, s:I, s:I}", "fault", key, "address", address,
+				"connection", (json_int_t)number, "after_bytes", (json_int_t)bytes),
+			_("fault %s on %s: connection %llu, after %llu bytes"), key, address,
+			number, bytes);
+}
+
+void fault_map_tell_start(const struct fault_map *map)
+{
+	unsigned count = map != NULL ? map->options->faults.count : 0;
+
+	if (count > 0)
+		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
+			json_pack("{s:i, s:n}", "faults", (int)count, "address"),
+			ngettext("it does %u thing wrong on purpose (--fault)",
+				"it does %u things wrong on purpose (--fault)", count),
+			count);
+	for (size_t i = 0; map != NULL && i < map->count; i++) {
+		const struct place *place = &map->places[i];
+
+		if (place->own == NULL)
+			continue;
+		count = place->own->count;
+		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
+			json_pack("{s:i, s:s}", "faults", (int)count, "address", place->name),
+			ngettext("on %s it does %u thing wrong on purpose",
+				"on %s it does %u things wrong on purpose", count),
+			place->name, count);
+	}
+}
+
+/* Those kinds that the listener's plan has. */
+static void write_counters(const struct fault_site *site, FILE *stream, json_t *fields)
+{
+	static const char *const keys[] = {
+#define KEY(kind, counter, key) "faults_" #counter,
+		FAULT_PLAN_EACH(KEY)
+#undef KEY
+	};
+	bool written[FAULT_PLAN_KINDS] = { false };
+
+	for (unsigned i = 0; i < site->plan->count; i++) {
+		enum fault_plan_kind kind = site->plan->rules[i].kind;
+		unsigned long long done = atomic_load_explicit(
+			&site->done[kind], memory_order_relaxed);
+
+		if (written[kind])
+			continue;
+		written[kind] = true;
+		fprintf(stream, " %s=%llu", keys[kind], done);
+		json_object_set_new(fields, keys[kind], json_integer((json_int_t)done));
+	}
+}
+
+static void tell_counters(const char *name, const struct fault_site *site)
+{
+	json_t *fields = json_pack("{s:s}", "address", name);
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (stream != NULL) {
+		write_counters(site, stream, fields);
+		fclose(stream);
+		log_write(LOG_LEVEL_INFO, "fault_counters",
+			log_is_json() ? json_incref(fields) : NULL, _("faults on %s:%s"), name,
+			text);
+	}
+	json_decref(fields);
+}
+
+void fault_map_tell_counters(const struct fault_map *map)
+{
+	for (size_t i = 0; map != NULL && i < map->count; i++) {
+		if (map->sites[i].plan != NULL)
+			tell_counters(map->places[i].name, &map->sites[i]);
+	}
+}
