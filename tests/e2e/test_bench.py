@@ -118,6 +118,11 @@ def test_bulk_is_not_verified_unless_asked(address):
     assert measured(address, "--no-verify")["load"]["verify"] is False
 
 
+def test_churn_tells_connections_a_second(address):
+    shown = bench("--churn=4", *SHORT, "--warm-up=0", "--duration=1s", "--rate=200", address)
+    assert re.search(r"^  rate +.*reached [78]\d\d/s, connections (?:19|20)\d/s", shown.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize("more", [[], ["--reset"], ["--rate=200"]])
 def test_churn_makes_connections(address, more):
     result = measured(address, "--churn=2", "--connections=4", *more)
@@ -323,12 +328,28 @@ def test_find_max_of_what_no_rate_keeps(address):
 
 def test_a_generator_at_its_limit_says_so(address):
     """One thread of it against a server with a thread: somebody's processor is used up."""
-    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", address)
+    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", "--assert=rate>1", address)
     assert done.returncode == 0, done.stderr
     trust = json.loads(done.stdout)["trust"]
     assert trust["trusted"] is False
     assert {"generator-cpu", "behind-schedule"} & {reason["code"] for reason in trust["reasons"]}
     assert "These figures cannot be trusted" in done.stderr
+    # Nor can what was judged by them.
+    assert re.search(r"^kept: rate>1 \(.*\), not to be trusted$", done.stderr, re.MULTILINE)
+
+
+def test_a_doubt_is_told_in_the_language_of_who_reads_it(address, tmp_path):
+    """Measured in Korean, kept without a language, read in either."""
+    korean, english = environment(LANG="ko_KR.UTF-8"), environment(LANG="C.UTF-8")
+    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", address, env=korean)
+    for reason in json.loads(done.stdout)["trust"]["reasons"]:
+        assert reason["text"].isascii() and reason["figures"]
+    assert "generator" not in done.stderr
+    saved = tmp_path / "run.json"
+    saved.write_text(done.stdout)
+    told = [run("report", saved, env=env).stdout.split("\n! ")[1] for env in (korean, english)]
+    assert "생성기" in told[0] and "generator" not in told[0]
+    assert "generator" in told[1] and told[1].isascii()
 
 
 def test_connections_that_are_missing_are_told():
