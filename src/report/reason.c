@@ -101,15 +101,28 @@ static void format_behind(double late_ns, bool translated, char *buffer, size_t 
 	snprintf(buffer, size, format, time);
 }
 
+/* What to do about it; "" where nobody knows. */
+static const char *next_step(double number, bool translated)
+{
+	if (number == EADDRNOTAVAIL)
+		return pick(translated,
+			N_("; an address has only so many ports: --source takes several"));
+	if (number == EMFILE || number == ENFILE)
+		return pick(translated, N_("; 'ulimit -n' raises the limit"));
+	return "";
+}
+
 static void format_missing(
 	const struct model_reason *reason, bool translated, char *buffer, size_t size)
 {
+	double number = figure(reason, "errno");
 	const char *format = pick(translated,
 		N_("only %u of %u connections could be had (%s): the others carried no load"));
+	int used = snprintf(buffer, size, format, whole(figure(reason, "connected")),
+		whole(figure(reason, "connections")), error_text(number, translated));
 
-	snprintf(buffer, size, format, whole(figure(reason, "connected")),
-		whole(figure(reason, "connections")),
-		error_text(figure(reason, "errno"), translated));
+	if (used > 0 && (size_t)used < size)
+		snprintf(buffer + used, size - (size_t)used, "%s", next_step(number, translated));
 }
 
 /* False: it lacks the figures that its sentence has. */

@@ -2,6 +2,7 @@
 
 Whether the figures are right is test_bench_accuracy.py's affair."""
 
+import errno
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, run
 from reference import Histogram
 from talk_peers import Datagrams, Peer, Terminal, echo, reset
+from wire import Wire
 
 ADDRESSES = ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "udp://[::1]:0",
              "unix:{}/stream", "unix:@meari-bench-{}", "unixgram:{}/datagram"]
@@ -162,6 +164,38 @@ def test_source_ports_are_those_given(address):
     with Peer(serve) as peer:
         measured(peer.address, "--connections=1", f"--source=127.0.0.1:{port}")
     assert port in ports
+
+
+def test_more_connections_than_an_address_has_ports(engine):
+    """With 100 ports an address, as 28,000 would take that many descriptors."""
+    with Wire() as wire:
+        wire.do("echo 40000 40099 > /proc/sys/net/ipv4/ip_local_port_range")
+        with Server("tcp4://127.0.0.1:7", prefix=wire.prefix) as server:
+            def load(*options, status=0):
+                done = subprocess.run(
+                    [*map(str, wire.prefix), MEARI, "bench", "--json", *SHORT, "--connections=500",
+                     "--rate=2k", "--timeout=300ms", f"--engine={engine}", *options, server.addresses[0]],
+                    capture_output=True, text=True, env=environment(), timeout=60)
+                assert done.returncode == status, done.stderr
+                return (json.loads(done.stdout), done.stderr) if status == 0 else done.stderr
+            result, told = load()
+            [reason] = [one for one in result["trust"]["reasons"]
+                        if one["code"] == "connections-missing"]
+            figures = {one["name"]: one["value"] for one in reason["figures"]}
+            # One has been used to look whether anybody is there, and rests.
+            assert 95 <= figures["connected"] <= 100 and figures["connections"] == 500
+            assert figures["errno"] == errno.EADDRNOTAVAIL
+            assert "--source takes several" in told
+            # Its ports rest now.
+            done = load(status=1)
+            assert re.fullmatch(r"meari: cannot connect to '\S+': Cannot assign requested address \(no "
+                                r"port is free: .*; --source takes more addresses\)\n", done)
+            for source in ("127.0.0.2-127.0.0.9", "127.0.1.1:10000-10599", "127.0.1.2:20000-20299,"
+                           "127.0.1.3:20000-20299"):
+                result, told = load(f"--source={source}", "--threads=2")
+                assert "connections could be had" not in told
+                assert result["counts"]["connect_errors"] <= 1  # there was the one that looked
+                assert result["counts"]["received"] == 400
 
 
 def test_a_thousand_connections(engine, address):

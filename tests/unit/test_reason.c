@@ -54,6 +54,7 @@ static void figures_become_a_sentence(void **state)
 	tells(missing, "only 9 of 10 connections could be had (?)");
 	reason_add_figure(missing, "errno", EADDRNOTAVAIL);
 	tells(missing, "only 9 of 10 connections could be had (Cannot assign requested address)");
+	tells(missing, "--source takes several");
 	tells(reason("latency-out-of-range", NULL), "longer than the hour");
 	model_fini(&model);
 }
