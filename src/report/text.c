@@ -29,6 +29,8 @@ struct line {
 };
 
 #define TITLE_WIDTH 12
+/* What is always the same is broken for a page, too. */
+#define PAGE_WIDTH 96
 
 static void begin(struct line *line, const char *title)
 {
@@ -221,6 +223,29 @@ static void print_counts(struct line *line, const struct model_counts *counts)
 	end(line);
 }
 
+/* A sentence, broken between words where the terminal ends; 0: it has no end. */
+static void print_sentence(const char *text, unsigned width, FILE *out)
+{
+	unsigned column = 1;
+	char copy[REASON_TEXT_SIZE];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+
+	putc(' ', out);
+	for (char *rest, *word = strtok_r(copy, " ", &rest); word != NULL;
+		word = strtok_r(NULL, " ", &rest)) {
+		unsigned wanted = plain_width(word);
+
+		if (width > 0 && column > 1 && column + 1 + wanted >= width) {
+			fputs("\n ", out);
+			column = 1;
+		}
+		fprintf(out, " %s", word);
+		column += 1 + wanted;
+	}
+	putc('\n', out);
+}
+
 static void add_time(struct table *table, uint64_t ns)
 {
 	char text[DURATION_TEXT_SIZE];
@@ -285,9 +310,10 @@ static int print_latency(const struct model_latency *latency, unsigned width, FI
 
 	table_free(table);
 	if (latency->intended != NULL && latency->sent != NULL)
-		fputs(_("  'intended' counts from when a message was due, 'sent' from when it left: what "
-			"it had to\n  wait for others before it is in the first only.\n"),
-			out);
+		print_sentence(_("'intended' counts from when a message was due, 'sent' from when "
+				 "it left: what it had to wait for others before it is in the "
+				 "first only."),
+			width > 0 ? width : PAGE_WIDTH, out);
 	return r;
 }
 
@@ -336,26 +362,6 @@ static int print_runs(const struct model *runs, size_t count, unsigned width, FI
 
 	table_free(table);
 	return r;
-}
-
-/* A sentence, broken between words where the terminal ends. */
-static void print_sentence(char *text, unsigned width, FILE *out)
-{
-	unsigned column = 1;
-
-	putc(' ', out);
-	for (char *rest, *word = strtok_r(text, " ", &rest); word != NULL;
-		word = strtok_r(NULL, " ", &rest)) {
-		unsigned wanted = plain_width(word);
-
-		if (width > 0 && column > 1 && column + 1 + wanted >= width) {
-			fputs("\n ", out);
-			column = 1;
-		}
-		fprintf(out, " %s", word);
-		column += 1 + wanted;
-	}
-	putc('\n', out);
 }
 
 static void print_trust(const struct model_trust *trust, unsigned width, FILE *out)

@@ -372,11 +372,13 @@ def test_a_narrow_terminal(tmp_path, columns):
 
 @pytest.mark.parametrize("language", ["C.UTF-8", "ko_KR.UTF-8"])
 def test_a_reason_is_broken_between_words(tmp_path, language):
-    shown = terminal(50, save(tmp_path / "a.json", doubted(5e6)),
+    path = save(tmp_path / "a.json", {**doubted(5e6), **result(latencies(1), both=latencies(2)),
+                                      "trust": doubted(5e6)["trust"]})
+    shown = terminal(50, path,
                      env=meari.environment(LANG=language)).splitlines()
     told = shown[next(i for i, line in enumerate(shown) if line.startswith("!")) + 1:]
     assert len(told) > 1 and all(line.startswith("  ") for line in told)
-    assert max(map(width_of, told)) < 50
+    assert max(map(width_of, shown)) < 50
 
 
 def test_a_full_disk(tmp_path):
