@@ -159,6 +159,7 @@ static void tell_promises(const struct measurement *measurement, const struct ou
 {
 	const struct measure_options *options = measurement->options;
 	struct promise_facts facts = outcome_facts(outcome);
+	bool trusted = outcome_is_trusted(outcome);
 
 	for (size_t i = 0; i < options->promise_count; i++) {
 		const struct promise *promise = &options->promises[i];
@@ -170,10 +171,11 @@ static void tell_promises(const struct measurement *measurement, const struct ou
 			fprintf(measurement->people, _("broken: %s (nothing was measured)\n"),
 				promise->text);
 		else
-			fprintf(measurement->people, "%s: %s (%s %s)\n",
+			fprintf(measurement->people, "%s: %s (%s %s)%s%s\n",
 				promise_holds(promise, value) ? _("kept") : _("broken"),
 				promise->text, figure,
-				promise_format_value(promise, value, text, sizeof(text)));
+				promise_format_value(promise, value, text, sizeof(text)),
+				trusted ? "" : ", ", trusted ? "" : _("not to be trusted"));
 	}
 }
 
@@ -264,17 +266,11 @@ static struct result_context context_of(const struct measurement *measurement)
 	};
 }
 
-/* In the user's language, which the JSON is not. */
-static int tell_result(const struct measurement *measurement, const struct outcome *outcome)
+static int tell_result(const struct measurement *measurement, const struct model *model,
+	const struct outcome *outcome)
 {
-	struct result_context context = context_of(measurement);
-	struct model model = { 0 };
-	int r = result_fill(&model, &context, outcome, true);
+	int r = text_result(model, model, 1, width_of(measurement->people), measurement->people);
 
-	if (r == 0)
-		r = text_result(
-			&model, &model, 1, width_of(measurement->people), measurement->people);
-	model_fini(&model);
 	tell_damage(measurement, outcome);
 	if (measurement->options->has_goal)
 		tell_search(measurement);
@@ -289,12 +285,10 @@ static int write_result(struct measurement *measurement, const struct outcome *o
 	bool json = options->json || options->json_lines;
 	struct result_context context = context_of(measurement);
 	struct model model = { 0 };
-	int r = 0, files;
+	int files, r = result_fill(&model, &context, outcome);
 
-	if (!json || !options->quiet)
-		r = tell_result(measurement, outcome);
-	if (r == 0)
-		r = result_fill(&model, &context, outcome, false);
+	if (r == 0 && (!json || !options->quiet))
+		r = tell_result(measurement, &model, outcome);
 	if (r == 0 && json)
 		r = model_write(&model, stdout);
 	if (r < 0)

@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "report/environment.h"
+#include "report/reason.h"
 
 static int add_option(struct model *model, const char *name, const char *value)
 {
@@ -151,11 +152,35 @@ static int fill_measured(struct model *model, const struct outcome *outcome)
 	return r < 0 ? r : fill_intervals(model, outcome);
 }
 
-static int fill_trust(struct model *model, const struct outcome *outcome, bool translated)
+static int add_figures(
+	struct model_reason *reason, enum outcome_doubt_kind kind, const struct outcome *outcome)
+{
+	const struct {
+		enum outcome_doubt_kind kind;
+		const char *name;
+		double value;
+	} figures[] = {
+		{ OUTCOME_NO_CPU, "running_share", outcome->cpu_share },
+		{ OUTCOME_NO_CPU, "waiting_share", outcome->delay_share },
+		{ OUTCOME_BEHIND, "late_ns", (double)outcome->lag_p99_ns },
+		{ OUTCOME_UNCONNECTED, "connected", outcome->connected },
+		{ OUTCOME_UNCONNECTED, "connections", outcome->connections },
+		{ OUTCOME_UNCONNECTED, "errno", -outcome->connect_error },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(figures) / sizeof(figures[0]); i++) {
+		if (figures[i].kind == kind)
+			r = reason_add_figure(reason, figures[i].name, figures[i].value);
+	}
+	return r;
+}
+
+static int fill_trust(struct model *model, const struct outcome *outcome)
 {
 	for (unsigned i = 0; i < OUTCOME_DOUBT_COUNT; i++) {
 		struct model_reason *reason;
-		char text[OUTCOME_TEXT_SIZE];
+		char text[REASON_TEXT_SIZE];
 		int r;
 
 		if (!outcome->doubts[i])
@@ -166,8 +191,10 @@ static int fill_trust(struct model *model, const struct outcome *outcome, bool t
 			return -ENOMEM;
 		r = model_set_text(&reason->code, outcome_doubt_code(i));
 		if (r == 0)
-			r = model_set_text(&reason->text,
-				outcome_doubt_text(outcome, i, translated, text, sizeof(text)));
+			r = add_figures(reason, i, outcome);
+		if (r == 0)
+			r = model_set_text(
+				&reason->text, reason_format(reason, false, text, sizeof(text)));
 		if (r < 0)
 			return r;
 	}
@@ -221,8 +248,8 @@ static int fill_asserts(
 	return 0;
 }
 
-int result_fill(struct model *model, const struct result_context *context,
-	const struct outcome *outcome, bool translated)
+int result_fill(
+	struct model *model, const struct result_context *context, const struct outcome *outcome)
 {
 	int r = fill_command(model, context);
 
@@ -233,7 +260,7 @@ int result_fill(struct model *model, const struct result_context *context,
 	if (r == 0)
 		r = fill_measured(model, outcome);
 	if (r == 0)
-		r = fill_trust(model, outcome, translated);
+		r = fill_trust(model, outcome);
 	if (r == 0)
 		r = fill_search(model, context);
 	if (r == 0)

@@ -27,11 +27,11 @@ struct result_context {
 };
 
 /*
- * Fills an empty `model`. `translated`: the doubts in the user's language, for a terminal. -ENOMEM, or
- * -E2BIG for a text that no result may hold; the model is then to be given back all the same.
+ * Fills an empty `model`. -ENOMEM, or -E2BIG for a text that no result may hold; the model is then to
+ * be given back all the same.
  */
-int result_fill(struct model *model, const struct result_context *context,
-	const struct outcome *outcome, bool translated);
+int result_fill(
+	struct model *model, const struct result_context *context, const struct outcome *outcome);
 
 /* How many of the promises do not hold. */
 size_t result_broken(const struct result_context *context, const struct outcome *outcome);

@@ -321,15 +321,20 @@ static void tell_phase(const struct run *run, enum bench_phase phase)
 static int connect_all(struct run *run)
 {
 	const struct bench_options *options = &run->bench->options;
-	/* What has not been told by then is counted as missing when the load is judged. */
-	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), options->timeout_ns + CLOCK_NS_PER_S);
+	/* When for so long nothing has been told, the rest counts as missing when the load is judged. */
+	uint64_t silence_ns = options->timeout_ns + CLOCK_NS_PER_S;
+	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
 	struct generator_progress progress = sum_progress(run);
 
 	tell_phase(run, BENCH_CONNECTING);
 	while (progress.settled < options->connections && clock_now_ns() < deadline_ns &&
 		!progress.ended && !is_cut_short(run)) {
+		uint32_t before = progress.settled;
+
 		wait_until(run, deadline_ns);
 		progress = sum_progress(run);
+		if (progress.settled > before)
+			deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
 	}
 	if (progress.result < 0)
 		return progress.result;

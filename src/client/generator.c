@@ -22,6 +22,11 @@
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
 /* Messages handed out in one call, at most: then the engine looks at its sockets. */
 #define BURST 256
+/*
+ * Calls are made for so long, then the engine looks what has become of them: made all at once, the last
+ * of many would only be made when the time of the first is over.
+ */
+#define CALLING_NS (20 * CLOCK_NS_PER_MS)
 
 enum member_state {
 	MEMBER_IDLE, /* churn by a schedule: waits for its time */
@@ -52,6 +57,7 @@ struct generator {
 	/* The thread's own. */
 	struct member *members;
 	struct retry *retries; /* a ring of load.connections */
+	uint32_t first_calls; /* connections that are still to be called for the first time */
 	uint32_t retry_first, retry_count;
 	uint64_t retry_not_before_ns; /* out of descriptors or ports: the next will fail as well */
 	/* Churn by a schedule: connections without a time (a stack), times without a connection (a ring). */
@@ -214,14 +220,28 @@ static void on_closed(
 		retry_later(generator, index);
 }
 
+/* Connections are called in their order. */
+static uint64_t call_first(struct generator *generator, uint64_t now_ns)
+{
+	uint32_t connections = generator->options.load.connections;
+	uint64_t until_ns = now_ns + CALLING_NS;
+
+	while (generator->first_calls > 0) {
+		call(generator, connections - generator->first_calls--, 0);
+		if (clock_now_ns() >= until_ns)
+			return now_ns;
+	}
+	return CLOCK_NEVER;
+}
+
 static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 {
 	if (generator->retry_count > 0 && now_ns < generator->retry_not_before_ns)
 		return generator->retry_not_before_ns;
-	while (generator->retry_count > 0) {
+	for (unsigned i = 0; generator->retry_count > 0; i++) {
 		struct retry *retry = &generator->retries[generator->retry_first];
 
-		if (retry->due_ns > now_ns)
+		if (retry->due_ns > now_ns || i == BURST)
 			return retry->due_ns;
 		generator->retry_first = (generator->retry_first + 1) %
 			generator->options.load.connections;
@@ -275,7 +295,10 @@ static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 
 	if (generator->stopping)
 		return CLOCK_NEVER;
-	retry_ns = call_again(generator, now_ns);
+	if (generator->first_calls > 0)
+		retry_ns = call_first(generator, now_ns);
+	else
+		retry_ns = call_again(generator, now_ns);
 	if (generator->begun && generator->profile != NULL)
 		due_ns = keep_schedule(generator, now_ns);
 	return due_ns < retry_ns ? due_ns : retry_ns;
@@ -296,13 +319,15 @@ static void run_connect(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, connect_task));
 
-	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
-		if (is_timed_churn(generator)) {
-			generator->idle[generator->idle_count++] = i;
-			note(generator, &generator->members[i], 0, 0);
-		} else {
-			call(generator, i, 0);
-		}
+	uint32_t connections = generator->options.load.connections;
+
+	if (!is_timed_churn(generator)) {
+		generator->first_calls = connections; /* the pacer makes them */
+		return;
+	}
+	for (uint32_t i = 0; i < connections; i++) {
+		generator->idle[generator->idle_count++] = i;
+		note(generator, &generator->members[i], 0, 0);
 	}
 }
 

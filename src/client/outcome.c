@@ -4,12 +4,7 @@
 #include "client/outcome.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/duration.h"
-#include "base/i18n.h"
 
 static const char *const codes[OUTCOME_DOUBT_COUNT] = {
 	[OUTCOME_NO_CPU] = "generator-cpu",
@@ -117,48 +112,4 @@ bool outcome_is_trusted(const struct outcome *outcome)
 const char *outcome_doubt_code(enum outcome_doubt_kind kind)
 {
 	return codes[kind];
-}
-
-/* The message itself or its translation: results in JSON stay in English. */
-static const char *pick(bool translated, const char *message)
-{
-	return translated ? _(message) : message;
-}
-
-const char *outcome_doubt_text(const struct outcome *outcome, enum outcome_doubt_kind kind,
-	bool translated, char *buffer, size_t size)
-{
-	char time[DURATION_TEXT_SIZE];
-	const char *format;
-
-	switch (kind) {
-	case OUTCOME_NO_CPU:
-		format = pick(translated,
-			N_("the generator itself was out of processor time (busiest thread: %.0f%% "
-			   "running, %.0f%% waiting to run): this is its limit, not the service's; "
-			   "more --threads or a lower rate help"));
-		snprintf(
-			buffer, size, format, outcome->cpu_share * 100, outcome->delay_share * 100);
-		break;
-	case OUTCOME_BEHIND:
-		format = pick(translated,
-			N_("the generator was behind its schedule (1 message in 100 was handed out "
-			   "%s late or more): that is part of the latency from the intended time"));
-		snprintf(buffer, size, format,
-			duration_format(outcome->lag_p99_ns, time, sizeof(time)));
-		break;
-	case OUTCOME_UNCONNECTED:
-		format = pick(translated,
-			N_("only %u of %u connections could be had (%s): the others carried no "
-			   "load"));
-		snprintf(buffer, size, format, outcome->connected, outcome->connections,
-			outcome->connect_error < 0 ? strerror(-outcome->connect_error) : "?");
-		break;
-	default:
-		format = pick(translated,
-			N_("some latencies were longer than the hour that is measured"));
-		snprintf(buffer, size, "%s", format);
-		break;
-	}
-	return buffer;
 }

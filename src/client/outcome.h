@@ -16,8 +16,6 @@
 
 /* A day of seconds: longer runs have longer intervals, not more of them. */
 #define OUTCOME_MOST_INTERVALS 65536
-/* Room for the sentence of a doubt, also in a language whose letters are three bytes each. */
-#define OUTCOME_TEXT_SIZE 500
 
 /* Limits of what is believed. */
 #define OUTCOME_CPU_MOST 0.95 /* of a thread's time, running or waiting for a processor */
@@ -76,8 +74,5 @@ int outcome_add_interval(struct outcome *outcome, const struct outcome_interval 
 void outcome_judge(struct outcome *outcome, bool spinning);
 bool outcome_is_trusted(const struct outcome *outcome);
 
-/* "generator-cpu": for programs, never translated. */
+/* "generator-cpu": what it is called in a result (report/reason.h has the sentence). */
 const char *outcome_doubt_code(enum outcome_doubt_kind kind);
-/* A sentence for people, in their language or in English. Returns buffer. */
-const char *outcome_doubt_text(const struct outcome *outcome, enum outcome_doubt_kind kind,
-	bool translated, char *buffer, size_t size);

@@ -26,8 +26,12 @@ static int find(const struct addr_spec *spec, struct resolve_list *ret_list)
 const char *target_advice(int error, bool source_given)
 {
 	if (source_given && error == -EADDRNOTAVAIL)
-		return _(" (--source must name addresses of this machine, of the server's family)");
+		return _(" (--source must name addresses of this machine, of the server's family, "
+			 "with ports that are free)");
 	switch (-error) {
+	case EADDRNOTAVAIL:
+		return _(" (no port is free: those of connections that have ended rest for a "
+			 "minute; --source takes more addresses)");
 	case ECONNREFUSED:
 	case ENOENT: return _(" (is a server running there? 'meari serve' starts one)");
 	case ETIMEDOUT: return _(" (--timeout waits longer)");

@@ -39,6 +39,7 @@ enum conn_flag {
 	CONN_END_HELD = 1 << 17, /* the peer's end has come, and waits behind what is held */
 	CONN_CONNECTING = 1 << 18, /* we have called; the protocol has not been told anything yet */
 	CONN_FLOW = 1 << 19, /* every receive and every send is one whole message */
+	CONN_RECEIVING_LARGE = 1 << 20, /* with RECEIVING: into a large buffer */
 };
 
 #define CONN_NO_SLOT UINT32_MAX

@@ -96,10 +96,7 @@ void uring_connect_order_message(struct uring_engine *engine, struct conn *conn)
 	io_uring_prep_recv(sqe, conn->fd, NULL, most < conn->room ? most : conn->room, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = group->id;
-	uring_engine_order(engine, sqe,
-		uring_engine_token(large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL,
-			conn_token(conn)));
-	conn->flags |= CONN_RECEIVING;
+	uring_stream_order_receive(engine, conn, sqe, large);
 }
 
 void uring_connect_note_message(

@@ -138,6 +138,9 @@ void uring_stream_nudge(struct uring_engine *engine, struct conn *conn);
 /* For the other uring_*: tells what was received, and what goes wrong. */
 void uring_stream_tell(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
+/* The last step of an order to receive into a large or a small buffer. */
+void uring_stream_order_receive(
+	struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe, bool large);
 void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
 
 void uring_stream_note_lost(struct conn *conn, int error);

@@ -55,6 +55,17 @@ static void order(struct uring_engine *engine, struct conn *conn, struct io_urin
 	conn->flags |= flag;
 }
 
+void uring_stream_order_receive(
+	struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe, bool large)
+{
+	if (large)
+		conn->flags |= CONN_RECEIVING_LARGE;
+	else
+		conn->flags &= ~(uint32_t)CONN_RECEIVING_LARGE;
+	order(engine, conn, sqe, large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL,
+		CONN_RECEIVING);
+}
+
 void uring_stream_tell(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event)
 {
@@ -127,8 +138,7 @@ static void order_receive(struct uring_engine *engine, struct conn *conn)
 	}
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = group->id;
-	order(engine, conn, sqe, large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL,
-		CONN_RECEIVING);
+	uring_stream_order_receive(engine, conn, sqe, large);
 }
 
 static void tell_end(struct uring_engine *engine, struct conn *conn)
@@ -284,11 +294,43 @@ static void close_conn(
 	accept_resume(&engine->core.accept);
 }
 
+static bool call_off(
+	struct uring_engine *engine, const struct conn *conn, enum uring_engine_kind kind)
+{
+	struct io_uring_sqe *sqe = uring_engine_place(engine);
+
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_cancel64(sqe, uring_engine_token(kind, conn_token(conn)), 0);
+	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
+	return true;
+}
+
+/*
+ * Each order by its name: by descriptor the kernel looks through all orders of the ring, and 10,000
+ * connections that end together would cost it 100 million looks. A send never waits. False: no place
+ * in the ring; what has been called off already may be so again.
+ */
+static bool call_all_off(struct uring_engine *engine, const struct conn *conn)
+{
+	bool is_flow = conn->flags & CONN_FLOW, ok = true;
+
+	if (conn->flags & CONN_RECEIVING)
+		ok = call_off(engine, conn,
+			is_marked(engine, conn) && !is_flow          ? URING_KIND_MARKED
+				: conn->flags & CONN_RECEIVING_LARGE ? URING_KIND_RECEIVE_LARGE
+								     : URING_KIND_RECEIVE_SMALL);
+	if (ok && conn->flags & CONN_WATCHING && !(conn->flags & CONN_CONNECTING))
+		ok = call_off(engine, conn, URING_KIND_WATCH);
+	/* A flow waits for either. */
+	if (ok && conn->flags & CONN_WATCHING && conn->flags & (CONN_CONNECTING | CONN_FLOW))
+		ok = call_off(engine, conn, URING_KIND_CONNECTED);
+	return ok;
+}
+
 /* Closes, once the kernel has answered all orders. */
 static void end(struct uring_engine *engine, struct conn *conn)
 {
-	struct io_uring_sqe *sqe;
-
 	if (!(conn->flags & ORDERED)) {
 		close_conn(engine, conn,
 			conn->error != 0 ? ENGINE_CLOSE_LOST
@@ -299,14 +341,10 @@ static void end(struct uring_engine *engine, struct conn *conn)
 	}
 	if (conn->flags & CONN_CANCELLED)
 		return;
-	sqe = uring_engine_place(engine);
-	if (sqe == NULL) {
+	if (call_all_off(engine, conn))
+		conn->flags |= CONN_CANCELLED;
+	else
 		enqueue(engine, conn);
-		return;
-	}
-	io_uring_prep_cancel_fd(sqe, conn->fd, IORING_ASYNC_CANCEL_ALL);
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
-	conn->flags |= CONN_CANCELLED;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "report/model_copy.h"
 #include "report/model_field.h"
+#include "report/reason.h"
 
 /* Runs at work at the same time. */
 struct stretch {
@@ -129,30 +130,55 @@ int merge_histogram(struct histogram **sum, const struct histogram *more)
 	return histogram_merge(*sum, more);
 }
 
+static int add_reason(struct model_trust *trust, const struct model_reason *more)
+{
+	const struct model_figure *figures = more->figures.items;
+	struct model_reason *reason = model_append(&trust->reasons, sizeof(*reason));
+	int r = reason != NULL ? model_set_text(&reason->code, more->code) : -ENOMEM;
+
+	if (r == 0)
+		r = model_set_text(&reason->text, more->text);
+	for (size_t i = 0; i < more->figures.count && r == 0; i++)
+		r = reason_add_figure(reason, figures[i].name, figures[i].value);
+	return r;
+}
+
+/* Puts a copy of `by` in the place of `reason`. */
+static int replace_reason(struct model_reason *reason, const struct model_reason *by)
+{
+	struct model scratch = { 0 };
+	int r = add_reason(&scratch.trust, by);
+
+	if (r == 0) {
+		struct model_reason *copy = scratch.trust.reasons.items;
+		struct model_reason old = *reason;
+
+		*reason = *copy;
+		*copy = old;
+	}
+	model_fini(&scratch);
+	return r;
+}
+
 static int add_reasons(struct model_trust *trust, const struct model_trust *more)
 {
 	const struct model_reason *reasons = more->reasons.items;
+	int r = 0;
 
 	trust->doubted |= more->doubted;
-	for (size_t i = 0; i < more->reasons.count; i++) {
-		const struct model_reason *known = trust->reasons.items;
+	for (size_t i = 0; i < more->reasons.count && r == 0; i++) {
+		struct model_reason *known = trust->reasons.items;
 		size_t at = 0;
 
-		/* Five runs with one fault have one fault. */
-		while (at < trust->reasons.count &&
-			(known[at].text == NULL || reasons[i].text == NULL ||
-				strcmp(known[at].text, reasons[i].text) != 0))
+		/* Five runs with one fault have one fault: the one of them that had most of it. */
+		while (at < trust->reasons.count && !reason_is_same(&known[at], &reasons[i]))
 			at++;
-		if (at < trust->reasons.count)
-			continue;
-
-		struct model_reason *reason = model_append(&trust->reasons, sizeof(*reason));
-
-		if (reason == NULL || model_set_text(&reason->code, reasons[i].code) < 0 ||
-			model_set_text(&reason->text, reasons[i].text) < 0)
-			return -ENOMEM;
+		if (at == trust->reasons.count)
+			r = add_reason(trust, &reasons[i]);
+		else if (reason_is_graver(&reasons[i], &known[at]))
+			r = replace_reason(&known[at], &reasons[i]);
 	}
-	return 0;
+	return r;
 }
 
 /* A name that not all share is nobody's. */

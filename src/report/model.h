@@ -110,10 +110,16 @@ struct model_interval {
 	uint64_t errors;
 };
 
-/* Why the figures cannot be trusted. */
+struct model_figure {
+	char *name;
+	double value;
+};
+
+/* Why the figures cannot be trusted; reason.h words it. */
 struct model_reason {
-	char *code; /* for programs: "generator-cpu", "behind-schedule", ... */
-	char *text; /* for people, in English */
+	char *code; /* "generator-cpu", "behind-schedule", ... */
+	struct model_list figures; /* struct model_figure */
+	char *text; /* both as a sentence, in English, for whoever reads the file itself */
 };
 
 struct model_trust {

@@ -109,8 +109,15 @@ static const struct model_field interval[] = {
 	END,
 };
 
+static const struct model_field figure[] = {
+	FIELD(struct model_figure, name, TEXT),
+	FIELD(struct model_figure, value, REAL),
+	END,
+};
+
 static const struct model_field reason[] = {
 	FIELD(struct model_reason, code, TEXT),
+	LIST(struct model_reason, figures, model_figure, figure),
 	FIELD(struct model_reason, text, TEXT),
 	END,
 };

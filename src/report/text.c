@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "base/number.h"
 #include "report/figure.h"
 #include "report/plain.h"
+#include "report/reason.h"
 #include "report/table.h"
 
 /* A line is put together piece by piece, and broken between pieces where the terminal ends. */
@@ -27,6 +29,8 @@ struct line {
 };
 
 #define TITLE_WIDTH 12
+/* What is always the same is broken for a page, too. */
+#define PAGE_WIDTH 96
 
 static void begin(struct line *line, const char *title)
 {
@@ -162,8 +166,9 @@ static void print_time(struct line *line, const struct model *run, size_t count)
 	end(line);
 }
 
-static void print_rate(struct line *line, const struct model_rate *rate)
+static void print_rate(struct line *line, const struct model *run)
 {
+	const struct model_rate *rate = &run->rate;
 	char text[FIGURE_TEXT_SIZE];
 
 	begin(line, _("rate"));
@@ -172,6 +177,12 @@ static void print_rate(struct line *line, const struct model_rate *rate)
 			figure_format(FIGURE_PER_S, rate->asked_per_s, text, sizeof(text)));
 	add(line, _("reached %s"),
 		figure_format(FIGURE_PER_S, rate->reached_per_s, text, sizeof(text)));
+	if (run->load.mode == MODEL_CHURN && run->duration_ns > 0)
+		add(line, _("connections %s"),
+			figure_format(FIGURE_PER_S,
+				(double)run->counts.connects /
+					((double)run->duration_ns / (double)CLOCK_NS_PER_S),
+				text, sizeof(text)));
 	if (rate->bytes_per_s > 0) {
 		number_format_size((uint64_t)rate->bytes_per_s, text, sizeof(text));
 		add(line, _("%s a second"), text);
@@ -210,6 +221,29 @@ static void print_counts(struct line *line, const struct model_counts *counts)
 	if (figure_errors(counts) == 0)
 		add(line, "%s", _("no errors"));
 	end(line);
+}
+
+/* A sentence, broken between words where the terminal ends; 0: it has no end. */
+static void print_sentence(const char *text, unsigned width, FILE *out)
+{
+	unsigned column = 1;
+	char copy[REASON_TEXT_SIZE];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+
+	putc(' ', out);
+	for (char *rest, *word = strtok_r(copy, " ", &rest); word != NULL;
+		word = strtok_r(NULL, " ", &rest)) {
+		unsigned wanted = plain_width(word);
+
+		if (width > 0 && column > 1 && column + 1 + wanted >= width) {
+			fputs("\n ", out);
+			column = 1;
+		}
+		fprintf(out, " %s", word);
+		column += 1 + wanted;
+	}
+	putc('\n', out);
 }
 
 static void add_time(struct table *table, uint64_t ns)
@@ -276,9 +310,10 @@ static int print_latency(const struct model_latency *latency, unsigned width, FI
 
 	table_free(table);
 	if (latency->intended != NULL && latency->sent != NULL)
-		fputs(_("  'intended' counts from when a message was due, 'sent' from when it left: what "
-			"it had to\n  wait for others before it is in the first only.\n"),
-			out);
+		print_sentence(_("'intended' counts from when a message was due, 'sent' from when "
+				 "it left: what it had to wait for others before it is in the "
+				 "first only."),
+			width > 0 ? width : PAGE_WIDTH, out);
 	return r;
 }
 
@@ -311,8 +346,10 @@ static int print_runs(const struct model *runs, size_t count, unsigned width, FI
 	for (size_t i = 0; i < count; i++) {
 		char text[FIGURE_TEXT_SIZE + 48];
 
-		snprintf(text, sizeof(text), "%zu%s%.48s", i + 1, runs[i].label != NULL ? " " : "",
-			runs[i].label != NULL ? runs[i].label : "");
+		snprintf(text, sizeof(text), "%zu%s%.48s%s", i + 1,
+			runs[i].label != NULL ? " " : "",
+			runs[i].label != NULL ? runs[i].label : "",
+			runs[i].trust.doubted ? " !" : "");
 		table_add(table, text);
 		for (unsigned c = 0; c < column_count; c++)
 			table_add(table,
@@ -327,7 +364,7 @@ static int print_runs(const struct model *runs, size_t count, unsigned width, FI
 	return r;
 }
 
-static void print_trust(const struct model_trust *trust, FILE *out)
+static void print_trust(const struct model_trust *trust, unsigned width, FILE *out)
 {
 	const struct model_reason *reasons = trust->reasons.items;
 
@@ -335,10 +372,11 @@ static void print_trust(const struct model_trust *trust, FILE *out)
 		return;
 	fputs(_("\n! These figures cannot be trusted:\n"), out);
 	for (size_t i = 0; i < trust->reasons.count; i++) {
-		char text[512];
+		char text[REASON_TEXT_SIZE], plain[REASON_TEXT_SIZE];
 
-		if (reasons[i].text != NULL)
-			fprintf(out, "  %s\n", plain_text(reasons[i].text, text, sizeof(text)));
+		reason_format(&reasons[i], true, text, sizeof(text));
+		plain_text(text, plain, sizeof(plain));
+		print_sentence(plain, width, out);
 	}
 }
 
@@ -351,14 +389,14 @@ int text_result(const struct model *merged, const struct model *runs, size_t cou
 	print_load(&line, &merged->load);
 	print_environment(&line, &merged->environment);
 	print_time(&line, merged, count);
-	print_rate(&line, &merged->rate);
+	print_rate(&line, merged);
 	print_counts(&line, &merged->counts);
 
 	int r = print_latency(&merged->latency, width, out);
 
 	if (r == 0 && count > 1)
 		r = print_runs(runs, count, width, out);
-	print_trust(&merged->trust, out);
+	print_trust(&merged->trust, width, out);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 
 Whether the figures are right is test_bench_accuracy.py's affair."""
 
+import errno
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, run
 from reference import Histogram
 from talk_peers import Datagrams, Peer, Terminal, echo, reset
+from wire import Wire
 
 ADDRESSES = ["tcp://127.0.0.1:0", "tcp://[::1]:0", "udp://127.0.0.1:0", "udp://[::1]:0",
              "unix:{}/stream", "unix:@meari-bench-{}", "unixgram:{}/datagram"]
@@ -118,6 +120,11 @@ def test_bulk_is_not_verified_unless_asked(address):
     assert measured(address, "--no-verify")["load"]["verify"] is False
 
 
+def test_churn_tells_connections_a_second(address):
+    shown = bench("--churn=4", *SHORT, "--warm-up=0", "--duration=1s", "--rate=200", address)
+    assert re.search(r"^  rate +.*reached [78]\d\d/s, connections (?:19|20)\d/s", shown.stdout, re.MULTILINE)
+
+
 @pytest.mark.parametrize("more", [[], ["--reset"], ["--rate=200"]])
 def test_churn_makes_connections(address, more):
     result = measured(address, "--churn=2", "--connections=4", *more)
@@ -157,6 +164,47 @@ def test_source_ports_are_those_given(address):
     with Peer(serve) as peer:
         measured(peer.address, "--connections=1", f"--source=127.0.0.1:{port}")
     assert port in ports
+
+
+def test_many_calls_are_looked_after_while_others_are_made(engine, address):
+    """Otherwise the time of the first would be over when the last is called."""
+    done = bench("--trace", "--quiet", "--connections=3000", f"--engine={engine}", *SHORT, address)
+    calls = [line.split("(")[0] for line in done.stderr.splitlines()]
+    assert calls.count("connect") > 3000
+    last = len(calls) - 1 - calls[::-1].index("connect")
+    assert calls[:last].count("getpeername") > 100
+
+
+def test_more_connections_than_an_address_has_ports(engine):
+    """With 100 ports an address, as 28,000 would take that many descriptors."""
+    with Wire() as wire:
+        wire.do("echo 40000 40099 > /proc/sys/net/ipv4/ip_local_port_range")
+        with Server("tcp4://127.0.0.1:7", prefix=wire.prefix) as server:
+            def load(*options, status=0):
+                done = subprocess.run(
+                    [*map(str, wire.prefix), MEARI, "bench", "--json", *SHORT, "--connections=500",
+                     "--rate=2k", "--timeout=300ms", f"--engine={engine}", *options, server.addresses[0]],
+                    capture_output=True, text=True, env=environment(), timeout=60)
+                assert done.returncode == status, done.stderr
+                return (json.loads(done.stdout), done.stderr) if status == 0 else done.stderr
+            result, told = load()
+            [reason] = [one for one in result["trust"]["reasons"]
+                        if one["code"] == "connections-missing"]
+            figures = {one["name"]: one["value"] for one in reason["figures"]}
+            # One has been used to look whether anybody is there, and rests.
+            assert 95 <= figures["connected"] <= 100 and figures["connections"] == 500
+            assert figures["errno"] == errno.EADDRNOTAVAIL
+            assert "--source takes several" in told
+            # Its ports rest now.
+            done = load(status=1)
+            assert re.fullmatch(r"meari: cannot connect to '\S+': Cannot assign requested address \(no "
+                                r"port is free: .*; --source takes more addresses\)\n", done)
+            for source in ("127.0.0.2-127.0.0.9", "127.0.1.1:10000-10599", "127.0.1.2:20000-20299,"
+                           "127.0.1.3:20000-20299"):
+                result, told = load(f"--source={source}", "--threads=2")
+                assert "connections could be had" not in told
+                assert result["counts"]["connect_errors"] <= 1  # there was the one that looked
+                assert result["counts"]["received"] == 400
 
 
 def test_a_thousand_connections(engine, address):
@@ -264,14 +312,14 @@ def test_promises_that_hold(address):
     done = bench(*SHORT, "--rate=500", "--assert=p99<10s", "--assert=loss==0", "--assert=rate>1",
                  address)
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^kept: p99<10s \(p99 [\d.]+[mu]s\)$", done.stdout, re.MULTILINE)
+    assert re.search(r"^kept: p99<10s \(p99 [\d.]+[mu]s\)", done.stdout, re.MULTILINE)
     assert "kept: loss==0 (loss 0%)" in done.stdout
 
 
 def test_a_promise_that_breaks_is_told_by_its_figure(address):
     done = bench("--json", *SHORT, "--rate=500", "--assert=errors==0", "--assert=p50<1ns", address)
     assert done.returncode == 3
-    assert re.search(r"^broken: p50<1ns \(p50 [\d.]+[mu]s\)$", done.stderr, re.MULTILINE)
+    assert re.search(r"^broken: p50<1ns \(p50 [\d.]+[mu]s\)", done.stderr, re.MULTILINE)
     first, second = json.loads(done.stdout)["asserts"]
     assert first == {"text": "errors==0", "value": 0, "holds": True}
     assert second["text"] == "p50<1ns" and second["value"] > 1 and not second["holds"]
@@ -323,12 +371,28 @@ def test_find_max_of_what_no_rate_keeps(address):
 
 def test_a_generator_at_its_limit_says_so(address):
     """One thread of it against a server with a thread: somebody's processor is used up."""
-    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", address)
+    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", "--assert=rate>1", address)
     assert done.returncode == 0, done.stderr
     trust = json.loads(done.stdout)["trust"]
     assert trust["trusted"] is False
     assert {"generator-cpu", "behind-schedule"} & {reason["code"] for reason in trust["reasons"]}
     assert "These figures cannot be trusted" in done.stderr
+    # Nor can what was judged by them.
+    assert re.search(r"^kept: rate>1 \(.*\), not to be trusted$", done.stderr, re.MULTILINE)
+
+
+def test_a_doubt_is_told_in_the_language_of_who_reads_it(address, tmp_path):
+    """Measured in Korean, kept without a language, read in either."""
+    korean, english = environment(LANG="ko_KR.UTF-8"), environment(LANG="C.UTF-8")
+    done = bench("--json", *SHORT, "--rate=20M", "--timeout=50ms", address, env=korean)
+    for reason in json.loads(done.stdout)["trust"]["reasons"]:
+        assert reason["text"].isascii() and reason["figures"]
+    assert "generator" not in done.stderr
+    saved = tmp_path / "run.json"
+    saved.write_text(done.stdout)
+    told = [run("report", saved, env=env).stdout.split("\n! ")[1] for env in (korean, english)]
+    assert "생성기" in told[0] and "generator" not in told[0]
+    assert "generator" in told[1] and told[1].isascii()
 
 
 def test_connections_that_are_missing_are_told():

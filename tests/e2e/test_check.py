@@ -376,6 +376,9 @@ def test_list_names_every_rule():
     result = run("check", "--list")
     assert result.returncode == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == STREAM_RULES + DATAGRAM_RULES
+    for page in ("README.md", "README.ko.md"):
+        [told] = re.findall(r"(\d+)(?: rules|가지 규칙)", (meari.ROOT / page).read_text())
+        assert int(told) == len(STREAM_RULES + DATAGRAM_RULES)
 
 
 def test_skip_leaves_out():

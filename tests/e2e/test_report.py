@@ -194,9 +194,40 @@ def test_doubt_outlives_merging(tmp_path):
     doubted = result([1000] * 10, trust={"trusted": False, "reasons": [
         {"code": "generator-cpu", "text": "no CPU was left"}]})
     path = save(tmp_path / "a.json", result([1000] * 10), doubted, doubted)
-    assert merged(path)["trust"] == doubted["trust"]
+    kept = merged(path)["trust"]
+    assert kept["trusted"] is False
+    assert kept["reasons"] == [{"figures": [], **doubted["trust"]["reasons"][0]}]
     shown = report(path).stdout
     assert "cannot be trusted" in shown and shown.count("no CPU was left") == 1
+    # Which of the runs it was.
+    assert [line.split()[1] == "!" for line in shown.splitlines()
+            if re.match(r"  [123] ", line)] == [False, True, True]
+
+
+def doubted(late_ns, code="behind-schedule", **more):
+    return result([1000] * 10, trust={"trusted": False, "reasons": [
+        {"code": code, "text": "in English",
+         "figures": [{"name": "late_ns", "value": late_ns}], **more}]})
+
+
+@pytest.mark.parametrize("language, told", [
+    ("C.UTF-8", "1 message in 100 was handed out 5.00ms late or more"),
+    ("ko_KR.UTF-8", "메시지 100개 가운데 1개는 5.00ms 이상 늦게 나감"),
+])
+def test_a_reason_is_told_in_the_readers_language(tmp_path, language, told):
+    """Of several runs with one fault the gravest stands for all."""
+    path = save(tmp_path / "a.json", doubted(1e6), doubted(5e6), doubted(2e6))
+    shown = report(path, env=meari.environment(LANG=language)).stdout
+    assert shown.count(told) == 1 and "in English" not in shown
+
+
+def test_a_reason_without_figures_is_told_by_its_text(tmp_path):
+    """As results had it before they had figures, and as those of a newer meari may."""
+    path = save(tmp_path / "a.json", doubted(1, figures=[]))
+    korean = report(path, env=meari.environment(LANG="ko_KR.UTF-8")).stdout
+    assert "부하 생성기가 예정보다 늦었습니다" in korean and "(in English)" in korean
+    path = save(tmp_path / "b.json", doubted(1, code="moon-phase"))
+    assert "  in English\n" in report(path, env=meari.environment(LANG="ko_KR.UTF-8")).stdout
 
 
 # ---- comparing ----
@@ -337,6 +368,17 @@ def test_a_narrow_terminal(tmp_path, columns):
     assert "p99.9" in shown and "verdict" in shown
     tables = [line for line in shown.splitlines() if re.match(r"  (p\d|\d|run|figure)", line)]
     assert max(map(width_of, tables)) <= columns
+
+
+@pytest.mark.parametrize("language", ["C.UTF-8", "ko_KR.UTF-8"])
+def test_a_reason_is_broken_between_words(tmp_path, language):
+    path = save(tmp_path / "a.json", {**doubted(5e6), **result(latencies(1), both=latencies(2)),
+                                      "trust": doubted(5e6)["trust"]})
+    shown = terminal(50, path,
+                     env=meari.environment(LANG=language)).splitlines()
+    told = shown[next(i for i, line in enumerate(shown) if line.startswith("!")) + 1:]
+    assert len(told) > 1 and all(line.startswith("  ") for line in told)
+    assert max(map(width_of, shown)) < 50
 
 
 def test_a_full_disk(tmp_path):

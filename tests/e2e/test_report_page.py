@@ -122,6 +122,15 @@ def pages(tmp_path_factory):
                                       for i in range(1, 4)],
                        result(latencies(9, 700), asked=200)))
     make("edge", save(place / "i", result([19_970, *latencies(4, 3000)[:2999]])))
+    def reason(code, **figures):
+        return {"code": code, "text": "in English",
+                "figures": [{"name": name, "value": value} for name, value in figures.items()]}
+
+    make("doubted", save(place / "k", result(values, trust={"trusted": False, "reasons": [
+        reason("generator-cpu", running_share=0.75, waiting_share=0.24),
+        reason("behind-schedule", late_ns=1_090_000),
+        reason("connections-missing", connected=1234, connections=5000, errno=99),
+        reason("generator-cpu")]})))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
         "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
@@ -129,7 +138,7 @@ def pages(tmp_path_factory):
     return place
 
 
-NAMES = ["one", "odd", "compared", "few", "bare", "connects"]
+NAMES = ["one", "odd", "doubted", "compared", "few", "bare", "connects"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -272,6 +281,23 @@ def test_doubt_search_and_demands(browser, pages):
     assert errors == "15"
 
 
+def test_reasons_are_told_with_their_figures(browser, pages):
+    browser.open(pages / "doubted.html")
+
+    def told(language):
+        browser.js(f"document.querySelector('[data-language={language}]').click()")
+        return browser.js("Array.from(document.querySelectorAll('#untrusted li'), e => e.textContent)")
+
+    english, korean = told("en"), told("ko")
+    for cpu, late, missing, old in (english, korean):
+        assert "75%" in cpu and "24%" in cpu
+        assert "1.09 ms" in late
+        assert "1,234" in missing and "5,000" in missing
+        assert "in English" in old
+    assert not any("in English" in text for text in korean[:3] + english[:3])
+    assert all(re.search("[가-힣]", text) for text in korean)
+
+
 def test_rates_asked_against_rates_reached(browser, pages):
     browser.open(pages / "rates.html")
     looks = dict(chart(browser, "chart-rates"))
@@ -324,7 +350,8 @@ def test_every_word_is_in_both_languages(browser, pages):
     # Others are named in the data: figures, choices, verdicts, counts, reasons.
     source += "".join(path.read_text() for path in (meari.ROOT / "src/report").glob("*.c"))
     named = set(re.findall(r'"([\w.-]+)"', source)) | set(re.findall(r"\b(\w+):", source))
-    unused = {key for key in english.keys() - used - named if not key.startswith(("c_", "reason-"))}
+    unused = {key for key in english.keys() - used - named 
+              if not key.startswith(("c_", "reason-", "figures-"))}
     assert not unused
 
 

@@ -244,6 +244,48 @@ static void more_is_answered_at_once_than_the_queue_holds(void **state)
 	expect_all(&crowd, state, CROWD_MOST);
 }
 
+static uint64_t processor_ns(void)
+{
+	struct timespec spent;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return (uint64_t)spent.tv_sec * CLOCK_NS_PER_S + (uint64_t)spent.tv_nsec;
+}
+
+/* What it costs to cut so many that say nothing; 0: so many cannot be had. */
+static uint64_t cost_of_cutting_ns(void **state, struct crowd *crowd, unsigned count)
+{
+	struct service service;
+	uint64_t before_ns;
+
+	start(&service, state, ECHO_DEFAULT_CAP_BYTES, ENGINE_DEFAULT_POOL_BYTES);
+	if (!gather(crowd, &service.harness, count)) {
+		harness_stop(&service.harness);
+		return 0;
+	}
+	harness_do(&service.harness, nothing, NULL);
+	before_ns = processor_ns();
+	harness_stop(&service.harness);
+	before_ns = processor_ns() - before_ns;
+	assert_int_equal(service.harness.news.cut, count);
+	for (unsigned i = 0; i < crowd->count; i++)
+		close(crowd->fds[i]);
+	return before_ns;
+}
+
+/* An order that is called off must be found without a look at all others. */
+static void ten_times_as_many_end_in_ten_times_the_time(void **state)
+{
+	static struct crowd crowd;
+	uint64_t few_ns = cost_of_cutting_ns(state, &crowd, CROWD_MOST / 10);
+	uint64_t many_ns = cost_of_cutting_ns(state, &crowd, CROWD_MOST);
+
+	if (many_ns == 0)
+		skip();
+	/* With a look at all it is 60 times and more. */
+	assert_in_range(many_ns / few_ns, 0, 30);
+}
+
 /* ---- slots that are used again at once ---- */
 
 static void reset(int fd)
@@ -459,6 +501,7 @@ int main(void)
 		HARNESS_TEST(bulk_comes_in_large_pieces),
 		HARNESS_TEST(more_speak_at_once_than_there_are_buffers),
 		HARNESS_TEST(more_is_answered_at_once_than_the_queue_holds),
+		HARNESS_TEST(ten_times_as_many_end_in_ten_times_the_time),
 		HARNESS_TEST(who_follows_in_a_slot_gets_nothing_of_its_former_owner),
 		HARNESS_TEST(who_dies_with_bytes_waiting_is_lost_once),
 		HARNESS_TEST(who_half_closes_and_does_not_read_costs_no_time),

@@ -51,7 +51,11 @@ static void fill_lists(struct model *model)
 
 	struct model_reason *reason = model_append(&model->trust.reasons, sizeof(*reason));
 
-	*reason = (struct model_reason){ strdup("generator-cpu"), strdup("no CPU was left") };
+	*reason = (struct model_reason){ .code = strdup("generator-cpu"),
+		.text = strdup("no CPU was left") };
+	*(struct model_figure *)model_append(&reason->figures,
+		sizeof(struct model_figure)) = (struct model_figure){ strdup("running_share"),
+		0.75 };
 	model->trust.doubted = true;
 }
 

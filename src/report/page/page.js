@@ -105,12 +105,23 @@ function heading() {
 		new Date(DATA.written_unix_ms).toLocaleString(language));
 }
 
-/* A reason has its figures in English only; other languages have what the code says, and those. */
-function reasonText({ code, text }) {
+/* What is known of a code, with its figures where there are any (report/reason.c does the same). */
+function reasonText({ code, text, figures = [] }) {
 	const known = WORDS[language]["reason-" + code];
-	if (language === "en" || !known)
-		return text ?? known ?? code ?? "";
-	return text ? `${known} (${text})` : known;
+	const value = Object.fromEntries(figures.map((figure) => [figure.name, figure.value]));
+	const share = (part) => Math.round(Math.min(part, 1) * 100) + "%";
+	if (!known)
+		return text ?? code ?? "";
+	if ("running_share" in value && "waiting_share" in value)
+		return `${known} ${t("figures-" + code, share(value.running_share), share(value.waiting_share))}`;
+	if ("late_ns" in value)
+		return `${known} ${t("figures-" + code, time(value.late_ns))}`;
+	if ("connected" in value && "connections" in value)
+		return `${known} ${t("figures-" + code, count(value.connected), count(value.connections))}`;
+	/* From before there were figures: the text is English and has them. */
+	if (language === "en")
+		return text ?? known;
+	return text && figures.length === 0 && code !== "latency-out-of-range" ? `${known} (${text})` : known;
 }
 
 function notes() {
