@@ -24,6 +24,8 @@ MOST_AT_ONCE = 64 << 10
 TABLE = random.Random(862).randbytes(PERIOD)
 TABLE += TABLE[:MOST_AT_ONCE]
 MOST_NOTES = 20
+KNOCK_S = 0.5
+ANSWER_S = 5  # for datagrams over loopback, which loses none
 # What a connection ends with when the way to the peer is gone for too long: the link's doing.
 BY_THE_LINK = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
 DATAGRAM = struct.Struct("!QII")  # conversation, number in it, length
@@ -58,6 +60,8 @@ class Conversation:
         self.name = tuple(target[1]) if self.is_tcp else "\0" + target[1]
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setblocking(False)
+        if self.is_tcp:  # with --urgent urgent they come back as such, and keep their place all the same
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if buffers is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffers)
@@ -270,10 +274,8 @@ class Crowd:
         self.loop = asyncio.get_running_loop()
         self.connected = 0
         self.notes, self.untold = [], 0
-        self.tallies = {}
-
-    def tally(self, name):
-        return self.tallies.setdefault(name, Tally())
+        names = ("idle", *KINDS, "not allowed", "datagrams")
+        self.tallies = {name: Tally() for name in names}
 
     def note(self, tally, what):
         name = next(name for name, one in self.tallies.items() if one is tally)
@@ -293,7 +295,7 @@ class Crowd:
 
     async def converse(self, name, target, talk, **options):
         """One conversation from connecting to closing; whatever happens to it is told in the tally."""
-        tally = self.tally(name)
+        tally = self.tallies[name]
         try:
             peer = Conversation(self, tally, target, **options)
         except OSError as error:
@@ -330,7 +332,7 @@ class Crowd:
     async def stay(self, number):
         """Connected all the time, and silent between the first byte and the last ones."""
         streams = self.setting["streams"]
-        tally = self.tally("idle")
+        tally = self.tallies["idle"]
         peer = Conversation(self, tally, streams[number % len(streams)])
         try:
             await peer.open()
@@ -348,15 +350,21 @@ class Crowd:
 
     async def be_refused(self):
         """Comes from an address that the server does not let in."""
-        tally = self.tally("not allowed")
+        tally = self.tallies["not allowed"]
         target = next(one for one in self.setting["streams"] if one[0] == "tcp4")
 
         async def knock(peer):
             await peer.open()
-            while True:  # a reset may get lost, and is repeated only to who goes on
+            while True:
                 await peer.send(1)
-                if await peer.receive() == 0:
-                    raise EOFError
+                try:
+                    async with asyncio.timeout(KNOCK_S):
+                        if await peer.receive() == 0:
+                            raise EOFError
+                except TimeoutError as error:
+                    if error.errno is not None:
+                        raise
+                    continue  # a reset that got lost is repeated only to who goes on
                 self.note(tally, "was answered")
                 tally.wrong += 1
 
@@ -385,7 +393,7 @@ class Crowd:
 
     async def exchange_datagrams(self, sock, conversation):
         """Some at a time; each is answered with itself, or not at all."""
-        tally = self.tally("datagrams")
+        tally = self.tallies["datagrams"]
         tally.conversations += 1
         waiting, answered = set(), set()
 
@@ -415,8 +423,10 @@ class Crowd:
                 tally.datagrams += 1
                 waiting.add(number)
                 if len(waiting) >= 4 or self.dice.random() < 0.5:
-                    await self.wait_for_answers(waiting, hearing, 0.05 if self.setting["link"] else 10)
-            await self.wait_for_answers(waiting, hearing, 0.5 if self.setting["link"] else 10)
+                    await self.wait_for_answers(waiting, hearing, 0.05 if self.setting["link"] else ANSWER_S)
+                    if waiting and not self.setting["link"]:
+                        break
+            await self.wait_for_answers(waiting, hearing, 0.5 if self.setting["link"] else ANSWER_S)
         except OSError as error:
             self.note(tally, f"datagrams: {error}")
             tally.wrong += 1

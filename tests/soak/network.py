@@ -33,9 +33,10 @@ WEATHER = {
 
 # Dies with whoever started it: a signal that is kept across exec, unlike one that is asked for before
 # nsenter enters a namespace of users.
-MORTAL = ("setpriv", "--pdeathsig", "KILL")
+MORTAL = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
-# Keep-alive finds a peer whose reset was lost on the way, which nothing repeats.
+# Keep-alive finds a peer whose reset was lost on the way, which nothing repeats. Many ports for many short
+# connections, but above those that meari serve takes for other services and does not answer by UDP.
 SETTINGS = """
 for name in all default link lo; do
     echo 0 >/proc/sys/net/ipv6/conf/$name/accept_dad
@@ -43,7 +44,7 @@ for name in all default link lo; do
 done
 cd /proc/sys/net/ipv4
 echo 3 >tcp_keepalive_time; echo 2 >tcp_keepalive_intvl; echo 20 >tcp_keepalive_probes
-echo 1 >tcp_tw_reuse; echo '1024 65535' >ip_local_port_range
+echo 1 >tcp_tw_reuse; echo '16384 65535' >ip_local_port_range
 ip link set dev lo up; ip link set dev link mtu 1500 up
 """
 
@@ -100,7 +101,7 @@ class Network:
 
     def _set_up(self, where, *lines):
         done = subprocess.run([*where, "sh", "-ec", SETTINGS + "\n".join(lines)],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, start_new_session=True)
         if done.returncode != 0:
             raise NoNetwork(f"cannot set it up: {done.stderr.strip()}")
 
@@ -128,7 +129,7 @@ class Network:
 def found_damaged(where):
     """Packets in whose IP, TCP or UDP checksum was wrong, by the kernel's own counting."""
     read = subprocess.run([*where, "cat", "/proc/net/snmp", "/proc/net/netstat", "/proc/net/snmp6"],
-                          capture_output=True, text=True, check=True).stdout
+                          capture_output=True, text=True, check=True, start_new_session=True).stdout
     total, names = 0, None
     for line in read.splitlines():
         key, *values = line.split()

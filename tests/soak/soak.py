@@ -31,7 +31,7 @@ PATIENCE_S = 150  # no conversation takes longer, not even across several blacko
 LOOK_S = 0.25
 GONE_S = 60  # a reset that was lost is found by keep-alive after some seconds
 REFUSED_NEAR = "127.0.0.66"
-EXPECTED_EVENTS = {"started", "counters", "reloaded", "limit_refused", "draining", "stopped"}
+EXPECTED_EVENTS = {"started", "faulty", "counters", "reloaded", "limit_refused", "draining", "stopped"}
 
 
 def arguments():
@@ -110,6 +110,8 @@ class Soak:
     def __init__(self, options, stop, net):
         self.options, self.stop, self.net = options, stop, net
         self.faults, self.result, self.most = [], {}, {}
+        self.course, self.course_due = [], 0  # the server's memory over time, for --json
+        self.started = time.monotonic()
         self.signals = 0  # SIGHUPs sent
         self.unix_name = f"meari-soak-{os.getpid()}"
 
@@ -120,7 +122,8 @@ class Soak:
             f"unix:@{self.unix_name}", "--threads", "2", "--idle-timeout", "1h",
             "--deny", network.FAR_REFUSED, "--deny", REFUSED_NEAR, "--log-format", "json",
             *self.options.serving, engine=self.options.engine,
-            prefix=self.net.near if self.net else network.MORTAL)
+            prefix=self.net.near if self.net else network.MORTAL,
+            preexec_fn=os.setsid)  # Ctrl-C at a terminal is for this program only
 
     def setting(self, far, seed):
         """What clients.py wants to know."""
@@ -213,6 +216,9 @@ class Soak:
                             ("threads", procfs.thread_count(pid)),
                             ("memory_bytes", memory_bytes(pid))):
             self.most[name] = max(self.most.get(name, 0), value)
+        if time.monotonic() >= self.course_due:
+            self.course.append((round(time.monotonic() - self.started, 1), value))
+            self.course_due = time.monotonic() + self.options.seconds / 100
 
     def measure(self, like=None):
         """The server when nobody is there; `like`: wait until it is so, as long as that may take."""
@@ -236,7 +242,9 @@ class Soak:
         options = self.options
         weathers = network.script(options.seed, options.seconds)
         with self.new_server() as self.server:
-            self.result["engine"] = json.loads(self.log_lines()[0])["engine"]
+            procfs.wait_until(lambda: "started" in self.events(), "the server tells that it has started")
+            self.result["engine"] = next(
+                json.loads(line)["engine"] for line in self.log_lines() if event_of(line) == "started")
             self.load(min(WARM_UP_MOST_S, options.seconds * WARM_UP_SHARE), options.seed + 2,
                       itertools.repeat(("calm", 60)))
             self.result["weather_s"] = {}
@@ -253,6 +261,7 @@ class Soak:
             self.result["server"] = {"before": before, "most": self.most, "after": after}
             self.result["counters"] = {name: value - counted[name]
                                        for name, value in self.counters().items()}
+            self.result["memory_course"] = self.course
             self.result["reloads"] = self.signals
             self.result["status"] = self.server.stop()
             self.result["unexpected"] = [line for line in self.log_lines()
@@ -319,11 +328,19 @@ def main():
             say(str(error))
             return 1
     soak.result["faults"] = soak.faults
-    print(verdict.table(soak.result))
+    print(verdict.table(soak.result), flush=True)
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(soak.result, indent=2) + "\n")
+        try:
+            pathlib.Path(options.json).write_text(json.dumps(soak.result, indent=2) + "\n")
+        except OSError as error:
+            say(f"cannot write '{options.json}': {error.strerror}")
+            return 1
     return 1 if soak.faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # whoever read the table has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -77,6 +77,11 @@ def counter_faults(result):
     # Who resets at once may never have been there, in the eyes of the other end of a bad link.
     if not connected - resets <= met <= connected:
         faults.append(f"counters: {met} connections came, of {connected} that were made")
+    answered = sum(counters["datagrams_" + how] for how in ("sent", "refused", "limited", "lost"))
+    faulty = any(value for name, value in counters.items() if name.startswith("faults_"))
+    if counters["datagrams_received"] != answered and not faulty:
+        faults.append(f"counters: {counters['datagrams_received']} datagrams received, "
+                      f"{answered} of them accounted for")
     return faults
 
 
