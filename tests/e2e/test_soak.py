@@ -17,7 +17,7 @@ import meari
 import procfs
 
 SOAK = ["/usr/bin/python3", str(meari.ROOT / "tests/soak/soak.py")]
-END_S = 240  # a short soak, with a sanitizer, on a machine that is busy with others
+END_S = 300  # a short soak, with a sanitizer, on a machine that is busy with others
 CAN_LINK = os.geteuid() == 0 and os.path.exists("/dev/net/tun")
 
 

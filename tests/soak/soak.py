@@ -27,7 +27,8 @@ import verdict
 PYTHON = "/usr/bin/python3"
 # Of the time: before it the server has not yet what it keeps for good (buffers, the allocator's heaps).
 WARM_UP_SHARE, WARM_UP_MOST_S = 0.2, 15
-PATIENCE_S = 150  # no conversation takes longer, not even across several blackouts
+PATIENCE_S = 150  # at most; no conversation takes longer, not even across several blackouts
+PATIENCE_LEAST_S = 60
 LOOK_S = 0.25
 GONE_S = 60  # a reset that was lost is found by keep-alive after some seconds
 REFUSED_NEAR = "127.0.0.66"
@@ -138,7 +139,7 @@ class Soak:
         if not far:
             streams.append(("unix", self.unix_name))
         return {"name": "link" if far else "loopback", "seed": seed, "link": far,
-                "patience_s": PATIENCE_S, "idle": 20, "streams": streams,
+                "patience_s": min(PATIENCE_S, PATIENCE_LEAST_S + self.options.seconds), "idle": 20, "streams": streams,
                 "datagrams": targets("udp"),
                 "refused_source": network.FAR_REFUSED if far else REFUSED_NEAR,
                 "bulk_bytes": (32 << 10, 384 << 10) if far else (256 << 10, 4 << 20),
@@ -166,13 +167,13 @@ class Soak:
         start = now = time.monotonic()
         weather_ends = signal_due = start
         every_s = min(10, seconds / 4)
+        name, weather_s = "none", {}
+        self.result["weather_s"] = weather_s
         while not self.stop.asked and now < start + seconds:
             if self.net and now >= weather_ends:
                 name, lasts = next(weathers)
                 self.net.set_weather(name)
                 weather_ends = now + lasts
-                seen = self.result.setdefault("weather_s", {})
-                seen[name] = seen.get(name, 0) + min(lasts, start + seconds - now)
             if now >= signal_due:
                 signal_due = now + every_s
                 self.send_signals()
@@ -180,7 +181,8 @@ class Soak:
             if any(crowd.process.poll() is not None for crowd in crowds):
                 break  # it tells why when it is asked for its result
             time.sleep(LOOK_S)
-            now = time.monotonic()
+            passed, now = now, time.monotonic()
+            weather_s[name] = weather_s.get(name, 0) + now - passed
         if self.net:
             self.net.set_weather("calm")
         self.result["seconds"] = round(now - start, 1)
@@ -247,7 +249,6 @@ class Soak:
                 json.loads(line)["engine"] for line in self.log_lines() if event_of(line) == "started")
             self.load(min(WARM_UP_MOST_S, options.seconds * WARM_UP_SHARE), options.seed + 2,
                       itertools.repeat(("calm", 60)))
-            self.result["weather_s"] = {}
             before, counted = self.measure(), self.counters()
             packets = self.net.counts() if self.net else {}
             self.most = dict(before)

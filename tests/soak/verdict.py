@@ -110,8 +110,7 @@ def columns(rows, head):
     """Aligned: the first column to the left, the others to the right."""
     rows = [head, *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(head))]
-    return ["", *("  ".join([row[0].ljust(widths[0]),
-                             *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
+    return ["", *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
                   for row in rows)]
 
 
