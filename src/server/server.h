@@ -21,6 +21,7 @@
 struct server_options {
 	const struct addr_spec *specs; /* at least one, unless sockets are handed over */
 	size_t spec_count;
+	bool specs_are_default; /* nobody asked for them: not where a service manager's sockets are */
 	const char *const *activated; /* the names of those that are wanted; none: all */
 	size_t activated_count;
 	const char *engine; /* "auto" or a name */
@@ -43,6 +44,9 @@ struct server_options {
 	struct access_entries allow, deny;
 	struct fault_plan faults; /* no rules: none */
 
+	const struct addr
+		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
+
 	const char *user; /* NULL: as whom it was started */
 	bool no_sandbox;
 
@@ -50,7 +54,7 @@ struct server_options {
 };
 
 /*
- * Serves until SIGTERM or SIGINT. 0: ended as asked; -errno: it could not run, one line has been
+ * Serves until SIGTERM, SIGINT, or another server has taken over. 0: ended as asked; -errno: it could not run, one line has been
  * printed.
  */
 int server_run(const struct server_options *options);
