@@ -286,6 +286,7 @@ static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
 		return false;
 	if (ret_who->uid == geteuid() || ret_who->uid == 0)
 		return true;
+	say(fd, HANDOVER_MESSAGE_STRANGER);
 	tell_stranger(handover, ret_who);
 	return false;
 }

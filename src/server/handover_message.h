@@ -8,8 +8,8 @@
  *	new ◀── released ── old    nothing of it looks at the sockets any more
  *
  * or, from the old one: busy (another upgrade is under way), ending (it is asked to end itself), late (it
- * has waited too long), unknown (what was said makes no sense to it). A message is lines of text: "meari-upgrade VERSION KIND", then
- * "KEY VALUE". Pure; any thread.
+ * has waited too long), stranger (you are another user's), unknown (what was said makes no sense to it).
+ * A message is text: "meari-upgrade VERSION KIND", then "KEY VALUE", a line each. Pure; any thread.
  */
 #pragma once
 
@@ -34,6 +34,7 @@ enum handover_message_kind {
 	HANDOVER_MESSAGE_BUSY,
 	HANDOVER_MESSAGE_ENDING,
 	HANDOVER_MESSAGE_LATE,
+	HANDOVER_MESSAGE_STRANGER,
 	HANDOVER_MESSAGE_UNKNOWN,
 };
 

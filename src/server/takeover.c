@@ -29,13 +29,14 @@ struct said {
 
 /* ---- hearing and speaking ---- */
 
+/* One that has gone may have said why: that is heard next. */
 static int say(int fd, enum handover_message_kind kind)
 {
 	char text[HANDOVER_MESSAGE_MOST_BYTES];
 	size_t length = handover_message_write(&(struct handover_message){ .kind = kind }, text);
 	ssize_t n = call_send(fd, text, length, MSG_NOSIGNAL);
 
-	return n < 0 ? (int)n : 0;
+	return n < 0 && n != -EPIPE ? (int)n : 0;
 }
 
 static void close_fds(const int *fds, size_t count)
@@ -145,6 +146,7 @@ static int refusal(const struct handover_message *message)
 	switch (message->kind) {
 	case HANDOVER_MESSAGE_BUSY: return -EBUSY;
 	case HANDOVER_MESSAGE_ENDING: return -ECANCELED;
+	case HANDOVER_MESSAGE_STRANGER: return -EPERM;
 	case HANDOVER_MESSAGE_LATE: return -ETIME;
 	case HANDOVER_MESSAGE_UNKNOWN: return -EPROTONOSUPPORT;
 	default: return -EPROTO;
@@ -257,8 +259,7 @@ int takeover_commit(struct takeover *takeover)
 	struct said said = { .message.kind = HANDOVER_MESSAGE_YOURS };
 	int r = say(takeover->fd, HANDOVER_MESSAGE_READY);
 
-	/* What it has said before it closed can still be heard. */
-	if (r == 0 || r == -EPIPE)
+	if (r == 0)
 		r = hear(takeover->fd, clock_after_ns(clock_now_ns(), ANSWER_NS), &said);
 	if (r == 0)
 		close_fds(said.fds, said.message.socket_count);

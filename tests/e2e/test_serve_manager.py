@@ -12,11 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
+from callers import Callers
 from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, receive_exactly, run
 
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
@@ -177,29 +177,6 @@ def test_what_is_for_somebody_else_is_left_alone():
         assert len(server.addresses) == 1 and echo(server, 0)
 
 
-class Callers(threading.Thread):
-    """200 connects a second: each asks one question and wants its answer and the end."""
-
-    def __init__(self, name):
-        super().__init__()
-        self.name_to_call = name
-        self.done = threading.Event()
-        self.answered, self.failures = 0, []
-
-    def run(self):
-        while not self.done.wait(0.005):
-            try:
-                with socket.create_connection(self.name_to_call, ANSWER_S) as peer:
-                    payload = b"call %d" % self.answered
-                    peer.sendall(payload)
-                    peer.shutdown(socket.SHUT_WR)
-                    if receive_exactly(peer, len(payload) + 1) != payload:
-                        raise ConnectionError("not echoed")
-                self.answered += 1
-            except OSError as error:
-                self.failures.append(error)
-
-
 def test_ten_restarts_lose_nobody(engine):
     with listening() as given:
         callers = Callers(given.getsockname())
@@ -208,15 +185,12 @@ def test_ten_restarts_lose_nobody(engine):
             for _ in range(10):
                 before = callers.answered
                 with activated([given], "x", "--threads", 2, engine=engine) as server:
-                    until = time.monotonic() + ANSWER_S
-                    while callers.answered < before + 20 and time.monotonic() < until:
-                        callers.done.wait(0.01)
+                    callers.wait_for(before + 20)
                     assert server.stop() == 0
         finally:
             # Whoever called while nobody served still has an answer coming.
             with activated([given], "x", engine=engine):
-                callers.done.set()
-                callers.join()
+                callers.stop()
     assert callers.failures == []
     assert callers.answered >= 200
 
