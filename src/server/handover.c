@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/call.h"
@@ -464,6 +465,8 @@ void handover_release(struct handover *handover)
 {
 	say(handover->heir.fd, HANDOVER_MESSAGE_RELEASED);
 	drop(&handover->heir);
+	/* Should the heir die while we drain, nobody must seem to answer there. */
+	call_close(TAKE_FD(handover->fd));
 }
 
 void handover_free(struct handover *handover)
@@ -482,6 +485,7 @@ void handover_free(struct handover *handover)
 	}
 	if (handover->heir.fd >= 0)
 		drop(&handover->heir);
-	call_close(handover->fd);
+	if (handover->fd >= 0)
+		call_close(handover->fd);
 	free(handover);
 }

@@ -55,5 +55,5 @@ bool handover_work(struct handover *handover);
 
 /* The process that is in charge now. */
 pid_t handover_heir(const struct handover *handover);
-/* Tells it that nothing here looks at the sockets any more. */
+/* Tells it that nothing here looks at the sockets any more, not at the one for upgrades either. */
 void handover_release(struct handover *handover);

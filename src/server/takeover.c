@@ -5,6 +5,7 @@
 #include "server/takeover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,8 @@ const char *takeover_strerror(int error)
 {
 	switch (-error) {
 	case EPIPE: return _("it has gone");
+	case ETIMEDOUT:
+	case EAGAIN: return _("it does not answer");
 	case EPERM: return _("it is another user's");
 	case EBUSY: return _("another upgrade is under way; try again when that is over");
 	case ECANCELED: return _("it is ending itself; start again when it has");
@@ -188,6 +191,9 @@ static int take_control(
 		r = call_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
 	if (r == 0 && (type != SOCK_SEQPACKET || !listens || takeover->control_fd >= 0))
 		r = -EPROTO;
+	/* Whatever the other has made of it: the main thread must never wait in accept. */
+	if (r == 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		r = -errno;
 	if (r < 0) {
 		call_close(fd);
 		return r;

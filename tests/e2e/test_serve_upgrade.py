@@ -335,6 +335,19 @@ def test_one_that_was_killed_is_replaced(engine, path, tmp_path):
     assert not path.exists()
 
 
+def test_one_that_is_killed_while_the_old_one_drains_is_replaced(engine, path, tmp_path):
+    """The old one must not keep alive what it has handed over."""
+    arguments = ("--upgrade", path, "--drain", "60s", f"unix:{tmp_path}/s")
+    with Server(*arguments, engine=engine) as old, old.connect() as stays:
+        assert echo_on(stays)
+        with upgraded(old, *arguments, engine=engine) as new:
+            assert echo(new)
+            assert new.stop(signal.SIGKILL) == -signal.SIGKILL
+        with Server(*arguments, engine=engine) as newest:
+            assert echo(newest) and "took over" not in newest.stderr
+            assert echo_on(stays)
+
+
 def test_what_is_no_socket_is_not_removed(path):
     path.write_text("precious")
     said = refused("--upgrade", path, "tcp://127.0.0.1:0")
@@ -479,16 +492,20 @@ def test_an_old_one_that_ends_meanwhile_says_so(path, tmp_path):
 
 
 def fake_old(path, *answers):
-    """Somebody who answers on the path; gives the thread."""
+    """Somebody who answers on the path: to each message, the next of these; gives the thread.
+
+    The descriptor "control" stands for the socket on the path.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(path))
     listener.listen()
 
     def serve():
         with listener, listener.accept()[0] as peer:
-            peer.recv(100)
+            peer.settimeout(ANSWER_S)
             for text, fds in answers:
-                socket.send_fds(peer, [text], fds)
+                peer.recv(100)
+                socket.send_fds(peer, [text], [listener.fileno() if fd == "control" else fd for fd in fds])
             peer.recv(100)
 
     thread = threading.Thread(target=serve)
@@ -517,6 +534,35 @@ def test_nonsense_of_an_old_one(path, text, count, why):
         said = refused("--upgrade", path, "tcp://127.0.0.1:0")
         thread.join()
     assert why in said and said.count("\n") == 1
+
+
+SOCKETS = answer("socket opened -", "socket control -")
+
+
+def test_an_old_one_that_dies_before_it_has_given_up_its_place(engine, path):
+    """There is nobody else to serve: the new one does."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        address = "tcp://127.0.0.1:%d" % given.getsockname()[1]
+        thread = fake_old(path, (SOCKETS, [given.fileno(), "control"]))
+        with Server("--upgrade", path, address, engine=engine) as new:
+            thread.join()
+            assert new.addresses == [address] and echo(new)
+            with upgraded(new, "--upgrade", path, address, engine=engine) as newest:
+                assert ended(new) and echo(newest)
+
+
+@pytest.mark.parametrize("said, why", (
+    (b"meari-upgrade 1 ending\n", "it is ending itself"),
+    (b"meari-upgrade 1 late\n", "it has waited too long"),
+    (b"meari-upgrade 1 yours", "makes no sense"),
+))
+def test_an_old_one_that_keeps_its_place(engine, path, said, why):
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        thread = fake_old(path, (SOCKETS, [given.fileno(), "control"]), (said, []))
+        refusal = refused("--upgrade", path, "--engine", engine,
+                          "tcp://127.0.0.1:%d" % given.getsockname()[1])
+        thread.join()
+        assert why in refusal and "took over" not in refusal and "echoing" not in refusal
 
 
 # ---- users ----
@@ -576,6 +622,7 @@ def test_json(path):
         old.wait_stderr("upgrade_abandoned")
         with Server(*common, old.addresses[0]) as new:
             assert ended(old)
+            new.wait_stderr('"started"')
             told = [json.loads(line) for line in old.stderr.splitlines()]
             assert [line["event"] for line in told] == [
                 "started", "upgrade_abandoned", "handed_over", "stopped"]
