@@ -252,6 +252,12 @@ static void abandon(struct peer *peer, const char *why)
 	drop(peer);
 }
 
+static const char *reason_of(int error)
+{
+	return error == -EPIPE || error == -ECONNRESET ? _("it ended before it was ready")
+						       : strerror(-error);
+}
+
 static bool is_offered(const struct handover *handover)
 {
 	for (unsigned i = 0; i < HANDOVER_MOST_PEERS; i++) {
@@ -347,7 +353,7 @@ static void on_take(struct handover *handover, struct peer *peer)
 	peer->due_ns = clock_after_ns(clock_now_ns(), HANDOVER_READY_NS);
 	r = offer(handover, peer->fd);
 	if (r < 0)
-		abandon(peer, strerror(-r));
+		abandon(peer, reason_of(r));
 }
 
 /* True: it is in charge. */
@@ -356,7 +362,7 @@ static bool on_ready(struct handover *handover, struct peer *peer)
 	int r = say(peer->fd, HANDOVER_MESSAGE_YOURS);
 
 	if (r < 0) {
-		abandon(peer, strerror(-r));
+		abandon(peer, reason_of(r));
 		return false;
 	}
 	handover->heir = *peer;
@@ -383,9 +389,7 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	if (n <= 0) {
-		abandon(peer,
-			n == 0 || n == -ECONNRESET ? _("it ended before it was ready")
-						   : strerror((int)-n));
+		abandon(peer, reason_of(n == 0 ? -EPIPE : (int)n));
 		return false;
 	}
 	if (n <= MOST_SAID_BYTES && handover_message_read(text, (size_t)n, &message) == 0) {

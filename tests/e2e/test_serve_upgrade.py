@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from callers import Callers
 from meari import ANSWER_S, ENGINES, Server, connect, endpoint, receive_exactly, run
+from procfs import cpu_share_while_idle, descriptor_count, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user takes root")
 
@@ -457,6 +459,43 @@ def test_silence_holds_nobody_up(engine, path):
             assert echo(old)
             with upgraded(old, "--upgrade", path, old.addresses[0], engine=engine) as new:
                 assert ended(old) and echo(new)
+
+
+def test_silence_is_ended(path):
+    with Server("--upgrade", path, "tcp://127.0.0.1:0") as old, knock(path) as silent:
+        assert silent.recv(100) == b"meari-upgrade 1 late\n"  # after HANDOVER_GREETING_NS
+        assert silent.recv(100) == b""
+        assert "abandoned" not in old.stderr and echo(old)
+
+
+def test_without_descriptors_nobody_is_let_in_and_nothing_spins(engine, path):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+    with Server("--upgrade", path, "--threads", 1, "tcp://127.0.0.1:0", engine=engine,
+                preexec_fn=few) as old:
+        with contextlib.ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(old.connect())
+            wait_until(lambda: descriptor_count(old.process.pid) == 40, "it has used them all up")
+            peer = knock(path)
+            peer.send(HELLO)
+            assert cpu_share_while_idle(old.process.pid) < 0.2
+        with peer:  # those who were connected have gone
+            text, fds, _, _ = socket.recv_fds(peer, 16384, 253)
+            assert text.startswith(b"meari-upgrade 1 sockets\n") and len(fds) == 2
+            for fd in fds:
+                os.close(fd)
+        assert echo(old)
+
+
+def test_more_sockets_than_can_be_handed_over(path):
+    addresses = [f"tcp://127.0.0.{host}:0" for host in range(1, 9)]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard < 10000:
+        pytest.skip(f"it takes 8192 descriptors, and {hard} may be open here")
+    said = refused("--upgrade", path, "--threads", 1024, *addresses)
+    assert "more than 8191 sockets cannot be handed over" in said and not path.exists()
 
 
 def test_two_at_the_same_time(path):
