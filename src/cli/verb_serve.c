@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
+#include "net/resolve.h"
 #include "protocol/echo.h"
 #include "protocol/guard.h"
 #include "server/activation.h"
@@ -59,6 +60,7 @@ enum option_key {
 	KEY_USER,
 	KEY_NO_SANDBOX,
 	KEY_CONFIG,
+	KEY_UPGRADE,
 };
 
 static const struct argp_option options[] = {
@@ -99,6 +101,11 @@ static const struct argp_option options[] = {
 	{ "activated", KEY_ACTIVATED, "NAME", 0,
 		N_("of the sockets that a service manager hands over (LISTEN_FDS), serve on those "
 		   "with this name only; may be given again (default: all)"),
+		0 },
+	{ "upgrade", KEY_UPGRADE, "PATH", 0,
+		N_("take over from the server that was started with this PATH, without losing a "
+		   "connection; where there is none, start as ever; then wait there to be taken "
+		   "over from"),
 		0 },
 	{ NULL, 0, NULL, 0, N_("Who may come, and how much (default: everybody, without limits):"),
 		2 },
@@ -155,6 +162,7 @@ static const struct argp_option options[] = {
 struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
+	struct addr upgrade_at;
 	const char **activated;
 	char *config; /* the text of --config */
 	enum log_level level;
@@ -225,6 +233,29 @@ static error_t add_activated(struct serve_input *input, const char *name)
 	longer[server->activated_count++] = name;
 	input->activated = longer;
 	server->activated = longer;
+	return 0;
+}
+
+/* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
+static error_t take_upgrade(struct serve_input *input, const char *text, struct argp_state *state)
+{
+	static const char scheme[] = "unix:";
+	char full[ADDR_TEXT_SIZE];
+	struct addr_spec spec;
+	struct addr_fault fault;
+	struct resolve_list found;
+	bool has_scheme = strncmp(text, scheme, strlen(scheme)) == 0;
+
+	if (snprintf(full, sizeof(full), "%s%s", has_scheme ? "" : scheme, text) >=
+		(int)sizeof(full))
+		return cli_complain(state, _("--upgrade '%s' is too long for a path"), text);
+	if (addr_parse(full, &spec, &fault) < 0)
+		return cli_complain(state, _("--upgrade '%s' is not the path of a socket: %s"),
+			text, fault.text);
+	if (resolve(&spec, RESOLVE_LISTEN, &found) < 0)
+		return EINVAL;
+	input->upgrade_at = found.addrs[0];
+	input->server.upgrade_at = &input->upgrade_at;
 	return 0;
 }
 
@@ -454,14 +485,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_USER: input->server.user = text; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
+	case KEY_UPGRADE: return take_upgrade(input, text, state);
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
 		return settings_apply(text, options, parse, state, &input->config);
 	case ARGP_KEY_NO_ARGS:
-		return input->server.spec_count > 0 || activation_is_offered()
-			? 0
-			: add_address(input, "tcp://*", state);
+		if (input->server.spec_count > 0 || activation_is_offered())
+			return 0;
+		input->server.specs_are_default = true;
+		return add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
 	}
 }

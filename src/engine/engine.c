@@ -173,6 +173,12 @@ void engine_drain(struct engine *engine)
 	engine->ops->stop_listening(engine);
 }
 
+void engine_look_again(struct engine *engine)
+{
+	if (engine->ops->look_again != NULL && !engine->draining)
+		engine->ops->look_again(engine);
+}
+
 unsigned engine_cut(struct engine *engine)
 {
 	engine_drain(engine);

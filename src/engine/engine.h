@@ -119,6 +119,8 @@ struct engine_ops {
 	void (*nudge)(struct engine *engine, struct conn *conn);
 	int (*run)(struct engine *engine);
 	void (*stop_listening)(struct engine *engine);
+	/* See engine_look_again(); NULL where nobody is ever told in our place. */
+	void (*look_again)(struct engine *engine);
 	/* Those that are condemned; `condemned` NULL: all, and for good. */
 	unsigned (*cut)(struct engine *engine, engine_condemn_fn *condemned, void *context);
 };
@@ -186,6 +188,11 @@ void engine_run_tasks(struct engine *engine);
 
 /* From a task: serve whoever already knocked, close the listeners, let connections end. */
 void engine_drain(struct engine *engine);
+/*
+ * From a task: look at every listener anew. Another process that served on the same sockets has gone, and
+ * the kernel may have told that one alone of somebody who still waits.
+ */
+void engine_look_again(struct engine *engine);
 /* From a task: close every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
 /* From a task: closes at once the connections that `condemned` says yes to; the others go on. */

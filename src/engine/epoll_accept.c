@@ -30,6 +30,22 @@ static void unwatch_all(struct epoll_engine *engine)
 		unwatch(engine, i);
 }
 
+static void watch_all(struct epoll_engine *engine)
+{
+	struct accept *accept = &engine->core.accept;
+
+	for (unsigned i = 0; i < accept->count; i++) {
+		int r = accept->listeners[i].fd >= 0 ? watch(engine, i) : 0;
+
+		/* Not even a watch can be had: the other listeners wait with this one. */
+		if (r < 0) {
+			unwatch_all(engine);
+			accept_pause(&engine->core, r);
+			return;
+		}
+	}
+}
+
 int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct accept *accept = &engine->core.accept;
@@ -71,16 +87,16 @@ void epoll_accept_resume(struct epoll_engine *engine)
 		return;
 	}
 	accept_resume(accept);
-	for (unsigned i = 0; i < accept->count; i++) {
-		int r = accept->listeners[i].fd >= 0 ? watch(engine, i) : 0;
+	watch_all(engine);
+}
 
-		/* Not even a watch can be had: the other listeners wait with this one. */
-		if (r < 0) {
-			unwatch_all(engine);
-			accept_pause(&engine->core, r);
-			return;
-		}
-	}
+/* Whoever is added to epoll is looked at there and then; EPOLLEXCLUSIVE allows no EPOLL_CTL_MOD. */
+void epoll_accept_look_again(struct epoll_engine *engine)
+{
+	if (engine->core.accept.paused)
+		return;
+	unwatch_all(engine);
+	watch_all(engine);
 }
 
 /*

@@ -144,6 +144,11 @@ static void epoll_stop_listening(struct engine *core)
 	epoll_datagram_close_all(engine, true);
 }
 
+static void epoll_look_again(struct engine *core)
+{
+	epoll_accept_look_again((struct epoll_engine *)core);
+}
+
 static unsigned epoll_cut(struct engine *core, engine_condemn_fn *condemned, void *context)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
@@ -294,5 +299,6 @@ const struct engine_ops epoll_engine_ops = {
 	.nudge = epoll_nudge,
 	.run = epoll_run,
 	.stop_listening = epoll_stop_listening,
+	.look_again = epoll_look_again,
 	.cut = epoll_cut,
 };

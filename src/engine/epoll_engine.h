@@ -54,6 +54,8 @@ int epoll_accept_add(struct epoll_engine *engine, int fd, enum addr_scheme schem
 void epoll_accept_ready(struct epoll_engine *engine, unsigned which);
 /* A descriptor has become free, or the time to try again has come. */
 void epoll_accept_resume(struct epoll_engine *engine);
+/* See engine_look_again(). */
+void epoll_accept_look_again(struct epoll_engine *engine);
 /*
  * Accepts whoever knocked, if `last_call`; then closes the listeners. Those with somebody waiting for
  * whom there is no descriptor are kept, paused, and tried again by epoll_accept_resume().

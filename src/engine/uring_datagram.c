@@ -70,6 +70,8 @@ void uring_datagram_done(struct uring_engine *engine, unsigned which)
 
 static void close_one(struct uring_engine *engine, struct uring_datagram *one)
 {
+	/* By hand: a duplicate of the descriptor may keep the socket alive, and the ring the lookout. */
+	epoll_lookout_remove(one->lookout_fd, one->datagram->fd);
 	datagram_close(one->datagram);
 	close(one->lookout_fd);
 	one->datagram = NULL;

@@ -220,6 +220,26 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	return 0;
 }
 
+int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *ret_failure)
+{
+	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		return failed(ret_failure, "socket", fd);
+	/* Before bind: the file then comes into being with this mode, and nobody slips in. */
+	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0)
+		return failed(ret_failure, "fchmod", -errno);
+	r = bind_to(fd, addr);
+	if (r < 0)
+		return failed(ret_failure, "bind", r);
+	r = call_listen(fd, SOMAXCONN);
+	if (r < 0)
+		return failed(ret_failure, "listen", r);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
 static int get_number(int fd, int level, int option, int *ret_value)
 {
 	socklen_t length = sizeof(*ret_value);

@@ -30,6 +30,12 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure);
 
 /*
+ * Opens a listening socket for messages (SOCK_SEQPACKET) on a unix address, for nobody but its owner
+ * (mode 0600). Stale files and errors as above.
+ */
+int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *ret_failure);
+
+/*
  * Makes a socket that another process has bound (socket activation) into one as above, except that
  * it shares its port with nobody; it stays the caller's. -ENOTSOCK: no socket at all; -EPROTONOSUPPORT: not one
  * of meari's kinds; -EDESTADDRREQ: not bound; -ENOTCONN: a stream that does not listen; -EISCONN: connected.

@@ -22,6 +22,7 @@
 #include "server/activation.h"
 #include "server/listener.h"
 #include "server/sandbox.h"
+#include "server/takeover.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT
@@ -215,6 +216,26 @@ static int tell_activated(FILE *stream, const struct server_options *options)
 	return r;
 }
 
+static void tell_upgrade(FILE *stream, const struct addr *at)
+{
+	char text[ADDR_TEXT_SIZE];
+	unsigned sockets;
+	pid_t pid;
+	int r = takeover_ask(at, &pid, &sockets);
+
+	addr_format(at, text, sizeof(text));
+	if (r == 0)
+		tell_format(stream, "upgrade", true,
+			ngettext("process %d answers at '%s': it would hand over %u socket",
+				"process %d answers at '%s': it would hand over %u sockets",
+				sockets),
+			(int)pid, text, sockets);
+	else
+		tell_format(stream, "upgrade", false, "'%s': %s", text,
+			r == -ENOENT ? _("nobody answers there; this one would start anew")
+				     : takeover_strerror(r));
+}
+
 int explain_print(const struct server_options *options, FILE *stream)
 {
 	int result = tell_engines(stream, options);
@@ -232,6 +253,8 @@ int explain_print(const struct server_options *options, FILE *stream)
 		if (result == 0)
 			result = r;
 	}
+	if (options->upgrade_at != NULL)
+		tell_upgrade(stream, options->upgrade_at);
 	sandbox_explain(
 		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
 		tell, stream);

@@ -19,6 +19,7 @@
 #include "net/call.h"
 #include "net/resolve.h"
 #include "net/socket.h"
+#include "server/inheritance.h"
 
 /* What to do about it, where that is known; "" where the reason says it all. */
 static const char *next_step(int error, const struct addr *addr)
@@ -95,14 +96,26 @@ static void remove_file(struct listener *listener)
 {
 	struct stat status;
 
-	if (listener->file_inode != 0 && lstat(listener->bound.un.sun_path, &status) == 0 &&
+	if (listener->file_inode != 0 && !listener->file_theirs &&
+		lstat(listener->bound.un.sun_path, &status) == 0 &&
 		status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
 		unlink(listener->bound.un.sun_path);
 	listener->file_inode = 0;
 }
 
+static void close_kept(struct listener *listener)
+{
+	for (unsigned i = 0; listener->kept_fds != NULL && i < listener->socket_count; i++) {
+		if (listener->kept_fds[i] >= 0)
+			call_close(listener->kept_fds[i]);
+	}
+	free(listener->kept_fds);
+	listener->kept_fds = NULL;
+}
+
 static void listener_fini(struct listener *listener)
 {
+	close_kept(listener);
 	for (unsigned i = 0; i < listener->fd_count; i++) {
 		if (listener->fds[i] >= 0)
 			call_close(listener->fds[i]);
@@ -149,14 +162,20 @@ static int open_siblings(struct listener *listener, struct socket_listen_options
 		if (r < 0)
 			return r;
 		listener->fd_count++;
+		if (!is_unix)
+			listener->socket_count++;
 	}
 	return 0;
 }
 
-static int listener_init(struct listener *listener, const struct addr *addr, unsigned threads,
-	int backlog, struct socket_failure *failure)
+static int listener_init(struct listener *listener, const struct addr *addr,
+	const struct listener_options *wanted, struct socket_failure *failure)
 {
-	struct socket_listen_options options = { .backlog = backlog, .share_port = threads > 1 };
+	unsigned threads = wanted->threads;
+	struct socket_listen_options options = {
+		.backlog = wanted->backlog,
+		.share_port = threads > 1 || wanted->share_port,
+	};
 	int r;
 
 	*listener = (struct listener){ .fds = malloc(threads * sizeof(int)) };
@@ -165,7 +184,7 @@ static int listener_init(struct listener *listener, const struct addr *addr, uns
 		return -ENOMEM;
 	r = socket_open_server(addr, &options, &listener->fds[0], &listener->bound, failure);
 	if (r == 0) {
-		listener->fd_count = 1;
+		listener->fd_count = listener->socket_count = 1;
 		note_file(listener);
 		r = open_siblings(listener, &options, threads, failure);
 	}
@@ -180,8 +199,18 @@ static bool is_absence(int error)
 	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
 }
 
-static int open_spec(
-	struct listener_list *list, const struct addr_spec *spec, unsigned threads, int backlog)
+/* From the other server, where that had it; else anew. */
+static int get_listener(struct listener *listener, const struct addr *addr,
+	const struct listener_options *options, struct socket_failure *failure)
+{
+	if (options->inherited != NULL &&
+		inheritance_claim(options->inherited, addr, options->threads, listener))
+		return 0;
+	return listener_init(listener, addr, options, failure);
+}
+
+static int open_spec(struct listener_list *list, const struct addr_spec *spec,
+	const struct listener_options *options)
 {
 	struct resolve_list found;
 	char text[ADDR_TEXT_SIZE];
@@ -196,33 +225,33 @@ static int open_spec(
 	for (size_t i = 0; i < found.count; i++) {
 		struct socket_failure failure = { .call = "" };
 		struct addr *addr = &found.addrs[i];
-		struct listener *longer = reallocarray(
-			list->listeners, list->count + 1, sizeof(struct listener));
+		struct listener *next = listener_append(list);
 
-		if (longer == NULL)
+		if (next == NULL)
 			return -ENOMEM;
-		list->listeners = longer;
 		/* One name, one port: the second address of "localhost:0" follows the first. */
 		if (opened > 0 && addr_port(addr) == 0)
-			addr_set_port(addr, addr_port(&longer[list->count - 1].bound));
-		r = listener_init(&longer[list->count], addr, threads, backlog, &failure);
+			addr_set_port(addr, addr_port(&next[-1].bound));
+		r = get_listener(next, addr, options, &failure);
 		/* A name often has an IPv6 address where the machine has no IPv6. */
 		if (is_absence(r) && (opened > 0 || i + 1 < found.count))
 			continue;
 		if (r < 0)
 			return complain(list, addr, &failure, r);
-		longer[list->count].spec = spec;
+		next->spec = spec;
 		list->count++;
 		opened++;
 	}
 	return 0;
 }
 
-int listener_open_all(const struct addr_spec *specs, size_t spec_count, unsigned threads,
-	int backlog, struct listener_list *list)
+int listener_open_all(const struct addr_spec *specs, size_t spec_count,
+	const struct listener_options *options, struct listener_list *list)
 {
+	if (options->inherited != NULL)
+		inheritance_reserve(options->inherited, specs, spec_count);
 	for (size_t i = 0; i < spec_count; i++) {
-		int r = open_spec(list, &specs[i], threads, backlog);
+		int r = open_spec(list, &specs[i], options);
 
 		if (r < 0) {
 			listener_close_all(list);
@@ -270,7 +299,12 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 		free(fds);
 		return r;
 	}
-	*listener = (struct listener){ .fds = fds, .bound = bound };
+	*listener = (struct listener){
+		.fds = fds,
+		.bound = bound,
+		.socket_count = 1,
+		.activated = true,
+	};
 	fds[listener->fd_count++] = fd;
 	while (listener->fd_count < threads) {
 		bool shared = addr_socket_type(bound.scheme) == SOCK_STREAM;
@@ -311,12 +345,71 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 	return 0;
 }
 
-int listener_take(struct listener *listener, unsigned thread)
+int listener_take(struct listener *listener, unsigned thread, unsigned threads)
 {
-	int fd = listener->fds[thread];
+	for (unsigned i = thread; i < listener->fd_count; i += threads) {
+		int fd = listener->fds[i];
 
-	listener->fds[thread] = -1;
-	return fd;
+		listener->fds[i] = -1;
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
+}
+
+/* ---- for the next server ---- */
+
+static int keep(struct listener *listener)
+{
+	int *fds = malloc(listener->socket_count * sizeof(int));
+
+	if (fds == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < listener->socket_count; i++)
+		fds[i] = -1;
+	listener->kept_fds = fds;
+	for (unsigned i = 0; i < listener->socket_count; i++) {
+		fds[i] = fcntl(listener->fds[i], F_DUPFD_CLOEXEC, 0);
+		if (fds[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int listener_keep(struct listener_list *list)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->count; i++)
+		r = keep(&list->listeners[i]);
+	return r;
+}
+
+void listener_close_kept(struct listener_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		close_kept(&list->listeners[i]);
+}
+
+size_t listener_count_sockets(const struct listener_list *list)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		count += list->listeners[i].socket_count;
+	return count;
+}
+
+void listener_claim_files(struct listener_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->listeners[i].file_theirs = false;
+}
+
+void listener_disown_files(struct listener_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->listeners[i].file_inode = 0;
 }
 
 void listener_remove_files(struct listener_list *list)
@@ -331,4 +424,16 @@ void listener_close_all(struct listener_list *list)
 		listener_fini(&list->listeners[i]);
 	free(list->listeners);
 	*list = (struct listener_list){ 0 };
+}
+
+struct listener *listener_append(struct listener_list *list)
+{
+	struct listener *longer = reallocarray(
+		list->listeners, list->count + 1, sizeof(struct listener));
+
+	if (longer == NULL)
+		return NULL;
+	list->listeners = longer;
+	longer[list->count] = (struct listener){ 0 };
+	return &longer[list->count];
 }

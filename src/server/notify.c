@@ -6,6 +6,7 @@
 #include "server/notify.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "config.h"
@@ -21,6 +22,11 @@ bool notify_is_wanted(void)
 void notify_ready(void)
 {
 	sd_notify(0, "READY=1");
+}
+
+void notify_in_charge(void)
+{
+	sd_notifyf(0, "MAINPID=%d\nREADY=1", (int)getpid());
 }
 
 void notify_reloading(void)
@@ -56,6 +62,10 @@ bool notify_is_wanted(void)
 }
 
 void notify_ready(void)
+{
+}
+
+void notify_in_charge(void)
 {
 }
 

@@ -11,6 +11,8 @@
 bool notify_is_wanted(void);
 
 void notify_ready(void);
+/* The same of a process that the manager has not started as the unit's: it is to be, from now on. */
+void notify_in_charge(void);
 /* Before something is read again; notify_ready() follows, however that ends. */
 void notify_reloading(void);
 void notify_stopping(void);

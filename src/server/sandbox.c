@@ -108,6 +108,17 @@ static void allow_lists(struct landlock *landlock, const struct access_entries *
 	}
 }
 
+static void allow_socket_files(struct landlock *landlock, const struct listener_list *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener *listener = &listeners->listeners[i];
+
+		if (listener->file_inode != 0)
+			allow_folder_of(
+				landlock, listener->bound.un.sun_path, landlock_allow_removing);
+	}
+}
+
 static int confine_files(const struct sandbox_options *options)
 {
 	/* Translations, and what libc reads for them. */
@@ -125,13 +136,11 @@ static int confine_files(const struct sandbox_options *options)
 		landlock_allow_reading(landlock, catalogues);
 	allow_lists(landlock, options->allow);
 	allow_lists(landlock, options->deny);
-	for (size_t i = 0; i < options->listeners->count; i++) {
-		const struct listener *listener = &options->listeners->listeners[i];
-
-		if (listener->file_inode != 0)
-			allow_folder_of(
-				landlock, listener->bound.un.sun_path, landlock_allow_removing);
-	}
+	allow_socket_files(landlock, options->listeners);
+	if (options->leaving != NULL)
+		allow_socket_files(landlock, options->leaving);
+	if (options->control_path != NULL)
+		allow_folder_of(landlock, options->control_path, landlock_allow_removing);
 	r = landlock_enforce(landlock);
 	landlock_free(landlock);
 	return r;

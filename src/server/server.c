@@ -1,7 +1,7 @@
 /*
  * The life of the server, from top to bottom:
  *
- *   open ──▶ start ──▶ serve ──signal──▶ drain ──done, time, or second signal──▶ end
+ *   open ──▶ start ──▶ serve ──signal or heir──▶ drain ──done, time, or second signal──▶ end
  *
  * Everything that can fail is tried before the first thread starts, and what is opened first is
  * closed last.
@@ -10,25 +10,24 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/descriptors.h"
-#include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/activation.h"
+#include "server/announce.h"
 #include "server/fault_map.h"
 #include "server/listener.h"
 #include "server/notify.h"
 #include "server/sandbox.h"
 #include "server/signals.h"
+#include "server/upgrade.h"
 #include "server/worker.h"
 
 struct server {
@@ -36,6 +35,7 @@ struct server {
 	const struct engine_ops *engine;
 	unsigned thread_count;
 	struct listener_list listeners;
+	struct upgrade upgrade; /* what --upgrade asks for */
 	size_t pool_bytes; /* of each thread */
 	struct limits *limits; /* NULL: none */
 	struct access *access; /* NULL: everybody */
@@ -155,9 +155,9 @@ static int make_worker(struct server *server, unsigned index)
 	r = worker_new(&worker_options, &server->workers[index]);
 	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
 		struct listener *listener = &server->listeners.listeners[i];
-		int fd = listener_take(listener, index);
+		int fd;
 
-		if (fd >= 0)
+		while (r == 0 && (fd = listener_take(listener, index, server->thread_count)) >= 0)
 			r = worker_listen(
 				server->workers[index], fd, listener->bound.scheme, (unsigned)i);
 	}
@@ -168,13 +168,50 @@ static int adopt_sockets(struct server *server)
 {
 	const struct server_options *options = server->options;
 	struct activation activation;
-	int r = activation_take(options->activated, options->activated_count, &activation);
+	int r;
+
+	/* Those that another server had been given come from there, and the manager gives none. */
+	if (upgrade_inherited(&server->upgrade) != NULL && !activation_is_offered())
+		return upgrade_add_activated(
+			&server->upgrade, server->thread_count, &server->listeners);
+	r = activation_take(options->activated, options->activated_count, &activation);
 
 	if (r < 0)
 		return r;
 	r = listener_adopt_all(&activation, server->thread_count, &server->listeners);
 	activation_fini(&activation);
 	return r;
+}
+
+static int open_listeners(struct server *server)
+{
+	const struct server_options *options = server->options;
+	struct listener_options listener_options = {
+		.threads = server->thread_count,
+		.backlog = options->backlog,
+		.share_port = options->upgrade_at != NULL,
+		.inherited = upgrade_inherited(&server->upgrade),
+	};
+	size_t count = options->spec_count;
+	int r = adopt_sockets(server);
+
+	if (r < 0)
+		return r;
+	if (options->specs_are_default && server->listeners.count > 0)
+		count = 0;
+	r = listener_open_all(options->specs, count, &listener_options, &server->listeners);
+	if (r < 0)
+		return r;
+	return upgrade_prepare(&server->upgrade, &server->listeners, server->watchdog_ns);
+}
+
+/* By the other server, which was told by the manager. */
+static void inherit_watchdog(struct server *server)
+{
+	if (server->watchdog_ns != CLOCK_NEVER || !notify_is_wanted())
+		return;
+	server->watchdog_ns = server->upgrade.takeover.watchdog_ns;
+	server->watchdog_due_ns = clock_after_ns(clock_now_ns(), server->watchdog_ns);
 }
 
 static int open_server(struct server *server)
@@ -190,11 +227,11 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 	descriptors_raise_limit();
-	r = adopt_sockets(server);
+	r = upgrade_begin(&server->upgrade);
 	if (r < 0)
 		return r;
-	r = listener_open_all(options->specs, options->spec_count, server->thread_count,
-		options->backlog, &server->listeners);
+	inherit_watchdog(server);
+	r = open_listeners(server);
 	if (r < 0)
 		return r;
 
@@ -218,8 +255,9 @@ static int open_server(struct server *server)
 	return r;
 }
 
-static int enter_sandbox(const struct server *server)
+static int enter_sandbox(struct server *server)
 {
+	const struct addr *at = server->options->upgrade_at;
 	struct sandbox_options options = {
 		.user = server->options->user,
 		.engine = server->engine,
@@ -227,68 +265,14 @@ static int enter_sandbox(const struct server *server)
 		.allow = &server->options->allow,
 		.deny = &server->options->deny,
 		.listeners = &server->listeners,
+		.leaving = upgrade_inherited(&server->upgrade),
+		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 	};
 
 	return sandbox_enter(&options);
 }
 
 /* ---- start ---- */
-
-/* "tcp://127.0.0.1:5000, unix:@echo"; the caller frees it. */
-static char *list_addresses(const struct server *server, json_t *ret_array)
-{
-	char *list = NULL, text[ADDR_TEXT_SIZE];
-	size_t size;
-	FILE *stream = open_memstream(&list, &size);
-
-	if (stream == NULL)
-		return NULL;
-	for (size_t i = 0; i < server->listeners.count; i++) {
-		addr_format(&server->listeners.listeners[i].bound, text, sizeof(text));
-		fprintf(stream, "%s%s", i > 0 ? ", " : "", text);
-		json_array_append_new(ret_array, json_string(text));
-	}
-	fclose(stream);
-	return list;
-}
-
-static void tell_start(const struct server *server)
-{
-	json_t *array = json_array();
-	CLEANUP_FREE char *list = list_addresses(server, array);
-	const char *engine = server->engine->name;
-
-	LOG_EVENT(LOG_LEVEL_INFO, "started",
-		json_pack("{s:s, s:i, s:O, s:i}", "engine", engine, "threads",
-			(int)server->thread_count, "addresses", array, "pid", (int)getpid()),
-		ngettext("echoing on %s (engine %s, %u thread)",
-			"echoing on %s (engine %s, %u threads)", server->thread_count),
-		list, engine, server->thread_count);
-	json_decref(array);
-	fault_map_tell_start(server->faults);
-}
-
-/* Tells whoever started us that it may connect: the addresses, one a line, then the end. */
-static void tell_ready(const struct server *server)
-{
-	int fd = server->options->ready_fd;
-	char text[ADDR_TEXT_SIZE];
-
-	if (fd < 0)
-		return;
-	for (size_t i = 0; i < server->listeners.count; i++) {
-		addr_format(&server->listeners.listeners[i].bound, text, sizeof(text));
-		if (dprintf(fd, "%s\n", text) < 0) {
-			/* EPIPE: whoever waited has gone, which is their affair. */
-			if (errno != EPIPE)
-				log_error(_("cannot write the addresses to descriptor %d: %s"), fd,
-					strerror(errno));
-			break;
-		}
-	}
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
 
 static int start_workers(struct server *server)
 {
@@ -311,6 +295,17 @@ static int start_workers(struct server *server)
 	return 0;
 }
 
+static void tell_start(const struct server *server)
+{
+	announce_start(&server->listeners, server->engine->name, server->thread_count);
+	fault_map_tell_start(server->faults);
+	announce_ready(&server->listeners, server->options->ready_fd);
+	if (server->upgrade.committed)
+		notify_in_charge();
+	else
+		notify_ready();
+}
+
 /* ---- serve ---- */
 
 static struct counters sum_counters(struct server *server)
@@ -324,33 +319,17 @@ static struct counters sum_counters(struct server *server)
 	return sum;
 }
 
-static void tell_counters(struct server *server)
+static void announce_sum(struct server *server, void (*announce)(const struct counters *sum))
 {
 	struct counters sum = sum_counters(server);
-	CLEANUP_FREE char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
-	json_t *fields = json_object();
 
-	if (stream == NULL || fields == NULL) {
-		if (stream != NULL)
-			fclose(stream);
-		json_decref(fields);
-		return;
-	}
-	fprintf(stream, "connections_open=%llu", (unsigned long long)counters_open(&sum));
-	json_object_set_new(
-		fields, "connections_open", json_integer((json_int_t)counters_open(&sum)));
-#define TELL(name)                                                                                 \
-	fprintf(stream, " " #name "=%llu", (unsigned long long)sum.name);                          \
-	json_object_set_new(fields, #name, json_integer((json_int_t)sum.name));
-	COUNTERS_EACH(TELL)
-#undef TELL
-	fclose(stream);
+	announce(&sum);
+}
+
+static void tell_counters(struct server *server)
+{
 	fault_map_tell_counters(server->faults);
-	log_write(LOG_LEVEL_INFO, "counters", log_is_json() ? json_incref(fields) : NULL,
-		_("counters: %s"), text);
-	json_decref(fields);
+	announce_sum(server, announce_counters);
 }
 
 /* Reads the lists again; as long as they cannot be read, the old ones hold. */
@@ -395,31 +374,57 @@ static uint64_t feed_watchdog(struct server *server)
 	return server->watchdog_due_ns;
 }
 
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
+{
+	return one_ns < other_ns ? one_ns : other_ns;
+}
+
+static bool is_upgrade_due(const struct server *server, const struct pollfd *polled, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (polled[i].revents != 0)
+			return true;
+	}
+	return clock_now_ns() >= upgrade_due_ns(&server->upgrade);
+}
+
+/* True: somebody else is in charge now. */
+static bool work_on_upgrade(struct server *server)
+{
+	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
+
+	for (unsigned i = 0; news == UPGRADE_RELEASED && i < server->thread_count; i++)
+		worker_look_again(server->workers[i]);
+	return news == UPGRADE_HANDED_OVER;
+}
+
 /*
  * Waits for a signal, the end of so many threads, or the time. Returns what was wished for;
- * SIGNALS_NONE for the other two.
+ * SIGNALS_NONE for the other two. That another server has taken over is a wish for the end.
  */
 static enum signals_wish wait_for_news(
 	struct server *server, uint64_t until_ns, unsigned ended_enough)
 {
 	for (;;) {
-		uint64_t wake_ns = feed_watchdog(server);
-		struct pollfd polled[] = {
+		struct pollfd polled[2 + UPGRADE_MOST_POLLED] = {
 			{ .fd = server->signal_fd, .events = POLLIN },
 			{ .fd = server->done_fd, .events = POLLIN },
 		};
+		unsigned count = 2 + upgrade_poll(&server->upgrade, polled + 2);
+		uint64_t wake_ns = earlier(feed_watchdog(server), until_ns);
 		uint64_t ended;
 		enum signals_wish wish;
 
 		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
-		if (poll(polled, 2,
-			    clock_poll_ms(
-				    clock_now_ns(), wake_ns < until_ns ? wake_ns : until_ns)) < 0 &&
+		wake_ns = earlier(wake_ns, upgrade_due_ns(&server->upgrade));
+		if (poll(polled, count, clock_poll_ms(clock_now_ns(), wake_ns)) < 0 &&
 			errno != EINTR)
 			return SIGNALS_END;
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
+		if (is_upgrade_due(server, polled + 2, count - 2) && work_on_upgrade(server))
+			return SIGNALS_END;
 		wish = signals_take(server->signal_fd);
 		if (wish != SIGNALS_NONE)
 			return wish;
@@ -443,31 +448,31 @@ static int serve(struct server *server)
 
 /* ---- drain ---- */
 
+/* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
+static bool is_in_charge(const struct server *server)
+{
+	return !server->upgrade.handed_over &&
+		(!server->upgrade.taking || server->upgrade.committed);
+}
+
 static void drain(struct server *server)
 {
 	uint64_t drain_ns = server->options->drain_ns;
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
-	char time_text[DURATION_TEXT_SIZE];
+	struct counters sum;
 
-	notify_stopping();
+	if (is_in_charge(server))
+		notify_stopping();
+	else
+		server->watchdog_ns = server->watchdog_due_ns = CLOCK_NEVER;
 	listener_remove_files(&server->listeners);
+	upgrade_end(&server->upgrade, &server->listeners);
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_drain(server->workers[i]);
-	duration_format(drain_ns, time_text, sizeof(time_text));
-
-	struct counters sum = sum_counters(server);
-	unsigned long long open = counters_open(&sum);
-
-	if (open > 0 && drain_ns > 0)
-		LOG_EVENT(LOG_LEVEL_INFO, "draining",
-			json_pack("{s:I, s:I}", "connections_open", (json_int_t)open, "drain_ns",
-				(json_int_t)drain_ns),
-			ngettext("ending: %llu connection has up to %s to finish (a second signal "
-				 "ends at once)",
-				"ending: %llu connections have up to %s to finish (a second signal "
-				"ends at once)",
-				(unsigned long)open),
-			open, time_text);
+	/* Each thread answers behind its drain: by now none looks at a listener. */
+	sum = sum_counters(server);
+	upgrade_release(&server->upgrade);
+	announce_draining(&sum, drain_ns);
 	for (;;) {
 		enum signals_wish wish = wait_for_news(server, until_ns, server->thread_count);
 
@@ -480,20 +485,6 @@ static void drain(struct server *server)
 	}
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_cut(server->workers[i]);
-}
-
-static void tell_end(struct server *server)
-{
-	struct counters sum = sum_counters(server);
-	unsigned long long cut = sum.connections_cut;
-
-	LOG_EVENT(LOG_LEVEL_INFO, "stopped",
-		json_pack("{s:I, s:I, s:I}", "connections_cut", (json_int_t)cut,
-			"connections_accepted", (json_int_t)sum.connections_accepted, "bytes_sent",
-			(json_int_t)sum.bytes_sent),
-		ngettext("ended; %llu connection was cut", "ended; %llu connections were cut",
-			(unsigned long)cut),
-		cut);
 }
 
 static int join_workers(struct server *server)
@@ -518,6 +509,7 @@ static void close_server(struct server *server)
 	access_free(server->access);
 	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
+	upgrade_fini(&server->upgrade);
 	if (server->done_fd >= 0)
 		close(server->done_fd);
 	if (server->signal_fd >= 0)
@@ -528,6 +520,7 @@ int server_run(const struct server_options *options)
 {
 	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
 
+	upgrade_init(&server.upgrade, options->upgrade_at);
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
 
@@ -537,10 +530,10 @@ int server_run(const struct server_options *options)
 		r = enter_sandbox(&server);
 	if (r == 0) {
 		r = start_workers(&server);
+		if (r == 0)
+			r = upgrade_commit(&server.upgrade, &server.listeners);
 		if (r == 0) {
 			tell_start(&server);
-			tell_ready(&server);
-			notify_ready();
 			r = serve(&server);
 		}
 		drain(&server);
@@ -552,7 +545,7 @@ int server_run(const struct server_options *options)
 			r = failure;
 		}
 		if (r == 0)
-			tell_end(&server);
+			announce_sum(&server, announce_end);
 	}
 	close_server(&server);
 	return r;

@@ -21,6 +21,7 @@
 struct server_options {
 	const struct addr_spec *specs; /* at least one, unless sockets are handed over */
 	size_t spec_count;
+	bool specs_are_default; /* nobody asked for them: not where a service manager's sockets are */
 	const char *const *activated; /* the names of those that are wanted; none: all */
 	size_t activated_count;
 	const char *engine; /* "auto" or a name */
@@ -45,6 +46,9 @@ struct server_options {
 	/* For each spec those of its listeners alone, with rules, or NULL; NULL: there are none at all. */
 	struct fault_plan **spec_faults;
 
+	const struct addr
+		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
+
 	const char *user; /* NULL: as whom it was started */
 	bool no_sandbox;
 
@@ -52,7 +56,7 @@ struct server_options {
 };
 
 /*
- * Serves until SIGTERM or SIGINT. 0: ended as asked; -errno: it could not run, one line has been
+ * Serves until SIGTERM, SIGINT, or another server has taken over. 0: ended as asked; -errno: it could not run, one line has been
  * printed.
  */
 int server_run(const struct server_options *options);

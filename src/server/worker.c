@@ -38,7 +38,7 @@ struct worker {
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, snapshot_task, access_task;
+	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
 	bool finished, snapshot_wanted, access_wanted;
@@ -157,6 +157,11 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 	engine_cut(engine);
 }
 
+static void run_look(struct engine *engine, struct engine_task *task)
+{
+	engine_look_again(engine);
+}
+
 static void run_snapshot(struct engine *engine, struct engine_task *task)
 {
 	struct worker *worker = worker_of(task, offsetof(struct worker, snapshot_task));
@@ -268,6 +273,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->options = *options;
 	worker->drain_task.run = run_drain;
 	worker->cut_task.run = run_cut;
+	worker->look_task.run = run_look;
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
@@ -355,6 +361,11 @@ void worker_drain(struct worker *worker)
 void worker_cut(struct worker *worker)
 {
 	post(worker, &worker->cut_task);
+}
+
+void worker_look_again(struct worker *worker)
+{
+	post(worker, &worker->look_task);
 }
 
 void worker_snapshot(struct worker *worker, struct counters *ret_counters)

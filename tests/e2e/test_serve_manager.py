@@ -12,11 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
+from callers import Callers
 from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, receive_exactly, run
 
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
@@ -177,29 +177,6 @@ def test_what_is_for_somebody_else_is_left_alone():
         assert len(server.addresses) == 1 and echo(server, 0)
 
 
-class Callers(threading.Thread):
-    """200 connects a second: each asks one question and wants its answer and the end."""
-
-    def __init__(self, name):
-        super().__init__()
-        self.name_to_call = name
-        self.done = threading.Event()
-        self.answered, self.failures = 0, []
-
-    def run(self):
-        while not self.done.wait(0.005):
-            try:
-                with socket.create_connection(self.name_to_call, ANSWER_S) as peer:
-                    payload = b"call %d" % self.answered
-                    peer.sendall(payload)
-                    peer.shutdown(socket.SHUT_WR)
-                    if receive_exactly(peer, len(payload) + 1) != payload:
-                        raise ConnectionError("not echoed")
-                self.answered += 1
-            except OSError as error:
-                self.failures.append(error)
-
-
 def test_ten_restarts_lose_nobody(engine):
     with listening() as given:
         callers = Callers(given.getsockname())
@@ -208,15 +185,12 @@ def test_ten_restarts_lose_nobody(engine):
             for _ in range(10):
                 before = callers.answered
                 with activated([given], "x", "--threads", 2, engine=engine) as server:
-                    until = time.monotonic() + ANSWER_S
-                    while callers.answered < before + 20 and time.monotonic() < until:
-                        callers.done.wait(0.01)
+                    callers.wait_for(before + 20)
                     assert server.stop() == 0
         finally:
             # Whoever called while nobody served still has an answer coming.
             with activated([given], "x", engine=engine):
-                callers.done.set()
-                callers.join()
+                callers.stop()
     assert callers.failures == []
     assert callers.answered >= 200
 
@@ -310,3 +284,79 @@ def test_a_manager_that_has_gone_is_nobodys_loss(tmp_path):
     env = environment(NOTIFY_SOCKET=tmp_path / "nobody")
     with Server("tcp://127.0.0.1:0", env=env) as server:
         assert echo(server, 0) and server.stop() == 0
+
+
+# ---- upgrades (test_serve_upgrade.py has all about them but this) ----
+
+
+def test_an_upgrade_names_the_new_main_process(engine, tmp_path):
+    """As ExecReload= does it: the old one is the unit's main process, until the new one says so."""
+    with Manager(tmp_path) as manager:
+        arguments = ("--upgrade", tmp_path / "u", "--threads", 1)
+        with Server(*arguments, "tcp://127.0.0.1:0", engine=engine, env=manager.env) as old:
+            assert manager.next() == ["READY=1"]
+            with Server(*arguments, old.addresses[0], engine=engine, env=manager.env) as new:
+                assert manager.next() == [f"MAINPID={new.process.pid}", "READY=1"]
+                assert old.wait() == 0 and echo(new, 0)
+                assert new.stop() == 0
+                assert manager.next() == ["STOPPING=1"]  # of the new one alone
+
+
+def test_a_failed_upgrade_says_nothing_to_the_manager(tmp_path):
+    with Manager(tmp_path) as manager:
+        with Server("--upgrade", tmp_path / "u", "tcp://127.0.0.1:0", env=manager.env) as old:
+            assert manager.next() == ["READY=1"]
+            failed = run("serve", "--upgrade", tmp_path / "u", old.addresses[0], "--user", "no-such",
+                         env=manager.env)
+            assert failed.returncode == 1
+            assert old.stop() == 0
+            assert manager.next() == ["STOPPING=1"]
+
+
+def test_an_upgrade_takes_over_the_watchdog(tmp_path):
+    """systemd tells only the first main process that it watches."""
+    with Manager(tmp_path) as manager:
+        watched = {**manager.env, "WATCHDOG_USEC": "200000"}
+        with Server("--upgrade", tmp_path / "u", "tcp://127.0.0.1:0", "--drain", "60s",
+                    env=watched) as old:
+            assert manager.next() == ["READY=1"]
+            with old.connect() as stays:  # the old one has still somebody to serve
+                stays.sendall(b"x")
+                assert receive_exactly(stays, 1) == b"x"
+                with Server("--upgrade", tmp_path / "u", old.addresses[0], env=manager.env) as new:
+                    while (said := manager.next()) == ["WATCHDOG=1"]:
+                        pass
+                    assert said == [f"MAINPID={new.process.pid}", "READY=1"]
+                    for _ in range(3):
+                        assert manager.next() == ["WATCHDOG=1"]
+                    assert old.process.poll() is None
+
+
+def test_an_upgrade_takes_over_what_was_handed_over(engine, tmp_path):
+    """The manager hands its sockets to the first only, and the command line names none."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(each) for each in (
+            listening(), listening(socket.SOCK_DGRAM),
+            listening(family=socket.AF_UNIX, name=str(tmp_path / "s")))]
+        arguments = ("--upgrade", tmp_path / "u", "--activated", "a", "--threads", 2)
+        server = stack.enter_context(activated(sockets, "a:a:a", *arguments, engine=engine))
+        addresses = server.addresses
+        for _ in range(2):
+            new = stack.enter_context(Server(*arguments, engine=engine))
+            assert server.wait() == 0
+            assert new.addresses == addresses
+            assert all(echo(new, index) for index in range(3))
+            server = new
+        assert server.stop() == 0
+        assert (tmp_path / "s").is_socket()  # the manager's
+
+
+def test_a_restart_with_sockets_of_the_manager_may_upgrade_too(engine, tmp_path):
+    """Both hand over the same socket: it is served, and what else the old one had is taken over."""
+    with listening() as given:
+        arguments = ("--upgrade", tmp_path / "u", "udp://127.0.0.1:0")
+        with activated([given], "a", *arguments, engine=engine) as old:
+            with activated([given], "a", *arguments, engine=engine) as new:
+                assert old.wait() == 0
+                assert new.addresses == old.addresses
+                assert echo(new, 0) and echo(new, 1)
