@@ -211,7 +211,7 @@ static int open_spec(
 			continue;
 		if (r < 0)
 			return complain(list, addr, &failure, r);
-		longer[list->count].spec = spec;
+		list->listeners[list->count].spec = spec;
 		list->count++;
 		opened++;
 	}
