@@ -236,6 +236,28 @@ static void tell_upgrade(FILE *stream, const struct addr *at)
 				     : takeover_strerror(r));
 }
 
+/* The words are those of the start (fault_map.c). */
+static void tell_faults(FILE *stream, const struct server_options *options)
+{
+	unsigned count = options->faults.count;
+	char text[ADDR_TEXT_SIZE];
+
+	if (count > 0)
+		tell_format(stream, "faults", true,
+			ngettext("it does %u thing wrong on purpose (--fault)",
+				"it does %u things wrong on purpose (--fault)", count),
+			count);
+	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++) {
+		if (options->spec_faults[i] == NULL)
+			continue;
+		count = options->spec_faults[i]->count;
+		tell_format(stream, "faults", true,
+			ngettext("on %s it does %u thing wrong on purpose",
+				"on %s it does %u things wrong on purpose", count),
+			addr_spec_format(&options->specs[i], text, sizeof(text)), count);
+	}
+}
+
 int explain_print(const struct server_options *options, FILE *stream)
 {
 	int result = tell_engines(stream, options);
@@ -255,6 +277,7 @@ int explain_print(const struct server_options *options, FILE *stream)
 	}
 	if (options->upgrade_at != NULL)
 		tell_upgrade(stream, options->upgrade_at);
+	tell_faults(stream, options);
 	sandbox_explain(
 		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
 		tell, stream);

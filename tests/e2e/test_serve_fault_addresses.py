@@ -186,8 +186,13 @@ def test_in_a_file(engine, tmp_path):
 
 
 def test_explain_knows_them():
-    result = run("serve", "--explain", "tcp://127.0.0.1:7?fault=delay=20ms")
+    result = run("serve", "--explain", "tcp://127.0.0.1:7?fault=delay=20ms&fault=reset", "udp://*:7",
+                 "--fault", "drop")
     assert result.returncode == 0
+    assert re.findall(r"^faults +yes +(.*)$", result.stdout, re.MULTILINE) == [
+        "it does 1 thing wrong on purpose (--fault)",
+        "on tcp://127.0.0.1:7 it does 2 things wrong on purpose"]
+    assert "faults" not in run("serve", "--explain", "tcp://127.0.0.1:7").stdout
     assert re.search(r"^listen +yes +tcp://127\.0\.0\.1:7$", result.stdout, re.MULTILINE)
 
 
