@@ -229,6 +229,16 @@ static const struct histogram *latency_of(const struct run *run, const struct lo
 	return run->open_loop ? record->intended : record->sent;
 }
 
+/* By the schedule; in churn that is one of connections, and each has its messages. */
+static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t until_ns)
+{
+	uint32_t echoes = run->bench->options.load.echoes;
+	double times = profile_count_until(&run->profile, until_ns - run->start_ns) -
+		profile_count_until(&run->profile, from_ns - run->start_ns);
+
+	return echoes > 0 ? times * echoes : times;
+}
+
 static struct outcome_interval summarize(
 	const struct run *run, const struct load_record *record, uint64_t start_ns, uint64_t end_ns)
 {
@@ -250,10 +260,7 @@ static struct outcome_interval summarize(
 	if (seconds > 0)
 		interval.reached_per_s = (double)counts->completed / seconds;
 	if (run->open_loop && seconds > 0)
-		interval.asked_per_s = (profile_count_until(&run->profile, end_ns - run->start_ns) -
-					       profile_count_until(
-						       &run->profile, start_ns - run->start_ns)) /
-			seconds;
+		interval.asked_per_s = asked_messages(run, start_ns, end_ns) / seconds;
 	return interval;
 }
 
@@ -470,10 +477,7 @@ static void conclude(struct run *run, uint64_t end_ns)
 		outcome->bytes_per_s = (double)counts->bytes_received / seconds;
 	}
 	if (run->open_loop && seconds > 0)
-		outcome->asked_per_s = (profile_count_until(&run->profile, end_ns - run->start_ns) -
-					       profile_count_until(&run->profile,
-						       run->from_ns - run->start_ns)) /
-			seconds;
+		outcome->asked_per_s = asked_messages(run, run->from_ns, end_ns) / seconds;
 	outcome_judge(outcome, run->bench->options.busy_poll_ns > 0);
 }
 

@@ -178,6 +178,9 @@ void live_remember(struct live *live, const struct bench_progress *progress)
 {
 	if (progress->phase != BENCH_MEASURING)
 		return;
+	/* What is left at the end may be too short for anything to have come back in it. */
+	if (live->measured && progress->tick.length_ns < live->figures.length_ns / 4)
+		return;
 	if (live->history_count == LIVE_HISTORY) {
 		memmove(live->history, live->history + 1,
 			(LIVE_HISTORY - 1) * sizeof(live->history[0]));

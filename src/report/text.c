@@ -111,10 +111,10 @@ static void print_load(struct line *line, const struct model_load *load)
 		return; /* a log, which does not know */
 	begin(line, _("load"));
 	add(line, "%s", _(modes[load->mode]));
-	if (load->mode == MODEL_OPEN && load->rate_per_s > 0)
+	if (load->rate_per_s > 0)
 		add(line, "%s", figure_format(FIGURE_PER_S, load->rate_per_s, text, sizeof(text)));
 	add_known(line, load->profile);
-	if (load->mode == MODEL_OPEN && load->arrivals == MODEL_POISSON)
+	if (load->mode != MODEL_CLOSED && load->arrivals == MODEL_POISSON)
 		add(line, "%s", _("Poisson arrivals"));
 	add(line, ngettext("%llu connection", "%llu connections", load->connections),
 		(unsigned long long)load->connections);

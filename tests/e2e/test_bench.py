@@ -122,7 +122,8 @@ def test_bulk_is_not_verified_unless_asked(address):
 
 def test_churn_tells_connections_a_second(address):
     shown = bench("--churn=4", *SHORT, "--warm-up=0", "--duration=1s", "--rate=200", address)
-    assert re.search(r"^  rate +.*reached [78]\d\d/s, connections (?:19|20)\d/s", shown.stdout, re.MULTILINE)
+    assert re.search(r"^  load +churn, 200/s, ", shown.stdout, re.MULTILINE)
+    assert re.search(r"^  rate +asked 800/s, reached [78]\d\d/s, connections (?:19|20)\d/s", shown.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("more", [[], ["--reset"], ["--rate=200"]])

@@ -131,6 +131,11 @@ def pages(tmp_path_factory):
         reason("behind-schedule", late_ns=1_090_000),
         reason("connections-missing", connected=1234, connections=5000, errno=99),
         reason("generator-cpu")]})))
+    late = result(values)
+    late["latency"] = {}
+    for interval in late["intervals"]:
+        interval.update(p50_ns=0, p99_ns=0, max_ns=0)
+    make("late", save(place / "l", late))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
         "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
@@ -138,7 +143,7 @@ def pages(tmp_path_factory):
     return place
 
 
-NAMES = ["one", "odd", "doubted", "compared", "few", "bare", "connects"]
+NAMES = ["one", "odd", "doubted", "late", "compared", "few", "bare", "connects"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -279,6 +284,12 @@ def test_doubt_search_and_demands(browser, pages):
     assert sorted(x for x, _ in looks["reached"] + looks["p99"]) == [500, 1000, 4000]
     errors = browser.js("document.querySelector('[data-figure=errors]').dataset.value")
     assert errors == "15"
+
+
+def test_without_latencies_there_is_no_picture_of_them(browser, pages):
+    browser.open(pages / "late.html")
+    assert browser.js("Array.from(document.querySelectorAll('canvas'), c => c.id)") == [
+        "chart-rate-course"]
 
 
 def test_reasons_are_told_with_their_figures(browser, pages):

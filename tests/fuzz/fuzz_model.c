@@ -10,6 +10,7 @@
 
 #include "report/model_read.h"
 #include "report/model_write.h"
+#include "report/reason.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -31,6 +32,21 @@ static char *written(const struct model *model)
 	return text;
 }
 
+/* Whatever they hold, there is a sentence for each. */
+static void word_reasons(const struct model *model)
+{
+	const struct model_reason *reasons = model->trust.reasons.items;
+
+	for (size_t i = 0; i < model->trust.reasons.count; i++) {
+		char text[REASON_TEXT_SIZE];
+
+		ASSERT(*reason_format(&reasons[i], false, text, sizeof(text)) != '\0' ||
+			reasons[i].text != NULL || reasons[i].code != NULL);
+		ASSERT(!reason_is_graver(&reasons[i], &reasons[i]));
+		ASSERT(reason_is_same(&reasons[i], &reasons[i]));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	struct model model, again;
@@ -45,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		return 0;
 	}
 	ASSERT(used > 0 && used <= length);
+	word_reasons(&model);
 
 	char *once = written(&model);
 

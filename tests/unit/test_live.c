@@ -91,10 +91,30 @@ static void before_the_measuring_there_are_no_figures(void **state)
 	assert_string_equal(lines[0], "  connecting");
 }
 
+/* The measuring ends a moment after the last tick. */
+static void a_moment_at_the_end_is_not_shown_as_0(void **state)
+{
+	struct live live = { 0 };
+	struct bench_progress progress = { .phase = BENCH_MEASURING,
+		.tick = { .length_ns = S / 4, .reached_per_s = 1000 } };
+
+	live_remember(&live, &progress);
+	progress.tick = (struct outcome_interval){ .length_ns = S / 1000 };
+	live_remember(&live, &progress);
+	assert_int_equal(live.history_count, 1);
+	assert_true(live.figures.reached_per_s > 999);
+	/* A service that is silent for a whole tick is. */
+	progress.tick.length_ns = S / 4;
+	live_remember(&live, &progress);
+	assert_int_equal(live.history_count, 2);
+	assert_true(live.figures.reached_per_s < 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bars_follow_the_values),
+		cmocka_unit_test(a_moment_at_the_end_is_not_shown_as_0),
 		cmocka_unit_test(the_block_fits),
 		cmocka_unit_test(before_the_measuring_there_are_no_figures),
 	};

@@ -262,13 +262,16 @@ function courseCards() {
 	const { course } = DATA.runs[chosenRun];
 	if (course.length < 2)
 		return null;
-	const latency = card("course", t("over_time"), t("over_time_explain"),
-		...chartBox("chart-course", t("over_time"), courseChart(course), "chart low"));
+	/* A generator far beyond its limit may have sent nothing of its window, which has no latency then. */
+	const latency = course.some((point) => point[6] > 0)
+		? card("course", t("over_time"), t("over_time_explain"),
+			...chartBox("chart-course", t("over_time"), courseChart(course), "chart low"))
+		: null;
 	const rates = card("rate-course", t("rate_over_time"), t("rate_explain"),
 		...chartBox("chart-rate-course", t("rate_over_time"), rateCourseChart(course), "chart low"));
 	const chooser = runChooser();
 	if (chooser)
-		latency.querySelector(".head").append(chooser);
+		(latency ?? rates).querySelector(".head").append(chooser);
 	return element("div", { className: "pair" }, latency, rates);
 }
 
