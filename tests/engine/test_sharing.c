@@ -286,10 +286,26 @@ static void begin_to_sleep(struct sleeper *sleeper, pthread_t *thread, int liste
 		sched_yield();
 }
 
+struct knock {
+	const struct addr *bound;
+	pthread_t sleeper;
+	int peer;
+};
+
+/* On the engine's thread, which meanwhile accepts nobody: the sleeper finds somebody there. */
+static void knock(struct engine *engine, void *data)
+{
+	struct knock *knock = data;
+
+	knock->peer = dial(knock->bound);
+	pthread_join(knock->sleeper, NULL);
+}
+
 static void who_was_told_to_somebody_else_is_found(void **state)
 {
 	struct harness harness;
 	struct sleeper sleeper = { 0 };
+	struct knock knocking;
 	struct serving serving = { .scheme = ADDR_TCP };
 	struct socket_listen_options options = { .backlog = 100 };
 	struct addr bound = {
@@ -297,21 +313,20 @@ static void who_was_told_to_somebody_else_is_found(void **state)
 		.length = sizeof(bound.in),
 		.in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } },
 	};
-	pthread_t thread;
-	int ours, peer;
+	int ours;
 
 	start(&harness, state);
 	assert_int_equal(socket_open_server(&bound, &options, &ours, &bound, NULL), 0);
-	begin_to_sleep(&sleeper, &thread, ours);
+	knocking.bound = &bound;
+	begin_to_sleep(&sleeper, &knocking.sleeper, ours);
 	serving.fd = fcntl(ours, F_DUPFD_CLOEXEC, 0);
 	harness_do(&harness, serve, &serving);
-	peer = dial(&bound);
-	pthread_join(thread, NULL);
+	harness_do(&harness, knock, &knocking);
 	assert_int_equal(sleeper.told, 1);
 	close(sleeper.epoll_fd); /* it dies without having accepted */
 	harness_do(&harness, look_again, NULL);
-	expect_echo(peer);
-	close(peer);
+	expect_echo(knocking.peer);
+	close(knocking.peer);
 	close(ours);
 	harness_do(&harness, drain, NULL);
 	harness_wait(&harness);
