@@ -332,22 +332,26 @@ static void tell_counters(struct server *server)
 	announce_sum(server, announce_counters);
 }
 
+/* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
+static bool is_in_charge(const struct server *server)
+{
+	return !server->upgrade.handed_over &&
+		(!server->upgrade.taking || server->upgrade.committed);
+}
+
 /* Reads the lists again; as long as they cannot be read, the old ones hold. */
-static void reload(struct server *server)
+static void reload_lists(struct server *server)
 {
 	const struct server_options *options = server->options;
 	struct access *access;
 
-	notify_reloading();
 	if (server->access == NULL) {
 		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
-		notify_ready();
 		return;
 	}
 	if (access_new(&options->allow, &options->deny, &access) < 0) {
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
 			_("the lists were not read again; the old ones hold"));
-		notify_ready();
 		return;
 	}
 	for (unsigned i = 0; i < server->thread_count; i++)
@@ -355,7 +359,17 @@ static void reload(struct server *server)
 	access_free(server->access);
 	server->access = access;
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the lists have been read again"));
-	notify_ready();
+}
+
+static void reload(struct server *server)
+{
+	bool told = is_in_charge(server);
+
+	if (told)
+		notify_reloading();
+	reload_lists(server);
+	if (told)
+		notify_ready();
 }
 
 /*
@@ -447,13 +461,6 @@ static int serve(struct server *server)
 }
 
 /* ---- drain ---- */
-
-/* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
-static bool is_in_charge(const struct server *server)
-{
-	return !server->upgrade.handed_over &&
-		(!server->upgrade.taking || server->upgrade.committed);
-}
 
 static void drain(struct server *server)
 {
