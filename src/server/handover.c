@@ -42,6 +42,7 @@ struct handover {
 	dev_t file_device; /* of the file that is ours to remove; inode 0: none */
 	ino_t file_inode;
 	bool file_theirs;
+	bool parted; /* one that had our sockets has gone: not told yet */
 	const struct listener_list *listeners;
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
@@ -242,13 +243,14 @@ static void drop(struct peer *peer)
 }
 
 /* Its sockets were ours all the time: nothing has to be undone. `why` is translated. */
-static void abandon(struct peer *peer, const char *why)
+static void abandon(struct handover *handover, struct peer *peer, const char *why)
 {
 	if (peer->offered)
 		LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_abandoned",
 			json_pack("{s:i, s:s}", "pid", (int)peer->pid, "reason", why),
 			_("the upgrade by process %d was abandoned: %s; this server goes on"),
 			(int)peer->pid, why);
+	handover->parted = handover->parted || peer->offered;
 	drop(peer);
 }
 
@@ -353,7 +355,7 @@ static void on_take(struct handover *handover, struct peer *peer)
 	peer->due_ns = clock_after_ns(clock_now_ns(), HANDOVER_READY_NS);
 	r = offer(handover, peer->fd);
 	if (r < 0)
-		abandon(peer, reason_of(r));
+		abandon(handover, peer, reason_of(r));
 }
 
 /* True: it is in charge. */
@@ -362,7 +364,7 @@ static bool on_ready(struct handover *handover, struct peer *peer)
 	int r = say(peer->fd, HANDOVER_MESSAGE_YOURS);
 
 	if (r < 0) {
-		abandon(peer, reason_of(r));
+		abandon(handover, peer, reason_of(r));
 		return false;
 	}
 	handover->heir = *peer;
@@ -389,7 +391,7 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	if (n <= 0) {
-		abandon(peer, reason_of(n == 0 ? -EPIPE : (int)n));
+		abandon(handover, peer, reason_of(n == 0 ? -EPIPE : (int)n));
 		return false;
 	}
 	if (n <= MOST_SAID_BYTES && handover_message_read(text, (size_t)n, &message) == 0) {
@@ -405,7 +407,7 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 		}
 	}
 	say(peer->fd, HANDOVER_MESSAGE_UNKNOWN);
-	abandon(peer, _("it said something that makes no sense"));
+	abandon(handover, peer, _("it said something that makes no sense"));
 	return false;
 }
 
@@ -439,7 +441,7 @@ uint64_t handover_due_ns(const struct handover *handover)
 }
 
 /* Few, and rarely: each is simply tried. */
-bool handover_work(struct handover *handover)
+bool handover_work(struct handover *handover, bool *ret_parted)
 {
 	uint64_t now_ns = clock_now_ns();
 
@@ -450,9 +452,11 @@ bool handover_work(struct handover *handover)
 			return true;
 		if (peer->fd >= 0 && now_ns >= peer->due_ns) {
 			say(peer->fd, HANDOVER_MESSAGE_LATE);
-			abandon(peer, _("it was not ready in time"));
+			abandon(handover, peer, _("it was not ready in time"));
 		}
 	}
+	*ret_parted = handover->parted;
+	handover->parted = false;
 	if (handover->paused_until_ns <= now_ns)
 		handover->paused_until_ns = CLOCK_NEVER;
 	if (handover->paused_until_ns == CLOCK_NEVER)

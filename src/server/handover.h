@@ -50,8 +50,9 @@ uint64_t handover_due_ns(const struct handover *handover);
 /*
  * Goes on with whoever has something to say, or has said nothing for too long. True: a new server is in
  * charge, and knows it; this one is to drain, and the socket files are not its own any more.
+ * `ret_parted` is set when one that had the sockets has gone without that.
  */
-bool handover_work(struct handover *handover);
+bool handover_work(struct handover *handover, bool *ret_parted);
 
 /* The process that is in charge now. */
 pid_t handover_heir(const struct handover *handover);

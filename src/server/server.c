@@ -407,7 +407,7 @@ static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	for (unsigned i = 0; news == UPGRADE_RELEASED && i < server->thread_count; i++)
+	for (unsigned i = 0; news == UPGRADE_PARTED && i < server->thread_count; i++)
 		worker_look_again(server->workers[i]);
 	return news == UPGRADE_HANDED_OVER;
 }

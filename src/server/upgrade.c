@@ -152,16 +152,18 @@ static void tell_handed_over(const struct upgrade *upgrade, const struct listene
 
 enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *listeners)
 {
+	bool parted = false;
+
 	if (upgrade->handover != NULL && !upgrade->handed_over &&
-		handover_work(upgrade->handover)) {
+		handover_work(upgrade->handover, &parted)) {
 		upgrade->handed_over = true;
 		listener_disown_files(listeners);
 		tell_handed_over(upgrade, listeners);
 		return UPGRADE_HANDED_OVER;
 	}
 	if (upgrade->takeover.fd >= 0 && takeover_is_released(&upgrade->takeover))
-		return UPGRADE_RELEASED;
-	return UPGRADE_NOTHING;
+		parted = true;
+	return parted ? UPGRADE_PARTED : UPGRADE_NOTHING;
 }
 
 void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners)

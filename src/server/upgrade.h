@@ -44,7 +44,7 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners);
 
 enum upgrade_news {
 	UPGRADE_NOTHING,
-	UPGRADE_RELEASED, /* the one that was taken over from looks at the sockets no more */
+	UPGRADE_PARTED, /* the other server, old or new, looks at the sockets no more: look again */
 	UPGRADE_HANDED_OVER, /* drain; files and place are another's */
 };
 

@@ -41,7 +41,7 @@ struct worker {
 	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
-	bool finished, snapshot_wanted, access_wanted;
+	bool finished, snapshot_wanted, access_wanted, look_posted;
 	struct counters snapshot;
 	const struct access *next_access;
 };
@@ -159,6 +159,11 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 
 static void run_look(struct engine *engine, struct engine_task *task)
 {
+	struct worker *worker = worker_of(task, offsetof(struct worker, look_task));
+
+	pthread_mutex_lock(&worker->lock);
+	worker->look_posted = false; /* whoever goes from here on is worth another look */
+	pthread_mutex_unlock(&worker->lock);
 	engine_look_again(engine);
 }
 
@@ -365,7 +370,12 @@ void worker_cut(struct worker *worker)
 
 void worker_look_again(struct worker *worker)
 {
-	post(worker, &worker->look_task);
+	pthread_mutex_lock(&worker->lock);
+	if (!worker->finished && !worker->look_posted) {
+		worker->look_posted = true;
+		engine_post(worker->engine, &worker->look_task);
+	}
+	pthread_mutex_unlock(&worker->lock);
 }
 
 void worker_snapshot(struct worker *worker, struct counters *ret_counters)

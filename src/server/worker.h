@@ -43,7 +43,7 @@ void worker_drain(struct worker *worker);
 /* Ends every connection now, and then the thread. */
 void worker_cut(struct worker *worker);
 
-/* Another process that served on the same sockets has gone; once in a worker's life. */
+/* Another process that served on the same sockets has gone. */
 void worker_look_again(struct worker *worker);
 
 /* The counters as they are between two events; waits for the thread to come to that. */

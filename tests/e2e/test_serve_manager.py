@@ -330,6 +330,8 @@ def test_an_upgrade_takes_over_the_watchdog(tmp_path):
                     for _ in range(3):
                         assert manager.next() == ["WATCHDOG=1"]
                     assert old.process.poll() is None
+                    stays.close()
+                    assert old.wait() == 0
 
 
 def test_an_upgrade_takes_over_what_was_handed_over(engine, tmp_path):

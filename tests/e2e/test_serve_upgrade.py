@@ -267,7 +267,7 @@ def test_port_0_takes_what_is_not_asked_for_otherwise(path):
                       "udp://127.0.0.1:0", "tcp://127.0.0.1:0") as new:
             assert new.addresses[:3] == [old.addresses[1], old.addresses[0], old.addresses[2]]
             assert new.addresses[3] not in old.addresses  # opened, since none was left
-            assert all(echo(new, index) for index in range(4))
+            assert ended(old) and all(echo(new, index) for index in range(4))
 
 
 def test_a_name_with_several_addresses(path):
@@ -348,6 +348,8 @@ def test_one_that_is_killed_while_the_old_one_drains_is_replaced(engine, path, t
         with Server(*arguments, engine=engine) as newest:
             assert echo(newest) and "took over" not in newest.stderr
             assert echo_on(stays)
+            stays.close()
+            assert ended(old)
 
 
 def test_what_is_no_socket_is_not_removed(path):
