@@ -217,12 +217,12 @@ class Soak:
         pid = self.server.process.pid
         if self.server.process.poll() is not None:
             raise RuntimeError(f"the server died:\n{self.server.stderr[-2000:]}")
-        for name, value in (("descriptors", procfs.descriptor_count(pid)),
-                            ("threads", thread_count(pid)),
-                            ("memory_bytes", memory_bytes(pid))):
+        seen = {"descriptors": procfs.descriptor_count(pid), "memory_bytes": memory_bytes(pid),
+                **thread_counts(pid)}
+        for name, value in seen.items():
             self.most[name] = max(self.most.get(name, 0), value)
         if time.monotonic() >= self.course_due:
-            self.course.append((round(time.monotonic() - self.started, 1), value))
+            self.course.append((round(time.monotonic() - self.started, 1), seen["memory_bytes"]))
             self.course_due = time.monotonic() + self.options.seconds / 100
 
     def measure(self):
@@ -232,7 +232,7 @@ class Soak:
             procfs.wait_until(lambda: self.pause() and self.counters()["connections_open"] == 0,
                               "all connections are gone", GONE_S)
         return {"connections": self.counters()["connections_open"],
-                "descriptors": procfs.descriptor_count(pid), "threads": thread_count(pid),
+                "descriptors": procfs.descriptor_count(pid), **thread_counts(pid),
                 "idle_cpu": procfs.cpu_share_while_idle(pid, 2.0), "memory_bytes": memory_bytes(pid)}
 
     def pause(self):
@@ -276,13 +276,17 @@ def event_of(line):
         return line
 
 
-def thread_count(pid):
-    """Without the kernel's own for io_uring: it makes them when it wants to, and keeps one a ring."""
-    count = 0
+def thread_counts(pid):
+    """The server's own threads, and the kernel's for its rings: those come when an order of the ring's
+    must wait inside the kernel, and one a ring may stay."""
+    own = kernels = 0
     for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            count += not (thread / "comm").read_text().startswith("iou-")
-    return count
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if (thread / "comm").read_text().startswith("iou-"):
+                kernels += 1
+            else:
+                own += 1
+    return {"threads": own, "ring_workers": kernels}
 
 
 def memory_bytes(pid):
@@ -318,11 +322,12 @@ def main():
     os.environ["MEARI_BUILD"] = options.build  # which meari.py looks at when it is imported
     global meari, procfs
     import meari
-    import procfs
 
     if not os.access(meari.MEARI, os.X_OK):
         say(f"{meari.MEARI} is not there: run script/build first")
         return 1
+    import procfs
+
     stop = Stop()
     with contextlib.ExitStack() as stack:
         try:

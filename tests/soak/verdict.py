@@ -164,11 +164,14 @@ def link_table(result):
 
 def server_table(result):
     server, counters = result["server"], result["counters"]
-    rows = [["descriptors", *(server[when]["descriptors"] for when in ("before", "most", "after"))],
-            ["threads", *(server[when]["threads"] for when in ("before", "most", "after"))],
-            ["memory", *(size(server[when]["memory_bytes"]) for when in ("before", "most", "after"))],
-            ["CPU while idle", f"{server['before']['idle_cpu']:.1%}", "",
-             f"{server['after']['idle_cpu']:.1%}"]]
+    rows = [[what, *(server[when][name] for when in ("before", "most", "after"))]
+            for what, name in (("descriptors", "descriptors"), ("threads", "threads"),
+                               ("... of the kernel for rings", "ring_workers"))]
+    rows = rows if server["most"]["ring_workers"] else rows[:2]
+    rows += [
+        ["memory", *(size(server[when]["memory_bytes"]) for when in ("before", "most", "after"))],
+        ["CPU while idle", f"{server['before']['idle_cpu']:.1%}", "",
+         f"{server['after']['idle_cpu']:.1%}"]]
     lines = columns(rows, ["server", "before", "most", "after"])
     names = (("accepted", "connections_accepted"), ("finished", "connections_finished"),
              ("lost", "connections_lost"), ("cut", "connections_cut"),
