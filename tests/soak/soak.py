@@ -250,7 +250,7 @@ class Soak:
                       itertools.repeat(("calm", 60)))
             before, counted = self.measure(), self.counters()
             packets = self.net.counts() if self.net else {}
-            self.most = dict(before)
+            self.most, self.course, self.started = dict(before), [], time.monotonic()
             say(f"warm; soaking for {options.seconds:g} s (Ctrl-C ends it early, with the table)")
             self.result["crowds"] = self.load(options.seconds, options.seed, weathers)
             self.result["ended_early"] = self.stop.asked
