@@ -179,6 +179,7 @@ def link_table(result):
         ("... found by a checksum", "found_damaged"), ("dropped, too many under way", "overflowed"),
         ("refused by the interface", "refused"), ("under way, at most", "held_most"))]
     weather = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result["weather_s"].items())
+    weather = weather or "it ended before there was any"
     words, lines = weather.split(" "), ["weather:"]
     for word in words:
         if len(lines[-1]) + 1 + len(word) > 79:
