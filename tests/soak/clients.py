@@ -1,7 +1,7 @@
 """A crowd of clients of every kind, each of which knows every byte that must come back.
 
-    clients.py SETTING    a JSON object, see soak.py's crowd_setting(); runs until a line comes on standard
-                          input, lets every conversation end, and prints one JSON object
+    clients.py SETTING    a JSON object, see soak.py's setting(); runs until a line comes on standard input,
+                          lets every conversation end, and prints one JSON object
 
 One thread, one coroutine a conversation, one function a kind: `KINDS` is the list. The bytes are a
 window of one table of random bytes that each conversation begins elsewhere, so a byte that is lost,
