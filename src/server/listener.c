@@ -199,8 +199,11 @@ static int open_spec(
 		struct listener *longer = reallocarray(
 			list->listeners, list->count + 1, sizeof(struct listener));
 
-		if (longer == NULL)
+		if (longer == NULL) {
+			addr_spec_format(spec, text, sizeof(text));
+			log_error(_("cannot listen on '%s': %s"), text, strerror(ENOMEM));
 			return -ENOMEM;
+		}
 		list->listeners = longer;
 		/* One name, one port: the second address of "localhost:0" follows the first. */
 		if (opened > 0 && addr_port(addr) == 0)
@@ -291,8 +294,11 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 	struct listener *longer = reallocarray(
 		list->listeners, list->count + activation->count + 1, sizeof(struct listener));
 
-	if (longer == NULL)
+	if (longer == NULL) {
+		log_error(_("cannot take the sockets that were handed over (LISTEN_FDS): %s"),
+			strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	list->listeners = longer;
 	for (size_t i = 0; i < activation->count; i++) {
 		int fd = activation->fds[i], r = 0;
