@@ -30,6 +30,9 @@
 #include "server/signals.h"
 #include "server/worker.h"
 
+/* How long to wait for memory that other programs may give back. */
+#define MEMORY_RETRY_MS 10
+
 struct server {
 	const struct server_options *options;
 	const struct engine_ops *engine;
@@ -419,8 +422,11 @@ static enum signals_wish wait_for_news(
 		if (poll(polled, 2,
 			    clock_poll_ms(
 				    clock_now_ns(), wake_ns < until_ns ? wake_ns : until_ns)) < 0 &&
-			errno != EINTR)
-			return SIGNALS_END;
+			errno != EINTR) {
+			if (errno != ENOMEM)
+				return SIGNALS_END;
+			poll(NULL, 0, MEMORY_RETRY_MS);
+		}
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
 		wish = signals_take(server->signal_fd);
