@@ -92,7 +92,7 @@ max-per-source = 100
 connect-rate = 10000
 datagram-rate = 10000
 fault = delay=1ms
-fault = chop=512,p=50%
+fault = chop=16K
 allow = 127.0.0.0/8
 allow = ::1
 deny = @{0}/deny
@@ -112,6 +112,7 @@ class Conversation:
         self.lost = False
         try:
             self.peer = connect_slowly(address) if slow else meari.connect(address, timeout=MOST_S)
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         except OSError as error:
             self.peer = None
             self._fail(error)
@@ -119,12 +120,12 @@ class Conversation:
             if not isinstance(error, ConnectionResetError):
                 play.problem(f"{address}: cannot connect: {error}")
 
-    def say(self, what):
+    def say(self, what, flags=0):
         """Sends it and takes it back; a conversation that is lost stays silent."""
         if self.lost:
             return
         try:
-            self.peer.sendall(what)
+            self.peer.sendall(what, flags)
             self.sent += what
             self._take(len(self.sent))
         except Lost:
@@ -238,6 +239,8 @@ class Play:
                         self.process.wait()
                     for given in self.given:
                         given.close()
+                    if self.manager is not None:
+                        self.manager.shutdown(socket.SHUT_RD)
                 self.log_reader.join()
                 report.seek(0)
                 self._read_report(report)
@@ -255,7 +258,7 @@ class Play:
         env = meari.environment(MEARI_TORTURE_REPORT=report.fileno(),
                                 MEARI_TORTURE=self.victim.order() if self.victim else None)
         command = [str(PROGRAM), "serve", *arguments, "--drain", "3s", "--ready-fd", str(tell)]
-        self.given = []
+        self.given, self.manager = [], None
         if self.kind == "handed":
             command, env = self._hand_over(command, env)
         passed = [tell, report.fileno(), *(given.fileno() for given in self.given)]
@@ -275,11 +278,11 @@ class Play:
             if kind == socket.SOCK_STREAM:
                 given.listen()
             self.given.append(socket.socket(fileno=_high(given.detach())))
-        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        manager.bind(str(self.folder / "manager"))
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(self.folder / "manager"))
+        threading.Thread(target=_read_all, args=[self.manager], daemon=True).start()
         env |= {"NOTIFY_SOCKET": str(self.folder / "manager"), "WATCHDOG_USEC": "1000000"}
         numbers = ",".join(str(given.fileno()) for given in self.given)
-        self.given.append(manager)
         return ["/usr/bin/python3", "-I", str(ACTIVATE), numbers, "one:two", *command], env
 
     def _read_log(self):
@@ -314,6 +317,7 @@ class Play:
         addresses = told.decode().splitlines()
         if self.victim and self.victim.name == "dprintf":
             addresses = []  # not all of them, or none: then they stand in the log
+            self._wait_log("echoing on")
         said = re.search(r"echoing on (.*?) \(engine", self.log)
         return addresses or (said.group(1).split(", ") if said else None)
 
@@ -334,6 +338,7 @@ class Play:
     def _converse(self, tcp, unix, datagrams):
         before = Conversation(self, tcp)
         before.say(b"before all else")
+        before.say(b"and urgent!", socket.MSG_OOB)
         local = Conversation(self, unix)
         local.say(b"by file" * 100)
         dying = Conversation(self, tcp)
@@ -439,7 +444,8 @@ class Play:
                 break
             time.sleep(0.01)
         if most:
-            self.problem(f"{self.descriptors} descriptors, {most} when nothing fails")
+            self.problem(f"{self.descriptors} descriptors, {most} when nothing fails: "
+                         f"{_descriptors(self.process.pid)}")
 
     # ---- the end ----
 
@@ -460,7 +466,7 @@ class Play:
 
     def _look_at_end(self):
         status = self.process.returncode
-        lines = self.log.splitlines()
+        lines = [line for line in self.log.splitlines() if not re.match(r"\w+\(.*\) = ", line)]  # --trace
         bad = [line for line in lines if re.search(r"Sanitizer|runtime error:|Assertion", line)]
         if bad:
             self.problem("a sanitizer's report: " + "\n".join(lines[:60]))
@@ -469,7 +475,7 @@ class Play:
         if self.serving and status != 0 and not told_so:
             self.problem(f"it served, and ended with status {status}")
         if not self.serving:
-            if status != 1:
+            if status not in (1, 2):  # 2: the options are not right, and a file of them was not read
                 self.problem(f"it did not start, and ended with status {status}")
             if len(lines) != 1 or not lines[0].startswith(("meari: ", '{"time"')):
                 self.problem(f"it did not start, and said so in {len(lines)} lines")
@@ -485,6 +491,18 @@ class Play:
     def _is_unlink(self):
         """What cannot be removed, or is not known to be ours, stays."""
         return self.victim and self.victim.name in ("unlink", "lstat64")
+
+
+def _read_all(manager):
+    """Whoever is told must listen: a full queue stops who tells."""
+    with manager:
+        while manager.recv(4096):
+            pass
+
+
+def _descriptors(pid):
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    return {int(fd.name): os.readlink(fd) for fd in folder.iterdir()}
 
 
 def _high(fd):
