@@ -29,6 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct way ways[MOST_WAYS];
 static unsigned way_count;
 static int report_fd = -1;
+static int depth = MOST_FRAMES;
 
 static struct {
 	char name[64];
@@ -76,6 +77,8 @@ __attribute__((constructor)) static void begin(void)
 	backtrace(frames, MOST_FRAMES);
 	if (fd != NULL)
 		report_fd = atoi(fd);
+	if (getenv("MEARI_TORTURE_DEPTH") != NULL)
+		depth = atoi(getenv("MEARI_TORTURE_DEPTH"));
 	if (order != NULL)
 		read_order(order);
 }
@@ -93,11 +96,12 @@ static uint64_t hash_of_way(void)
 	int count = backtrace(frames, MOST_FRAMES);
 	uint64_t hash = 0xcbf29ce484222325;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0, seen = 0; i < count && seen < depth; i++) {
 		const char *place = frames[i];
 
 		if (place < &__executable_start || place >= &etext)
 			continue;
+		seen++;
 		hash ^= (uint64_t)(place - &__executable_start);
 		hash *= 0x100000001b3;
 	}

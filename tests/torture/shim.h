@@ -14,6 +14,7 @@
  *   MEARI_TORTURE_REPORT=N              descriptor for the report, one line each:
  *       hit NAME WAY ERROR              at once when a call has been made to fail
  *       call NAME WAY COUNT             at the end: every way that was gone, and how often
+ *   MEARI_TORTURE_DEPTH=N               how many functions make a way, the shim's own among them (default: all)
  *
  * A way is a hash of the return addresses within the program, the innermost first: the same in every run of
  * one build, whatever the threads do.

@@ -1,17 +1,17 @@
 """Which calls are to fail, with which errors, and in what order.
 
-A quiet run tells every way that leads to a call. Each way is a victim, with each error that the real call could
-have: once, the first time that the way is gone. MEARI_TORTURE_FULL=1 takes every time, up to MOST_TIMES; and
-orders of a ring, which have no way, each of the first ORDERS times.
+A quiet run tells every way that leads to a call. Each way is a victim, the first time that it is gone, with one of
+the errors that the real call could have; each error of a call is had at least once. MEARI_TORTURE_FULL=1 takes each
+error on each way, up to MOST_TIMES times. Orders of a ring have no way: the first ORDERS of a kind are victims.
 """
 
+import collections
 import concurrent.futures
 import errno
 import os
 
-from play import Play, SHORT, Victim
+from play import FULL, Play, SHORT, Victim
 
-FULL = bool(os.environ.get("MEARI_TORTURE_FULL"))
 AT_A_TIME = int(os.environ.get("MEARI_TORTURE_JOBS", "3"))
 MOST_TIMES = 6
 ORDERS, ORDERS_FULL = 6, 60
@@ -82,7 +82,8 @@ OFTEN = {"malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM], "accept4": [errno.E
          "order_send": [SHORT, errno.EINTR], "order_sendmsg": [SHORT], "order_poll_add": [errno.ECANCELED],
          "io_uring_submit_and_wait": [errno.EINTR, errno.EAGAIN],
          "io_uring_submit_and_wait_timeout": [errno.EINTR, errno.EAGAIN]}
-EVERY = [2, 5]
+# Odd, lest of calls that take turns always the same is hit.
+EVERY = [3, 7]
 
 
 class Walk:
@@ -106,23 +107,43 @@ class Walk:
     def names(self):
         return sorted({name for name, _ in self.calm.calls})
 
-    def victims(self, names=None):
-        found = []
+    def choose(self, gone):
+        """Victims on ways that are not in `gone`, to which theirs are added.
+
+        Each way once, and each error of a call once: the errors take turns on its ways.
+        """
+        turns, found = {}, []
         for (name, way), count in sorted(self.calm.calls.items()):
-            if names is not None and name not in names:
-                continue
-            most = 1
-            if name.startswith("order_"):
-                most = ORDERS_FULL if FULL else ORDERS
-            elif FULL:
-                most = MOST_TIMES
-            for nth in range(1, min(most, count) + 1):
-                found += [Victim(name, way, nth, error) for error in ERRORS[name]]
+            times = ORDERS_FULL if FULL else ORDERS
+            if not name.startswith("order_"):
+                if (name, way) in gone and not FULL:
+                    continue
+                gone.add((name, way))
+                times = MOST_TIMES if FULL else 1
+            for nth in range(1, min(times, count) + 1):
+                errors = ERRORS[name]
+                if not FULL:
+                    turns[name] = turns.get(name, -1) + 1
+                    errors = [errors[turns[name] % len(errors)]]
+                found += [Victim(name, way, nth, error) for error in errors]
+        for name, last in turns.items():
+            found += [Victim(name, self._way_of(name), 1, error) for error in ERRORS[name][last + 1:]]
         return found
 
+    def _way_of(self, name):
+        return next(way for called, way in sorted(self.calm.calls) if called == name)
+
+    def all_victims(self, names=None):
+        """Each way with each error."""
+        return [Victim(name, way, 1, error) for name, way in sorted(self.calm.calls)
+                if names is None or name in names for error in ERRORS[name]]
+
     def often(self):
+        counts = collections.Counter()
+        for (name, _), count in self.calm.calls.items():
+            counts[name] += count
         return [Victim(name, error=error, every=every) for name in self.names()
-                for error in OFTEN.get(name, []) for every in EVERY]
+                for error in OFTEN.get(name, []) for every in EVERY if counts[name] > 2 * every]
 
     def run(self, victims):
         """Runs them side by side; gives what failed, and how many were hit."""
