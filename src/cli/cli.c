@@ -139,8 +139,7 @@ int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 	complained = false;
 	failed_at = argc;
 	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	error_t error = argp_parse(
-		&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input);
+	error_t error = argp_parse(&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input);
 
 	if (error == 0)
 		return 0;

@@ -127,8 +127,8 @@ WRAP(ssize_t, __getdelim, (note_error(file, error), -1),
 	(char **line, size_t *size, int end, FILE *file), (line, size, end, file))
 WRAP(char *, fgets, (note_error(file, error), NULL), (char *room, int size, FILE *file),
 	(room, size, file))
-WRAP(size_t, fread, (note_error(file, error), 0), (void *room, size_t one, size_t count, FILE *file),
-	(room, one, count, file))
+WRAP(size_t, fread, (note_error(file, error), 0),
+	(void *room, size_t one, size_t count, FILE *file), (room, one, count, file))
 
 /* What closes, has closed, whatever it says. */
 WRAP(int, fclose, (__real_fclose(file), errno = error, EOF), (FILE * file), (file))
@@ -346,7 +346,8 @@ WRAP(struct passwd *, getpwuid, NULL, (uid_t uid), (uid))
 /* ---- names: their errors are numbers of their own, EAI_MEMORY ---- */
 
 WRAP_GIVING(getaddrinfo,
-	(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **ret),
+	(const char *host, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret),
 	(host, service, hints, ret))
 WRAP(int, getservbyname_r, (*ret = NULL, error),
 	(const char *name, const char *protocol, struct servent *room, char *text, size_t size,
@@ -386,7 +387,8 @@ int __wrap_sd_notifyf(int forget, const char *format, ...)
 
 WRAP(scmp_filter_ctx, seccomp_init, NULL, (uint32_t action), (action))
 WRAP_NEGATIVE(seccomp_load, (scmp_filter_ctx filter), (filter))
-WRAP_NEGATIVE(seccomp_attr_set, (scmp_filter_ctx filter, enum scmp_filter_attr which, uint32_t value),
+WRAP_NEGATIVE(seccomp_attr_set,
+	(scmp_filter_ctx filter, enum scmp_filter_attr which, uint32_t value),
 	(filter, which, value))
 
 int __wrap_seccomp_rule_add(

@@ -1,7 +1,7 @@
 """Each allocation and each system call of the server fails once, and it goes on: see play.py for what that means.
 
     script/test asan-torture                          a victim for each way to a call
-    MEARI_TORTURE_FULL=1 script/test asan-torture     each with each error, again and again: an hour
+    MEARI_TORTURE_FULL=1 script/test asan-torture     each with each error, several times: 15 minutes
 """
 
 import errno
@@ -65,25 +65,25 @@ def text_of(failed):
     return "\n".join(lines)
 
 
-def run(walk, victims, capsys):
+def run(walk, victims):
     failed, hits = walk.run(victims)
     print(f"{len(victims)} victims, {hits} of them hit")
     assert not failed, text_of(failed)
     # Threads take turns as they like: now and then one does not come by.
-    assert hits >= 0.9 * len(victims), f"only {hits} of {len(victims)} were hit"
+    assert hits >= 0.9 * len(victims) - 2, f"only {hits} of {len(victims)} were hit"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind, engine", PLAYS)
-def test_once(kind, engine, family, capsys):
+def test_once(kind, engine, family):
     walk = walks()[kind, engine]
-    run(walk, [victim for victim in walk.victims if victim.name in FAMILIES[family]], capsys)
+    run(walk, [victim for victim in walk.victims if victim.name in FAMILIES[family]])
 
 
 @pytest.mark.parametrize("kind, engine", [play for play in PLAYS if FULL or play[0] in ("plain", "sealed")])
-def test_again_and_again(kind, engine, capsys):
+def test_again_and_again(kind, engine):
     walk = walks()[kind, engine]
-    run(walk, walk.often(), capsys)
+    run(walk, walk.often())
 
 
 def test_all_is_reached():

@@ -13,8 +13,8 @@ import os
 from play import FULL, Play, SHORT, Victim
 
 AT_A_TIME = int(os.environ.get("MEARI_TORTURE_JOBS", "3"))
-MOST_TIMES = 6
-ORDERS, ORDERS_FULL = 6, 60
+MOST_TIMES = 4
+ORDERS, ORDERS_FULL = 6, 30
 
 MEMORY = [errno.ENOMEM]
 DESCRIPTORS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
