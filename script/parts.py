@@ -45,8 +45,8 @@ EXAMPLES = pathlib.Path("tests/e2e/test_examples.py")
 TSAN_E2E = "test_serve*.py"
 
 LANES = [
-    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "e2e"],
-    ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-e2e"],
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e"],
+    ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-torture", "asan-e2e"],
     ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
 WHAT = {
@@ -60,6 +60,7 @@ WHAT = {
     "engine": "engines, one behaviour each",
     "fuzz": "the fuzzers' collected inputs, once more",
     "examples": "the example programs",
+    "torture": "each call of the server fails once",
     "e2e": "the program from outside",
 }
 
@@ -265,7 +266,7 @@ def run_part(part, arguments):
     elif part in BUILDS:
         status = build(part, log)
         result = Result(passed=int(status == 0))
-    elif kind in ("house", "e2e"):
+    elif kind in ("house", "torture", "e2e"):
         tests = pathlib.Path("tests") / kind
         if part == "tsan-e2e" and not arguments:
             found = list((ROOT / tests).glob(TSAN_E2E))

@@ -139,8 +139,14 @@ int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 	complained = false;
 	failed_at = argc;
 	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	if (argp_parse(&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input) == 0)
+	error_t error = argp_parse(&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input);
+
+	if (error == 0)
 		return 0;
+	if (error == ENOMEM && !complained) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	if (!complained)
 		/* getopt has already moved past the option that it did not like. */
 		complain_of_option(argp->options, argv[failed_at - 1], argv[0]);

@@ -535,13 +535,13 @@ enum cli_status verb_serve(int argc, char **argv)
 		.level = LOG_LEVEL_INFO,
 		.format = LOG_FORMAT_TEXT,
 	};
-	enum cli_status status = CLI_USAGE;
+	int r = cli_parse(&argp, argc, argv, &input);
+	enum cli_status status = r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
 
-	if (cli_parse(&argp, argc, argv, &input) == 0) {
+	if (r == 0) {
 		log_init(input.level, input.format);
-		int r = input.explain ? explain_print(&input.server, stdout)
-				      : server_run(&input.server);
-
+		r = input.explain ? explain_print(&input.server, stdout)
+				  : server_run(&input.server);
 		status = r < 0 ? CLI_FAILED : CLI_OK;
 	}
 	for (size_t i = 0; i < input.server.spec_count; i++)

@@ -110,6 +110,17 @@ static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
 	return false;
 }
 
+/* Gives the descriptor back, or closes it and gives -errno. */
+static int tune(int fd)
+{
+	int r = socket_tune_stream(fd, ADDR_UNIX);
+
+	if (r == 0)
+		return fd;
+	call_close(fd);
+	return r;
+}
+
 static bool accept_most(struct engine *engine, unsigned which, unsigned most)
 {
 	struct accept_listener listener = engine->accept.listeners[which];
@@ -122,7 +133,7 @@ static bool accept_most(struct engine *engine, unsigned which, unsigned most)
 		if (r >= 0 && !is_admitted(engine, r, listener.scheme))
 			continue;
 		if (r >= 0 && listener.scheme == ADDR_UNIX)
-			socket_tune_stream(r, ADDR_UNIX); /* TCP inherits it from the listener */
+			r = tune(r); /* TCP inherits it from the listener */
 		if (r >= 0)
 			r = engine->ops->adopt(engine, r, listener.scheme);
 		if (is_shortage(r)) {

@@ -65,9 +65,9 @@ void core_wake(struct engine *engine)
 {
 	uint64_t one = 1;
 
-	/* Cannot fail: the counter holds far more than anybody posts. */
-	if (write(engine->wake_fd, &one, sizeof(one)) < 0)
-		return;
+	/* Cannot fail otherwise: the counter holds far more than anybody posts. */
+	while (write(engine->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 }
 
 void core_run_tasks(struct engine *engine)

@@ -264,9 +264,13 @@ static void close_conn(
 {
 	int fd = conn->fd;
 
-	if (reason == ENGINE_CLOSE_CUT &&
-		(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output)))
-		/* A plain close would look like the proper end of a stream that is not complete. */
+	/*
+	 * A plain close would look like the proper end of a stream that is not complete. Also of one that
+	 * is lost: it need not be the peer that is gone, we may have had no memory.
+	 */
+	if (reason == ENGINE_CLOSE_LOST ||
+		(reason == ENGINE_CLOSE_CUT &&
+			(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output))))
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
@@ -422,6 +426,7 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 	int r = conn_acquire(&core->conns, fd, scheme, &conn);
 
 	if (r < 0) {
+		socket_set_reset_on_close(fd);
 		call_close(fd);
 		return r;
 	}
@@ -429,6 +434,7 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, fd, WATCHED, token_of(conn));
 	if (r < 0) {
 		conn_release(&core->conns, conn);
+		socket_set_reset_on_close(fd);
 		call_close(fd);
 		return r;
 	}

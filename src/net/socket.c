@@ -32,15 +32,19 @@ static int set_flag(int fd, int level, int option, int on)
 	return call_setsockopt(fd, level, option, &on, sizeof(on));
 }
 
-void socket_tune_stream(int fd, enum addr_scheme scheme)
+int socket_tune_stream(int fd, enum addr_scheme scheme)
 {
+	int r;
+
 	if (addr_socket_type(scheme) != SOCK_STREAM)
-		return;
-	set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1); /* unix streams have urgent data since 5.15 */
-	if (scheme != ADDR_TCP)
-		return;
+		return 0;
+	/* Without it an urgent byte is not in the stream, and missing. Unix has such since 5.15. */
+	r = set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	if (r < 0 || scheme != ADDR_TCP)
+		return r;
 	set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* an echo must not wait for an ACK: RFC 896 */
 	set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1); /* a peer without power is found in the end */
+	return 0;
 }
 
 void socket_set_busy_poll(int fd, unsigned busy_poll_us)
@@ -153,7 +157,7 @@ static int set_server_options(int fd, const struct addr *addr)
 		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
 	if (addr->scheme == ADDR_TCP) {
-		socket_tune_stream(fd, addr->scheme);
+		r = socket_tune_stream(fd, addr->scheme);
 		/*
 		 * What is received is answered at once, and the answer acknowledges it: the extra ACKs
 		 * that a new connection begins with (tcp(7)) only make a short one dearer, by one
@@ -185,6 +189,25 @@ static int prepare_server(
 	return r == 0 ? set_server_options(fd, addr) : r;
 }
 
+/* What comes after bind(2), which has made a file for a unix socket. */
+static int begin_serving(int fd, const struct addr *addr,
+	const struct socket_listen_options *options, struct addr *ret_bound,
+	struct socket_failure *ret_failure)
+{
+	int r = 0;
+
+	if (options->share_port && !options->join_shared && addr->generic.sa_family != AF_UNIX)
+		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (r < 0)
+		return failed(ret_failure, "setsockopt", r);
+	if (addr_socket_type(addr->scheme) == SOCK_STREAM)
+		r = call_listen(fd, options->backlog);
+	if (r < 0)
+		return failed(ret_failure, "listen", r);
+	r = socket_name(fd, addr->scheme, ret_bound);
+	return r < 0 ? failed(ret_failure, "getsockname", r) : 0;
+}
+
 int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
 	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure)
 {
@@ -201,19 +224,12 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	r = bind_to(fd, addr);
 	if (r < 0)
 		return failed(ret_failure, "bind", r);
-	if (options->share_port && !options->join_shared && addr->generic.sa_family != AF_UNIX) {
-		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-		if (r < 0)
-			return failed(ret_failure, "setsockopt", r);
+	r = begin_serving(fd, addr, options, &bound, ret_failure);
+	if (r < 0) {
+		if (has_file(addr))
+			unlink(addr->un.sun_path);
+		return r;
 	}
-	if (type == SOCK_STREAM) {
-		r = call_listen(fd, options->backlog);
-		if (r < 0)
-			return failed(ret_failure, "listen", r);
-	}
-	r = socket_name(fd, addr->scheme, &bound);
-	if (r < 0)
-		return failed(ret_failure, "getsockname", r);
 	bound.dual_stack = addr->dual_stack;
 	*ret_bound = bound;
 	*ret_fd = TAKE_FD(fd);
@@ -318,7 +334,9 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 
 	if (fd < 0)
 		return failed(ret_failure, "socket", fd);
-	socket_tune_stream(fd, addr->scheme);
+	r = socket_tune_stream(fd, addr->scheme);
+	if (r < 0)
+		return failed(ret_failure, "setsockopt", r);
 	if (source != NULL) {
 		/* The port is then chosen by connect(2), for the pair of addresses: ip(7). */
 		if (addr->scheme == ADDR_TCP && addr_port(source) == 0)

@@ -56,8 +56,11 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
  */
 int socket_remove_stale(const struct addr *addr);
 
-/* Options for a connected stream, on either end: no delay, urgent data kept in line. Best effort. */
-void socket_tune_stream(int fd, enum addr_scheme scheme);
+/*
+ * Options for a stream, on either end: urgent data kept in line, without which it would be missing (-errno of
+ * that); no delay, and finding a dead peer: best effort. Nothing for datagrams.
+ */
+int socket_tune_stream(int fd, enum addr_scheme scheme);
 
 /*
  * Hints; what the kernel does not know or does not allow stays as it is.

@@ -135,7 +135,8 @@ static int add_file(struct list *list, const char *path)
 	errno = file == NULL ? errno : 0;
 	while (r == 0 && file != NULL && getline(&line, &size, file) >= 0)
 		r = add_line(list, path, ++number, line);
-	if (file == NULL || (r == 0 && ferror(file))) {
+	/* Not ferror(3): where there is no memory for a line, getline(3) fails without it. */
+	if (file == NULL || (r == 0 && !feof(file))) {
 		r = errno != 0 ? -errno : -EIO;
 		log_error(_("cannot read '%s': %s"), path, strerror(-r));
 	}
@@ -184,8 +185,10 @@ int access_new(const struct access_entries *allow, const struct access_entries *
 	struct access *access = calloc(1, sizeof(*access));
 	int r;
 
-	if (access == NULL)
+	if (access == NULL) {
+		log_error(_("cannot read the lists: %s"), strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	access->allow_given = allow->count > 0;
 	r = fill(&access->allow, allow);
 	if (r == 0)

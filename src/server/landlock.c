@@ -40,6 +40,7 @@ struct path_rule {
 
 struct landlock {
 	int fd;
+	int error; /* a folder that is there could not be allowed */
 };
 
 int landlock_version(void)
@@ -68,6 +69,7 @@ int landlock_new(struct landlock **ret_landlock)
 	landlock = malloc(sizeof(*landlock));
 	if (landlock == NULL)
 		return -ENOMEM;
+	landlock->error = 0;
 	landlock->fd = (int)syscall(CREATE_RULESET, &ruleset,
 		version >= 4 ? sizeof(ruleset) : sizeof(ruleset.files), 0);
 	if (landlock->fd < 0) {
@@ -85,8 +87,10 @@ static void allow(struct landlock *landlock, const char *folder, uint64_t what)
 	CLEANUP_FD int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct path_rule rule = { .allowed = what, .folder_fd = fd };
 
-	if (fd >= 0)
-		syscall(ADD_RULE, landlock->fd, RULE_PATH_BENEATH, &rule, 0);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+		return;
+	if (fd < 0 || syscall(ADD_RULE, landlock->fd, RULE_PATH_BENEATH, &rule, 0) < 0)
+		landlock->error = -errno;
 }
 
 void landlock_allow_reading(struct landlock *landlock, const char *folder)
@@ -101,6 +105,8 @@ void landlock_allow_removing(struct landlock *landlock, const char *folder)
 
 int landlock_enforce(struct landlock *landlock)
 {
+	if (landlock->error < 0)
+		return landlock->error;
 	return syscall(RESTRICT_SELF, landlock->fd, 0) < 0 ? -errno : 0;
 }
 

@@ -11,10 +11,13 @@ struct landlock;
 int landlock_version(void);
 
 int landlock_new(struct landlock **ret_landlock);
-/* Folders that are not there are left out: what is in them cannot be had anyhow. */
+/*
+ * Folders that are not there, or out of reach, are left out: what is in them cannot be had anyhow. Any other
+ * failure is remembered, and told by landlock_enforce().
+ */
 void landlock_allow_reading(struct landlock *landlock, const char *folder);
 void landlock_allow_removing(struct landlock *landlock, const char *folder);
-/* No way back. Needs no new privileges (PR_SET_NO_NEW_PRIVS). */
+/* No way back, unless -errno: then nothing has changed. Needs no new privileges (PR_SET_NO_NEW_PRIVS). */
 int landlock_enforce(struct landlock *landlock);
 /* NULL is fine. */
 void landlock_free(struct landlock *landlock);

@@ -227,8 +227,11 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 		struct addr *addr = &found.addrs[i];
 		struct listener *next = listener_append(list);
 
-		if (next == NULL)
+		if (next == NULL) {
+			addr_spec_format(spec, text, sizeof(text));
+			log_error(_("cannot listen on '%s': %s"), text, strerror(ENOMEM));
 			return -ENOMEM;
+		}
 		/* One name, one port: the second address of "localhost:0" follows the first. */
 		if (opened > 0 && addr_port(addr) == 0)
 			addr_set_port(addr, addr_port(&next[-1].bound));
@@ -326,8 +329,11 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 	struct listener *longer = reallocarray(
 		list->listeners, list->count + activation->count + 1, sizeof(struct listener));
 
-	if (longer == NULL)
+	if (longer == NULL) {
+		log_error(_("cannot take the sockets that were handed over (LISTEN_FDS): %s"),
+			strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	list->listeners = longer;
 	for (size_t i = 0; i < activation->count; i++) {
 		int fd = activation->fds[i], r = 0;

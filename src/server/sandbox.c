@@ -83,40 +83,50 @@ static int drop_privileges(const char *name)
 
 /* ---- files ---- */
 
-static void allow_folder_of(struct landlock *landlock, const char *path,
+static int allow_folder_of(struct landlock *landlock, const char *path,
 	void (*allow)(struct landlock *landlock, const char *folder))
 {
 	CLEANUP_FREE char *copy = strdup(path);
 
-	if (copy != NULL)
-		allow(landlock, dirname(copy));
+	if (copy == NULL)
+		return -ENOMEM;
+	allow(landlock, dirname(copy));
+	return 0;
 }
 
 /* Folders and not files: a list is often replaced by another file of that name. */
-static void allow_lists(struct landlock *landlock, const struct access_entries *entries)
+static int allow_lists(struct landlock *landlock, const struct access_entries *entries)
 {
-	for (size_t i = 0; i < entries->count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < entries->count; i++) {
 		const char *path = entries->texts[i];
 
 		if (path[0] != '@')
 			continue;
 		CLEANUP_FREE char *real = realpath(++path, NULL);
 
-		allow_folder_of(landlock, path, landlock_allow_reading);
-		if (real != NULL)
-			allow_folder_of(landlock, real, landlock_allow_reading);
+		r = real == NULL && errno == ENOMEM ? -ENOMEM : 0;
+		if (r == 0)
+			r = allow_folder_of(landlock, path, landlock_allow_reading);
+		if (r == 0 && real != NULL)
+			r = allow_folder_of(landlock, real, landlock_allow_reading);
 	}
+	return r;
 }
 
-static void allow_socket_files(struct landlock *landlock, const struct listener_list *listeners)
+static int allow_socket_files(struct landlock *landlock, const struct listener_list *listeners)
 {
-	for (size_t i = 0; i < listeners->count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < listeners->count; i++) {
 		const struct listener *listener = &listeners->listeners[i];
 
 		if (listener->file_inode != 0)
-			allow_folder_of(
+			r = allow_folder_of(
 				landlock, listener->bound.un.sun_path, landlock_allow_removing);
 	}
+	return r;
 }
 
 static int confine_files(const struct sandbox_options *options)
@@ -134,19 +144,28 @@ static int confine_files(const struct sandbox_options *options)
 		landlock_allow_reading(landlock, folders[i]);
 	if (catalogues != NULL)
 		landlock_allow_reading(landlock, catalogues);
-	allow_lists(landlock, options->allow);
-	allow_lists(landlock, options->deny);
-	allow_socket_files(landlock, options->listeners);
-	if (options->leaving != NULL)
-		allow_socket_files(landlock, options->leaving);
-	if (options->control_path != NULL)
-		allow_folder_of(landlock, options->control_path, landlock_allow_removing);
-	r = landlock_enforce(landlock);
+	r = allow_lists(landlock, options->allow);
+	if (r == 0)
+		r = allow_lists(landlock, options->deny);
+	if (r == 0)
+		r = allow_socket_files(landlock, options->listeners);
+	if (r == 0 && options->leaving != NULL)
+		r = allow_socket_files(landlock, options->leaving);
+	if (r == 0 && options->control_path != NULL)
+		r = allow_folder_of(landlock, options->control_path, landlock_allow_removing);
+	if (r == 0)
+		r = landlock_enforce(landlock);
 	landlock_free(landlock);
 	return r;
 }
 
 /* ---- all of it ---- */
+
+/* Not that the kernel has no such wall, but that this one could not be built just now. */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOBUFS;
+}
 
 int sandbox_enter(const struct sandbox_options *options)
 {
@@ -157,9 +176,14 @@ int sandbox_enter(const struct sandbox_options *options)
 	/* Old kernels and some containers lack one or the other; what there is is used. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return 0;
-	confine_files(options);
-	syscalls_confine(strcmp(options->engine->name, "uring") == 0);
-	return 0;
+	r = confine_files(options);
+	if (!is_shortage(r))
+		r = syscalls_confine(strcmp(options->engine->name, "uring") == 0);
+	if (!is_shortage(r))
+		return 0;
+	/* Whoever counts on the walls must not be left without them by an accident. */
+	log_error(_("cannot enter the sandbox: %s"), strerror(-r));
+	return r;
 }
 
 static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)

@@ -22,8 +22,8 @@ struct sandbox_options {
 };
 
 /*
- * What this kernel has not is left out; --explain tells. -errno, and one line has been printed, only for what
- * was asked for: the user.
+ * What this kernel has not is left out; --explain tells. -errno, and one line has been printed, for what was
+ * asked for (the user), and for a wall that could be built but for want of memory or descriptors.
  */
 int sandbox_enter(const struct sandbox_options *options);
 

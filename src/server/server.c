@@ -30,6 +30,9 @@
 #include "server/upgrade.h"
 #include "server/worker.h"
 
+/* How long to wait for memory that other programs may give back. */
+#define MEMORY_RETRY_MS 10
+
 struct server {
 	const struct server_options *options;
 	const struct engine_ops *engine;
@@ -433,8 +436,11 @@ static enum signals_wish wait_for_news(
 			return SIGNALS_NONE;
 		wake_ns = earlier(wake_ns, upgrade_due_ns(&server->upgrade));
 		if (poll(polled, count, clock_poll_ms(clock_now_ns(), wake_ns)) < 0 &&
-			errno != EINTR)
-			return SIGNALS_END;
+			errno != EINTR) {
+			if (errno != ENOMEM)
+				return SIGNALS_END;
+			poll(NULL, 0, MEMORY_RETRY_MS);
+		}
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
 		if (is_upgrade_due(server, polled + 2, count - 2) && work_on_upgrade(server))

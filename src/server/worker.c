@@ -207,9 +207,11 @@ static void *run_thread(void *context)
 	worker->finished = true; /* from here on nothing is posted */
 	pthread_mutex_unlock(&worker->lock);
 	engine_run_tasks(worker->engine);
-	/* Cannot fail: the counter holds far more than there are threads. */
-	if (write(worker->options.done_fd, &one, sizeof(one)) < 0)
-		abort();
+	/* Cannot fail otherwise: the counter holds far more than there are threads. */
+	while (write(worker->options.done_fd, &one, sizeof(one)) < 0) {
+		if (errno != EINTR)
+			abort();
+	}
 	return NULL;
 }
 

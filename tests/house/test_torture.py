@@ -1,0 +1,77 @@
+"""What the server calls and tests/torture makes fail: a new call in src/ must not escape."""
+
+import re
+
+from house import BUILD, ROOT, command
+
+# The folders that a server consists of; a verb of its own is but options.
+FOLDERS = "base", "net", "protocol", "engine", "server"
+MORE = "cli_cli", "cli_settings", "cli_verb_serve"
+# Calls that cannot fail, or only by a fault of the caller. Everything else is in tests/torture/meson.build.
+CANNOT_FAIL = {
+    # text and numbers
+    "cos", "ferror", "feof", "iswprint", "log", "log1p", "mbrtowc", "memchr", "memcmp", "memcpy", "memmove",
+    "memset", "pow", "snprintf", "sqrt", "strcasecmp", "strchr", "strcmp", "strcspn", "strerror",
+    "strerrorname_np", "strftime", "strlen", "strncasecmp", "strncmp", "strnlen", "strrchr", "strspn",
+    "strstr", "strtod", "strtol", "vsnprintf", "inet_ntop", "dirname", "gmtime_r", "dcgettext", "dcngettext",
+    "nextafter",
+    # giving back
+    "free", "freeaddrinfo", "json_delete", "io_uring_free_probe", "io_uring_queue_exit", "seccomp_release",
+    "pthread_attr_destroy", "pthread_cond_destroy", "pthread_mutex_destroy",
+    # asking for what is there; the clock
+    "clock_gettime", "getenv", "geteuid", "getpid", "getuid", "sysconf", "seccomp_syscall_resolve_name",
+    # threads, signals: only by a fault of the caller
+    "pthread_cond_broadcast", "pthread_cond_wait", "pthread_join", "pthread_mutex_lock",
+    "pthread_mutex_unlock", "pthread_once", "sigaddset", "sigemptyset", "signal",
+    # sorts in place where it gets no memory
+    "qsort",
+    # ends the program
+    "abort", "exit",
+}
+# What fails only for want of memory, which the shim takes away at the source.
+BY_MEMORY = re.compile(r"json_")
+# Before there is a server: a locale that is not there has tests of its own; help, options, --explain.
+ELSEWHERE = {"setlocale", "printf", "argp_parse", "argp_state_help", "io_uring_unregister_buf_ring"}
+# The compiler's and libc's own.
+INTERNAL = re.compile(r"_GLOBAL_OFFSET_TABLE_|__errno_location|__sched_cpucount|__udivti3|in6addr_\w+"
+                      r"|stdout|stderr|__(asan|ubsan|tsan|stack_chk)_\w+")
+
+
+def symbols(kind, *files):
+    shown = command("nm", f"--{kind}-only", "--format=posix", *files)
+    assert shown.returncode == 0, shown.stderr
+    return {line.split()[0] for line in shown.stdout.splitlines() if " " in line}
+
+
+def called():
+    objects = [path for path in sorted((BUILD / "src/libmeari.a.p").glob("*.c.o"))
+               if path.name.startswith(tuple(folder + "_" for folder in FOLDERS))
+               or path.name.removesuffix(".c.o") in MORE]
+    assert len(objects) > 50
+    return symbols("undefined", *objects) - symbols("defined", BUILD / "src/libmeari.a")
+
+
+def made_to_fail():
+    listed = (ROOT / "tests/torture/meson.build").read_text().split("torture_wraps")[0]
+    return set(re.findall(r"'([a-z_][a-z_0-9]+)'", listed))
+
+
+def test_every_call_can_be_made_to_fail():
+    escaped = {name for name in called() - made_to_fail() - CANNOT_FAIL - ELSEWHERE
+               if not BY_MEMORY.match(name) and not INTERNAL.fullmatch(name)}
+    assert not escaped, \
+        "add these to tests/torture/meson.build and to the shim, or say here why they cannot fail"
+
+
+def test_what_is_made_to_fail_is_called():
+    # vfprintf serves the shim's own fprintf.
+    assert not made_to_fail() - called() - symbols("undefined", *main_object()) - {"vfprintf"}
+
+
+def main_object():
+    return list((BUILD / "meari.p").glob("*main.c.o"))
+
+
+def test_the_program_is_without_the_shim():
+    shown = command("nm", BUILD / "meari")
+    assert shown.returncode == 0 and "shim_strike" not in shown.stdout

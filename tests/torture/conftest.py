@@ -1,0 +1,6 @@
+"""What the plays share with the end-to-end tests is in their meari.py."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
