@@ -165,9 +165,7 @@ static bool order_send(struct trial *trial, const void *bytes, size_t length)
 
 static bool is_answered(struct trial *trial)
 {
-	struct io_uring_cqe *cqe;
-
-	return io_uring_get_events(&trial->ring) < 0 || io_uring_peek_cqe(&trial->ring, &cqe) == 0;
+	return io_uring_get_events(&trial->ring) < 0 || io_uring_cq_ready(&trial->ring) > 0;
 }
 
 /* One that is done says nothing; of one that is too much, what has left; of one that cannot be, why. */

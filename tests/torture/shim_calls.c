@@ -59,6 +59,7 @@ WRAP(void *, realloc, NULL, (void *old, size_t size), (old, size))
 WRAP(void *, reallocarray, NULL, (void *old, size_t count, size_t size), (old, count, size))
 WRAP_GIVING(posix_memalign, (void **ret, size_t alignment, size_t size), (ret, alignment, size))
 WRAP(char *, strdup, NULL, (const char *text), (text))
+WRAP(char *, strndup, NULL, (const char *text, size_t most), (text, most))
 WRAP(int, vasprintf, -1, (char **ret, const char *format, va_list values), (ret, format, values))
 WRAP(char *, realpath, NULL, (const char *path, char *room), (path, room))
 WRAP(FILE *, open_memstream, NULL, (char **ret, size_t *ret_size), (ret, ret_size))
@@ -252,6 +253,7 @@ int __wrap_open64(const char *path, int flags, ...)
 #define ADDRESS const struct sockaddr *address, socklen_t length
 #define RET_ADDRESS struct sockaddr *address, socklen_t *length
 
+WRAP(int, fchmod, -1, (int fd, mode_t mode), (fd, mode))
 WRAP(int, socket, -1, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, socketpair, -1, (int domain, int type, int protocol, int *ret),
 	(domain, type, protocol, ret))

@@ -56,6 +56,8 @@ static void shorten(struct io_uring_sqe *sqe)
 	}
 	if (length > 1)
 		sqe->msg_flags &= ~(uint32_t)MSG_OOB;
+	/* The kernel would take it for the whole, and a whole one may be silent. */
+	sqe->flags &= (uint8_t)~IOSQE_CQE_SKIP_SUCCESS;
 }
 
 static void change(struct io_uring_sqe *sqe, int error)

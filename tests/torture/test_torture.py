@@ -34,10 +34,10 @@ NOT_REACHED = {
     "__isoc99_fscanf": "only in a control group with a limit", "fgets": "the same",
     "dup2": "only where standard error is closed",
     "epoll_pwait2": "only with a pacer, which a server has not",
-    "fcntl64": "only with several threads", "getservbyname_r": "ports are numbers here",
+    "fchmod": "only with --upgrade", "fcntl64": "only with several threads", "getservbyname_r": "ports are numbers here",
     "if_indextoname": "only with zones", "if_nametoindex": "the same",
     "io_uring_register_sync_cancel": "only when the ring itself has failed",
-    "setenv": "only in another language", "setrlimit64": "not where the limit is the highest already",
+    "setenv": "only in another language", "strndup": "only with faults in an address", "setrlimit64": "not where the limit is the highest already",
     "setgroups": "only as root for another user", "setresgid": "the same", "setresuid": "the same",
     "vfprintf": "the shim's own",
 }

@@ -22,14 +22,15 @@ DESCRIPTORS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 # and not EAGAIN of a stream that is not full: the kernel promises to tell when it goes on, and would not.
 ERRORS = {
     "asprintf": MEMORY, "vasprintf": MEMORY, "calloc": MEMORY, "malloc": MEMORY, "realloc": MEMORY,
-    "reallocarray": MEMORY, "posix_memalign": MEMORY, "strdup": MEMORY, "json_malloc": MEMORY,
+    "reallocarray": MEMORY, "posix_memalign": MEMORY, "strdup": MEMORY, "strndup": MEMORY,
+    "json_malloc": MEMORY,
     "open_memstream": MEMORY, "realpath": MEMORY + [errno.EACCES], "setenv": MEMORY, "textdomain": MEMORY,
     "bindtextdomain": MEMORY, "bind_textdomain_codeset": MEMORY,
     "__getdelim": MEMORY + [errno.EIO], "fgets": [errno.EIO], "fread": [errno.EIO],
     "__isoc99_fscanf": [errno.EIO], "fopen64": [errno.EMFILE, errno.ENOMEM, errno.EACCES],
     "fclose": [errno.EIO], "fprintf": MEMORY, "vfprintf": MEMORY, "dprintf": [errno.EPIPE, errno.ENOSPC],
     "fflush": [errno.ENOSPC], "access": [errno.EACCES], "readlink": [errno.EACCES],
-    "unlink": [errno.EACCES], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
+    "unlink": [errno.EACCES], "fchmod": [errno.EPERM], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
     "read": [errno.EINTR], "write": [errno.EINTR], "write_log": [errno.EINTR, errno.EPIPE, errno.ENOSPC],
     "close": [errno.EINTR, errno.EIO], "fcntl64": [errno.EMFILE], "ioctl": [errno.EPERM],
     "prctl": [errno.EPERM], "syscall": [errno.ENOSYS, errno.ENOMEM],
