@@ -56,6 +56,12 @@ struct io_uring_sqe *uring_engine_place(struct uring_engine *engine)
 	return sqe;
 }
 
+bool uring_engine_has_places(struct uring_engine *engine, unsigned count)
+{
+	return io_uring_sq_space_left(&engine->ring) >= count ||
+		(submit(engine) && io_uring_sq_space_left(&engine->ring) >= count);
+}
+
 void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token)
 {
 	io_uring_sqe_set_data64(sqe, token);

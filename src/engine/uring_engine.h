@@ -90,6 +90,8 @@ static inline uint64_t uring_engine_token(enum uring_engine_kind kind, uint64_t 
  * (memory_short is set).
  */
 struct io_uring_sqe *uring_engine_place(struct uring_engine *engine);
+/* So many places, which will go to the kernel together: for orders that are linked. */
+bool uring_engine_has_places(struct uring_engine *engine, unsigned count);
 void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token);
 /*
  * The same, and a message with it, which stays as it is until it has been submitted; who uses it adds one

@@ -55,6 +55,12 @@ static void order(struct uring_engine *engine, struct conn *conn, struct io_urin
 	conn->flags |= flag;
 }
 
+static uint64_t receive_token(const struct conn *conn, bool large)
+{
+	return uring_engine_token(
+		large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL, conn_token(conn));
+}
+
 void uring_stream_order_receive(
 	struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe, bool large)
 {
@@ -62,8 +68,8 @@ void uring_stream_order_receive(
 		conn->flags |= CONN_RECEIVING_LARGE;
 	else
 		conn->flags &= ~(uint32_t)CONN_RECEIVING_LARGE;
-	order(engine, conn, sqe, large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL,
-		CONN_RECEIVING);
+	uring_engine_order(engine, sqe, receive_token(conn, large));
+	conn->flags |= CONN_RECEIVING;
 }
 
 void uring_stream_tell(
@@ -110,31 +116,48 @@ static void order_marked(struct uring_engine *engine, struct conn *conn)
 	order(engine, conn, sqe, URING_KIND_MARKED, CONN_RECEIVING);
 }
 
+/*
+ * One receive, and before it, linked, a poll that waits for something to be there. A receive that waits by itself
+ * is also tried when urgent bytes have been announced that have not come, and after 128 times in vain it goes to
+ * a thread of the kernel's: one for each peer who does that (seen in Linux 6.18).
+ *
+ * Both have one name and one answer: of the poll none, unless it fails, and then there is none of the receive.
+ */
+static struct io_uring_sqe *place_single(struct uring_engine *engine, struct conn *conn, bool large)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!uring_engine_has_places(engine, 2))
+		return NULL;
+	sqe = uring_engine_place(engine);
+	io_uring_prep_poll_add(sqe, conn->fd, POLLIN);
+	sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, receive_token(conn, large));
+	return uring_engine_place(engine);
+}
+
 static void order_receive(struct uring_engine *engine, struct conn *conn)
 {
-	bool tight = is_tight(engine);
 	bool large = conn->flags & CONN_LARGE && uring_group_count(&engine->large) > 0;
 	struct uring_group *group = large ? &engine->large : &engine->small;
-	uint32_t once = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
-	uint32_t most = large ? conn->room : BUFFER_CONN_BYTES;
+	uint32_t size = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
+	uint32_t once = size < conn->room ? size : conn->room;
+	uint32_t most = large || conn->room < BUFFER_CONN_BYTES ? conn->room : BUFFER_CONN_BYTES;
+	bool many = engine->probe.receive_multishot && !is_tight(engine) && most > once;
 	struct io_uring_sqe *sqe = NULL;
 
 	if (uring_group_count(group) > 0)
-		sqe = uring_engine_place(engine);
+		sqe = many ? uring_engine_place(engine) : place_single(engine, conn, large);
 	if (sqe == NULL) {
 		engine->memory_short = true;
 		enqueue(engine, conn);
 		return;
 	}
-	if (once > conn->room)
-		once = conn->room;
-	if (most > conn->room)
-		most = conn->room;
-	if (engine->probe.receive_multishot && !tight && most > once) {
+	if (many) {
 		io_uring_prep_recv_multishot(sqe, conn->fd, NULL, once, 0);
 		uring_abi_set_receive_total(sqe, most - once + 1);
 	} else {
-		io_uring_prep_recv(sqe, conn->fd, NULL, once, 0);
+		io_uring_prep_recv(sqe, conn->fd, NULL, once, MSG_DONTWAIT);
 	}
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = group->id;
