@@ -2,10 +2,12 @@
  * What engines are known to stumble over: each test is about one way to lose bytes, memory or time that a
  * plain echo never meets. Most look from outside; those about memory look into the engine.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -494,6 +496,56 @@ static void an_engine_that_fails_can_be_freed(void **state)
 		close(fds[i]);
 }
 
+/* ---- urgent bytes that have been announced and have not come ---- */
+
+/* Threads that the kernel has started in this process for orders that it could not finish otherwise. */
+static unsigned count_kernel_threads(void)
+{
+	unsigned count = 0;
+	char path[300], name[40];
+	DIR *folder = opendir("/proc/self/task");
+
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		file = fopen(path, "re");
+		count += file != NULL && fgets(name, sizeof(name), file) != NULL &&
+			strncmp(name, "iou-wrk", 7) == 0;
+		if (file != NULL)
+			fclose(file);
+	}
+	closedir(folder);
+	return count;
+}
+
+/* The mark lies behind more than the engine's socket takes: it is known long before its byte has come. */
+static void urgent_bytes_to_come_are_waited_for_without_a_thread(void **state)
+{
+	static char block[16384], back[16384];
+	struct service service;
+	int fds[8], large = 1 << 20;
+
+	start(&service, state, 4096, ENGINE_DEFAULT_POOL_BYTES);
+	for (unsigned i = 0; i < 8; i++) {
+		fds[i] = harness_connect_narrow(&service.harness, ADDR_TCP);
+		setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+	}
+	for (unsigned round = 0; round < 1000; round++) {
+		for (unsigned i = 0; i < 8; i++) {
+			send(fds[i], block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL);
+			send(fds[i], "!", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
+			recv(fds[i], back, sizeof(back), MSG_DONTWAIT);
+		}
+		harness_do(&service.harness, nothing, NULL);
+	}
+	assert_int_equal(count_kernel_threads(), 0);
+	for (unsigned i = 0; i < 8; i++)
+		close(fds[i]);
+	harness_stop(&service.harness);
+}
+
 int main(void)
 {
 	const struct harness_test tests[] = {
@@ -505,6 +557,7 @@ int main(void)
 		HARNESS_TEST(who_follows_in_a_slot_gets_nothing_of_its_former_owner),
 		HARNESS_TEST(who_dies_with_bytes_waiting_is_lost_once),
 		HARNESS_TEST(who_half_closes_and_does_not_read_costs_no_time),
+		HARNESS_TEST(urgent_bytes_to_come_are_waited_for_without_a_thread),
 		HARNESS_TEST(stuck_connections_hold_no_more_than_the_bound),
 		HARNESS_TEST(an_engine_that_fails_can_be_freed),
 	};
