@@ -326,9 +326,12 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 
 int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list)
 {
-	struct listener *longer = reallocarray(
-		list->listeners, list->count + activation->count + 1, sizeof(struct listener));
+	struct listener *longer;
 
+	if (activation->count == 0)
+		return 0;
+	longer = reallocarray(
+		list->listeners, list->count + activation->count, sizeof(struct listener));
 	if (longer == NULL) {
 		log_error(_("cannot take the sockets that were handed over (LISTEN_FDS): %s"),
 			strerror(ENOMEM));

@@ -1,9 +1,10 @@
 /*
  * The files of --allow and --deny: whatever is in one, it is read to its end or refused as a whole. Who is in a block
- * of a list that was taken is denied by it, and let in where the same list allows.
+ * of a list that was taken is denied by it, and let in where the same list allows; who is in none is not.
  */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,34 +23,89 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 			abort();                                                                   \
 	} while (0)
 
-/* An address of a line that is a block and nothing else; false if there is none. */
-static int address_of(const char *line, struct sockaddr_storage *ret_address)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
-	struct cidr cidr;
-	struct addr_fault fault;
+#define MOST_BLOCKS 64
 
-	if (cidr_parse(line, &cidr, &fault) < 0)
-		return 0;
-	*ret_address = (struct sockaddr_storage){ .ss_family = (sa_family_t)cidr.family };
-	if (cidr.family == AF_INET)
-		memcpy(&in->sin_addr, cidr.octets, 4);
+struct blocks {
+	struct cidr blocks[MOST_BLOCKS];
+	size_t count;
+};
+
+static struct sockaddr_storage address_of(int family, const uint8_t *octets)
+{
+	struct sockaddr_storage address = { .ss_family = (sa_family_t)family };
+
+	if (family == AF_INET)
+		memcpy(&((struct sockaddr_in *)&address)->sin_addr, octets, 4);
 	else
-		memcpy(&in6->sin6_addr, cidr.octets, 16);
-	/* As a source, a mapped address is one of IPv4. */
-	return cidr.family == AF_INET || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+		memcpy(&((struct sockaddr_in6 *)&address)->sin6_addr, octets, 16);
+	return address;
 }
 
+/* Asked of each block, one by one, without ranges and sorting. */
+static bool is_in_one(const struct blocks *blocks, int family, const uint8_t *octets)
+{
+	size_t count = family == AF_INET ? 4 : 16;
+	uint8_t first[16], last[16];
+
+	for (size_t i = 0; i < blocks->count; i++) {
+		if (blocks->blocks[i].family != family)
+			continue;
+		cidr_range(&blocks->blocks[i], first, last);
+		if (memcmp(octets, first, count) >= 0 && memcmp(octets, last, count) <= 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_one(const struct access *allowing, const struct access *denying,
+	const struct blocks *blocks, int family, const uint8_t *octets)
+{
+	struct sockaddr_storage address = address_of(family, octets);
+	const struct in6_addr *in6 = &((struct sockaddr_in6 *)&address)->sin6_addr;
+
+	/* As a source, a mapped address is one of IPv4. */
+	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
+		return;
+	bool is_in = is_in_one(blocks, family, octets);
+
+	ASSERT(access_admits(allowing, (const struct sockaddr *)&address) == is_in);
+	ASSERT(access_admits(denying, (const struct sockaddr *)&address) == !is_in);
+}
+
+/* The next address, or the one before: false where there is none. */
+static bool step(uint8_t *octets, size_t count, int by)
+{
+	while (count-- > 0) {
+		octets[count] = (uint8_t)(octets[count] + by);
+		if (octets[count] != (by > 0 ? 0 : 0xff))
+			return true;
+	}
+	return false;
+}
+
+/* The ends of each block, and who stands before and behind it. Only lists that are blocks and nothing else. */
 static void check(const struct access *allowing, const struct access *denying, char *text)
 {
-	struct sockaddr_storage address;
+	struct blocks blocks = { .count = 0 };
+	struct addr_fault fault;
 
 	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-		if (!address_of(line, &address))
-			continue;
-		ASSERT(access_admits(allowing, (const struct sockaddr *)&address));
-		ASSERT(!access_admits(denying, (const struct sockaddr *)&address));
+		if (blocks.count == MOST_BLOCKS ||
+			cidr_parse(line, &blocks.blocks[blocks.count], &fault) < 0)
+			return;
+		blocks.count++;
+	}
+	for (size_t i = 0; i < blocks.count; i++) {
+		int family = blocks.blocks[i].family;
+		size_t count = family == AF_INET ? 4 : 16;
+		uint8_t ends[2][16];
+
+		cidr_range(&blocks.blocks[i], ends[0], ends[1]);
+		for (int k = 0; k < 2; k++) {
+			check_one(allowing, denying, &blocks, family, ends[k]);
+			if (step(ends[k], count, k == 0 ? -1 : 1))
+				check_one(allowing, denying, &blocks, family, ends[k]);
+		}
 	}
 }
 

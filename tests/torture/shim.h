@@ -2,6 +2,7 @@
  * The shim of tests/torture: one call of the server, chosen by name and by the way that led to it, fails
  * once. Linked into meari-torture only, in front of whatever may fail (--wrap of the linker): what the
  * program calls is what is held here, what the libraries call among themselves is theirs.
+ * Not with clang's sanitizers: their runtime is linked in, and its own calls would be held, too.
  *
  *   shim.c        who is the victim, what has been called, the report
  *   shim_calls.c  memory and system calls
