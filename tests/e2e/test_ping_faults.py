@@ -501,11 +501,13 @@ def test_more_gaps_than_are_listed():
 def test_more_connections_than_may_be_under_way():
     """The cap: the oldest gives way, and the number of descriptors stays bounded."""
     with Peer(lambda connection: peer.go_on.wait()) as peer:
+        peer.listener.listen(1024)  # nobody is to be turned away, however slow we are
         with started("--connect", "-q", "--json", "-i", "1ms", "-W", "1m", "-c", 700,
                      peer.address) as process:
             folder = f"/proc/{process.pid}/fd"
             most = 0
             while len(peer.peers) < 650:
+                assert process.poll() is None, f"it ended with {len(peer.peers)} connections"
                 most = max(most, len(os.listdir(folder)))
             process.send_signal(signal.SIGINT)
             rest, _ = process.communicate(timeout=ANSWER_S)

@@ -76,6 +76,13 @@ static void change(struct io_uring_sqe *sqe, int error)
 	sqe->user_data = token;
 }
 
+/* What is linked to a silent order (IOSQE_CQE_SKIP_SUCCESS) that fails is neither done nor answered. */
+static void silence(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_nop(sqe);
+	sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+}
+
 /* Those that are handed over now and have not been looked at: the kernel may have refused some before. */
 static void look_at_orders(struct io_uring *ring)
 {
@@ -84,10 +91,13 @@ static void look_at_orders(struct io_uring *ring)
 	for (unsigned i = sq->sqe_head; i != sq->sqe_tail; i++) {
 		struct io_uring_sqe *sqe = &sq->sqes[i & *sq->kring_mask];
 		const char *name = name_of(sqe);
+		bool linked = sqe->flags & IOSQE_IO_LINK;
 		int error = name != NULL ? shim_strike_order(name) : 0;
 
 		if (error != 0)
 			change(sqe, error);
+		if (error != 0 && linked)
+			silence(&sq->sqes[++i & *sq->kring_mask]);
 	}
 }
 
