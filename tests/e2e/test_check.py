@@ -237,10 +237,11 @@ def test_each_datagram_rule_finds_its_sinner(rule):
 # ---- known services ----
 
 @contextlib.contextmanager
-def service(*command):
+def service(*command, prepare=lambda port: None):
     """Another program that listens on {port}; gives its address when it accepts."""
     with socket.create_server(("127.0.0.1", 0)) as reservation:
         port = reservation.getsockname()[1]
+    prepare(port)
     process = subprocess.Popen([word.replace("{port}", str(port)) for word in command],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
@@ -324,15 +325,11 @@ def find_xinetd():
 
 @pytest.mark.skipif(find_xinetd() is None, reason="xinetd is not here (script/bench --install unpacks it)")
 def test_xinetd_is_guilty_of_urgent_data_only(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as reservation:
-        port = reservation.getsockname()[1]
-    (tmp_path / "xinetd.conf").write_text(XINETD.format(port=port, user=os.getuid()))
-    with service(find_xinetd(), "-dontfork", "-f", str(tmp_path / "xinetd.conf"), "-pidfile",
-                 str(tmp_path / "pid"), "-filelog", str(tmp_path / "log")):
-        pass
-    with service(find_xinetd(), "-dontfork", "-f", str(tmp_path / "xinetd.conf"), "-pidfile",
-                 str(tmp_path / "pid"), "-filelog", str(tmp_path / "log")):
-        result = check(f"tcp://127.0.0.1:{port}", "--skip", "abandoned", "--skip", "thousand")
+    config = tmp_path / "xinetd.conf"
+    with service(find_xinetd(), "-dontfork", "-f", str(config), "-pidfile", str(tmp_path / "pid"),
+                 "-filelog", str(tmp_path / "log"),
+                 prepare=lambda port: config.write_text(XINETD.format(port=port, user=os.getuid()))) as address:
+        result = check(address, "--skip", "abandoned", "--skip", "thousand")
         assert {name for name, verdict in verdicts(result).items() if verdict == "fail"} == {"urgent"}
 
 
