@@ -214,6 +214,7 @@ static struct generator_progress sum_progress(const struct run *run)
 		struct generator_progress one = generator_progress(run->generators[i]);
 
 		sum.open += one.open;
+		sum.reached = sum.reached || one.reached;
 		sum.settled += one.settled;
 		sum.error = one.error < 0 ? one.error : sum.error;
 		sum.result = one.result < 0 ? one.result : sum.result;
@@ -345,7 +346,8 @@ static int connect_all(struct run *run)
 	}
 	if (progress.result < 0)
 		return progress.result;
-	if (progress.open == 0 && progress.error < 0) {
+	/* Whoever was let in and reset at once is the service's affair, and counted. */
+	if (!progress.reached && progress.error < 0) {
 		target_tell_unreachable(&options->target, options->source, progress.error);
 		return progress.error;
 	}

@@ -113,6 +113,7 @@ static void note(struct generator *generator, struct member *member, int open_ch
 
 	pthread_mutex_lock(&generator->lock);
 	generator->progress.open += (uint32_t)open_change;
+	generator->progress.reached = generator->progress.reached || open_change > 0;
 	if (error < 0)
 		generator->progress.error = error;
 	all = !member->settled &&

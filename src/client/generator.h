@@ -33,6 +33,7 @@ struct generator_options {
 /* How far the making of connections has come. */
 struct generator_progress {
 	uint32_t open; /* of the connections asked for, now */
+	bool reached; /* one has been open, perhaps not for long */
 	uint32_t settled; /* have been made, or have failed once */
 	int error; /* -errno of the last that failed; 0: none has */
 	bool ended; /* the thread is past its work; `result` is its engine's */
