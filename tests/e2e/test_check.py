@@ -244,7 +244,7 @@ def service(*command, prepare=lambda port: None):
     prepare(port)
     process = subprocess.Popen([word.replace("{port}", str(port)) for word in command],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+                               stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         until = time.monotonic() + meari.READY_S
         while True:
@@ -254,7 +254,9 @@ def service(*command, prepare=lambda port: None):
             time.sleep(0.01)
         yield f"tcp://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        # Some leave a process for each connection that stands still.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
