@@ -92,6 +92,13 @@ bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, v
 	return condemned == NULL || condemned(context, &view);
 }
 
+bool drive_ends_with_reset(const struct conn *conn, enum engine_close_reason reason)
+{
+	return reason == ENGINE_CLOSE_LOST ||
+		(reason == ENGINE_CLOSE_CUT &&
+			(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output)));
+}
+
 void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason)
 {
 	if (reason == ENGINE_CLOSE_LOST) {

@@ -43,6 +43,12 @@ void drive_timers(struct engine *engine,
 bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, void *context);
 
 /*
+ * Whether it must be closed with RST: a plain close would look like the proper end of a stream that is not
+ * complete. Also one that is lost: it need not be the peer that is gone, we may have had no memory.
+ */
+bool drive_ends_with_reset(const struct conn *conn, enum engine_close_reason reason);
+
+/*
  * The end of a connection: tells the protocol if it was lost, tells the host, releases slot, output
  * and timer. Does not touch the descriptor, which `conn` gives before the call.
  */

@@ -264,13 +264,7 @@ static void close_conn(
 {
 	int fd = conn->fd;
 
-	/*
-	 * A plain close would look like the proper end of a stream that is not complete. Also of one that
-	 * is lost: it need not be the peer that is gone, we may have had no memory.
-	 */
-	if (reason == ENGINE_CLOSE_LOST ||
-		(reason == ENGINE_CLOSE_CUT &&
-			(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output))))
+	if (drive_ends_with_reset(conn, reason))
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);

@@ -117,11 +117,13 @@ static void order_marked(struct uring_engine *engine, struct conn *conn)
 }
 
 /*
- * One receive, and before it, linked, a poll that waits for something to be there. A receive that waits by itself
- * is also tried when urgent bytes have been announced that have not come, and after 128 times in vain it goes to
- * a thread of the kernel's: one for each peer who does that (seen in Linux 6.18).
+ * One receive, and before it, linked, a poll that waits for something to be there. A receive that
+ * waits by itself is also tried when urgent bytes have been announced that have not come, and after
+ * 128 times in vain it goes to a thread of the kernel's: one for each peer who does that (seen in
+ * Linux 6.18).
  *
- * Both have one name and one answer: of the poll none, unless it fails, and then there is none of the receive.
+ * Both have one name and one answer: of the poll none, unless it fails, and then there is none of the
+ * receive.
  */
 static struct io_uring_sqe *place_single(struct uring_engine *engine, struct conn *conn, bool large)
 {
@@ -308,13 +310,7 @@ static void close_conn(
 {
 	int fd = conn->fd;
 
-	/*
-	 * A plain close would look like the proper end of a stream that is not complete. Also of one that
-	 * is lost: it need not be the peer that is gone, we may have had no memory.
-	 */
-	if (reason == ENGINE_CLOSE_LOST ||
-		(reason == ENGINE_CLOSE_CUT &&
-			(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output))))
+	if (drive_ends_with_reset(conn, reason))
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
