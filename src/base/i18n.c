@@ -70,6 +70,9 @@ void i18n_init(void)
 		language[strcspn(language, ".@")] = '\0';
 		setenv("LANGUAGE", language, 0);
 	}
+	/* All text of the program is UTF-8, in the plain C locale, too. */
+	if (MB_CUR_MAX == 1)
+		setlocale(LC_CTYPE, "C.UTF-8");
 	/* Numbers in output are for programs too: the decimal point stays a point. */
 	setlocale(LC_NUMERIC, "C");
 	bindtextdomain(DOMAIN, find_catalogues(place, sizeof(place)));

@@ -12,10 +12,10 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/quote.h"
 #include "cli/cli.h"
 #include "cli/describe.h"
 #include "cli/facts.h"
-#include "net/quote.h"
 #include "net/resolve.h"
 
 struct options {

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/text.h"
 #include "client/tabular.h"
 
 #define LINE_SIZE 1024
@@ -78,7 +79,7 @@ static void put_line(
 	const struct ping_event_manner *manner, const struct line *from, const struct line *line)
 {
 	unsigned columns = terminal_columns();
-	size_t width = tabular_width(from->text) + tabular_width(line->text);
+	size_t width = text_width(from->text) + text_width(line->text);
 
 	if (manner->wall_times) {
 		uint64_t wall_ns = clock_wall_ns();

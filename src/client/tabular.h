@@ -9,8 +9,5 @@
 /* Room for a cell of up to 40 columns. */
 #define TABULAR_CELL_SIZE 160
 
-/* How many columns `text` takes; bytes that are no characters count as one each. */
-size_t tabular_width(const char *text);
-
 /* `text` behind as many blanks as it lacks to `columns`. Returns `buffer`. */
 const char *tabular_right(const char *text, size_t columns, char *buffer, size_t size);

@@ -1,8 +1,7 @@
 /*
  * Bytes from the network made fit for a terminal: UTF-8 text passes, everything that a terminal
- * could act upon does not. ESC becomes ^[, other controls ^X, bytes that are no UTF-8, C1 controls
- * and the characters that turn the direction of text become \xNN. Pure; needs a UTF-8 LC_CTYPE for
- * the widths.
+ * could act upon does not. ESC becomes ^[, other controls ^X; bytes that are no UTF-8 and the other
+ * unsafe characters (see base/text.h) become \xNN. Pure; needs a UTF-8 LC_CTYPE for the widths.
  */
 #pragma once
 

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/quote.h"
 #include "net/literal.h"
-#include "net/quote.h"
 
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 

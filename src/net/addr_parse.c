@@ -15,8 +15,9 @@
 
 #include "base/i18n.h"
 #include "base/number.h"
+#include "base/quote.h"
+#include "base/text.h"
 #include "net/literal.h"
-#include "net/quote.h"
 
 #define LABEL_MOST 63 /* RFC 1035 2.3.4 */
 #define NAME_MOST 253 /* 255 octets on the wire: less the root's label and the first length */
@@ -211,10 +212,12 @@ static int check_label(const struct parse *parse, const char *label, const char 
 		return literal_fail(
 			parse->fault, column_of(parse, label), _("empty label in the host name"));
 	for (const char *at = label; at < end; at++) {
-		size_t wide = quote_utf8_length(at, (size_t)(end - at));
+		uint32_t code;
+		int decoded = text_decode(at, (size_t)(end - at), &code);
+		size_t wide = decoded > 0 ? (size_t)decoded : 1;
 		char piece[QUOTE_PIECE_SIZE];
 
-		quote_piece(at, wide > 0 ? wide : 1, piece);
+		quote_piece(at, wide, piece);
 		/* What must be spelled out to be shown (see quote.h) is in no name either. */
 		if (!is_name_byte((unsigned char)*at) || strlen(piece) != wide)
 			return literal_fail(parse->fault, column_of(parse, at),

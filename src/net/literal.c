@@ -13,7 +13,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "net/quote.h"
+#include "base/quote.h"
+#include "base/text.h"
 
 #define GROUPS 8
 
@@ -29,10 +30,11 @@ struct cursor {
 static void trim(char *text)
 {
 	size_t length = strlen(text), start = length;
+	uint32_t code;
 
 	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
 		start--;
-	if (start > 0 && quote_utf8_length(text + start - 1, length - start + 1) == 0)
+	if (start > 0 && text_decode(text + start - 1, length - start + 1, &code) <= 0)
 		text[start - 1] = '\0';
 }
 
@@ -69,12 +71,13 @@ static int fail_digit(const struct cursor *cursor, const char *at, unsigned base
 {
 	char piece[QUOTE_PIECE_SIZE];
 	size_t left = (size_t)(cursor->end - at);
-	size_t wide = quote_utf8_length(at, left);
+	uint32_t code;
+	int wide = text_decode(at, left, &code);
 	const char *format = base == 16 ? _("'%s' is not a hexadecimal digit")
 		: base == 8             ? _("'%s' is not an octal digit (a leading 0 means octal)")
 					: _("'%s' is not a decimal digit");
 
-	quote_piece(at, wide > 0 ? wide : 1, piece);
+	quote_piece(at, wide > 0 ? (size_t)wide : 1, piece);
 	return literal_fail(cursor->fault, column_of(cursor, at), format, piece);
 }
 

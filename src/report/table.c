@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "report/plain.h"
 
 #define INDENT 2
@@ -53,7 +54,7 @@ void table_add(struct table *table, const char *text)
 
 	char *cell = table->cells[table->count];
 	unsigned *width = &table->widths[table->count % table->columns];
-	unsigned wanted = plain_width(plain_text(text, cell, TABLE_CELL_SIZE));
+	unsigned wanted = (unsigned)text_width(plain_text(text, cell, TABLE_CELL_SIZE));
 
 	*width = wanted > *width ? wanted : *width;
 	table->count++;
@@ -62,7 +63,7 @@ void table_add(struct table *table, const char *text)
 static void print_cell(const struct table *table, size_t row, unsigned column, FILE *out)
 {
 	const char *cell = table->cells[row * table->columns + column];
-	int blanks = (int)(table->widths[column] - plain_width(cell));
+	int blanks = (int)(table->widths[column] - (unsigned)text_width(cell));
 
 	if (column == 0)
 		fprintf(out, "%*s%s%*s", INDENT, "", cell, blanks, "");

@@ -14,6 +14,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "report/figure.h"
 #include "report/plain.h"
 #include "report/reason.h"
@@ -34,7 +35,7 @@ struct line {
 
 static void begin(struct line *line, const char *title)
 {
-	unsigned used = plain_width(title);
+	unsigned used = (unsigned)text_width(title);
 	int blanks = used < TITLE_WIDTH ? (int)(TITLE_WIDTH - used) : 1;
 
 	fprintf(line->out, "  %s%*s", title, blanks, "");
@@ -53,7 +54,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
 	va_end(arguments);
 	plain_text(text, plain, sizeof(plain));
 
-	unsigned wanted = plain_width(plain);
+	unsigned wanted = (unsigned)text_width(plain);
 
 	if (line->begun && line->width > 0 && line->column + 2 + wanted + 1 > line->width) {
 		fprintf(line->out, ",\n%*s", (int)line->indent, "");
@@ -234,7 +235,7 @@ static void print_sentence(const char *text, unsigned width, FILE *out)
 	putc(' ', out);
 	for (char *rest, *word = strtok_r(copy, " ", &rest); word != NULL;
 		word = strtok_r(NULL, " ", &rest)) {
-		unsigned wanted = plain_width(word);
+		unsigned wanted = (unsigned)text_width(word);
 
 		if (width > 0 && column > 1 && column + 1 + wanted >= width) {
 			fputs("\n ", out);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/quote.h"
+#include "base/quote.h"
+#include "base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -21,10 +22,13 @@ static void check(const char *shown, size_t size)
 	size_t length = strnlen(shown, size);
 
 	ASSERT(length < size);
-	for (size_t at = 0, one; at < length; at += one) {
-		one = quote_utf8_length(shown + at, length - at);
+	for (size_t at = 0; at < length;) {
+		uint32_t code;
+		int one = text_decode(shown + at, length - at, &code);
+
 		ASSERT(one >= 1 && one <= 4);
-		ASSERT((unsigned char)shown[at] >= 0x20 && shown[at] != 0x7f);
+		ASSERT(!text_is_unsafe(code));
+		at += (size_t)one;
 	}
 }
 

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quote.h"
+#include "base/text.h"
 #include "client/visible.h"
-#include "net/quote.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -33,10 +34,13 @@ static void put(void *context, const char *text, size_t length, unsigned width)
 		ASSERT(c != 0x7f &&
 			(c >= 0x20 || (width == 0 && length == 1 && (c == '\n' || c == '\t'))));
 	}
-	for (size_t at = 0, one; at < length; at += one) {
-		one = quote_utf8_length(text + at, length - at);
-		ASSERT(one > 0 || text[at] == '\n' || text[at] == '\t');
-		one = one > 0 ? one : 1;
+	for (size_t at = 0; at < length;) {
+		uint32_t code;
+		int one = text_decode(text + at, length - at, &code);
+
+		ASSERT(one > 0);
+		ASSERT(!text_is_unsafe(code) || text[at] == '\n' || text[at] == '\t');
+		at += (size_t)one;
 	}
 	ASSERT(screen->length + length <= screen->room);
 	memcpy(screen->text + screen->length, text, length);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "net/quote.h"
+#include "base/quote.h"
 
 static void check(const char *bytes, const char *shown)
 {

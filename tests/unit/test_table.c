@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/plain.h"
 #include "report/table.h"
 
@@ -70,7 +71,7 @@ static void makes_plain(void **state)
 
 		assert_string_equal(
 			plain_text(cases[i].text, buffer, sizeof(buffer)), cases[i].plain);
-		assert_int_equal(plain_width(buffer), cases[i].width);
+		assert_int_equal(text_width(buffer), cases[i].width);
 	}
 }
 

@@ -12,16 +12,6 @@
 
 #include "client/tabular.h"
 
-static void test_width(void **state)
-{
-	assert_int_equal(tabular_width(""), 0);
-	assert_int_equal(tabular_width("port"), 4);
-	assert_int_equal(tabular_width("포트"), 4);
-	assert_int_equal(tabular_width("e\xcc\x81"), 1); /* a combining accent takes no place */
-	assert_int_equal(tabular_width("a\xff"), 2);
-	assert_int_equal(tabular_width("\xea\xb0"), 2); /* the beginning of a character */
-}
-
 static void test_right(void **state)
 {
 	char cell[TABULAR_CELL_SIZE];
@@ -34,7 +24,6 @@ static void test_right(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_right),
 	};
 
