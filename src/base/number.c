@@ -5,6 +5,7 @@
 #include "base/number.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,6 +103,13 @@ int number_scan_rate(const char *text, double *ret_per_s, size_t *ret_length)
 	return 0;
 }
 
+uint64_t number_from_double(double value)
+{
+	if (!(value > 0))
+		return 0;
+	return value < 0x1p64 ? (uint64_t)nearbyint(value) : UINT64_MAX;
+}
+
 const char *number_format_rate(double per_s, char *buffer, size_t size)
 {
 	static const char *const letters[] = { "", "k", "M", "G", "T" };
@@ -113,9 +121,9 @@ const char *number_format_rate(double per_s, char *buffer, size_t size)
 		unit++;
 	}
 
-	int decimals = value >= 99.95 || (unit == 0 && value == (uint64_t)value) ? 0
-		: value >= 9.995                                                 ? 1
-										 : 2;
+	int decimals = value >= 99.95 || (unit == 0 && value == floor(value)) ? 0
+		: value >= 9.995                                              ? 1
+									      : 2;
 
 	snprintf(buffer, size, "%.*f%s", decimals, value, letters[unit]);
 	return buffer;

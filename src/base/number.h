@@ -31,6 +31,12 @@ int number_parse_size(const char *text, uint64_t least, uint64_t most, uint64_t 
 int number_scan_rate(const char *text, double *ret_per_s, size_t *ret_length);
 #define NUMBER_MOST_RATE 1e12
 
+/*
+ * The whole number nearest to `value`: what is below 0, or no number, becomes 0, what is too large
+ * UINT64_MAX. (A cast of such a value is undefined.)
+ */
+uint64_t number_from_double(double value);
+
 /* Writes a rate for people, three significant digits: "950", "12.3k", "1.05M". Returns buffer. */
 const char *number_format_rate(double per_s, char *buffer, size_t size);
 

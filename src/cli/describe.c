@@ -8,20 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "base/i18n.h"
+#include "base/text.h"
 #include "cli/facts.h"
 #include "net/kind.h"
 
 #define BYTES_PER_LINE 16
-#define LABEL_MOST 128
 
 enum label {
 	LABEL_NAME,
 	LABEL_FAMILY,
 	LABEL_CANONICAL,
 	LABEL_WRITTEN,
+	LABEL_NOTE,
 	LABEL_ADDRESS,
 	LABEL_SOCKET,
 	LABEL_KIND,
@@ -46,6 +46,7 @@ static const char *const labels[LABEL_COUNT] = {
 	[LABEL_FAMILY] = N_("family"),
 	[LABEL_CANONICAL] = N_("canonical text"),
 	[LABEL_WRITTEN] = N_("written in"),
+	[LABEL_NOTE] = N_("note"),
 	[LABEL_ADDRESS] = N_("for meari"),
 	[LABEL_SOCKET] = N_("socket"),
 	[LABEL_KIND] = N_("kind"),
@@ -64,22 +65,12 @@ static const char *const labels[LABEL_COUNT] = {
 	[LABEL_GETADDRINFO] = "getaddrinfo()",
 };
 
-/* Cells on the screen; bytes where the locale cannot say. */
-static int width_of(const char *text)
-{
-	wchar_t wide[LABEL_MOST];
-	size_t length = mbstowcs(wide, text, LABEL_MOST);
-	int cells = length < LABEL_MOST ? wcswidth(wide, length) : -1;
-
-	return cells >= 0 ? cells : (int)strlen(text);
-}
-
 static int label_column(void)
 {
 	static int column;
 
 	for (size_t i = 0; column == 0 || i < LABEL_COUNT; i++) {
-		int width = width_of(_(labels[i]));
+		int width = (int)text_width(_(labels[i]));
 
 		if (width > column)
 			column = width;
@@ -95,11 +86,16 @@ static void print_row(enum label label, const char *format, ...)
 	const char *name = _(labels[label]);
 	va_list arguments;
 
-	printf("  %s%*s  ", name, label_column() - width_of(name), "");
+	printf("  %s%*s  ", name, label_column() - (int)text_width(name), "");
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);
 	putchar('\n');
+}
+
+void describe_row(const char *label, const char *value)
+{
+	printf("  %s%*s  %s\n", label, label_column() - (int)text_width(label), "", value);
 }
 
 void describe_name(const struct addr_spec *spec, const char *state)
@@ -263,6 +259,8 @@ static void print_ip(const struct describe_subject *subject)
 	print_row(LABEL_CANONICAL, "%s", literal_format(literal, text, sizeof(text)));
 	if (literal->classic)
 		print_row(LABEL_WRITTEN, "%s", _("a classic form, known to inet_aton(3)"));
+	if (subject->meant != NULL)
+		print_row(LABEL_NOTE, _("a port needs brackets: '%s'"), subject->meant);
 	if (subject->with_port) {
 		print_row(LABEL_ADDRESS, "%s", addr_format(&subject->addr, text, sizeof(text)));
 		print_row(LABEL_SOCKET, "%s", socket_type_name(subject->addr.scheme));

@@ -18,6 +18,7 @@ struct describe_subject {
 		*host; /* the text that was a literal, or NULL: then nothing says who accepts it */
 	bool with_port; /* scheme or port were written; otherwise they are left out */
 	uint32_t scope_id; /* the interface that the zone is; 0 if there is none (here) */
+	const char *meant; /* what was probably meant instead, "[::1]:5000", or NULL */
 };
 
 /* Lines "  label   value" to standard output. */
@@ -25,6 +26,9 @@ void describe_text(const struct describe_subject *subject);
 
 /* The caller owns the object. NULL: out of memory. */
 json_t *describe_json(const struct describe_subject *subject);
+
+/* One such line with a label of the caller's. */
+void describe_row(const char *label, const char *value);
 
 /* The same for a host name, of which only `state` is known: whether it was looked up. */
 void describe_name(const struct addr_spec *spec, const char *state);

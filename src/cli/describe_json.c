@@ -99,6 +99,8 @@ static void add_ip(json_t *object, const struct describe_subject *subject)
 	json_object_set_new(
 		object, "canonical", json_string(literal_format(literal, text, sizeof(text))));
 	json_object_set_new(object, "classic", json_boolean(literal->classic));
+	if (subject->meant != NULL)
+		json_object_set_new(object, "meant", json_string(subject->meant));
 	if (subject->with_port)
 		add_port(object, &subject->addr);
 	add_kind(object, literal);

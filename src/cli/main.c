@@ -95,14 +95,20 @@ static int run_help(int argc, char **argv)
 	return (int)verb->run(2, help_argv);
 }
 
-/* Output that could not be written (a full disk) must not end in success. */
+/*
+ * Output that could not be written must not end in success. A reader that has read enough (`| head`) is
+ * no failure to report: the status is what SIGPIPE would have given.
+ */
 static int finish(int status)
 {
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_error(_("cannot write the output: %s"), strerror(errno));
-		return status == CLI_OK ? CLI_FAILED : status;
-	}
-	return status;
+	int error = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
+
+	if (error == 0)
+		return status;
+	if (error == EPIPE)
+		return CLI_PIPE_CLOSED;
+	log_error(_("cannot write the output: %s"), strerror(error));
+	return status == CLI_OK ? CLI_FAILED : status;
 }
 
 /* A socket that took the number of a closed standard error would be sent our own messages. */

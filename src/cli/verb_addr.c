@@ -15,6 +15,7 @@
 #include "base/quote.h"
 #include "cli/cli.h"
 #include "cli/describe.h"
+#include "cli/describe_block.h"
 #include "cli/facts.h"
 #include "net/resolve.h"
 
@@ -66,8 +67,8 @@ static const struct argp parser = {
 	.doc = N_(
 		"Shows what an address really is, in every form.\n"
 		"TEXT is an IPv4 address in any form (127.0.0.1, 127.1, 0x7f000001, 2130706433), an "
-		"IPv6 address, a host name, each also with a port, or an address as the other verbs "
-		"take it (tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME, unixgram:PATH)."),
+		"IPv6 address, a block of addresses (10.0.0.0/8), a host name, each address also with a "
+		"port, or an address as the other verbs take it (tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME, unixgram:PATH)."),
 };
 
 /* The text without what a terminal would obey; long ones are cut. */
@@ -133,7 +134,10 @@ static enum cli_status tell_literal(const struct telling *telling, const struct 
 		.host = host,
 		.with_port = spec != NULL,
 	};
+	char meant[LITERAL_MEANT_SIZE];
 
+	if (spec == NULL && literal_port_meant(host, meant))
+		subject.meant = meant;
 	subject.addr = facts_sockaddr(
 		literal, spec != NULL ? spec->scheme : ADDR_TCP, spec != NULL ? spec->port : 0);
 	if (literal->zone[0] != '\0') {
@@ -146,6 +150,21 @@ static enum cli_status tell_literal(const struct telling *telling, const struct 
 		subject.addr.in6.sin6_scope_id = subject.scope_id;
 	}
 	return tell_one(telling, &subject);
+}
+
+static enum cli_status tell_block(const struct telling *telling, const struct describe_block *block)
+{
+	tell_text_line(telling);
+	if (telling->object == NULL) {
+		describe_block_text(block);
+		return CLI_OK;
+	}
+
+	json_t *facts = describe_block_json(block);
+
+	json_object_update(telling->object, facts);
+	json_decref(facts);
+	return CLI_OK;
 }
 
 /* What a name, or "*", stands for: one address after the other. */
@@ -210,7 +229,12 @@ static enum cli_status tell(const struct telling *telling)
 	struct addr_spec spec;
 	struct addr_fault fault;
 	struct literal literal;
+	struct describe_block block;
 
+	if (cidr_is_meant(telling->text))
+		return cidr_parse_loosely(telling->text, &block.cidr, &block.literal, &fault) == 0
+			? tell_block(telling, &block)
+			: tell_fault(telling, &fault);
 	if (literal_parse(telling->text, &literal, NULL) == 0)
 		return tell_literal(telling, &literal, telling->text, NULL);
 	if (addr_parse(telling->text, &spec, &fault) < 0)

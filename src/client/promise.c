@@ -296,7 +296,7 @@ const char *promise_format_value(
 	char number[NUMBER_TEXT_SIZE];
 
 	if (is_latency(promise->figure))
-		return duration_format((uint64_t)(value + 0.5), buffer, size);
+		return duration_format(number_from_double(value), buffer, size);
 	switch (promise->figure) {
 	case PROMISE_RATE:
 		snprintf(buffer, size, "%s/s", number_format_rate(value, number, sizeof(number)));

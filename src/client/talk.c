@@ -197,7 +197,8 @@ static void tell_figures(const struct ending *ending, uint64_t took_ns)
 		_("%llu bytes (%s) came back in %s: %s a second"), (unsigned long long)bytes,
 		number_format_size(bytes, sent, sizeof(sent)),
 		duration_format(took_ns, time, sizeof(time)),
-		number_format_size((uint64_t)((double)bytes / seconds), speed, sizeof(speed)));
+		number_format_size(
+			number_from_double((double)bytes / seconds), speed, sizeof(speed)));
 }
 
 /* A socket that took the number of a closed standard stream would talk to itself. */

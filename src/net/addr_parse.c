@@ -17,6 +17,7 @@
 #include "base/number.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "net/cidr.h"
 #include "net/literal.h"
 
 #define LABEL_MOST 63 /* RFC 1035 2.3.4 */
@@ -339,6 +340,31 @@ static int parse_bracketed(struct parse *parse, const char *rest)
 	return parse_port(parse, close + 2);
 }
 
+/* Of ::/96, which nobody uses any more (RFC 4291 2.5.5.1), and neither :: nor ::1. */
+static bool is_compatible(const struct literal *literal)
+{
+	static const uint8_t prefix[12];
+
+	return literal->family == AF_INET6 && memcmp(literal->octets, prefix, sizeof(prefix)) == 0;
+}
+
+/* "10.0.0.0/8" is no address; said before the '/' is blamed as a wrong digit. */
+static int refuse_block(struct parse *parse, const char *rest)
+{
+	struct literal literal;
+	struct cidr cidr;
+	int r;
+
+	if (!cidr_is_meant(rest))
+		return 0;
+	r = cidr_parse_loosely(rest, &cidr, &literal, parse->fault);
+	if (r == 0)
+		return literal_fail(parse->fault, column_of(parse, strchr(rest, '/')),
+			_("a block of addresses is not one address ('meari addr' shows blocks)"));
+	parse->fault->column += column_of(parse, rest);
+	return r;
+}
+
 /* Several colons and no brackets: a bare IPv6 address, if all of it is one. */
 static int parse_colons(struct parse *parse, const char *rest)
 {
@@ -346,11 +372,15 @@ static int parse_colons(struct parse *parse, const char *rest)
 	const char *last = strrchr(rest, ':');
 	struct addr_fault fault;
 	struct literal literal;
+	char meant[LITERAL_MEANT_SIZE];
 	int r = take_host(parse, rest, strlen(rest));
 
 	if (r < 0)
 		return r;
 	r = literal_parse(parse->spec.host, &literal, &fault);
+	if (r == 0 && is_compatible(&literal) && literal_port_meant(parse->spec.host, meant))
+		return literal_fail(parse->fault, column_of(parse, last),
+			_("a port needs brackets: '%s'"), meant);
 	if (r == 0)
 		return take_family(parse, rest, &literal);
 	parse->spec.host[last - rest] = '\0';
@@ -382,6 +412,10 @@ static int parse_host_port(struct parse *parse, const char *rest, bool scheme_gi
 {
 	const char *colon = strchr(rest, ':');
 
+	int r = refuse_block(parse, rest);
+
+	if (r < 0)
+		return r;
 	if (*rest == '[')
 		return parse_bracketed(parse, rest);
 	if (colon != NULL && strchr(colon + 1, ':') != NULL)
@@ -391,7 +425,7 @@ static int parse_host_port(struct parse *parse, const char *rest, bool scheme_gi
 			_("a port without a host is written '%s:%s'"), scheme_given ? "*" : "",
 			rest);
 
-	int r = parse_host(parse, rest, colon != NULL ? (size_t)(colon - rest) : strlen(rest));
+	r = parse_host(parse, rest, colon != NULL ? (size_t)(colon - rest) : strlen(rest));
 
 	if (r < 0 || colon == NULL)
 		return r;

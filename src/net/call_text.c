@@ -12,9 +12,8 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <sys/un.h>
-#include <wchar.h>
-#include <wctype.h>
 
+#include "base/text.h"
 #include "net/addr.h"
 
 struct name {
@@ -124,16 +123,13 @@ static void bytes_text(const unsigned char *bytes, size_t length, char *text, si
 	for (size_t i = 0; i < shown && used + 8 < size; i++) {
 		unsigned char byte = bytes[i];
 
-		mbstate_t fresh = { 0 };
-		wchar_t wide;
-		size_t width = byte < 0x80
-			? 0
-			: mbrtowc(&wide, (const char *)bytes + i, shown - i, &fresh);
+		uint32_t code;
+		int taken = text_decode(bytes + i, shown - i, &code);
 
-		if (width > 1 && width < 8 && iswprint((wint_t)wide)) {
-			memcpy(text + used, bytes + i, width);
-			used += width;
-			i += width - 1;
+		if (taken > 1 && !text_is_unsafe(code)) {
+			memcpy(text + used, bytes + i, (size_t)taken);
+			used += (size_t)taken;
+			i += (size_t)taken - 1;
 		} else if (byte == '\n')
 			used += (size_t)snprintf(text + used, size - used, "\\n");
 		else if (byte == '"' || byte == '\\')

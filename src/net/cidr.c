@@ -11,7 +11,6 @@
 
 #include "base/i18n.h"
 #include "base/number.h"
-#include "net/literal.h"
 
 /* Of ::ffff:0:0/96. */
 #define MAPPED_BITS 96
@@ -78,13 +77,12 @@ static void unmap(struct cidr *cidr, const struct literal *literal)
 	memset(cidr->octets + 4, 0, sizeof(cidr->octets) - 4);
 }
 
-int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_fault)
+int cidr_parse_loosely(const char *text, struct cidr *ret_cidr, struct literal *ret_literal,
+	struct addr_fault *ret_fault)
 {
 	size_t length = strcspn(text, "/");
 	struct literal literal;
 	struct cidr cidr = { 0 };
-	uint8_t masked[16];
-	char network[CIDR_TEXT_SIZE];
 	int r = read_address(text, length, &literal, ret_fault);
 
 	if (r < 0)
@@ -97,17 +95,41 @@ int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_f
 		if (r < 0)
 			return r;
 	}
-	memcpy(masked, cidr.octets, sizeof(masked));
-	cidr_mask(masked, octet_count(cidr.family), cidr.bits);
-	if (memcmp(masked, cidr.octets, octet_count(cidr.family)) != 0) {
-		memcpy(cidr.octets, masked, sizeof(masked));
+	cidr_mask(cidr.octets, octet_count(cidr.family), cidr.bits);
+	*ret_cidr = cidr;
+	*ret_literal = literal;
+	return 0;
+}
+
+int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_fault)
+{
+	struct literal literal;
+	struct cidr cidr;
+	char network[CIDR_TEXT_SIZE];
+	int r = cidr_parse_loosely(text, &cidr, &literal, ret_fault);
+
+	if (r < 0)
+		return r;
+	if (memcmp(literal.octets, cidr.octets, octet_count(cidr.family)) != 0)
 		return literal_fail(ret_fault, 0,
 			_("bits behind the prefix are set (its network is %s)"),
 			cidr_format(&cidr, network, sizeof(network)));
-	}
 	unmap(&cidr, &literal);
 	*ret_cidr = cidr;
 	return 0;
+}
+
+bool cidr_is_meant(const char *text)
+{
+	size_t length = strcspn(text, "/");
+	char address[LITERAL_TEXT_SIZE];
+	struct literal literal;
+
+	if (text[length] != '/' || length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	return literal_parse(address, &literal, NULL) == 0;
 }
 
 void cidr_range(const struct cidr *cidr, uint8_t *ret_first, uint8_t *ret_last)

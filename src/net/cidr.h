@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "net/addr.h"
+#include "net/literal.h"
 
 /* Room for any text of cidr_format. */
 #define CIDR_TEXT_SIZE (INET6_ADDRSTRLEN + 4)
@@ -25,6 +26,16 @@ struct cidr {
  * NULL) says where and why.
  */
 int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_fault);
+
+/*
+ * The same, and bits behind the prefix may be set: `ret_literal` is the address as written, `ret_cidr` the
+ * block that it is in. For showing; lists use cidr_parse().
+ */
+int cidr_parse_loosely(const char *text, struct cidr *ret_cidr, struct literal *ret_literal,
+	struct addr_fault *ret_fault);
+
+/* Whether `text` is an address and a slash: meant as a block, right or wrong. */
+bool cidr_is_meant(const char *text);
 
 /* The first and the last address of the block; 4 or 16 octets of each are written. */
 void cidr_range(const struct cidr *cidr, uint8_t *ret_first, uint8_t *ret_last);

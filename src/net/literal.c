@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/number.h"
 #include "base/quote.h"
 #include "base/text.h"
 
@@ -301,8 +302,18 @@ static int put_groups(struct cursor *cursor, const struct groups *groups, struct
 	return 0;
 }
 
+/* Behind the "25" that stands for '%' in a URI; digits only are an interface's number. */
+static const char *skip_percent(const char *zone)
+{
+	bool escaped = strncmp(zone, "25", 2) == 0 && zone[strspn(zone, "0123456789")] != '\0';
+
+	return escaped ? zone + 2 : zone;
+}
+
 static int parse_zone(const struct cursor *cursor, const char *zone, struct literal *literal)
 {
+	zone = skip_percent(zone);
+
 	size_t length = strlen(zone);
 
 	if (length == 0)
@@ -366,6 +377,33 @@ int literal_parse(const char *text, struct literal *ret_literal, struct addr_fau
 		return r;
 	*ret_literal = literal;
 	return 0;
+}
+
+bool literal_port_meant(const char *text, char buffer[static LITERAL_MEANT_SIZE])
+{
+	const char *last = strrchr(text, ':');
+	char host[INET6_ADDRSTRLEN];
+	struct literal literal;
+	uint64_t port;
+
+	if (last == NULL || last[1] == '\0' || last[1] == '0' || last[2] == '\0' ||
+		number_parse(last + 1, 1, UINT16_MAX, &port) < 0 ||
+		literal_parse(text, &literal, NULL) < 0)
+		return false;
+
+	/* "::5000" is "::" with a port. */
+	size_t length = (size_t)(last - text);
+
+	if (length > 0 && last[-1] == ':')
+		length++;
+	if (length >= sizeof(host))
+		return false;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	if (strchr(host, ':') == NULL || literal_parse(host, &literal, NULL) < 0)
+		return false;
+	snprintf(buffer, LITERAL_MEANT_SIZE, "[%s]:%u", host, (unsigned)port);
+	return true;
 }
 
 static bool is_number(const char *label, size_t length)

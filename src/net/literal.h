@@ -3,7 +3,9 @@
  *
  * Taken: IPv4 in dotted decimal; IPv4 in the classic forms of inet_aton(3): one to four parts, each
  * decimal, octal (leading 0) or hexadecimal (leading 0x), the last part filling all octets left;
- * IPv6 by RFC 4291 2.2, also with an embedded dotted IPv4 address and with a zone (RFC 4007 11).
+ * IPv6 by RFC 4291 2.2, also with an embedded dotted IPv4 address and with a zone (RFC 4007 11). A zone
+ * may begin with "%25", as URIs have it (RFC 6874): "fe80::1%25eth0" is fe80::1%eth0. "%25" alone, and "%25" before
+ * digits, is the number of an interface.
  */
 #pragma once
 
@@ -24,6 +26,16 @@ struct literal {
 	uint8_t octets[16]; /* network order; the first 4 or all 16 */
 	char zone[LITERAL_ZONE_SIZE]; /* as written after '%', not looked up; "" if none */
 };
+
+/* Room for any text of literal_port_meant: brackets, a colon and five digits more. */
+#define LITERAL_MEANT_SIZE (LITERAL_TEXT_SIZE + 8)
+
+/*
+ * An IPv6 address without brackets whose last group could be meant as a port: "::1:5000" is the address
+ * ::0.1.80.0. Writes what was probably meant, "[::1]:5000", and returns true; false: `text` is not such
+ * an address. One digit is not taken for a port.
+ */
+bool literal_port_meant(const char *text, char buffer[static LITERAL_MEANT_SIZE]);
 
 /*
  * Whether a host without ':' can only be meant as an IPv4 address. DNS has no top-level label that is

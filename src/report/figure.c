@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/number.h"
 
 enum { RATE, P50, P90, P99, P999, MAX, CONNECT_P50, CONNECT_P99, ERRORS };
 
@@ -90,7 +91,7 @@ const char *figure_format(enum figure_unit unit, double value, char *buffer, siz
 		return buffer;
 	}
 	switch (unit) {
-	case FIGURE_NS: return duration_format((uint64_t)value, buffer, size);
+	case FIGURE_NS: return duration_format(number_from_double(value), buffer, size);
 	case FIGURE_PER_S: format_thousands(value, "/s", buffer, size); break;
 	case FIGURE_PER_MILLION: format_thousands(value, "", buffer, size); break;
 	}

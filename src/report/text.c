@@ -185,7 +185,7 @@ static void print_rate(struct line *line, const struct model *run)
 					((double)run->duration_ns / (double)CLOCK_NS_PER_S),
 				text, sizeof(text)));
 	if (rate->bytes_per_s > 0) {
-		number_format_size((uint64_t)rate->bytes_per_s, text, sizeof(text));
+		number_format_size(number_from_double(rate->bytes_per_s), text, sizeof(text));
 		add(line, _("%s a second"), text);
 	}
 	end(line);
@@ -303,8 +303,8 @@ static int print_latency(const struct model_latency *latency, unsigned width, FI
 	ADD_ROW(table, _("min"), histogram_min(columns[c]));
 	add_percentiles(table, columns, count);
 	ADD_ROW(table, _("max"), histogram_max(columns[c]));
-	ADD_ROW(table, _("mean"), llround(histogram_mean(columns[c])));
-	ADD_ROW(table, _("stddev"), llround(histogram_stddev(columns[c])));
+	ADD_ROW(table, _("mean"), number_from_double(histogram_mean(columns[c])));
+	ADD_ROW(table, _("stddev"), number_from_double(histogram_stddev(columns[c])));
 	fputc('\n', out);
 
 	int r = table_print(table, width, out);

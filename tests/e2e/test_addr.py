@@ -302,3 +302,63 @@ def test_full_disk():
     with open("/dev/full", "w") as full:
         shown = show("127.0.0.1", stdout=full)
     assert shown.returncode == 1 and shown.stderr.startswith("meari: ")
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "127.0.0.1/8", "192.0.2.7/32", "0.0.0.0/0",
+                                  "2001:db8::/32", "2001:db8::1/64", "::/0", "::1/128"])
+def test_block(text):
+    network = ipaddress.ip_network(text, strict=False)
+    found = one(text)
+    assert found["network"] == str(network) and found["prefix_length"] == network.prefixlen
+    assert found["first"] == str(network[0]) and found["last"] == str(network[-1])
+    assert int(found["count"]) == network.num_addresses
+    assert isinstance(found["count"], int) == (network.version == 4)
+    assert found["host_bits_set"] == (str(network) != text)
+    shown = rows(text)
+    assert shown["network"] == str(network) and shown["last address"] == str(network[-1])
+    assert shown["addresses"].startswith(f"{network.num_addresses} ")
+    # What is no block of a list is said, and not called a wrong digit.
+    assert ("note" in shown) == found["host_bits_set"]
+
+
+def test_kind_of_a_block():
+    assert one("10.0.0.0/8")["kind"] == "private"
+    assert one("10.1.0.0/16")["kind"] == "private"
+    assert "kind" not in one("10.0.0.0/7")
+    assert rows("0.0.0.0/0")["kind"] == "of several kinds"
+
+
+@pytest.mark.parametrize("text, why", [
+    ("10.0.0.0/33", "from 0 to 32"), ("2001:db8::/129", "from 0 to 128"), ("10.0.0.0/", "from 0 to 32"),
+    ("0x7f.1/8", "four decimal numbers"), ("fe80::1%lo/64", "has no zone")])
+def test_wrong_block(text, why):
+    shown = show(text)
+    assert shown.returncode == 1
+    assert why in shown.stderr and "digit" not in shown.stderr
+
+
+@pytest.mark.parametrize("verb", ["talk", "ping", "bench", "check", "serve"])
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "tcp://127.0.0.1/8", "2001:db8::/32"])
+def test_a_block_is_no_address(verb, text):
+    shown = meari.run(verb, text)
+    assert shown.returncode == 2
+    assert "a block of addresses is not one address" in shown.stderr
+
+
+def test_port_without_brackets():
+    assert one("::1:5000")["meant"] == "[::1]:5000"
+    assert rows("::1:5000")["note"] == "a port needs brackets: '[::1]:5000'"
+    assert "meant" not in one("::1") and "meant" not in one("[::1]:5000")
+    for verb in "talk", "ping", "bench", "check", "serve":
+        shown = meari.run(verb, "::1:5000")
+        assert shown.returncode == 2
+        assert "a port needs brackets: '[::1]:5000'" in shown.stderr
+    # An address that people use stays what it is.
+    assert one("2001:db8::1:443")["canonical"] == "2001:db8::1:443"
+
+
+def test_zone_of_a_uri():
+    for text in "fe80::1%25lo", "[fe80::1%25lo]:5000", "tcp://[fe80::1%25lo]:5000":
+        assert one(text)["zone"]["text"] == "lo"
+        assert one(text)["canonical"] == "fe80::1%lo"
+    assert one("fe80::1%25")["zone"]["text"] == "25"

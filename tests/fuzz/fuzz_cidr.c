@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	char *text = malloc(length + 1);
 	struct cidr cidr;
+	struct literal literal;
 	struct addr_fault fault = { .column = SIZE_MAX };
 
 	memcpy(text, bytes, length);
@@ -50,6 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		check(&cidr);
 	else
 		ASSERT(fault.column <= strlen(text) && fault.text[0] != '\0');
+	if (cidr_parse_loosely(text, &cidr, &literal, &fault) == 0) {
+		ASSERT(cidr_is_meant(text) || cidr.bits == (cidr.family == AF_INET ? 32 : 128));
+		ASSERT(cidr.family == literal.family);
+	}
 	free(text);
 	return 0;
 }

@@ -8,15 +8,17 @@ from house import BUILD, ROOT, command
 
 # The folders that a server consists of; a verb of its own is but options.
 FOLDERS = "base", "net", "protocol", "engine", "server"
+# In base, but for results only: the clients'.
+NOT_THE_SERVERS = {"base_outfile.c.o"}
 MORE = "cli_cli", "cli_settings", "cli_verb_serve"
 # Calls that cannot fail, or only by a fault of the caller. Everything else is in tests/torture/meson.build.
 CANNOT_FAIL = {
     # text and numbers
-    "cos", "ferror", "feof", "iswprint", "log", "log1p", "mbrtowc", "memchr", "memcmp", "memcpy", "memmove",
+    "__ctype_get_mb_cur_max", "cos", "ferror", "feof", "floor", "log", "log1p", "memchr", "memcmp", "memcpy", "memmove",
     "memset", "pow", "snprintf", "sqrt", "strcasecmp", "strchr", "strcmp", "strcspn", "strerror",
     "strerrorname_np", "strftime", "strlen", "strncasecmp", "strncmp", "strnlen", "strrchr", "strspn",
     "strstr", "strtod", "strtol", "vsnprintf", "inet_ntop", "dirname", "gmtime_r", "dcgettext", "dcngettext",
-    "nextafter",
+    "nearbyint", "nextafter", "wcwidth",
     # giving back
     "free", "freeaddrinfo", "json_delete", "io_uring_free_probe", "io_uring_queue_exit", "seccomp_release",
     "pthread_attr_destroy", "pthread_cond_destroy", "pthread_mutex_destroy",
@@ -47,7 +49,8 @@ def symbols(kind, *files):
 
 def called():
     objects = [path for path in sorted((BUILD / "src/libmeari.a.p").glob("*.c.o"))
-               if path.name.startswith(tuple(folder + "_" for folder in FOLDERS))
+               if path.name not in NOT_THE_SERVERS
+               and path.name.startswith(tuple(folder + "_" for folder in FOLDERS))
                or path.name.removesuffix(".c.o") in MORE]
     assert len(objects) > 50
     return symbols("undefined", *objects) - symbols("defined", BUILD / "src/libmeari.a")

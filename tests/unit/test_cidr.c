@@ -113,6 +113,23 @@ static void masks(void **state)
 	assert_int_equal(octets[0], 0);
 }
 
+static void shows_what_lists_refuse(void **state)
+{
+	struct cidr cidr;
+	struct literal literal;
+	char text[CIDR_TEXT_SIZE], written[LITERAL_TEXT_SIZE];
+
+	assert_int_equal(cidr_parse_loosely("127.0.0.1/8", &cidr, &literal, NULL), 0);
+	assert_string_equal(cidr_format(&cidr, text, sizeof(text)), "127.0.0.0/8");
+	assert_string_equal(literal_format(&literal, written, sizeof(written)), "127.0.0.1");
+	assert_int_equal(cidr_parse_loosely("127.0.0.1/33", &cidr, &literal, NULL), -EINVAL);
+	assert_true(cidr_is_meant("127.0.0.1/33"));
+	assert_true(cidr_is_meant("fe80::1%lo/64"));
+	assert_false(cidr_is_meant("127.0.0.1"));
+	assert_false(cidr_is_meant("unix:/tmp/x"));
+	assert_false(cidr_is_meant("name/24"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +138,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_too_long),
 		cmocka_unit_test(knows_its_ends),
 		cmocka_unit_test(masks),
+		cmocka_unit_test(shows_what_lists_refuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,56 @@ static void knows_mapped_addresses(void **state)
 	assert_false(literal_is_mapped(&literal));
 }
 
+static void reads_zones_of_uris(void **state)
+{
+	static const struct {
+		const char *text, *zone;
+	} cases[] = {
+		{ "fe80::1%lo", "lo" },
+		{ "fe80::1%25lo", "lo" }, /* RFC 6874 */
+		{ "fe80::1%25", "25" }, /* an interface's number */
+		{ "fe80::1%251", "251" },
+		{ "fe80::1%25eth0.25", "eth0.25" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct literal literal;
+
+		assert_int_equal(literal_parse(cases[i].text, &literal, NULL), 0);
+		assert_string_equal(literal.zone, cases[i].zone);
+	}
+}
+
+static void sees_a_port_without_brackets(void **state)
+{
+	static const struct {
+		const char *text, *meant; /* NULL: nothing else was meant */
+	} cases[] = {
+		{ "::1:5000", "[::1]:5000" },
+		{ "::5000", "[::]:5000" },
+		{ "::80", "[::]:80" },
+		{ "2001:db8::1:443", "[2001:db8::1]:443" },
+		{ "1:2:3:4:5:6:7:80", NULL }, /* seven groups are no address */
+		{ "::1", NULL },
+		{ "::", NULL },
+		{ "::1:0", NULL },
+		{ "::1:f00", NULL },
+		{ "::1:0500", NULL },
+		{ "::1:99999", NULL },
+		{ "127.0.0.1", NULL },
+		{ "::1.2.3.4", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char meant[LITERAL_MEANT_SIZE];
+		bool found = literal_port_meant(cases[i].text, meant);
+
+		assert_int_equal(found, cases[i].meant != NULL);
+		if (found)
+			assert_string_equal(meant, cases[i].meant);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +217,8 @@ int main(void)
 		cmocka_unit_test(leaves_the_result_alone_on_failure),
 		cmocka_unit_test(tells_numbers_from_names),
 		cmocka_unit_test(knows_mapped_addresses),
+		cmocka_unit_test(reads_zones_of_uris),
+		cmocka_unit_test(sees_a_port_without_brackets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

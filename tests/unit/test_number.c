@@ -1,6 +1,7 @@
 /*
  * number.c: whole numbers and sizes, their bounds, and what strtoull(3) would have let through.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,6 +196,20 @@ static void shows_a_rate(void **state)
 	}
 }
 
+static void makes_whole_numbers(void **state)
+{
+	assert_true(number_from_double(0) == 0);
+	assert_true(number_from_double(-1) == 0);
+	assert_true(number_from_double(-INFINITY) == 0);
+	assert_true(number_from_double(NAN) == 0);
+	assert_true(number_from_double(2.7) == 3);
+	assert_true(number_from_double(0x1p53) == (uint64_t)1 << 53);
+	assert_true(number_from_double(0x1p63) == (uint64_t)1 << 63);
+	assert_true(number_from_double(0x1p64) == UINT64_MAX);
+	assert_true(number_from_double(1e300) == UINT64_MAX);
+	assert_true(number_from_double(INFINITY) == UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +220,7 @@ int main(void)
 		cmocka_unit_test(shows_sizes),
 		cmocka_unit_test(reads_a_rate_and_stops),
 		cmocka_unit_test(shows_a_rate),
+		cmocka_unit_test(makes_whole_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
