@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/quote.h"
 
 static enum log_level most_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
@@ -77,10 +78,6 @@ static void write_json(enum log_level level, const char *event, json_t *fields, 
 	json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "time", time_text, "level",
 		level_names[level], "event", event, "message", message);
 
-	/* What a user typed need not be UTF-8, and JSON must be: the event still counts. */
-	if (object == NULL)
-		object = json_pack("{s:s, s:s, s:s, s:n}", "time", time_text, "level",
-			level_names[level], "event", event, "message");
 	if (object == NULL)
 		return;
 	if (fields != NULL)
@@ -103,6 +100,21 @@ static void write_json(enum log_level level, const char *event, json_t *fields, 
 	write_line(line, length + 1);
 }
 
+/*
+ * A name from a file, a list, an option or a peer may stand in a message unquoted: here, where all
+ * messages pass, none of them can end the line, mislead the terminal or make JSON invalid.
+ */
+static char *make_safe(char *message)
+{
+	size_t size = message != NULL ? QUOTE_SIZE(strlen(message)) : 0;
+	char *safe = size > 0 ? malloc(size) : NULL;
+
+	if (safe != NULL)
+		quote_line(message, safe, size);
+	free(message);
+	return safe;
+}
+
 void log_write(enum log_level level, const char *event, json_t *fields, const char *format, ...)
 {
 	va_list arguments;
@@ -113,6 +125,7 @@ void log_write(enum log_level level, const char *event, json_t *fields, const ch
 		if (vasprintf(&message, format, arguments) < 0)
 			message = NULL;
 		va_end(arguments);
+		message = make_safe(message);
 	}
 	if (message != NULL && log_is_json())
 		write_json(level, event, fields, message);

@@ -154,6 +154,15 @@ fail:
 	return r;
 }
 
+int outfile_flush_stdout(void)
+{
+	static int first_error;
+
+	if (fflush(stdout) != 0 && first_error == 0)
+		first_error = -errno;
+	return first_error != 0 ? first_error : ferror(stdout) ? -EIO : 0;
+}
+
 FILE *outfile_stream(struct outfile *file)
 {
 	return file->stream;
@@ -163,7 +172,7 @@ static int close_stream(struct outfile *file)
 {
 	if (file->fd < 0) { /* standard output */
 		file->stream = NULL;
-		return fflush(stdout) == 0 ? 0 : -errno;
+		return outfile_flush_stdout();
 	}
 
 	bool failed = fclose(file->stream) != 0;

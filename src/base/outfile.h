@@ -27,5 +27,11 @@ FILE *outfile_stream(struct outfile *file);
  */
 int outfile_commit(struct outfile *file, int r);
 
+/*
+ * Flushes standard output. 0, or the reason of the first write that failed since the program began, as
+ * far as it can be known: stdio forgets it (-EIO then). Use it instead of fflush(stdout).
+ */
+int outfile_flush_stdout(void);
+
 /* Frees the file; what was not yet written in place is gone. NULL is fine. */
 void outfile_discard(struct outfile *file);

@@ -9,15 +9,16 @@
 /* Room for the short quotations in messages, see quote_piece. */
 #define QUOTE_PIECE_SIZE 64
 
-/*
- * Room for a whole quotation of a text of `length` bytes. Each byte takes four at most.
- */
-#define QUOTE_SIZE(length) (4 * (size_t)(length) + 1)
+/* The least size of a buffer: "..." must fit. */
+#define QUOTE_LEAST_SIZE 4
+
+/* Room for a whole quotation of `length` bytes, each of which takes four at most. */
+#define QUOTE_SIZE(length) (4 * (size_t)(length) + QUOTE_LEAST_SIZE)
 
 /*
  * Writes `length` bytes into `buffer`: well-formed UTF-8 as it is; unsafe characters, malformed UTF-8
  * and the backslash itself as \xNN, so that nothing is lost. What does not fit is cut between
- * characters and ends with "...". `size` is at least 4. Returns `buffer`.
+ * characters and ends with "...". `size` is at least QUOTE_LEAST_SIZE. Returns `buffer`.
  */
 const char *quote_bytes(const char *bytes, size_t length, char *buffer, size_t size);
 

@@ -13,6 +13,7 @@
 
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/outfile.h"
 #include "cli/cli.h"
 #include "config.h"
 
@@ -101,13 +102,13 @@ static int run_help(int argc, char **argv)
  */
 static int finish(int status)
 {
-	int error = fflush(stdout) != 0 ? errno : ferror(stdout) ? EIO : 0;
+	int r = outfile_flush_stdout();
 
-	if (error == 0)
+	if (r == 0)
 		return status;
-	if (error == EPIPE)
+	if (r == -EPIPE)
 		return CLI_PIPE_CLOSED;
-	log_error(_("cannot write the output: %s"), strerror(error));
+	log_error(_("cannot write the output: %s"), strerror(-r));
 	return status == CLI_OK ? CLI_FAILED : status;
 }
 

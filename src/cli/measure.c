@@ -14,6 +14,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/outfile.h"
 #include "cli/result.h"
 #include "client/climb.h"
 #include "client/live.h"
@@ -88,7 +89,7 @@ static void on_interval(
 
 		json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
 		putchar('\n');
-		fflush(stdout);
+		outfile_flush_stdout();
 		json_decref(object);
 	}
 }

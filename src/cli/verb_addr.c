@@ -12,6 +12,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/outfile.h"
 #include "base/quote.h"
 #include "cli/cli.h"
 #include "cli/describe.h"
@@ -279,7 +280,7 @@ enum cli_status verb_addr(int argc, char **argv)
 	for (int i = 0; i < options.count; i++) {
 		struct telling telling = { .options = &options, .text = options.texts[i] };
 
-		fflush(stdout); /* a fault's line stands between the texts that it stands between */
+		outfile_flush_stdout(); /* a fault's line stands between the texts that it stands between */
 
 		enum cli_status told = options.json ? tell_as_json(&telling) : tell(&telling);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/outfile.h"
 
 #define TIME_SIZE 40
 
@@ -42,7 +43,7 @@ static void put(json_t *object)
 {
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
-	fflush(stdout);
+	outfile_flush_stdout();
 	json_decref(object);
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/outfile.h"
 #include "base/text.h"
 #include "client/tabular.h"
 
@@ -111,7 +112,7 @@ static void text_begin(const struct ping_event_manner *manner)
 
 	printf(_("PING %s: %zu bytes, %s\n"), addr_format(&manner->peer, peer, sizeof(peer)),
 		manner->size_bytes, way_of_asking(manner));
-	fflush(stdout);
+	outfile_flush_stdout();
 }
 
 /* ---- as it happens ---- */
@@ -265,7 +266,7 @@ static void text_tell(const struct ping_event_manner *manner, const struct ping_
 			return;
 		put_line(manner, &from, &line);
 	}
-	fflush(stdout);
+	outfile_flush_stdout();
 }
 
 /* ---- the end ---- */
@@ -403,7 +404,7 @@ static void text_end(const struct ping_event_manner *manner, const struct ping_e
 	put_gaps(result);
 	if (manner->by_port)
 		put_ports(result);
-	fflush(stdout);
+	outfile_flush_stdout();
 }
 
 static void text_interim(
