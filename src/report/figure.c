@@ -5,6 +5,7 @@
 #include "report/figure.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/duration.h"
@@ -36,6 +37,21 @@ uint64_t figure_errors(const struct model_counts *counts)
 	return counts->lost + counts->damaged + counts->resets + counts->connect_errors;
 }
 
+bool figure_has_tried(const struct model_counts *counts)
+{
+	return counts->sent > 0 || counts->connects > 0 || figure_errors(counts) > 0;
+}
+
+/* Nothing that came back is a rate, too, but not where it is only not told. */
+static double rate(const struct model *run)
+{
+	if (run->rate.reached_per_s > 0)
+		return run->rate.reached_per_s;
+	return run->duration_ns > 0 && run->counts.received == 0 && figure_has_tried(&run->counts)
+		? 0
+		: NAN;
+}
+
 static double errors_per_million(const struct model_counts *counts)
 {
 	uint64_t tries = counts->sent > counts->connects ? counts->sent : counts->connects;
@@ -50,7 +66,7 @@ double figure_value(const struct figure *figure, const struct model *run)
 	const struct histogram *main = model_main_latency(run);
 
 	switch (figure - figure_table) {
-	case RATE: return run->rate.reached_per_s > 0 ? run->rate.reached_per_s : NAN;
+	case RATE: return rate(run);
 	case P50: return percentile(main, 50);
 	case P90: return percentile(main, 90);
 	case P99: return percentile(main, 99);
@@ -90,7 +106,10 @@ const char *figure_format(enum figure_unit unit, double value, char *buffer, siz
 		return buffer;
 	}
 	switch (unit) {
-	case FIGURE_NS: return duration_format((uint64_t)value, buffer, size);
+	case FIGURE_NS:
+		/* 2^63 ns are three centuries; a file may hold any number. */
+		return duration_format(
+			value < 0x1p63 ? (uint64_t)value : INT64_MAX, buffer, size);
 	case FIGURE_PER_S: format_thousands(value, "/s", buffer, size); break;
 	case FIGURE_PER_MILLION: format_thousands(value, "", buffer, size); break;
 	}
