@@ -372,6 +372,17 @@ static enum cli_status tell(const struct options *options, const struct findings
 							: CLI_OK;
 }
 
+/* --unit and --tag are for logs; without one they only seem to have been heeded. */
+static void say_ineffective(const struct options *options, const struct findings *findings)
+{
+	if (findings->now.log_count + findings->baseline.log_count > 0)
+		return;
+	if (options->unit_ns > 0 || options->tag != NULL)
+		log_write(LOG_LEVEL_WARNING, "option-without-effect", NULL,
+			_("%s has no effect: no file is a histogram log"),
+			options->unit_ns > 0 ? "--unit" : "--tag");
+}
+
 enum cli_status verb_report(int argc, char **argv)
 {
 	static struct options options = { .margin = COMPARE_DEFAULT_MARGIN };
@@ -391,6 +402,7 @@ enum cli_status verb_report(int argc, char **argv)
 			0) {
 		int r = find(&options, &findings);
 
+		say_ineffective(&options, &findings);
 		say_twice(&findings.now, false);
 		say_twice(&findings.baseline, true);
 

@@ -42,7 +42,9 @@ static json_t *objection_object(const struct objection *objection)
 {
 	char text[OBJECTION_TEXT_SIZE];
 
-	return json_pack("{s:s, s:s}", "code", objection_code(objection->kind), "text",
+	return json_pack("{s:s, s:I, s:I, s:s?, s:s}", "code", objection_code(objection->kind),
+		"count", (json_int_t)objection->count, "of", (json_int_t)objection->of, "what",
+		objection->what, "text",
 		objection_format(objection, false, text, sizeof(text)));
 }
 

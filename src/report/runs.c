@@ -137,6 +137,7 @@ static int load_log(struct runs *runs, FILE *file, const struct runs_options *op
 	struct model run;
 	int r = runs_log_read(file, options, &run, fault);
 
+	runs->log_count++;
 	return r < 0 ? r : add_run(runs, &run);
 }
 

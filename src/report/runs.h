@@ -18,6 +18,7 @@
 struct runs {
 	struct model *items;
 	size_t count;
+	size_t log_count; /* of the files that were logs of HdrHistogram */
 	size_t histogram_bytes;
 };
 

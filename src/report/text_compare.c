@@ -24,21 +24,25 @@ const char *text_compare_verdict(enum compare_verdict verdict)
 	return _(names[verdict]);
 }
 
-/* "+2.1%" for a factor, "+12" for a difference. */
+/* "+2.1%" for a factor, "×12.0" for a large one, "+12" for a difference. The page writes the same. */
 static const char *format_effect(
 	const struct compare_figure *one, double effect, char *buffer, size_t size)
 {
 	double percent = (effect - 1) * 100;
 
+	char number[FIGURE_TEXT_SIZE];
+
 	if (isnan(effect))
 		snprintf(buffer, size, "-");
 	else if (!compare_is_factor(one))
-		snprintf(buffer, size, "%+.3g", effect);
-	else if (effect >= 10)
-		snprintf(buffer, size, "×%.3g", effect);
+		snprintf(buffer, size, "%s%s", effect > 0 ? "+" : effect < 0 ? "-" : "",
+			figure_format(one->figure->unit, fabs(effect), number, sizeof(number)));
+	else if (effect >= 9.995)
+		snprintf(buffer, size, "×%.*f", effect >= 99.95 ? 0 : 1, effect);
+	else if (fabs(percent) < 0.05)
+		snprintf(buffer, size, "0.0%%"); /* a change of nothing has no sign */
 	else
-		/* Never "-0.0%". */
-		snprintf(buffer, size, "%+.1f%%", fabs(percent) < 0.05 ? 0.0 : percent);
+		snprintf(buffer, size, "%+.1f%%", percent);
 	return buffer;
 }
 
