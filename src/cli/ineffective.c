@@ -52,8 +52,9 @@ static void say_numbers(const struct ineffective *given, const struct bench_opti
 			    bench->connections),
 			bench->threads, bench->connections);
 	if (given->depth && bench->load.echoes > 0 && bench->load.depth > bench->load.echoes)
-		SAY(ngettext("--pipeline %u has no effect beyond %u: a connection of --churn has no "
-			     "more messages",
+		SAY(ngettext(
+			    "--pipeline %u has no effect beyond %u: a connection of --churn has no "
+			    "more messages",
 			    "--pipeline %u has no effect beyond %u: a connection of --churn has no "
 			    "more messages",
 			    bench->load.echoes),

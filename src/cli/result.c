@@ -337,7 +337,7 @@ json_t *result_interval(const struct outcome_interval *interval)
 	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I}", "start_ns",
 		(json_int_t)interval->start_ns, "length_ns", (json_int_t)interval->length_ns,
 		"sent", (json_int_t)interval->sent, "received", (json_int_t)interval->received,
-		"asked_per_s", interval->asked_per_s, "p50_ns", latency(interval->p50_ns),
-		"p99_ns", latency(interval->p99_ns), "max_ns", latency(interval->max_ns), "errors",
+		"asked_per_s", interval->asked_per_s, "p50_ns", latency(interval->p50_ns), "p99_ns",
+		latency(interval->p99_ns), "max_ns", latency(interval->max_ns), "errors",
 		(json_int_t)interval->errors);
 }

@@ -367,7 +367,9 @@ static error_t parse_load(struct input *input, int key, char *text, struct argp_
 		bench->load.depth = (uint32_t)number;
 		input->depth_given = input->given.depth = true;
 		return r;
-	case KEY_SEED: input->given.seed = true; return take_count(state, "--seed", text, 0, UINT64_MAX, &bench->seed);
+	case KEY_SEED:
+		input->given.seed = true;
+		return take_count(state, "--seed", text, 0, UINT64_MAX, &bench->seed);
 	case KEY_CHURN:
 		r = text != NULL ? take_count(state, "--churn", text, 1, UINT32_MAX, &number) : 0;
 		bench->load.echoes = (uint32_t)number;

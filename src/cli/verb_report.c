@@ -367,7 +367,7 @@ static enum cli_status tell(const struct options *options, const struct findings
 	}
 	if (!options->fail_if_worse)
 		return CLI_OK;
-	return findings->compare.worse                    ? CLI_UNMET
+	return findings->compare.worse                  ? CLI_UNMET
 		: findings->compare.objection_count > 0 ? CLI_NOT_JUDGED
 							: CLI_OK;
 }

@@ -44,8 +44,7 @@ static json_t *objection_object(const struct objection *objection)
 
 	return json_pack("{s:s, s:I, s:I, s:s?, s:s}", "code", objection_code(objection->kind),
 		"count", (json_int_t)objection->count, "of", (json_int_t)objection->of, "what",
-		objection->what, "text",
-		objection_format(objection, false, text, sizeof(text)));
+		objection->what, "text", objection_format(objection, false, text, sizeof(text)));
 }
 
 json_t *compare_json(
@@ -65,6 +64,5 @@ json_t *compare_json(
 		"meari-comparison", "version", 1, "confidence", COMPARE_CONFIDENCE, "margin",
 		compare->margin, "baseline_runs", (json_int_t)compare->baseline_runs, "runs",
 		(json_int_t)compare->runs, "figures", figures, "differences", differing,
-		"objections", objections, "verdict",
-		compare_verdict_name(compare->verdict));
+		"objections", objections, "verdict", compare_verdict_name(compare->verdict));
 }

@@ -108,8 +108,7 @@ const char *figure_format(enum figure_unit unit, double value, char *buffer, siz
 	switch (unit) {
 	case FIGURE_NS:
 		/* 2^63 ns are three centuries; a file may hold any number. */
-		return duration_format(
-			value < 0x1p63 ? (uint64_t)value : INT64_MAX, buffer, size);
+		return duration_format(value < 0x1p63 ? (uint64_t)value : INT64_MAX, buffer, size);
 	case FIGURE_PER_S: format_thousands(value, "/s", buffer, size); break;
 	case FIGURE_PER_MILLION: format_thousands(value, "", buffer, size); break;
 	}

@@ -69,8 +69,8 @@ static int merge_rates(const struct model *runs, size_t count, struct model *mer
 	for (size_t i = 0; i < count; i++)
 		join_stretch(stretches, &stretch_count, &runs[i]);
 	for (size_t i = 0; i < stretch_count; i++) {
-		if (__builtin_add_overflow(merged->duration_ns, stretches[i].duration_ns,
-			    &merged->duration_ns) ||
+		if (__builtin_add_overflow(
+			    merged->duration_ns, stretches[i].duration_ns, &merged->duration_ns) ||
 			merged->duration_ns > INT64_MAX)
 			return -EOVERFLOW;
 		total_ns += (double)stretches[i].duration_ns;

@@ -322,8 +322,7 @@ int model_read(const char *bytes, size_t length, struct model *model, size_t *re
 	used = (size_t)error.position;
 	while (used < length && isspace((unsigned char)bytes[used]))
 		used++;
-	if (json_object_size(object) == 1 &&
-		json_is_object(json_object_get(object, "interval"))) {
+	if (json_object_size(object) == 1 && json_is_object(json_object_get(object, "interval"))) {
 		json_decref(object);
 		*ret_used = used;
 		return -ENOMSG;

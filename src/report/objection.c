@@ -154,9 +154,8 @@ static bool find_missing(const struct sides *sides, struct objection *ret_object
 	return false;
 }
 
-size_t objection_find(const struct model *baseline, size_t baseline_count,
-	const struct model *runs, size_t count, size_t least_runs,
-	const struct objection_known *known, size_t known_count,
+size_t objection_find(const struct model *baseline, size_t baseline_count, const struct model *runs,
+	size_t count, size_t least_runs, const struct objection_known *known, size_t known_count,
 	struct objection objections[OBJECTION_MOST])
 {
 	struct sides sides = { baseline, runs, baseline_count, count };
@@ -172,8 +171,8 @@ size_t objection_find(const struct model *baseline, size_t baseline_count,
 	size_t found = 0;
 
 	if (count < least_runs || baseline_count < least_runs)
-		objections[found++] = (struct objection){ OBJECTION_TOO_FEW, count,
-			baseline_count, NULL };
+		objections[found++] = (struct objection){ OBJECTION_TOO_FEW, count, baseline_count,
+			NULL };
 	if (known_count == 0)
 		objections[found++] = (struct objection){ .kind = OBJECTION_NOTHING_IN_COMMON };
 	else if (find_missing(&sides, &objections[found]))

@@ -42,9 +42,8 @@ struct objection_known {
 };
 
 /* Looks for all there are; `known` are the figures that both sides have. Gives their number. */
-size_t objection_find(const struct model *baseline, size_t baseline_count,
-	const struct model *runs, size_t count, size_t least_runs,
-	const struct objection_known *known, size_t known_count,
+size_t objection_find(const struct model *baseline, size_t baseline_count, const struct model *runs,
+	size_t count, size_t least_runs, const struct objection_known *known, size_t known_count,
 	struct objection objections[OBJECTION_MOST]);
 
 /* "too-few-runs" and so on, in JSON; never translated. */

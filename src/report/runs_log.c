@@ -166,8 +166,7 @@ static int add_reason(struct model *run, const char *code, const char *name, dou
 	if (r == 0)
 		r = reason_add_figure(reason, name, value);
 	if (r == 0)
-		r = model_set_text(
-			&reason->text, reason_format(reason, false, text, sizeof(text)));
+		r = model_set_text(&reason->text, reason_format(reason, false, text, sizeof(text)));
 	return r;
 }
 

@@ -35,7 +35,10 @@ static const char *format_effect(
 	if (isnan(effect))
 		snprintf(buffer, size, "-");
 	else if (!compare_is_factor(one))
-		snprintf(buffer, size, "%s%s", effect > 0 ? "+" : effect < 0 ? "-" : "",
+		snprintf(buffer, size, "%s%s",
+			effect > 0           ? "+"
+				: effect < 0 ? "-"
+					     : "",
 			figure_format(one->figure->unit, fabs(effect), number, sizeof(number)));
 	else if (effect >= 9.995)
 		snprintf(buffer, size, "×%.*f", effect >= 99.95 ? 0 : 1, effect);

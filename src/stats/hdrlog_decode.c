@@ -10,8 +10,8 @@
  *	counters:    in V0 and V1 of that width, signed; in V2 zigzag LEB128 (hdrlog.c)
  *
  * Index offset and ratio belong to histograms of floating point, whose counters mean other values.
- * Offset 0 and ratio 1.0 mean whole numbers. hdr-histogram-js writes the integer 1 into both, some
- * others the integers 0 or 1 for the ratio; everything else is refused.
+ * Offset 0 and ratio 1.0 mean whole numbers. Writers that know of nothing else put integers there, 0
+ * or 1 (hdr-histogram-js 1 into both), as no floating point has them. Everything else is refused.
  *
  * What is read is foreign: it is inflated in small pieces straight into counters, of which there are
  * never more than the bounds in the head ask for, so a little text cannot become much memory.
@@ -260,9 +260,7 @@ static int take_cookie(uint32_t cookie, bool compressed, enum version *ret_versi
 /* Whether the counters are those of whole numbers, each in its own place. */
 static bool is_of_whole_numbers(uint32_t offset, uint64_t ratio)
 {
-	if (offset == 1)
-		return ratio == 1;
-	return offset == 0 && (ratio == RATIO_ONE || ratio <= 1);
+	return (offset == 0 && ratio == RATIO_ONE) || (offset <= 1 && ratio <= 1);
 }
 
 static int unpack_head(struct unpacker *unpacker, struct head *head)
@@ -292,8 +290,7 @@ static int unpack_head(struct unpacker *unpacker, struct head *head)
 	return is_of_whole_numbers(get_32(bytes + 8), get_64(bytes + 32)) ? 0 : -ENOTSUP;
 }
 
-static int unpack(
-	struct unpacker *unpacker, enum version version, struct histogram **ret_histogram)
+static int unpack(struct unpacker *unpacker, enum version version, struct histogram **ret_histogram)
 {
 	struct head head = { .version = version };
 	struct histogram *histogram;
