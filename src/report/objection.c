@@ -42,9 +42,14 @@ static bool is_interrupted(const struct model *run)
 	return run->interrupted;
 }
 
+static bool is_empty(const struct histogram *histogram)
+{
+	return histogram == NULL || histogram_count(histogram) == 0;
+}
+
 static bool has_no_answer(const struct model *run)
 {
-	return model_main_latency(run) == NULL && run->latency.connect == NULL &&
+	return is_empty(model_main_latency(run)) && is_empty(run->latency.connect) &&
 		!(run->rate.reached_per_s > 0);
 }
 

@@ -41,7 +41,7 @@ static const struct kind kinds[] = {
 		   "hold"),
 		"overlaps", false },
 	{ "unit-unclear",
-		N_("MAX and the histograms of the log disagree: its values may not be nanoseconds "
+		N_("MAX and the histograms of the log disagree: its values may be of another unit "
 		   "(--unit)"),
 		"lines", false },
 };

@@ -33,6 +33,7 @@ struct reading {
 	bool is_cut;
 	/* How many lines have a MAX that is the histogram's own value, and how many another one. */
 	uint64_t plain_max_count, other_max_count;
+	bool is_of_ns; /* the unit given is contradicted: MAX is the value in nanoseconds */
 	/* Intervals are told of one latency only: this one, once it is known. */
 	struct histogram **main;
 };
@@ -99,10 +100,12 @@ static void look_at_max(struct reading *reading, const struct hdrlog_reader_inte
 	if (isnan(line->max) || histogram_count(line->histogram) == 0 ||
 		is_max(line, MAX_UNIT_NS / (double)unit_of(reading)))
 		return;
-	if (is_max(line, 1))
+	if (is_max(line, 1)) {
 		reading->plain_max_count++;
-	else
+	} else {
 		reading->other_max_count++;
+		reading->is_of_ns |= is_max(line, MAX_UNIT_NS);
+	}
 }
 
 /* A copy whose values are `unit` times as large: finer by a digit, so that nothing is blurred. */
@@ -181,6 +184,9 @@ static int judge_unit(struct reading *reading)
 				"given",
 				others),
 			(unsigned long long)others);
+		/* Some writers have a unit of their own for MAX, so that alone is no reason. */
+		if (reading->is_of_ns)
+			return add_reason(&reading->run, "unit-unclear", "lines", (double)others);
 	} else if (others > 0) {
 		say(reading,
 			ngettext("MAX and the histogram of %llu line disagree: its values may not "

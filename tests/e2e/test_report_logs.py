@@ -232,6 +232,12 @@ def test_max_and_the_histogram_disagree(tmp_path):
     assert read(tmp_path, unit_line(values, f"{max(values)}.0"), "--unit=us")[1] == ""
 
 
+def test_a_unit_that_a_log_contradicts(tmp_path):
+    """One --unit for a foreign log and one of ours: ours is in nanoseconds, and its MAX says so."""
+    found, said = read(tmp_path, HEAD + lines(2, latencies(1, 400)), "--unit=us")
+    assert "disagree about the unit given" in said and found["trust"]["trusted"] is False
+
+
 @pytest.mark.parametrize("top", ["", "x", "nan", "1e999"])
 def test_a_max_that_is_no_number_tells_nothing(tmp_path, top):
     assert read(tmp_path, unit_line([1000] * 9, top))[1] == ""

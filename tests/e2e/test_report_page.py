@@ -160,6 +160,11 @@ def pages(tmp_path_factory):
         for i in range(5)]), save(place / "p", *[result(
             latencies(20 + i, 900, median=2_400_000 if i else 90_000), label="x" * 60,
             asked=100 * i, started=2000 + 20 * i) for i in range(6)]))
+    kept, broken = result(values), result(sent, started=5)
+    kept["asserts"] = [{"text": "p99<5ms", "value": 4e6, "holds": True}]
+    broken["asserts"] = [{"text": "p99<5ms", "value": 9e6, "holds": False},
+                         {"text": "loss==0", "value": 0, "holds": True}]
+    make("broken", save(place / "q", kept, broken))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
         "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
@@ -374,7 +379,7 @@ def test_a_figure_has_one_value_in_a_comparison(browser, pages, name):
     browser.open(pages / f"{name}.html")
     tiles = dict(browser.js("Array.from(document.querySelectorAll('.tile'), "
                             "tile => [tile.dataset.figure, tile.dataset.value])"))
-    for figure in ("rate", "p50", "p99", "p99.9"):
+    for figure in ("rate", "p50", "p99", "p99.9", "errors"):
         assert float(tiles[figure]) == pytest.approx(given[figure]["median"])
     assert browser.js("document.getElementById('percentiles')") is None
     files = {"compared": ("c", "d"), "objected": ("o", "p")}[name]
@@ -385,6 +390,12 @@ def test_a_figure_has_one_value_in_a_comparison(browser, pages, name):
     for title, _, _, change, interval, _ in shown:
         row = rows[title if title in rows else title.lower()]
         assert f" {change} " in row and (interval == "–" or interval in row), row
+
+
+def test_of_several_runs_what_does_not_hold_is_told(browser, pages):
+    browser.open(pages / "broken.html")
+    told = browser.js("document.getElementById('broken').textContent")
+    assert "Run 2: p99<5ms" in told and "loss" not in told and "Run 1" not in told
 
 
 def test_times_carry_their_zone(browser, pages):

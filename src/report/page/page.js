@@ -156,6 +156,10 @@ function notes() {
 	const objections = DATA.comparison?.objections ?? [];
 	if (objections.length)
 		note("objections", t("objections"), objections.map(objectionText));
+	const broken = DATA.runs.length > 1 ? DATA.runs.flatMap((run, index) =>
+		run.broken.map((demand) => `${t("run")} ${runName(run, index)}: ${demand}`)) : [];
+	if (broken.length)
+		note("broken", t("run_broken"), broken);
 	if (interrupted)
 		note("interrupted", t("interrupted"), []);
 	if (DATA.differences.length)
@@ -198,7 +202,10 @@ function tiles() {
 	if (figures.errors !== null) {
 		const { lost, damaged, resets, connect_errors: failed, sent, connects } = result.counts;
 		const errors = lost + damaged + resets + failed;
-		made.push(tile("errors", t("errors"), [count(errors), ""], errors,
+		if (DATA.comparison)
+			made.push(tile("errors", t("errors"), [thousands(figures.errors), t("per_million")],
+				figures.errors));
+		else made.push(tile("errors", t("errors"), [count(errors), ""], errors,
 			t("errors_of", short(Math.max(sent, connects)))));
 	}
 	return element("dl", { className: "tiles", id: "tiles" }, ...made);
