@@ -47,7 +47,8 @@ static double rate(const struct model *run)
 {
 	if (run->rate.reached_per_s > 0)
 		return run->rate.reached_per_s;
-	return run->duration_ns > 0 && run->counts.received == 0 && figure_has_tried(&run->counts)
+	return run->duration_ns > 0 && run->counts.received == 0 &&
+			(figure_has_tried(&run->counts) || run->load.connections > 0)
 		? 0
 		: NAN;
 }

@@ -90,8 +90,9 @@ static bool is_max(const struct hdrlog_reader_interval *line, double unit)
 	double told = line->max * unit;
 	double slack = unit / 1000; /* MAX has three digits behind the point */
 
+	/* What lay beyond the range was counted in the last step. */
 	return told >= (double)histogram_step_lower(histogram, last) - slack &&
-		told <= (double)max + slack;
+		(told <= (double)max + slack || max >= histogram->limit);
 }
 
 /* MAX is either the value itself, as C writes it, or that in milliseconds, as all others do. */
@@ -235,12 +236,14 @@ static int compare_starts(const void *a, const void *b)
 /* An interval in which nothing was recorded: some writers leave it out. */
 static int add_gap(struct model_list *list, uint64_t from_ns, uint64_t until_ns)
 {
-	struct model_interval *gap = list->count < MODEL_MOST_ITEMS
-		? model_append(list, sizeof(*gap))
-		: NULL;
+	struct model_interval *gap;
 
+	/* So many intervals are told already that one more gap makes no difference. */
+	if (list->count == MODEL_MOST_ITEMS)
+		return 0;
+	gap = model_append(list, sizeof(*gap));
 	if (gap == NULL)
-		return list->count < MODEL_MOST_ITEMS ? -ENOMEM : -EFBIG;
+		return -ENOMEM;
 	gap->start_ns = from_ns;
 	gap->length_ns = until_ns - from_ns;
 	return 0;

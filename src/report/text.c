@@ -195,15 +195,17 @@ static void print_rate(struct line *line, const struct model *run)
 	end(line);
 }
 
-static void print_counts(struct line *line, const struct model_counts *counts)
+static void print_counts(struct line *line, const struct model *run)
 {
+	const struct model_counts *counts = &run->counts;
+	bool is_known = figure_has_tried(counts) || run->load.connections > 0;
 	const struct {
 		uint64_t count;
 		const char *format;
 		bool always;
 	} pieces[] = {
 		{ counts->sent, N_("%llu sent"), false },
-		{ counts->received, N_("%llu received"), figure_has_tried(counts) },
+		{ counts->received, N_("%llu received"), is_known },
 		{ counts->lost, N_("%llu lost"), false },
 		{ counts->late, N_("%llu late"), false },
 		{ counts->duplicates, N_("%llu twice"), false },
@@ -398,7 +400,7 @@ int text_result(const struct model *merged, const struct model *runs, size_t cou
 	print_environment(&line, &merged->environment);
 	print_time(&line, merged, count);
 	print_rate(&line, merged);
-	print_counts(&line, &merged->counts);
+	print_counts(&line, merged);
 
 	int r = print_latency(&merged->latency, width, out);
 

@@ -14,6 +14,10 @@ def address():
         yield running.addresses[0]
 
 
+# A run of one second in five intervals; the service that it is for answers 400 ms of it.
+DYING = ["-r100", "-w0", "-c1", "-p1", "-d1s", "--interval=200ms", "--timeout=100ms"]
+
+
 def bench(*arguments):
     return meari.run("bench", "--quiet", "--json", *arguments)
 
@@ -77,18 +81,28 @@ def test_a_search_that_found_nothing(tmp_path, address):
 
 def test_an_interval_without_an_answer_has_no_latency(tmp_path):
     """A service that answers a while and then nothing: null in JSON, and '-' in text."""
-    with Server("--fault=stall,after=640", "tcp://127.0.0.1:0") as server:
-        options = ["-w0", "-c1", "-p1", "-d", "1s", "--interval=200ms", "--timeout=100ms",
-                   server.addresses[0]]
+    with Server("--fault=stall,after=2560", "tcp://127.0.0.1:0") as server:  # 40 messages
+        options = [*DYING, server.addresses[0]]
         lines = meari.run("bench", "--json-lines", *options)
         *intervals, result = map(json.loads, lines.stdout.splitlines())
         text = meari.run("bench", *options).stdout
-    last = intervals[-1]["interval"]
-    assert last["received"] == 0
-    assert last["p50_ns"] is last["p99_ns"] is last["max_ns"] is None
-    assert result["intervals"][-1]["p99_ns"] is None
+    dead = intervals[3]["interval"]
+    assert dead["received"] == 0
+    assert dead["p50_ns"] is dead["p99_ns"] is dead["max_ns"] is None
+    assert result["intervals"][3]["p99_ns"] is None
     assert intervals[0]["interval"]["p99_ns"] > 0
-    assert "0/s  p50 -  p99 -  max -" in text or "0/s  p50 -  p99 -  max -" in lines.stderr
+    assert "0/s  p50 -  p99 -  max -" in text
     assert "p50 0ns" not in text
     shown = meari.run("report", "--json", "-", input=lines.stdout)
-    assert json.loads(shown.stdout)["intervals"][-1]["max_ns"] is None
+    assert json.loads(shown.stdout)["intervals"][3]["max_ns"] is None
+
+
+def test_time_without_an_answer_is_in_the_log_too(tmp_path):
+    """A time of which no line tells would make the run shorter, and its rate higher."""
+    log = tmp_path / "run.hlog"
+    with Server("--fault=stall,after=2560", "tcp://127.0.0.1:0") as server:
+        meari.run("bench", *DYING, f"--hdr={log}", server.addresses[0])
+    result = json.loads(meari.run("report", "--json", log).stdout)
+    assert result["duration_ns"] >= 900_000_000
+    assert result["intervals"][3]["received"] == 0
+    assert result["intervals"][3]["p99_ns"] is None

@@ -238,6 +238,12 @@ def test_a_unit_that_a_log_contradicts(tmp_path):
     assert "disagree about the unit given" in said and found["trust"]["trusted"] is False
 
 
+def test_a_max_beyond_the_range(tmp_path):
+    """Two hours are counted in the last step of what has one of 4398 s; MAX has them."""
+    log = unit_line([2 ** 42 - 1], "7200000.000")
+    assert read(tmp_path, log)[1] == ""
+
+
 @pytest.mark.parametrize("top", ["", "x", "nan", "1e999"])
 def test_a_max_that_is_no_number_tells_nothing(tmp_path, top):
     assert read(tmp_path, unit_line([1000] * 9, top))[1] == ""
