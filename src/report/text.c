@@ -381,6 +381,8 @@ void text_trust(const struct model_trust *trust, bool is_baseline, unsigned widt
 	fputs(is_baseline ? _("\n! The figures of the baseline cannot be trusted:\n")
 			  : _("\n! These figures cannot be trusted:\n"),
 		out);
+	if (trust->reasons.count == 0)
+		print_sentence(_("the file does not say why"), width, out);
 	for (size_t i = 0; i < trust->reasons.count; i++) {
 		char text[REASON_TEXT_SIZE], plain[REASON_TEXT_SIZE];
 
