@@ -12,6 +12,7 @@ enum cli_status {
 	CLI_FAILED = 1, /* it was tried and did not work; a message has been printed */
 	CLI_USAGE = 2, /* what was asked makes no sense; a message has been printed */
 	CLI_UNMET = 3, /* it ran, but what was demanded of the result does not hold */
+	CLI_NOT_JUDGED = 4, /* it ran, but whether what was demanded holds cannot be said */
 	CLI_PIPE_CLOSED =
 		141, /* 128 + SIGPIPE: the reader of the output closed it; nothing is printed */
 };

@@ -60,6 +60,8 @@ static void write_hdr(struct measurement *measurement, const struct outcome_inte
 		{ "sent", record->sent },
 		{ "connect", record->connect },
 	};
+	const struct histogram *main = measurement->options->bench.load.open_loop ? record->intended
+										  : record->sent;
 	int r = measurement->hdr_error;
 
 	if (!measurement->hdr_begun && r == 0)
@@ -67,7 +69,8 @@ static void write_hdr(struct measurement *measurement, const struct outcome_inte
 			clock_wall_ns() - interval->start_ns - interval->length_ns);
 	measurement->hdr_begun = true;
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (histogram_count(parts[i].histogram) > 0)
+		/* Without a line a time in which nothing came back would not be there at all. */
+		if (histogram_count(parts[i].histogram) > 0 || parts[i].histogram == main)
 			r = hdrlog_write_interval(measurement->hdr, parts[i].tag,
 				interval->start_ns, interval->length_ns, parts[i].histogram);
 	}

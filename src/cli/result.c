@@ -219,11 +219,51 @@ static int fill_search(struct model *model, const struct result_context *context
 		to->reached_per_s = from->reached_per_s;
 		to->value = from->value_known ? from->value : NAN;
 		to->kept = from->outcome == SEARCH_KEPT;
+		to->doubted = !from->trusted;
 		r = model_set_text(&to->figure, figure);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+static int fill_find_max(struct model *model, const struct result_context *context)
+{
+	static const enum model_search_end ends[] = {
+		[SEARCH_GOES_ON] = MODEL_INTERRUPTED,
+		[SEARCH_FOUND] = MODEL_FOUND,
+		[SEARCH_NONE] = MODEL_NO_RATE,
+		[SEARCH_ALL] = MODEL_WHOLE_RANGE,
+		[SEARCH_LIMITED] = MODEL_AT_LEAST,
+	};
+	const struct search *search = context->search;
+
+	if (context->goal == NULL)
+		return 0;
+	model->find_max.end = ends[search->end];
+	model->find_max.limit = context->goal->value;
+	model->find_max.rate_per_s = search->end == SEARCH_GOES_ON ? search->kept_per_s
+								   : search->best_per_s;
+	return model_set_text(&model->find_max.promise, context->goal->text);
+}
+
+/* The promise of a search is one that was asked for, like any other. */
+static int fill_goal(
+	struct model *model, const struct result_context *context, const struct outcome *outcome)
+{
+	struct promise_facts facts = outcome_facts(outcome);
+	struct model_assert *assertion;
+
+	if (context->goal == NULL)
+		return 0;
+	assertion = model_append(&model->asserts, sizeof(*assertion));
+	if (assertion == NULL)
+		return -ENOMEM;
+	assertion->value = NAN;
+	/* A rate that was not carried does not keep it, whatever its figure. */
+	assertion->holds = promise_value(context->goal, &facts, &assertion->value) &&
+		promise_holds(context->goal, assertion->value) && model->find_max.rate_per_s > 0;
+	return model_set_text(&assertion->text, context->goal->text);
 }
 
 static int fill_asserts(
@@ -264,6 +304,10 @@ int result_fill(
 	if (r == 0)
 		r = fill_search(model, context);
 	if (r == 0)
+		r = fill_find_max(model, context);
+	if (r == 0)
+		r = fill_goal(model, context, outcome);
+	if (r == 0)
 		r = fill_asserts(model, context, outcome);
 	return r;
 }
@@ -282,12 +326,18 @@ size_t result_broken(const struct result_context *context, const struct outcome 
 	return count;
 }
 
+/* An interval in which nothing came back has no latency. */
+static json_t *latency(uint64_t ns)
+{
+	return ns > 0 ? json_integer((json_int_t)ns) : json_null();
+}
+
 json_t *result_interval(const struct outcome_interval *interval)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "start_ns",
+	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I}", "start_ns",
 		(json_int_t)interval->start_ns, "length_ns", (json_int_t)interval->length_ns,
 		"sent", (json_int_t)interval->sent, "received", (json_int_t)interval->received,
-		"asked_per_s", interval->asked_per_s, "p50_ns", (json_int_t)interval->p50_ns,
-		"p99_ns", (json_int_t)interval->p99_ns, "max_ns", (json_int_t)interval->max_ns,
-		"errors", (json_int_t)interval->errors);
+		"asked_per_s", interval->asked_per_s, "p50_ns", latency(interval->p50_ns), "p99_ns",
+		latency(interval->p99_ns), "max_ns", latency(interval->max_ns), "errors",
+		(json_int_t)interval->errors);
 }

@@ -10,6 +10,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/ineffective.h"
 #include "cli/measure.h"
 #include "client/mix.h"
 #include "engine/engine.h"
@@ -119,6 +120,7 @@ struct input {
 	struct source source;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
+	struct ineffective given;
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 };
 
@@ -229,6 +231,7 @@ static error_t take_arrivals(struct input *input, const char *text, struct argp_
 	if (!poisson && strcmp(text, "constant") != 0)
 		return cli_complain(
 			state, _("--arrivals '%s' is neither 'constant' nor 'poisson'"), text);
+	input->given.arrivals = true;
 	input->measure.bench.arrivals = poisson ? PACE_POISSON : PACE_CONSTANT;
 	return 0;
 }
@@ -316,7 +319,9 @@ static void complete(struct input *input)
 		measure->duration_ns = measure->has_goal ? FIND_MAX_DURATION_NS
 			: profile_ns != CLOCK_NEVER      ? profile_ns
 							 : BENCH_DEFAULT_DURATION_NS;
-	else if (profile_ns < measure->duration_ns)
+	else
+		input->given.duration_ns = measure->duration_ns;
+	if (profile_ns < measure->duration_ns)
 		measure->duration_ns = profile_ns;
 	load->verify = input->verify_given ||
 		(!input->no_verify_given && mix_most_bytes(load) <= VERIFY_MOST_MESSAGE_BYTES &&
@@ -340,6 +345,7 @@ static error_t check(struct input *input, struct argp_state *state)
 	if (measure->json && measure->json_lines)
 		return cli_complain(state, _("--json and --json-lines exclude each other"));
 	complete(input);
+	ineffective_say(&input->given, measure);
 	return 0;
 }
 
@@ -359,9 +365,11 @@ static error_t parse_load(struct input *input, int key, char *text, struct argp_
 	case 'p':
 		r = take_count(state, "--pipeline", text, 1, LOAD_MOST_DEPTH, &number);
 		bench->load.depth = (uint32_t)number;
-		input->depth_given = true;
+		input->depth_given = input->given.depth = true;
 		return r;
-	case KEY_SEED: return take_count(state, "--seed", text, 0, UINT64_MAX, &bench->seed);
+	case KEY_SEED:
+		input->given.seed = true;
+		return take_count(state, "--seed", text, 0, UINT64_MAX, &bench->seed);
 	case KEY_CHURN:
 		r = text != NULL ? take_count(state, "--churn", text, 1, UINT32_MAX, &number) : 0;
 		bench->load.echoes = (uint32_t)number;
@@ -395,6 +403,7 @@ static error_t parse_output(struct input *input, int key, char *text, struct arg
 	case KEY_HTML: measure->html_path = text; return 0;
 	case KEY_LABEL: measure->label = text; return 0;
 	case KEY_INTERVAL:
+		input->given.interval = true;
 		return take_time(
 			state, "--interval", text, CLOCK_NS_PER_MS, &measure->bench.interval_ns);
 	case 'q': measure->quiet = true; return 0;
@@ -413,6 +422,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case 't':
 		r = take_count(state, "--threads", text, 1, BENCH_MOST_THREADS, &number);
 		bench->threads = (unsigned)number;
+		input->given.threads = true;
 		return r;
 	case KEY_ENGINE: return take_engine(input, text, state);
 	case KEY_BUSY_POLL:

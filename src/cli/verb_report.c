@@ -25,6 +25,7 @@
 #include "report/runs.h"
 #include "report/text.h"
 #include "report/text_compare.h"
+#include "report/text_demands.h"
 
 /* How many files one --baseline after the other can name. */
 #define MOST_BASELINES 1024
@@ -36,6 +37,7 @@ struct options {
 	size_t baseline_count;
 	const char *label;
 	const char *tag;
+	uint64_t unit_ns; /* 0: not given */
 	const char *html;
 	bool json;
 	bool fail_if_worse;
@@ -55,17 +57,20 @@ struct findings {
 	bool compared;
 };
 
-enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_MARGIN, KEY_FAIL };
+enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_UNIT, KEY_MARGIN, KEY_FAIL };
 
 static const struct argp_option options_table[] = {
 	{ NULL, 0, NULL, 0, N_("What is looked at:"), 1 },
 	{ "baseline", 'b', N_("FILE"), 0, N_("compare with the runs in FILE; may be given again") },
 	{ "tag", KEY_TAG, N_("TAG"), 0, N_("of a histogram log, only the lines with this tag") },
+	{ "unit", KEY_UNIT, N_("UNIT"), 0,
+		N_("the values of a histogram log are ns, us, ms or s (default: ns)") },
 	{ NULL, 0, NULL, 0, N_("How it is judged:"), 2 },
 	{ "margin", KEY_MARGIN, N_("PERCENT"), 0,
 		N_("differences up to this count as none (default: 1)") },
 	{ "fail-if-worse", KEY_FAIL, NULL, 0,
-		N_("exit with status 3 if a figure is worse than in the baseline") },
+		N_("exit with status 3 if a figure is worse than in the baseline, with 4 if that "
+		   "cannot be said") },
 	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
 	{ "json", KEY_JSON, NULL, 0,
 		N_("write the merged result, or the comparison, as a JSON object") },
@@ -91,6 +96,22 @@ static error_t parse_margin(const char *text, struct options *options, struct ar
 	return 0;
 }
 
+static error_t parse_unit(const char *text, struct options *options, struct argp_state *state)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) == 0) {
+			options->unit_ns = units[i].ns;
+			return 0;
+		}
+	}
+	return cli_complain(state, _("--unit '%s' is none of ns, us, ms and s"), text);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -106,6 +127,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_HTML: options->html = argument; return 0;
 	case KEY_LABEL: options->label = argument; return 0;
 	case KEY_TAG: options->tag = argument; return 0;
+	case KEY_UNIT: return parse_unit(argument, options, state);
 	case KEY_MARGIN: return parse_margin(argument, options, state);
 	case KEY_FAIL: options->fail_if_worse = true; return 0;
 	case ARGP_KEY_ARGS:
@@ -157,11 +179,28 @@ static void complain_file(const char *path, int error, const struct model_fault 
 		log_error(_("cannot read '%s': %s"), name, fault->reason);
 }
 
-static int load(char *const *paths, size_t count, const char *tag, struct runs *runs)
+/* What is to be known of a file whose figures are shown. */
+static void say_note(void *context, const char *note)
+{
+	const char *path = context;
+	char name[256];
+
+	quote_bytes(path, strlen(path), name, sizeof(name));
+	log_write(LOG_LEVEL_WARNING, "file", json_pack("{s:s}", "path", name), "'%s': %s", name,
+		note);
+}
+
+static int load(char *const *paths, size_t count, const struct options *options, struct runs *runs)
 {
 	for (size_t i = 0; i < count; i++) {
+		struct runs_options how = {
+			.tag = options->tag,
+			.unit_ns = options->unit_ns,
+			.say = say_note,
+			.context = paths[i],
+		};
 		struct model_fault fault = { 0 };
-		int r = runs_load(runs, paths[i], tag, &fault);
+		int r = runs_load(runs, paths[i], &how, &fault);
 
 		if (r < 0) {
 			complain_file(paths[i], r, &fault);
@@ -169,6 +208,23 @@ static int load(char *const *paths, size_t count, const char *tag, struct runs *
 		}
 	}
 	return 0;
+}
+
+/* A run that counts twice makes what it shows look surer than it is. */
+static void say_twice(const struct runs *runs, bool is_baseline)
+{
+	for (size_t i = 1; i < runs->count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (!difference_is_same_run(&runs->items[k], &runs->items[i]))
+				continue;
+			log_write(LOG_LEVEL_WARNING, "run-twice", NULL,
+				is_baseline
+					? _("run %zu of the baseline is a copy of run %zu of it")
+					: _("run %zu is a copy of run %zu"),
+				i + 1, k + 1);
+			break;
+		}
+	}
 }
 
 /* In what the runs differ from one another, those of the baseline too. */
@@ -243,12 +299,18 @@ static int write_text(const struct findings *findings)
 	unsigned width = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0
 		? window.ws_col
 		: 0;
-	int r = text_result(
-		&findings->merged, findings->now.items, findings->now.count, width, stdout);
+	const struct model *merged = &findings->merged, *baseline = &findings->merged_baseline;
+	int r;
 
-	if (r == 0 && findings->compared) {
-		putchar('\n');
-		r = text_compare(&findings->compare, width, stdout);
+	if (findings->compared) {
+		r = text_compared(merged, findings->now.items, findings->now.count, baseline,
+			findings->baseline.count, width, stdout);
+		if (r == 0)
+			r = text_compare(&findings->compare, width, stdout);
+		text_trust(&baseline->trust, true, width, stdout);
+	} else {
+		r = text_result(merged, findings->now.items, findings->now.count, width, stdout);
+		text_demands(findings->now.items, findings->now.count, stdout);
 	}
 	text_differences(findings->differences, findings->difference_count, stdout);
 	return r;
@@ -303,7 +365,22 @@ static enum cli_status tell(const struct options *options, const struct findings
 		log_error(_("cannot tell the result: %s"), strerror(-r));
 		return CLI_FAILED;
 	}
-	return options->fail_if_worse && findings->compare.worse ? CLI_UNMET : CLI_OK;
+	if (!options->fail_if_worse)
+		return CLI_OK;
+	return findings->compare.worse                  ? CLI_UNMET
+		: findings->compare.objection_count > 0 ? CLI_NOT_JUDGED
+							: CLI_OK;
+}
+
+/* --unit and --tag are for logs; without one they only seem to have been heeded. */
+static void say_ineffective(const struct options *options, const struct findings *findings)
+{
+	if (findings->now.log_count + findings->baseline.log_count > 0)
+		return;
+	if (options->unit_ns > 0 || options->tag != NULL)
+		log_write(LOG_LEVEL_WARNING, "option-without-effect", NULL,
+			_("%s has no effect: no file is a histogram log"),
+			options->unit_ns > 0 ? "--unit" : "--tag");
 }
 
 enum cli_status verb_report(int argc, char **argv)
@@ -320,10 +397,14 @@ enum cli_status verb_report(int argc, char **argv)
 			options.html);
 		return CLI_FAILED;
 	}
-	if (load(options.paths, options.path_count, options.tag, &findings.now) == 0 &&
-		load(options.baselines, options.baseline_count, options.tag, &findings.baseline) ==
+	if (load(options.paths, options.path_count, &options, &findings.now) == 0 &&
+		load(options.baselines, options.baseline_count, &options, &findings.baseline) ==
 			0) {
 		int r = find(&options, &findings);
+
+		say_ineffective(&options, &findings);
+		say_twice(&findings.now, false);
+		say_twice(&findings.baseline, true);
 
 		if (r < 0)
 			log_error(_("cannot merge the runs: %s"), strerror(-r));

@@ -17,6 +17,7 @@ static struct search_step judge(const struct promise *promise, const struct outc
 	step.value_known = promise_value(promise, &facts, &step.value);
 	kept = step.value_known && promise_holds(promise, step.value) && facts.lost == 0 &&
 		facts.errors == 0 && outcome->reached_per_s >= CLIMB_CARRIED_LEAST * carried;
+	step.trusted = outcome_is_trusted(outcome);
 	/* What holds in spite of a generator at its limit holds all the more. */
 	step.outcome = kept                   ? SEARCH_KEPT
 		: outcome_is_trusted(outcome) ? SEARCH_BROKEN

@@ -128,6 +128,16 @@ static void compose_progress(
 		duration_format(progress->length_ns, length, sizeof(length)));
 }
 
+/* Where nothing came back there is no latency, and none is 0. */
+static const char *format_latency(uint64_t ns, char *buffer, size_t size)
+{
+	if (ns == 0)
+		snprintf(buffer, size, "-");
+	else
+		duration_format(ns, buffer, size);
+	return buffer;
+}
+
 static void compose_figures(
 	const struct outcome_interval *figures, char *line, size_t size, const char *indent)
 {
@@ -136,9 +146,9 @@ static void compose_figures(
 
 	snprintf(line, size, _("%s%s/s  p50 %s  p99 %s  max %s"), indent,
 		number_format_rate(figures->reached_per_s, rate, sizeof(rate)),
-		duration_format(figures->p50_ns, p50, sizeof(p50)),
-		duration_format(figures->p99_ns, p99, sizeof(p99)),
-		duration_format(figures->max_ns, most, sizeof(most)));
+		format_latency(figures->p50_ns, p50, sizeof(p50)),
+		format_latency(figures->p99_ns, p99, sizeof(p99)),
+		format_latency(figures->max_ns, most, sizeof(most)));
 }
 
 static void compose_counts(const struct live *live, const struct load_record_counts *counts,

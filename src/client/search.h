@@ -35,6 +35,7 @@ struct search_step {
 	double reached_per_s;
 	double value; /* of the promise's figure */
 	bool value_known;
+	bool trusted; /* nothing speaks against the figures of this run */
 	enum search_outcome outcome;
 };
 

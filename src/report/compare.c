@@ -13,6 +13,9 @@
 #include "base/cleanup.h"
 #include "report/rank.h"
 
+/* What a rate of 0 counts as: once in a quarter of an hour. */
+#define LEAST_RATE 1e-3
+
 static int collect(const struct figure *figure, const struct model *runs, size_t count,
 	double **ret_values, size_t *ret_count)
 {
@@ -65,8 +68,11 @@ static double *pair_up(const struct compare_figure *one)
 		return NULL;
 	for (size_t i = 0; i < one->baseline_count; i++) {
 		for (size_t j = 0; j < one->count; j++) {
-			/* A time below what a clock can tell is not nothing. */
-			double least = one->figure->unit == FIGURE_NS ? 1 : 0;
+			/* A time below what a clock can tell is not nothing, and nothing has no
+			 * factor to anything. */
+			double least = one->figure->unit == FIGURE_NS ? 1
+				: one->figure->unit == FIGURE_PER_S   ? LEAST_RATE
+								      : 0;
 			double before = fmax(one->baseline[i], least);
 			double after = fmax(one->values[j], least);
 
@@ -112,6 +118,21 @@ static enum compare_verdict join(enum compare_verdict all, enum compare_verdict 
 	return one > all ? one : all;
 }
 
+/* Says no more than can be said: without what is worse, silence is no sign of health. */
+static void object(const struct model *baseline, const struct model *runs, struct compare *compare)
+{
+	struct objection_known known[FIGURE_COUNT];
+
+	for (size_t i = 0; i < compare->figure_count; i++)
+		known[i] = (struct objection_known){ compare->figures[i].figure,
+			compare->figures[i].baseline_count, compare->figures[i].count };
+	compare->objection_count = objection_find(baseline, compare->baseline_runs, runs,
+		compare->runs, COMPARE_LEAST_RUNS, known, compare->figure_count,
+		compare->objections);
+	if (compare->objection_count > 0 && !compare->worse && compare->verdict != COMPARE_TOO_FEW)
+		compare->verdict = COMPARE_NOT_JUDGED;
+}
+
 int compare_runs(const struct model *baseline, size_t baseline_count, const struct model *runs,
 	size_t count, double margin, struct compare *ret_compare)
 {
@@ -147,6 +168,7 @@ int compare_runs(const struct model *baseline, size_t baseline_count, const stru
 		compare_fini(&compare);
 		return r;
 	}
+	object(baseline, runs, &compare);
 	*ret_compare = compare;
 	return 0;
 }
@@ -169,6 +191,7 @@ const char *compare_verdict_name(enum compare_verdict verdict)
 		[COMPARE_BETTER] = "better",
 		[COMPARE_WORSE] = "worse",
 		[COMPARE_MIXED] = "mixed",
+		[COMPARE_NOT_JUDGED] = "not-judged",
 	};
 
 	return names[verdict];

@@ -10,6 +10,7 @@
 
 #include "report/figure.h"
 #include "report/model.h"
+#include "report/objection.h"
 
 #define COMPARE_CONFIDENCE 0.99
 #define COMPARE_LEAST_RUNS 5
@@ -23,6 +24,7 @@ enum compare_verdict {
 	COMPARE_BETTER,
 	COMPARE_WORSE,
 	COMPARE_MIXED, /* over all: some figures are better, some worse */
+	COMPARE_NOT_JUDGED, /* over all: nothing is worse, but that means nothing (objections) */
 };
 
 struct compare_figure {
@@ -44,6 +46,9 @@ struct compare {
 	size_t figure_count;
 	enum compare_verdict verdict; /* over all */
 	bool worse; /* some figure is */
+	/* What stands against any verdict but "worse"; none: it can be relied upon. */
+	struct objection objections[OBJECTION_MOST];
+	size_t objection_count;
 };
 
 /* The caller calls compare_fini(). -ENOMEM. */

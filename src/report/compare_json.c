@@ -38,10 +38,19 @@ static json_t *figure_object(const struct compare_figure *one)
 		compare_verdict_name(one->verdict));
 }
 
+static json_t *objection_object(const struct objection *objection)
+{
+	char text[OBJECTION_TEXT_SIZE];
+
+	return json_pack("{s:s, s:I, s:I, s:s?, s:s}", "code", objection_code(objection->kind),
+		"count", (json_int_t)objection->count, "of", (json_int_t)objection->of, "what",
+		objection->what, "text", objection_format(objection, false, text, sizeof(text)));
+}
+
 json_t *compare_json(
 	const struct compare *compare, const struct difference *differences, int difference_count)
 {
-	json_t *figures = json_array(), *differing = json_array();
+	json_t *figures = json_array(), *differing = json_array(), *objections = json_array();
 
 	for (size_t i = 0; i < compare->figure_count; i++)
 		json_array_append_new(figures, figure_object(&compare->figures[i]));
@@ -49,9 +58,11 @@ json_t *compare_json(
 		json_array_append_new(differing,
 			json_pack("{s:s, s:s, s:s}", "field", differences[i].field, "first",
 				differences[i].first, "other", differences[i].other));
-	return json_pack("{s:s, s:i, s:f, s:f, s:I, s:I, s:o, s:o, s:s}", "format",
+	for (size_t i = 0; i < compare->objection_count; i++)
+		json_array_append_new(objections, objection_object(&compare->objections[i]));
+	return json_pack("{s:s, s:i, s:f, s:f, s:I, s:I, s:o, s:o, s:o, s:s}", "format",
 		"meari-comparison", "version", 1, "confidence", COMPARE_CONFIDENCE, "margin",
 		compare->margin, "baseline_runs", (json_int_t)compare->baseline_runs, "runs",
-		(json_int_t)compare->runs, "figures", figures, "differences", differing, "verdict",
-		compare_verdict_name(compare->verdict));
+		(json_int_t)compare->runs, "figures", figures, "differences", differing,
+		"objections", objections, "verdict", compare_verdict_name(compare->verdict));
 }

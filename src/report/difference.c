@@ -78,3 +78,22 @@ int difference_find(const struct model *const *runs, size_t count,
 	json_decref(first);
 	return r < 0 ? r : found;
 }
+
+static bool is_same_histogram(const struct histogram *a, const struct histogram *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->counter_count == b->counter_count && a->count == b->count && a->min == b->min &&
+		a->max == b->max && a->lowest == b->lowest &&
+		memcmp(a->counters, b->counters, a->counter_count * sizeof(a->counters[0])) == 0;
+}
+
+bool difference_is_same_run(const struct model *a, const struct model *b)
+{
+	return a->started_unix_ns == b->started_unix_ns && a->duration_ns == b->duration_ns &&
+		memcmp(&a->counts, &b->counts, sizeof(a->counts)) == 0 &&
+		a->rate.reached_per_s == b->rate.reached_per_s &&
+		is_same_histogram(a->latency.intended, b->latency.intended) &&
+		is_same_histogram(a->latency.sent, b->latency.sent) &&
+		is_same_histogram(a->latency.connect, b->latency.connect);
+}

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "report/model.h"
 
 /* Differences beyond this are not told. */
@@ -23,3 +25,6 @@ struct difference {
  */
 int difference_find(const struct model *const *runs, size_t count,
 	struct difference differences[DIFFERENCE_MOST]);
+
+/* Whether both are one run that is there twice: all that was counted and measured is the same. */
+bool difference_is_same_run(const struct model *a, const struct model *b);

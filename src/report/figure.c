@@ -5,6 +5,7 @@
 #include "report/figure.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/duration.h"
@@ -37,6 +38,22 @@ uint64_t figure_errors(const struct model_counts *counts)
 	return counts->lost + counts->damaged + counts->resets + counts->connect_errors;
 }
 
+bool figure_has_tried(const struct model_counts *counts)
+{
+	return counts->sent > 0 || counts->connects > 0 || figure_errors(counts) > 0;
+}
+
+/* Nothing that came back is a rate, too, but not where it is only not told. */
+static double rate(const struct model *run)
+{
+	if (run->rate.reached_per_s > 0)
+		return run->rate.reached_per_s;
+	return run->duration_ns > 0 && run->counts.received == 0 &&
+			(figure_has_tried(&run->counts) || run->load.connections > 0)
+		? 0
+		: NAN;
+}
+
 static double errors_per_million(const struct model_counts *counts)
 {
 	uint64_t tries = counts->sent > counts->connects ? counts->sent : counts->connects;
@@ -51,7 +68,7 @@ double figure_value(const struct figure *figure, const struct model *run)
 	const struct histogram *main = model_main_latency(run);
 
 	switch (figure - figure_table) {
-	case RATE: return run->rate.reached_per_s > 0 ? run->rate.reached_per_s : NAN;
+	case RATE: return rate(run);
 	case P50: return percentile(main, 50);
 	case P90: return percentile(main, 90);
 	case P99: return percentile(main, 99);

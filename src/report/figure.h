@@ -25,8 +25,11 @@ struct figure {
 #define FIGURE_COUNT 9
 extern const struct figure figure_table[FIGURE_COUNT];
 
-/* The figure of a run; NAN where it has none. */
+/* The figure of a run; NAN where it has none. A rate at which nothing came back is 0, not none. */
 double figure_value(const struct figure *figure, const struct model *run);
+
+/* Whether anything was tried in a run, so that having had no errors means something. */
+bool figure_has_tried(const struct model_counts *counts);
 
 /* Lost, damaged, resets and failed connects together. */
 uint64_t figure_errors(const struct model_counts *counts);

@@ -96,12 +96,26 @@ static json_t *figures(const struct model *run)
 	return object;
 }
 
+/* What was demanded of a run and does not hold: of several runs nothing else tells it. */
+static json_t *broken(const struct model *run)
+{
+	const struct model_assert *asserts = run->asserts.items;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < run->asserts.count; i++) {
+		if (!asserts[i].holds)
+			json_array_append_new(array,
+				model_write_text(asserts[i].text != NULL ? asserts[i].text : "?"));
+	}
+	return array;
+}
+
 static json_t *run_object(const struct model *run, size_t points)
 {
-	return json_pack("{s:o, s:f, s:o, s:o, s:b}", "label",
+	return json_pack("{s:o, s:f, s:o, s:o, s:o, s:b}", "label",
 		run->label != NULL ? model_write_text(run->label) : json_null(), "asked_per_s",
 		run->rate.asked_per_s, "figures", figures(run), "course", course(run, points),
-		"trusted", !run->trust.doubted);
+		"broken", broken(run), "trusted", !run->trust.doubted);
 }
 
 static json_t *run_list(const struct html_page *page)

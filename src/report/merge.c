@@ -69,7 +69,10 @@ static int merge_rates(const struct model *runs, size_t count, struct model *mer
 	for (size_t i = 0; i < count; i++)
 		join_stretch(stretches, &stretch_count, &runs[i]);
 	for (size_t i = 0; i < stretch_count; i++) {
-		merged->duration_ns += stretches[i].duration_ns;
+		if (__builtin_add_overflow(
+			    merged->duration_ns, stretches[i].duration_ns, &merged->duration_ns) ||
+			merged->duration_ns > INT64_MAX)
+			return -EOVERFLOW;
 		total_ns += (double)stretches[i].duration_ns;
 	}
 	for (size_t i = 0; i < stretch_count; i++)
@@ -213,11 +216,13 @@ static void drop_course(struct model *merged)
 	struct model course = {
 		.intervals = merged->intervals,
 		.search = merged->search,
+		.find_max = merged->find_max,
 		.asserts = merged->asserts,
 	};
 
 	memset(&merged->intervals, 0, sizeof(merged->intervals));
 	memset(&merged->search, 0, sizeof(merged->search));
+	memset(&merged->find_max, 0, sizeof(merged->find_max));
 	memset(&merged->asserts, 0, sizeof(merged->asserts));
 	model_fini(&course);
 }

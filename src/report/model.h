@@ -104,7 +104,8 @@ struct model_interval {
 	uint64_t sent;
 	uint64_t received;
 	double asked_per_s;
-	uint64_t p50_ns; /* from intended where there is one, otherwise from sent */
+	/* From intended where there is one, otherwise from sent; 0: nothing was measured. */
+	uint64_t p50_ns;
 	uint64_t p99_ns;
 	uint64_t max_ns;
 	uint64_t errors;
@@ -134,6 +135,24 @@ struct model_step {
 	char *figure; /* "p99" */
 	double value; /* of the figure, ns for times; NAN: there was none */
 	bool kept; /* the promise */
+	bool doubted; /* the generator was the limit: tells nothing of the service */
+};
+
+enum model_search_end {
+	MODEL_NOT_SEARCHED,
+	MODEL_FOUND,
+	MODEL_AT_LEAST, /* found; more could not be generated */
+	MODEL_WHOLE_RANGE, /* even the highest rate keeps it */
+	MODEL_NO_RATE, /* not even the lowest does */
+	MODEL_INTERRUPTED, /* ended early */
+};
+
+/* What came of the search for the highest rate. */
+struct model_find_max {
+	char *promise; /* "p99<5ms" */
+	double limit; /* of its figure: ns for times */
+	enum model_search_end end;
+	double rate_per_s; /* the highest that is known to keep it; 0: none */
 };
 
 struct model_assert {
@@ -159,6 +178,7 @@ struct model {
 	struct model_list intervals; /* struct model_interval */
 	struct model_trust trust;
 	struct model_list search; /* struct model_step */
+	struct model_find_max find_max;
 	struct model_list asserts; /* struct model_assert */
 };
 

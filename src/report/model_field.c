@@ -102,9 +102,9 @@ static const struct model_field interval[] = {
 	FIELD(struct model_interval, sent, COUNT),
 	FIELD(struct model_interval, received, COUNT),
 	FIELD(struct model_interval, asked_per_s, REAL),
-	FIELD(struct model_interval, p50_ns, COUNT),
-	FIELD(struct model_interval, p99_ns, COUNT),
-	FIELD(struct model_interval, max_ns, COUNT),
+	FIELD(struct model_interval, p50_ns, MAYBE),
+	FIELD(struct model_interval, p99_ns, MAYBE),
+	FIELD(struct model_interval, max_ns, MAYBE),
 	FIELD(struct model_interval, errors, COUNT),
 	END,
 };
@@ -136,6 +136,20 @@ static const struct model_field step[] = {
 	FIELD(struct model_step, figure, TEXT),
 	FIELD(struct model_step, value, FIGURE),
 	FIELD(struct model_step, kept, FLAG),
+	{ .key = "trusted",
+		.kind = MODEL_FIELD_NOT,
+		.offset = offsetof(struct model_step, doubted) },
+	END,
+};
+
+static const char *const search_ends[] = { "not-searched", "found", "at-least", "whole-range",
+	"no-rate", "interrupted", NULL };
+
+static const struct model_field find_max[] = {
+	FIELD(struct model_find_max, promise, TEXT),
+	FIELD(struct model_find_max, limit, FIGURE),
+	CHOICE(struct model_find_max, end, search_ends),
+	FIELD(struct model_find_max, rate_per_s, REAL),
 	END,
 };
 
@@ -163,6 +177,7 @@ const struct model_field model_field_table[] = {
 	LIST(struct model, intervals, model_interval, interval),
 	GROUP(struct model, trust, trust),
 	LIST(struct model, search, model_step, step),
+	GROUP(struct model, find_max, find_max),
 	LIST(struct model, asserts, model_assert, asserted),
 	END,
 };

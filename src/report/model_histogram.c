@@ -131,8 +131,10 @@ int model_histogram_read(
 		return r;
 	if (r < 0)
 		return fail(fault, "hdr",
-			r == -ENOTSUP ? _("this encoding of HdrHistogram is not known here (V2 is)")
-				      : _("this is not HdrHistogram's encoding, or damaged"));
+			r == -ENOTSUP
+				? _("this kind of histogram is not known here (V0, V1 and V2 of "
+				    "whole numbers are)")
+				: _("this is not HdrHistogram's encoding, or damaged"));
 	r = restore(object, histogram, fault);
 	if (r < 0) {
 		histogram_free(histogram);

@@ -221,6 +221,12 @@ static int read_field(json_t *value, const struct model_field *field, void *at,
 {
 	switch (field->kind) {
 	case MODEL_FIELD_COUNT: return read_count(value, at, place, fault);
+	case MODEL_FIELD_MAYBE:
+		if (json_is_null(value)) {
+			*(uint64_t *)at = 0;
+			return 0;
+		}
+		return read_count(value, at, place, fault);
 	case MODEL_FIELD_REAL: return read_real(value, at, place, fault);
 	case MODEL_FIELD_FIGURE:
 		if (json_is_null(value)) {
@@ -316,6 +322,11 @@ int model_read(const char *bytes, size_t length, struct model *model, size_t *re
 	used = (size_t)error.position;
 	while (used < length && isspace((unsigned char)bytes[used]))
 		used++;
+	if (json_object_size(object) == 1 && json_is_object(json_object_get(object, "interval"))) {
+		json_decref(object);
+		*ret_used = used;
+		return -ENOMSG;
+	}
 	r = check_head(object, fault);
 	if (r == 0)
 		r = read_fields(model_field_table, object, &read, NULL, fault);

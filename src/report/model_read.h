@@ -17,6 +17,7 @@ struct model_fault {
 /*
  * Reads the first of possibly several objects in `bytes`. `model` is overwritten; the caller calls
  * model_fini(). `ret_used`: how many bytes the object and the white space behind it took.
+ * -ENOMSG: it is no result, but an interval of `meari bench --json-lines`; `ret_used` is set, too.
  * -EBADMSG: `fault` says why; -EFBIG: it is longer than MODEL_MOST_BYTES; -ENOMEM. After a failure
  * `model` is as it was.
  */

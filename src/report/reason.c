@@ -36,6 +36,14 @@ static const struct kind kinds[] = {
 		"connected", true },
 	{ "latency-out-of-range", N_("some latencies were longer than the hour that is measured"),
 		NULL, false },
+	{ "intervals-overlap",
+		N_("intervals of the log overlap: some of it may be there twice, and rates do not "
+		   "hold"),
+		"overlaps", false },
+	{ "unit-unclear",
+		N_("MAX and the histograms of the log disagree: its values may be of another unit "
+		   "(--unit)"),
+		"lines", false },
 };
 
 static const struct kind *kind_of(const struct model_reason *reason)
@@ -156,7 +164,7 @@ const char *reason_format(
 	} else if (!format_figures(reason, translated, buffer, size)) {
 		const char *brief = pick(translated, kind->brief);
 
-		if (reason->text == NULL)
+		if (reason->text == NULL || strcmp(reason->text, kind->brief) == 0)
 			snprintf(buffer, size, "%s", brief);
 		else if (brief == kind->brief)
 			snprintf(buffer, size, "%s", reason->text);

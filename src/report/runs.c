@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
-#include "report/runs_log.h"
 
 static void close_file(FILE **file)
 {
@@ -94,10 +93,20 @@ static void add_lines(const char *bytes, size_t used, struct model_fault *fault)
 		fault->line += bytes[i] == '\n';
 }
 
+/* Intervals whose result never came: whoever wrote them was stopped. */
+static int fail_cut(struct model_fault *fault)
+{
+	memset(fault, 0, sizeof(*fault));
+	snprintf(fault->reason, sizeof(fault->reason), "%s",
+		_("intervals without a result behind them: it was cut off"));
+	return -EBADMSG;
+}
+
 static int load_json(struct runs *runs, FILE *file, struct model_fault *fault)
 {
 	CLEANUP_FREE char *bytes = NULL;
-	size_t length, at = 0;
+	size_t length, at = 0, last = 0;
+	bool is_interval = false;
 	int r = read_all(file, &bytes, &length);
 
 	while (r == 0 && at < length) {
@@ -107,22 +116,33 @@ static int load_json(struct runs *runs, FILE *file, struct model_fault *fault)
 		r = model_read(bytes + at, length - at, &run, &used, fault);
 		if (r == -EBADMSG)
 			add_lines(bytes, at, fault);
+		is_interval = r == -ENOMSG;
 		if (r == 0)
 			r = add_run(runs, &run);
+		else if (is_interval)
+			r = 0;
+		last = at;
 		at += used;
+	}
+	if (r == 0 && is_interval) {
+		r = fail_cut(fault);
+		add_lines(bytes, last, fault);
 	}
 	return r;
 }
 
-static int load_log(struct runs *runs, FILE *file, const char *tag, struct model_fault *fault)
+static int load_log(struct runs *runs, FILE *file, const struct runs_options *options,
+	struct model_fault *fault)
 {
 	struct model run;
-	int r = runs_log_read(file, tag, &run, fault);
+	int r = runs_log_read(file, options, &run, fault);
 
+	runs->log_count++;
 	return r < 0 ? r : add_run(runs, &run);
 }
 
-int runs_load(struct runs *runs, const char *path, const char *tag, struct model_fault *fault)
+int runs_load(struct runs *runs, const char *path, const struct runs_options *options,
+	struct model_fault *fault)
 {
 	__attribute__((cleanup(close_file)))
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
@@ -138,7 +158,7 @@ int runs_load(struct runs *runs, const char *path, const char *tag, struct model
 		return ferror(file) ? (errno != 0 ? -errno : -EIO) : -ENODATA;
 	ungetc(first, file);
 	return first == '{' || first == '[' ? load_json(runs, file, fault)
-					    : load_log(runs, file, tag, fault);
+					    : load_log(runs, file, options, fault);
 }
 
 void runs_fini(struct runs *runs)

@@ -79,9 +79,9 @@ static void add_known(struct line *line, const char *text)
 		add(line, "%s", text);
 }
 
-static void print_subject(struct line *line, const struct model *run)
+static void print_subject(struct line *line, const char *title, const struct model *run)
 {
-	begin(line, _("what"));
+	begin(line, title);
 	add_known(line, run->label);
 	add_known(line, run->program);
 	add_known(line, run->target.address);
@@ -172,12 +172,15 @@ static void print_rate(struct line *line, const struct model *run)
 	const struct model_rate *rate = &run->rate;
 	char text[FIGURE_TEXT_SIZE];
 
+	bool is_known = !isnan(figure_value(&figure_table[0], run));
+
 	begin(line, _("rate"));
 	if (rate->asked_per_s > 0)
 		add(line, _("asked %s"),
 			figure_format(FIGURE_PER_S, rate->asked_per_s, text, sizeof(text)));
-	add(line, _("reached %s"),
-		figure_format(FIGURE_PER_S, rate->reached_per_s, text, sizeof(text)));
+	if (is_known)
+		add(line, _("reached %s"),
+			figure_format(FIGURE_PER_S, rate->reached_per_s, text, sizeof(text)));
 	if (run->load.mode == MODEL_CHURN && run->duration_ns > 0)
 		add(line, _("connections %s"),
 			figure_format(FIGURE_PER_S,
@@ -191,15 +194,17 @@ static void print_rate(struct line *line, const struct model *run)
 	end(line);
 }
 
-static void print_counts(struct line *line, const struct model_counts *counts)
+static void print_counts(struct line *line, const struct model *run)
 {
+	const struct model_counts *counts = &run->counts;
+	bool is_known = figure_has_tried(counts) || run->load.connections > 0;
 	const struct {
 		uint64_t count;
 		const char *format;
 		bool always;
 	} pieces[] = {
 		{ counts->sent, N_("%llu sent"), false },
-		{ counts->received, N_("%llu received"), true },
+		{ counts->received, N_("%llu received"), is_known },
 		{ counts->lost, N_("%llu lost"), false },
 		{ counts->late, N_("%llu late"), false },
 		{ counts->duplicates, N_("%llu twice"), false },
@@ -219,7 +224,8 @@ static void print_counts(struct line *line, const struct model_counts *counts)
 			(unsigned long long)pieces[i].count);
 		add(line, "%s", text);
 	}
-	if (figure_errors(counts) == 0)
+	/* A log knows nothing of errors, and that is not none. */
+	if (figure_errors(counts) == 0 && figure_has_tried(counts))
 		add(line, "%s", _("no errors"));
 	end(line);
 }
@@ -365,13 +371,17 @@ static int print_runs(const struct model *runs, size_t count, unsigned width, FI
 	return r;
 }
 
-static void print_trust(const struct model_trust *trust, unsigned width, FILE *out)
+void text_trust(const struct model_trust *trust, bool is_baseline, unsigned width, FILE *out)
 {
 	const struct model_reason *reasons = trust->reasons.items;
 
 	if (!trust->doubted)
 		return;
-	fputs(_("\n! These figures cannot be trusted:\n"), out);
+	fputs(is_baseline ? _("\n! The figures of the baseline cannot be trusted:\n")
+			  : _("\n! These figures cannot be trusted:\n"),
+		out);
+	if (trust->reasons.count == 0)
+		print_sentence(_("the file does not say why"), width, out);
 	for (size_t i = 0; i < trust->reasons.count; i++) {
 		char text[REASON_TEXT_SIZE], plain[REASON_TEXT_SIZE];
 
@@ -386,18 +396,36 @@ int text_result(const struct model *merged, const struct model *runs, size_t cou
 {
 	struct line line = { .out = out, .width = width };
 
-	print_subject(&line, merged);
+	print_subject(&line, _("what"), merged);
 	print_load(&line, &merged->load);
 	print_environment(&line, &merged->environment);
 	print_time(&line, merged, count);
 	print_rate(&line, merged);
-	print_counts(&line, &merged->counts);
+	print_counts(&line, merged);
 
 	int r = print_latency(&merged->latency, width, out);
 
 	if (r == 0 && count > 1)
 		r = print_runs(runs, count, width, out);
-	print_trust(&merged->trust, width, out);
+	text_trust(&merged->trust, false, width, out);
+	return r;
+}
+
+int text_compared(const struct model *merged, const struct model *runs, size_t count,
+	const struct model *baseline, size_t baseline_count, unsigned width, FILE *out)
+{
+	struct line line = { .out = out, .width = width };
+	int r = 0;
+
+	print_subject(&line, _("what"), merged);
+	print_load(&line, &merged->load);
+	print_environment(&line, &merged->environment);
+	print_time(&line, merged, count);
+	print_subject(&line, _("baseline"), baseline);
+	print_time(&line, baseline, baseline_count);
+	if (count > 1)
+		r = print_runs(runs, count, width, out);
+	text_trust(&merged->trust, false, width, out);
 	return r;
 }
 

@@ -18,26 +18,34 @@ const char *text_compare_verdict(enum compare_verdict verdict)
 		[COMPARE_BETTER] = N_("better"),
 		[COMPARE_WORSE] = N_("worse"),
 		[COMPARE_MIXED] = N_("some better, some worse"),
+		[COMPARE_NOT_JUDGED] = N_("cannot be judged"),
 	};
 
 	return _(names[verdict]);
 }
 
-/* "+2.1%" for a factor, "+12" for a difference. */
+/* "+2.1%" for a factor, "×12.0" for a large one, "+12" for a difference. The page writes the same. */
 static const char *format_effect(
 	const struct compare_figure *one, double effect, char *buffer, size_t size)
 {
 	double percent = (effect - 1) * 100;
 
+	char number[FIGURE_TEXT_SIZE];
+
 	if (isnan(effect))
 		snprintf(buffer, size, "-");
 	else if (!compare_is_factor(one))
-		snprintf(buffer, size, "%+.3g", effect);
-	else if (effect >= 10)
-		snprintf(buffer, size, "×%.3g", effect);
+		snprintf(buffer, size, "%s%s",
+			effect > 0           ? "+"
+				: effect < 0 ? "-"
+					     : "",
+			figure_format(one->figure->unit, fabs(effect), number, sizeof(number)));
+	else if (effect >= 9.995)
+		snprintf(buffer, size, "×%.*f", effect >= 99.95 ? 0 : 1, effect);
+	else if (fabs(percent) < 0.05)
+		snprintf(buffer, size, "0.0%%"); /* a change of nothing has no sign */
 	else
-		/* Never "-0.0%". */
-		snprintf(buffer, size, "%+.1f%%", fabs(percent) < 0.05 ? 0.0 : percent);
+		snprintf(buffer, size, "%+.1f%%", percent);
 	return buffer;
 }
 
@@ -56,12 +64,31 @@ static void add_figure(struct table *table, const struct compare_figure *one)
 	table_add(table, text_compare_verdict(one->verdict));
 }
 
+/* What stands against a verdict, a line each; too few runs have a sentence of their own. */
+static void print_objections(const struct compare *compare, FILE *out)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < compare->objection_count; i++) {
+		const struct objection *objection = &compare->objections[i];
+		char text[OBJECTION_TEXT_SIZE];
+
+		if (objection->kind == OBJECTION_TOO_FEW)
+			continue;
+		if (!begun)
+			fputs(_("\n! This speaks against a verdict:\n"), out);
+		begun = true;
+		fprintf(out, "  %s\n", objection_format(objection, true, text, sizeof(text)));
+	}
+}
+
 int text_compare(const struct compare *compare, unsigned width, FILE *out)
 {
 	struct table *table = table_new(6);
 
 	if (table == NULL)
 		return -ENOMEM;
+	fputc('\n', out);
 	table_add(table, _("figure"));
 	table_add(table, _("baseline"));
 	table_add(table, _("now"));
@@ -75,12 +102,14 @@ int text_compare(const struct compare *compare, unsigned width, FILE *out)
 	int r = table_print(table, width, out);
 
 	table_free(table);
-	if (compare->verdict == COMPARE_TOO_FEW)
+	if (compare->verdict == COMPARE_TOO_FEW && compare->objection_count > 0 &&
+		compare->objections[0].kind == OBJECTION_TOO_FEW)
 		fprintf(out,
 			_("\nNot enough runs for a verdict: %zu here and %zu in the baseline, %d of each "
 			  "are needed.\n"),
 			compare->runs, compare->baseline_runs, COMPARE_LEAST_RUNS);
 	else
 		fprintf(out, _("\nOver all: %s.\n"), text_compare_verdict(compare->verdict));
+	print_objections(compare, out);
 	return r;
 }

@@ -7,11 +7,7 @@
  *	counters:    from the first to that of the maximum, each a zigzag LEB128 of at most 9 bytes
  *	             (the ninth has 8 bits); a negative one is a run of so many zeros
  *
- * Index offset and ratio belong to histograms of floating point; some writers leave nonsense in
- * them, every writer of whole numbers means 0 and 1, and so they are not looked at.
- *
- * What is read is foreign: it is inflated in small pieces straight into counters, of which there are
- * never more than the bounds in the head ask for, so a little text cannot become much memory.
+ * Reading, also of the older encodings: hdrlog_decode.c.
  */
 #include "stats/hdrlog.h"
 
@@ -27,7 +23,6 @@
 #define COOKIE 0x1c849303u
 #define COOKIE_COMPRESSED 0x1c849304u
 #define COOKIE_WORDS 0x10u /* how wide a counter is: in V2 always LEB128 */
-#define COOKIE_WORDS_MASK 0xf0u
 #define HEAD_BYTES 40
 #define COMPRESSED_HEAD_BYTES 8
 #define COUNTER_MOST_BYTES 9
@@ -115,185 +110,6 @@ int hdrlog_encode(const struct histogram *histogram, char **ret_text)
 	base64_encode(packed, all, text);
 	*ret_text = text;
 	return 0;
-}
-
-/* ---- decoding ---- */
-
-/* Inflates piece by piece. */
-struct unpacker {
-	z_stream stream;
-	bool ended; /* the compressed stream is over, its checksum was right */
-	const unsigned char *at, *end; /* in `piece`: not yet taken */
-	unsigned char piece[4096];
-};
-
-static uint32_t get_32(const unsigned char *bytes)
-{
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-		bytes[3];
-}
-
-static uint64_t get_64(const unsigned char *bytes)
-{
-	return (uint64_t)get_32(bytes) << 32 | get_32(bytes + 4);
-}
-
-/* The next piece; an empty one is the end. */
-static int unpack_piece(struct unpacker *unpacker)
-{
-	z_stream *stream = &unpacker->stream;
-
-	unpacker->at = unpacker->end = unpacker->piece;
-	if (unpacker->ended)
-		return 0;
-	stream->next_out = unpacker->piece;
-	stream->avail_out = sizeof(unpacker->piece);
-
-	int r = inflate(stream, Z_NO_FLUSH);
-
-	unpacker->end = stream->next_out;
-	unpacker->ended = r == Z_STREAM_END;
-	if (r == Z_MEM_ERROR)
-		return -ENOMEM;
-	/* Z_BUF_ERROR: the text ends before the stream does. */
-	return r == Z_OK || r == Z_STREAM_END ? 0 : -EBADMSG;
-}
-
-/* The next byte. -EBADMSG at the end. */
-static int unpack_byte(struct unpacker *unpacker, unsigned char *ret_byte)
-{
-	while (unpacker->at == unpacker->end) {
-		if (unpacker->ended)
-			return -EBADMSG;
-
-		int r = unpack_piece(unpacker);
-
-		if (r < 0)
-			return r;
-	}
-	*ret_byte = *unpacker->at++;
-	return 0;
-}
-
-/* Nothing may follow, and the checksum must be right. */
-static int unpack_end(struct unpacker *unpacker)
-{
-	while (unpacker->at == unpacker->end && !unpacker->ended) {
-		int r = unpack_piece(unpacker);
-
-		if (r < 0)
-			return r;
-	}
-	return unpacker->at == unpacker->end && unpacker->stream.avail_in == 0 ? 0 : -EBADMSG;
-}
-
-/* One number; takes its bytes off `left`. */
-static int unpack_counter(struct unpacker *unpacker, uint32_t *left, int64_t *ret_value)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < COUNTER_MOST_BYTES; i++) {
-		unsigned char byte;
-		bool last = i == COUNTER_MOST_BYTES - 1;
-		int r = *left > 0 ? unpack_byte(unpacker, &byte) : -EBADMSG;
-
-		if (r < 0)
-			return r;
-		(*left)--;
-		value |= (uint64_t)(last ? byte : byte & 0x7f) << (7 * i);
-		if ((byte & 0x80) == 0)
-			break;
-	}
-	*ret_value = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-	return 0;
-}
-
-static int unpack_counters(struct unpacker *unpacker, uint32_t bytes, struct histogram *histogram)
-{
-	size_t index = 0, end = histogram->counter_count;
-
-	while (bytes > 0) {
-		int64_t value;
-		int r = unpack_counter(unpacker, &bytes, &value);
-
-		if (r < 0)
-			return r;
-		if (value >= 0) {
-			if (index == end)
-				return -EBADMSG;
-			histogram->counters[index++] = (uint64_t)value;
-		} else {
-			if (value < -(int64_t)(end - index))
-				return -EBADMSG;
-			index += (size_t)-value;
-		}
-	}
-	return 0;
-}
-
-static int unpack(struct unpacker *unpacker, struct histogram **ret_histogram)
-{
-	unsigned char head[HEAD_BYTES];
-	struct histogram *histogram;
-	int r;
-
-	for (size_t i = 0; i < sizeof(head); i++) {
-		r = unpack_byte(unpacker, &head[i]);
-		if (r < 0)
-			return r;
-	}
-	if ((get_32(head) & ~COOKIE_WORDS_MASK) != COOKIE)
-		return -ENOTSUP;
-	r = histogram_new(get_64(head + 16), get_64(head + 24), get_32(head + 12), &histogram);
-	if (r < 0)
-		return r == -EINVAL ? -ENOTSUP : r;
-	r = unpack_counters(unpacker, get_32(head + 4), histogram);
-	if (r == 0)
-		r = unpack_end(unpacker);
-	if (r == 0 && histogram_recount(histogram) < 0)
-		r = -EBADMSG;
-	if (r < 0) {
-		histogram_free(histogram);
-		return r;
-	}
-	*ret_histogram = histogram;
-	return 0;
-}
-
-int hdrlog_decode(const char *text, size_t length, struct histogram **ret_histogram)
-{
-	if (length > HDRLOG_LINE_CAP_BYTES)
-		return -EMSGSIZE;
-
-	CLEANUP_FREE unsigned char *packed = malloc(BASE64_BYTES_SIZE(length) + 1);
-	size_t bytes;
-
-	if (packed == NULL)
-		return -ENOMEM;
-	if (base64_decode(text, length, packed, &bytes) < 0 || bytes < COMPRESSED_HEAD_BYTES)
-		return -EBADMSG;
-
-	/* All encodings there have been have a cookie of these three bytes. */
-	if ((get_32(packed) & ~COOKIE_WORDS_MASK) != COOKIE_COMPRESSED)
-		return get_32(packed) >> 8 == COOKIE >> 8 ? -ENOTSUP : -EBADMSG;
-	/* Behind it some writers leave what their buffer had left over. */
-	if (get_32(packed + 4) > bytes - COMPRESSED_HEAD_BYTES)
-		return -EBADMSG;
-
-	struct unpacker unpacker = {
-		.stream = {
-			.next_in = packed + COMPRESSED_HEAD_BYTES,
-			.avail_in = get_32(packed + 4),
-		},
-	};
-
-	if (inflateInit(&unpacker.stream) != Z_OK)
-		return -ENOMEM;
-
-	int r = unpack(&unpacker, ret_histogram);
-
-	inflateEnd(&unpacker.stream);
-	return r;
 }
 
 /* ---- writing a log ---- */

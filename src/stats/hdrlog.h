@@ -1,6 +1,6 @@
 /*
  * Histograms as text that other tools understand: the HdrHistogram V2 encoding (zlib, base64), and
- * its log of intervals, format 1.3. Values are nanoseconds.
+ * its log of intervals, format 1.3. Values are nanoseconds. Older encodings are read, too.
  *
  *	#[Histogram log format version 1.3]
  *	#[StartTime: 1700000000.000 (seconds since epoch)]
@@ -33,9 +33,10 @@
 int hdrlog_encode(const struct histogram *histogram, char **ret_text);
 
 /*
- * Reads foreign text. The histogram is the caller's. -EBADMSG: not the encoding, or damaged;
- * -ENOTSUP: an encoding of HdrHistogram, but not V2, or with bounds that ours does not have;
- * -EMSGSIZE: longer than HDRLOG_LINE_CAP_BYTES; -ENOMEM.
+ * Reads foreign text: V0, V1 or V2, compressed. The histogram is the caller's. -EBADMSG: not the
+ * encoding, or damaged; -ENOTSUP: an encoding of HdrHistogram, but not one of these (values of
+ * floating point, not compressed, a later one), or with bounds that ours does not have; -EMSGSIZE:
+ * longer than HDRLOG_LINE_CAP_BYTES; -ENOMEM.
  */
 int hdrlog_decode(const char *text, size_t length, struct histogram **ret_histogram);
 

@@ -1,14 +1,19 @@
 /*
- * Lines: '#' begins a comment, of which two have a meaning (StartTime, BaseTime); '"' the legend;
- * everything else is an interval: [Tag=T,]START,LENGTH,MAX,HISTOGRAM. Stamps are decimal seconds.
- * MAX is not looked at: its unit is the writer's, and the histogram knows better.
+ * Lines: '#' begins a comment, of which three have a meaning (the format's version, StartTime,
+ * BaseTime); '"' the legend; everything else is an interval: [Tag=T,]START,LENGTH,MAX,HISTOGRAM.
+ * Stamps are decimal seconds. MAX is handed on as it is: its unit is the writer's.
  *
  * A log without BaseTime has stamps since the epoch, or since its StartTime. The reference tells the
  * one from the other by the first stamp: more than a year before StartTime, it cannot be absolute.
+ *
+ * The legend of old logs calls LENGTH "EndTimestamp", which is not true of logs written by Java and
+ * true of those written by C, where a stamp is since the epoch. As a length that is decades: so the
+ * one can be told from the other, and a length that remains that long is refused.
  */
 #include "stats/hdrlog_reader.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +33,9 @@ struct hdrlog_reader {
 	uint64_t start_ns;
 	uint64_t base_ns;
 	bool has_base; /* told, or guessed from the first interval */
+	bool is_base_used; /* by an interval */
+	bool has_end_stamps; /* says the legend */
+	bool is_cut;
 };
 
 int hdrlog_reader_new(FILE *file, struct hdrlog_reader **ret_reader)
@@ -68,6 +76,11 @@ const char *hdrlog_reader_why(const struct hdrlog_reader *reader)
 uint64_t hdrlog_reader_start_ns(const struct hdrlog_reader *reader)
 {
 	return reader->start_ns;
+}
+
+bool hdrlog_reader_is_cut(const struct hdrlog_reader *reader)
+{
+	return reader->is_cut;
 }
 
 static int fault(struct hdrlog_reader *reader, int error, const char *why)
@@ -113,6 +126,7 @@ static int read_line(struct hdrlog_reader *reader)
 		zero = zero || c == '\0';
 		reader->line[length++] = (char)c;
 	}
+	reader->is_cut = c == EOF && length > 0;
 	if (ferror(reader->file))
 		return errno > 0 ? -errno : -EIO;
 	if (r < 0)
@@ -171,12 +185,61 @@ static bool parse_comment(const char *line, const char *name, uint64_t *ret_ns)
 		parse_seconds(line + strlen(name), ret_ns, &rest) == 0;
 }
 
-static void take_comment(struct hdrlog_reader *reader)
+/* "1.0" to "1.3"; early writers have "1.01". The next format may mean something else by its fields. */
+static bool is_known_version(const char *text)
 {
-	if (parse_comment(reader->line, "#[BaseTime:", &reader->base_ns))
+	const char *at = text + strspn(text, " ");
+
+	if (strncmp(at, "1.", 2) != 0)
+		return false;
+	at += 2 + strspn(at + 2, "0");
+	if (*at >= '1' && *at <= '3')
+		at++;
+	return at[-1] != '.' && (*at < '0' || *at > '9');
+}
+
+static int take_comment(struct hdrlog_reader *reader)
+{
+	static const char version[] = "#[Histogram log format version";
+
+	if (strncmp(reader->line, version, strlen(version)) == 0) {
+		if (!is_known_version(reader->line + strlen(version)))
+			return fault(reader, -ENOTSUP,
+				N_("this format of logs is not known here (1.0 to 1.3 are)"));
+	} else if (parse_comment(reader->line, "#[BaseTime:", &reader->base_ns)) {
 		reader->has_base = true;
-	else
-		parse_comment(reader->line, "#[StartTime:", &reader->start_ns);
+		reader->is_base_used = false;
+	} else if (parse_comment(reader->line, "#[StartTime:", &reader->start_ns) &&
+		reader->is_base_used) {
+		/* Another log follows: its stamps count from something else. */
+		reader->has_base = false;
+	}
+	return 0;
+}
+
+/* A number with or without a fraction and an exponent, whatever the locale; otherwise NAN. */
+static double parse_max(const char *text)
+{
+	double number = 0, place = 1;
+	const char *at = text + strspn(text, " ");
+	int exponent = 0;
+
+	if (*at < '0' || *at > '9')
+		return NAN;
+	for (; *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (*at - '0');
+	if (*at == '.') {
+		for (at++; *at >= '0' && *at <= '9'; at++)
+			number += (*at - '0') * (place /= 10);
+	}
+	if (*at == 'E' || *at == 'e') {
+		bool negative = at[1] == '-';
+
+		for (at += at[1] == '-' || at[1] == '+' ? 2 : 1; *at >= '0' && *at <= '9'; at++)
+			exponent = exponent < 1000 ? exponent * 10 + (*at - '0') : exponent;
+		number *= pow(10, negative ? -exponent : exponent);
+	}
+	return *at == ',' && isfinite(number) ? number : NAN;
 }
 
 /* The tag, if there is one; `at` goes behind it. */
@@ -216,6 +279,29 @@ static int take_seconds(const char **at, uint64_t *ret_ns)
 	return 0;
 }
 
+/* What the second field says, as a length. False: it is none. */
+static bool find_length(const struct hdrlog_reader *reader, uint64_t start_ns, uint64_t *length_ns)
+{
+	if (*length_ns < YEAR_NS)
+		return true;
+	if (!reader->has_end_stamps || *length_ns < start_ns || start_ns < YEAR_NS)
+		return false;
+	*length_ns -= start_ns;
+	return *length_ns < YEAR_NS;
+}
+
+/* Where the stamps of the intervals count from, if nothing has told it. */
+static void find_base(struct hdrlog_reader *reader, uint64_t first_ns)
+{
+	if (!reader->has_base) {
+		bool absolute = first_ns + YEAR_NS >= reader->start_ns;
+
+		reader->base_ns = absolute ? 0 : reader->start_ns;
+		reader->has_base = true;
+	}
+	reader->is_base_used = true;
+}
+
 static int take_interval(struct hdrlog_reader *reader, struct hdrlog_reader_interval *ret_interval)
 {
 	struct hdrlog_reader_interval interval;
@@ -227,6 +313,9 @@ static int take_interval(struct hdrlog_reader *reader, struct hdrlog_reader_inte
 		return fault(reader, -EBADMSG, N_("the start of the interval is not a time"));
 	if (take_seconds(&at, &interval.length_ns) < 0)
 		return fault(reader, -EBADMSG, N_("the length of the interval is not a time"));
+	if (!find_length(reader, interval.start_ns, &interval.length_ns))
+		return fault(reader, -EBADMSG, N_("the interval is longer than a year"));
+	interval.max = parse_max(at);
 	at = strchr(at, ',');
 	if (at == NULL)
 		return fault(reader, -EBADMSG, N_("the histogram is missing"));
@@ -238,16 +327,12 @@ static int take_interval(struct hdrlog_reader *reader, struct hdrlog_reader_inte
 	if (r == -EBADMSG)
 		return fault(reader, r, N_("the histogram is damaged"));
 	if (r == -ENOTSUP)
-		return fault(
-			reader, r, N_("this kind of histogram is not known here (only V2 is)"));
+		return fault(reader, r,
+			N_("this kind of histogram is not known here (V0, V1 and V2 of whole "
+			   "numbers are)"));
 	if (r < 0)
 		return r;
-	if (!reader->has_base) {
-		bool absolute = interval.start_ns + YEAR_NS >= reader->start_ns;
-
-		reader->base_ns = absolute ? 0 : reader->start_ns;
-		reader->has_base = true;
-	}
+	find_base(reader, interval.start_ns);
 	interval.start_ns += reader->base_ns;
 	*ret_interval = interval;
 	return 1;
@@ -259,10 +344,15 @@ int hdrlog_reader_next(struct hdrlog_reader *reader, struct hdrlog_reader_interv
 
 	reader->why = NULL;
 	while ((r = read_line(reader)) > 0) {
-		if (reader->line[0] == '#')
-			take_comment(reader);
-		else if (reader->line[0] != '"' && reader->line[0] != '\0')
+		if (reader->line[0] == '#') {
+			r = take_comment(reader);
+			if (r < 0)
+				return r;
+		} else if (reader->line[0] == '"') {
+			reader->has_end_stamps = strstr(reader->line, "\"EndTimestamp\"") != NULL;
+		} else if (reader->line[0] != '\0') {
 			return take_interval(reader, ret_interval);
+		}
 	}
 	return r;
 }

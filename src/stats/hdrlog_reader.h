@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct hdrlog_reader_interval {
 	/* Since the epoch if the log says what its stamps count from, otherwise as they stand. */
 	uint64_t start_ns;
 	uint64_t length_ns;
+	double max; /* as it stands there, in the writer's unit; NAN: not a number */
 	struct histogram *histogram; /* the caller's, to be freed */
 };
 
@@ -28,11 +30,14 @@ void hdrlog_reader_free(struct hdrlog_reader *reader);
 
 /*
  * 1: an interval; 0: the end; or an error, after which reading may go on with the next line:
- * -EBADMSG, -ENOTSUP, -EMSGSIZE (as hdrlog_decode; here also of the line), -ENOMEM, or that of
- * reading, after which it may not. hdrlog_reader_why() and _line() tell more.
+ * -EBADMSG, -ENOTSUP, -EMSGSIZE (as hdrlog_decode; here also of the line or its format), -ENOMEM, or
+ * that of reading, after which it may not. hdrlog_reader_why() and _line() tell more, and
+ * hdrlog_reader_is_cut() whether the line may only be incomplete.
  */
 int hdrlog_reader_next(struct hdrlog_reader *reader, struct hdrlog_reader_interval *ret_interval);
 
+/* Whether the line read last is the last of all and has no end: its writer may not have finished it. */
+bool hdrlog_reader_is_cut(const struct hdrlog_reader *reader);
 /* The number, from 1, of the line read last. */
 uint64_t hdrlog_reader_line(const struct hdrlog_reader *reader);
 /* What was wrong, in words for _(); NULL: the error number says it. */

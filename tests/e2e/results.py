@@ -65,6 +65,21 @@ class Histogram:
         packed = zlib.compress(head + payload)
         return base64.b64encode(struct.pack(">ii", COMPRESSED, len(packed)) + packed).decode()
 
+    def encode_words(self, version=1, width=8, length=None, offset=0, ratio=1.0, total=None):
+        """V0 and V1: counters of 2, 4 or 8 bytes each, `length` of them."""
+        length = length or max(self.counts, default=-1) + 1
+        words = b"".join(self.counts.get(index, 0).to_bytes(width, "big") for index in range(length))
+        plain, compressed = {0: (0x1c849308, 0x1c849309), 1: (0x1c849301, 0x1c849302)}[version]
+        if version == 0:
+            head = struct.pack(">iiqqq", plain | width << 4, DIGITS, LOWEST, HIGHEST,
+                               len(self.values) if total is None else total)
+        else:
+            head = struct.pack(">iiiiqqd", plain | width << 4, len(words), offset, DIGITS, LOWEST,
+                               HIGHEST, ratio)
+        packed = zlib.compress(head + words)
+        return base64.b64encode(struct.pack(">ii", compressed | width << 4, len(packed))
+                                + packed).decode()
+
     def percentile(self, percent):
         rank = min(max(math.ceil(percent / 100 * len(self.values) - 1e-9), 1), len(self.values))
         value = self.values[rank - 1]

@@ -136,8 +136,8 @@ def test_a_histogram_log(tmp_path):
     parts = [latencies(seed, 500) for seed in range(3)]
     path.write_text("#[Histogram log format version 1.3]\n#[StartTime: 1700000000.0]\n"
                     '"StartTimestamp","Interval_Length","Interval_Max",...\n'
-                    + "".join(f"{i}.0,1.0,1.0,{Histogram(part).encode()}\n"
-                              + f"Tag=other,{i}.0,1.0,1.0,{Histogram([7]).encode()}\n"
+                    + "".join(f"{i}.0,1.0,{max(part) / 1e6:.3f},{Histogram(part).encode()}\n"
+                              + f"Tag=other,{i}.0,1.0,0.000,{Histogram([7]).encode()}\n"
                               for i, part in enumerate(parts)))
     found = merged(path)
     expected = Histogram(sum(parts, []))
@@ -193,7 +193,8 @@ def test_runs_that_differ_are_told(tmp_path):
 def test_doubt_outlives_merging(tmp_path):
     doubted = result([1000] * 10, trust={"trusted": False, "reasons": [
         {"code": "generator-cpu", "text": "no CPU was left"}]})
-    path = save(tmp_path / "a.json", result([1000] * 10), doubted, doubted)
+    path = save(tmp_path / "a.json", result([1000] * 10), {**doubted, "started_unix_ns": 6},
+                {**doubted, "started_unix_ns": 5})
     kept = merged(path)["trust"]
     assert kept["trusted"] is False
     assert kept["reasons"] == [{"figures": [], **doubted["trust"]["reasons"][0]}]
@@ -243,7 +244,7 @@ def compared(tmp_path, baseline, now, *arguments):
 def test_not_enough_runs(tmp_path, counts):
     status, found, figures = compared(tmp_path, runs(counts[0]), runs(counts[1], 50, median=10 ** 6),
                                       "--fail-if-worse")
-    assert status == 0
+    assert status == 4
     assert found["verdict"] == figures["p99"]["verdict"] == "not-enough-runs"
     assert figures["p99"]["low"] is None
     text = report("-b", tmp_path / "base.json", tmp_path / "now.json").stdout

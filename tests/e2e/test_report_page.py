@@ -136,6 +136,35 @@ def pages(tmp_path_factory):
     for interval in late["intervals"]:
         interval.update(p50_ns=0, p99_ns=0, max_ns=0)
     make("late", save(place / "l", late))
+    searched = result(values, asked=3000)
+    searched["search"] = [
+        {"rate_per_s": 1000, "reached_per_s": 1000, "figure": "p99", "value": 8e5, "kept": True},
+        {"rate_per_s": 2000, "reached_per_s": 2000, "figure": "p99", "value": 2e6, "kept": True},
+        {"rate_per_s": 4000, "reached_per_s": 3900, "figure": "p99", "value": 9e6, "kept": False},
+        {"rate_per_s": 8000, "reached_per_s": 5100, "figure": "p99", "value": None, "kept": False,
+         "trusted": False},
+        {"rate_per_s": 3000, "reached_per_s": 3000, "figure": "p99", "value": 4e6, "kept": True,
+         "trusted": False}]
+    searched["find_max"] = {"promise": "p99<5ms", "limit": 5e6, "end": "at-least",
+                            "rate_per_s": 3000}
+    searched["asserts"] = [{"text": "p99<5ms", "value": 4e6, "holds": True}]
+    make("searched", save(place / "m", searched))
+    dead = result(values, asked=2000)
+    for interval in dead["intervals"][3:6]:
+        interval.update(received=0, p50_ns=None, p99_ns=None, max_ns=None, errors=2000)
+    dead["counts"]["lost"] = 6000
+    make("dead", save(place / "n", dead))
+    make("objected", "-b", save(place / "o", *[result(
+        latencies(i, 900), label="a name of a baseline that is rather long", started=1000 + 20 * i,
+        trust={"trusted": False, "reasons": [reason("behind-schedule", late_ns=5_000_000)]})
+        for i in range(5)]), save(place / "p", *[result(
+            latencies(20 + i, 900, median=2_400_000 if i else 90_000), label="x" * 60,
+            asked=100 * i, started=2000 + 20 * i) for i in range(6)]))
+    kept, broken = result(values), result(sent, started=5)
+    kept["asserts"] = [{"text": "p99<5ms", "value": 4e6, "holds": True}]
+    broken["asserts"] = [{"text": "p99<5ms", "value": 9e6, "holds": False},
+                         {"text": "loss==0", "value": 0, "holds": True}]
+    make("broken", save(place / "q", kept, broken))
     make("bare", save(place / "g", {"format": "meari-result", "version": 1}))
     make("connects", save(place / "h", {
         "format": "meari-result", "version": 1, "load": {"mode": "churn", "connections": 5},
@@ -143,11 +172,20 @@ def pages(tmp_path_factory):
     return place
 
 
-NAMES = ["one", "odd", "doubted", "late", "compared", "few", "bare", "connects"]
+NAMES = ["one", "odd", "doubted", "late", "compared", "few", "bare", "connects", "searched", "dead",
+         "objected", "broken"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390, 320])
+def beyond(browser, width):
+    """Whatever sticks out of the screen, or has to be scrolled into it."""
+    return browser.js("""Array.from(document.querySelectorAll('body *')).filter(each => {
+        const box = each.getBoundingClientRect();
+        return box.width > 0 && (box.right > arguments[0] + 0.5 || box.left < -0.5)
+            || each.matches('.wide') && each.scrollWidth > each.clientWidth;
+    }).map(each => each.tagName + '#' + each.id + '.' + each.className).slice(0, 5)""", width)
+
+
+@pytest.mark.parametrize("width, scheme", [(1280, "light"), (1280, "dark"), (375, "light"), (320, "dark")])
 @pytest.mark.parametrize("name", NAMES)
 def test_opens_from_a_file(browser, pages, name, width, scheme):
     browser.open(pages / f"{name}.html", width, scheme)
@@ -155,6 +193,7 @@ def test_opens_from_a_file(browser, pages, name, width, scheme):
         browser.js(f"document.querySelector('[data-language={language}]').click()")
         assert browser.js("document.documentElement.lang") == language
         assert browser.js("document.documentElement.scrollWidth") <= width
+        assert beyond(browser, width) == [], language
         for canvas in browser.js("Array.from(document.querySelectorAll('canvas'), c => c.id)"):
             assert browser.ink(canvas) > 500, canvas
     assert browser.logs() == []
@@ -286,6 +325,87 @@ def test_doubt_search_and_demands(browser, pages):
     assert errors == "15"
 
 
+def test_a_search_draws_the_promised_figure_over_the_rate(browser, pages):
+    browser.open(pages / "searched.html")
+    looks = dict(chart(browser, "chart-rates"))
+    assert looks["reached"] == [[1000, 8e5], [2000, 2e6], [3000, 4e6]]
+    assert looks["p99"] == [[4000, 9e6]]
+    [[rate, place]] = looks["untrusted"]
+    assert rate == 8000 and place > 9e6  # nothing was measured: at the upper edge
+    assert [y for _, y in looks["limit"]] == [5e6, 5e6]
+    assert {x for x, _ in looks["answer"]} == {3000}
+    told = browser.js("document.getElementById('find-max').textContent")
+    assert "p99<5ms" in told and "3,000" in told and "at least" in told
+    verdicts = [row[-1] for row in browser.values("#search").values()]
+    assert verdicts == ["promise kept", "promise kept", "promise broken", "not to be trusted",
+                        "promise kept, not to be trusted"]
+    assert "p99<5ms" in browser.js("document.getElementById('assert-table').textContent")
+
+
+def test_a_service_that_was_dead_is_seen_to_be(browser, pages):
+    """Its rate is 0 and not a hole, it has no latency, and its errors are drawn."""
+    browser.open(pages / "dead.html")
+    rates = dict(chart(browser, "chart-rate-course"))
+    assert [y for _, y in rates["reached"]] == [2000] * 3 + [0] * 3 + [2000] * 4
+    course = dict(chart(browser, "chart-course"))
+    assert [y for _, y in course["p99"]][3:6] == [None] * 3
+    assert [y for _, y in dict(chart(browser, "chart-error-course"))["errors"]] \
+        == [0] * 3 + [2000] * 3 + [0] * 4
+
+
+def test_what_speaks_against_a_verdict(browser, pages):
+    browser.open(pages / "objected.html")
+    told = browser.js("document.getElementById('objections').textContent")
+    assert "5 of 5 runs of the baseline" in told and "load.mode" in told
+    assert "5.00 ms late" in browser.js("document.getElementById('baseline-untrusted').textContent")
+    browser.js("document.querySelector('[data-language=ko]').click()")
+    korean = browser.js("document.getElementById('objections').textContent")
+    assert "load.mode" in korean and "runs" not in korean
+
+
+@pytest.mark.parametrize("name", ["compared", "objected"])
+def test_a_figure_has_one_value_in_a_comparison(browser, pages, name):
+    """And a change one notation, on the page and at the terminal."""
+    given = {each["figure"]: each for each in json.loads((pages / f"{name}.json").read_text())["figures"]}
+    browser.open(pages / f"{name}.html")
+    tiles = dict(browser.js("Array.from(document.querySelectorAll('.tile'), "
+                            "tile => [tile.dataset.figure, tile.dataset.value])"))
+    for figure in ("rate", "p50", "p99", "p99.9", "errors"):
+        assert float(tiles[figure]) == pytest.approx(given[figure]["median"])
+    assert browser.js("document.getElementById('percentiles')") is None
+    files = {"compared": ("c", "d"), "objected": ("o", "p")}[name]
+    text = meari.run("report", "-b", pages / files[0], pages / files[1]).stdout
+    rows = {line.split()[0]: line for line in text.split("figure")[1].splitlines() if line.strip()}
+    shown = browser.js("Array.from(document.querySelectorAll('#changes tbody tr'), "
+                       "row => Array.from(row.cells, cell => cell.textContent))")
+    for title, _, _, change, interval, _ in shown:
+        row = rows[title if title in rows else title.lower()]
+        assert f" {change} " in row and (interval == "–" or interval in row), row
+
+
+def test_of_several_runs_what_does_not_hold_is_told(browser, pages):
+    browser.open(pages / "broken.html")
+    told = browser.js("document.getElementById('broken').textContent")
+    assert "Run 2: p99<5ms" in told and "loss" not in told and "Run 1" not in told
+
+
+def test_times_carry_their_zone(browser, pages):
+    browser.open(pages / "one.html")
+    for place in ("subtitle", "footer"):
+        assert re.search(r"\b(UTC|GMT|[A-Z]{2,4}T)\b",
+                         browser.js(f"document.getElementById('{place}').textContent")), place
+
+
+def test_both_latencies_are_called_as_at_the_terminal(browser, pages):
+    browser.open(pages / "one.html")
+    for language, locale in (("en", "C.UTF-8"), ("ko", "ko_KR.UTF-8")):
+        browser.js(f"document.querySelector('[data-language={language}]').click()")
+        head = browser.js("Array.from(document.querySelectorAll('#percentiles thead th'), "
+                          "cell => cell.textContent)")[1:]
+        text = meari.run("report", pages / "a", env=meari.environment(LANG=locale)).stdout
+        assert re.search(r"^  \S.* +" + " +".join(head) + "$", text, re.MULTILINE), head
+
+
 def test_without_latencies_there_is_no_picture_of_them(browser, pages):
     browser.open(pages / "late.html")
     assert browser.js("Array.from(document.querySelectorAll('canvas'), c => c.id)") == [
@@ -362,7 +482,7 @@ def test_every_word_is_in_both_languages(browser, pages):
     source += "".join(path.read_text() for path in (meari.ROOT / "src/report").glob("*.c"))
     named = set(re.findall(r'"([\w.-]+)"', source)) | set(re.findall(r"\b(\w+):", source))
     unused = {key for key in english.keys() - used - named 
-              if not key.startswith(("c_", "reason-", "figures-"))}
+              if not key.startswith(("c_", "reason-", "figures-", "objection-", "find-"))}
     assert not unused
 
 

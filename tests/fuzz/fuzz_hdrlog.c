@@ -63,15 +63,15 @@ static bool try_text(const char *text, size_t length)
 	return true;
 }
 
-/* The input as the plain encoding, packed by us. */
-static void try_inside(const uint8_t *bytes, size_t length)
+/* The input as the plain encoding, packed by us with the cookie of a version. */
+static void try_inside(const uint8_t *bytes, size_t length, const char *cookie)
 {
 	uLongf packed_bytes = compressBound(length);
 	unsigned char *packed = malloc(8 + packed_bytes);
 
 	ASSERT(packed != NULL);
 	ASSERT(compress2(packed + 8, &packed_bytes, bytes, length, 1) == Z_OK);
-	memcpy(packed, "\x1c\x84\x93\x14", 4);
+	memcpy(packed, cookie, 4);
 	for (int i = 0; i < 4; i++)
 		packed[4 + i] = (unsigned char)(packed_bytes >> (24 - 8 * i));
 
@@ -110,7 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	if (length > 0)
 		try_log(bytes, length);
-	if (!try_text((const char *)bytes, length))
-		try_inside(bytes, length);
+	if (!try_text((const char *)bytes, length)) {
+		try_inside(bytes, length, "\x1c\x84\x93\x14");
+		try_inside(bytes, length, "\x1c\x84\x93\x22");
+		try_inside(bytes, length, "\x1c\x84\x93\x29");
+	}
 	return 0;
 }

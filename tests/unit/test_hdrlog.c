@@ -150,8 +150,8 @@ struct plain {
 	size_t length;
 };
 
-/* Any head and any counters, packed as they should be. */
-static char *pack(const struct plain *plain)
+/* Any head and any counters, packed as they should be, with the cookie of the outside. */
+static char *pack_as(const struct plain *plain, const char *cookie)
 {
 	static unsigned char bytes[70000], packed[80000];
 	static char text[BASE64_TEXT_SIZE(sizeof(packed))];
@@ -165,12 +165,18 @@ static char *pack(const struct plain *plain)
 	if (plain->length > 0)
 		memcpy(bytes + sizeof(words), plain->counters, plain->length);
 	assert_int_equal(compress(packed + 8, &length, bytes, sizeof(words) + plain->length), Z_OK);
-	memcpy(packed, "\x1c\x84\x93\x14\0", 5);
+	memcpy(packed, cookie, 4);
+	packed[4] = 0;
 	packed[5] = (unsigned char)(length >> 16);
 	packed[6] = (unsigned char)(length >> 8);
 	packed[7] = (unsigned char)length;
 	base64_encode(packed, 8 + length, text);
 	return text;
+}
+
+static char *pack(const struct plain *plain)
+{
+	return pack_as(plain, "\x1c\x84\x93\x14");
 }
 
 static void refuses_what_does_not_fit_together(void **state)
@@ -186,6 +192,7 @@ static void refuses_what_does_not_fit_together(void **state)
 	} cases[] = {
 		{ { 0x1c849313, 1, 0, 1, 1, 2, five, 1 }, 0 },
 		{ { 0x1c849313, 1, 1, 1, 1, 2, five, 1 }, 0 }, /* an offset, as some write it */
+		{ { 0x1c849313, 1, 2, 1, 1, 2, five, 1 }, -ENOTSUP }, /* one that means something */
 		{ { 0x1c849313, 2, 0, 1, 1, 2, fill, 2 }, 0 }, /* 32 counters, to the last */
 		{ { 0x1c849313, 2, 0, 1, 1, 2, over, 2 }, -EBADMSG },
 		{ { 0x1c849313, 10, 0, 1, 1, 2, most, 10 }, -EBADMSG },
@@ -226,16 +233,54 @@ static void a_bomb_stays_small(void **state)
 	assert_int_equal(try_decode(text, strlen(text)), -EBADMSG);
 }
 
+/* V0 and V1 in their own words: each width, more words than counters, negative ones. */
+static void reads_fixed_widths(void **state)
+{
+	static const unsigned char words[80] = { [7] = 5, [15] = 2 }, beyond[40 * 2] = { [79] = 1 },
+				   negative[2] = { 0x80 },
+				   largest[8] = { 0x7f, 255, 255, 255, 255, 255, 255, 255 };
+	static const struct {
+		const char *cookie; /* of the outside */
+		struct plain plain;
+		uint64_t count; /* 0: refused as damaged */
+	} cases[] = {
+		/* V1: 2 to 8 bytes, 32 counters, and a bucket of 16 that old writers had more. */
+		{ "\x1c\x84\x93\x82", { 0x1c849381, 16, 0, 1, 1, 2, words, 16 }, 7 },
+		{ "\x1c\x84\x93\x42", { 0x1c849341, 16, 0, 1, 1, 2, words, 16 }, 7 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 16, 0, 1, 1, 2, words, 16 }, 7 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 80, 0, 1, 1, 2, words, 80 }, 7 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 80, 0, 1, 1, 2, beyond, 80 }, 0 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 15, 0, 1, 1, 2, words, 15 }, 0 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 14, 0, 1, 1, 2, words, 16 }, 0 },
+		{ "\x1c\x84\x93\x22", { 0x1c849321, 2, 0, 1, 1, 2, negative, 2 }, 0 },
+		{ "\x1c\x84\x93\x82", { 0x1c849381, 8, 0, 1, 1, 2, largest, 8 }, INT64_MAX },
+		{ "\x1c\x84\x93\x82", { 0x1c849381, 1u << 31, 0, 1, 1, 2, words, 16 }, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct histogram *histogram;
+		char *text = pack_as(&cases[i].plain, cases[i].cookie);
+		int r = hdrlog_decode(text, strlen(text), &histogram);
+
+		assert_int_equal(r, cases[i].count > 0 ? 0 : -EBADMSG);
+		if (r < 0)
+			continue;
+		assert_int_equal(histogram_count(histogram), cases[i].count);
+		histogram_free(histogram);
+	}
+}
+
 static void refuses_other_encodings(void **state)
 {
 	static const struct {
 		const char *cookie;
 		int error;
 	} cases[] = {
-		{ "\x1c\x84\x93\x02", -ENOTSUP }, /* V1, compressed */
-		{ "\x1c\x84\x93\x09", -ENOTSUP }, /* V0, compressed */
+		{ "\x1c\x84\x93\x05", -ENOTSUP }, /* none that there is */
+		{ "\x1c\x84\x93\x28", -ENOTSUP }, /* V0, not compressed */
 		{ "\x1c\x84\x93\x13", -ENOTSUP }, /* V2, not compressed */
-		{ "\x0c\x72\x12\x4f", -EBADMSG },
+		{ "\x0c\x72\x12\x4f", -ENOTSUP }, /* of floating point */
+		{ "\x0c\x72\x12\x40", -EBADMSG },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -350,6 +395,7 @@ int main(void)
 		cmocka_unit_test(refuses_damage),
 		cmocka_unit_test(refuses_what_does_not_fit_together),
 		cmocka_unit_test(a_bomb_stays_small),
+		cmocka_unit_test(reads_fixed_widths),
 		cmocka_unit_test(refuses_other_encodings),
 		cmocka_unit_test(the_cap),
 		cmocka_unit_test(the_largest_of_ours_is_below_the_cap),

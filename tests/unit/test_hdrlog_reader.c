@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +170,11 @@ static void a_wrong_line_is_told_and_passed_over(void **state)
 		{ "1.0,1.0,1.0,", -EBADMSG, "the histogram is damaged" },
 		{ "1.0,1.0,1.0,HISTFAAAACB4", -EBADMSG, "the histogram is damaged" },
 		{ "1.0,1.0,1.0,HISTEwAAAAAAAAAA", -ENOTSUP,
-			"this kind of histogram is not known here (only V2 is)" },
+			"this kind of histogram is not known here (V0, V1 and V2 of whole numbers "
+			"are)" },
+		{ "1.0,31536000.0,1.0," EMPTY, -EBADMSG, "the interval is longer than a year" },
+		{ "#[Histogram log format version 1.4]", -ENOTSUP,
+			"this format of logs is not known here (1.0 to 1.3 are)" },
 		{ "Tag=,1.0,1.0,1.0," EMPTY, -EBADMSG, "the tag is not one" },
 		{ "Tag=a b,1.0,1.0,1.0," EMPTY, -EBADMSG, "the tag is not one" },
 		{ "Tag=a\tb,1.0,1.0,1.0," EMPTY, -EBADMSG, "the tag is not one" },
@@ -191,6 +196,67 @@ static void a_wrong_line_is_told_and_passed_over(void **state)
 		expect_interval(reader, "", 2000000000, 1000000000);
 		assert_null(hdrlog_reader_why(reader));
 		expect_end(reader);
+		hdrlog_reader_free(reader);
+		fclose(file);
+	}
+}
+
+/* Only a last line without its end may be one that is not finished. */
+static void a_last_line_without_an_end(void **state)
+{
+	FILE *file = open_text("1.0,1.0,x,HIST\n1.0,1.0,2.5e3,HIST");
+	struct hdrlog_reader *reader = read_from(file);
+	struct hdrlog_reader_interval interval;
+
+	assert_int_equal(hdrlog_reader_next(reader, &interval), -EBADMSG);
+	assert_false(hdrlog_reader_is_cut(reader));
+	assert_int_equal(hdrlog_reader_next(reader, &interval), -EBADMSG);
+	assert_true(hdrlog_reader_is_cut(reader));
+	assert_int_equal(hdrlog_reader_line(reader), 2);
+	hdrlog_reader_free(reader);
+	fclose(file);
+}
+
+/* MAX as it stands there, whatever the locale; its unit is the writer's. */
+static void max_is_handed_on(void **state)
+{
+	static const struct {
+		const char *text;
+		double max;
+	} cases[] = {
+		{ "0.115", 0.115 },
+		{ "3", 3 },
+		{ "1.2E10", 1.2e10 },
+		{ "5e-3", 0.005 },
+		{ "1e400", -1 },
+		{ "", -1 },
+		{ "x", -1 },
+		{ "1,5", 1 },
+		{ "-1", -1 },
+		{ "1e", 1 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct hdrlog_reader_interval interval;
+		char text[400];
+
+		/* "1,5" makes a field more, in which there is no histogram. */
+		snprintf(text, sizeof(text), "1.0,1.0,%s," EMPTY "\n", cases[i].text);
+		FILE *file = open_text(text);
+		struct hdrlog_reader *reader = read_from(file);
+		int r = hdrlog_reader_next(reader, &interval);
+
+		if (strcmp(cases[i].text, "1,5") == 0) {
+			assert_int_equal(r, -EBADMSG);
+		} else {
+			assert_int_equal(r, 1);
+			if (cases[i].max < 0)
+				assert_true(isnan(interval.max));
+			else
+				assert_true(
+					fabs(interval.max - cases[i].max) < 1e-9 * cases[i].max);
+			histogram_free(interval.histogram);
+		}
 		hdrlog_reader_free(reader);
 		fclose(file);
 	}
@@ -276,6 +342,8 @@ int main(void)
 		cmocka_unit_test(stamps_count_from_what_the_log_says),
 		cmocka_unit_test(shapes_of_others_are_read),
 		cmocka_unit_test(a_wrong_line_is_told_and_passed_over),
+		cmocka_unit_test(a_last_line_without_an_end),
+		cmocka_unit_test(max_is_handed_on),
 		cmocka_unit_test(bytes_that_are_not_text),
 		cmocka_unit_test(a_tag_and_its_cap),
 		cmocka_unit_test(a_line_and_its_cap),

@@ -19,6 +19,10 @@ const LOOKS = {
 	asked: { colour: "past", dash: [6, 4], width: 2 },
 	reached: { colour: "second", dash: [], width: 2.5 },
 	ideal: { colour: "past", dash: [3, 4], width: 1.5 },
+	errors: { colour: "first", dash: [], width: 2 },
+	limit: { colour: "fourth", dash: [6, 4], width: 2 },
+	answer: { colour: "third", dash: [2, 3], width: 2 },
+	untrusted: { colour: "past", dash: [], width: 2 },
 };
 
 function series(look, label, points, more = {}) {
@@ -188,9 +192,14 @@ function secondsAxis(course) {
 	});
 }
 
-/* Points stand in the middle of their interval. */
+/* Points stand in the middle of their interval. Where nothing came back there is no latency. */
 function coursePoints(course, column) {
 	return course.map((row) => ({ x: row[0] + row[1] / 2, y: row[column] || null }));
+}
+
+/* A rate of nothing is 0, and not a hole in the line. */
+function courseCounts(course, column) {
+	return course.map((row) => ({ x: row[0] + row[1] / 2, y: row[column] }));
 }
 
 const secondsTitle = (items) => items.length ? items[0].parsed.x.toFixed(1) + " s" : "";
@@ -214,10 +223,10 @@ function courseChart(course) {
 }
 
 function rateCourseChart(course) {
-	const datasets = [series("reached", t("reached"), coursePoints(course, 3))];
+	const datasets = [series("reached", t("reached"), courseCounts(course, 3))];
 	/* The first is drawn on top. */
 	if (course.some((row) => row[2] > 0))
-		datasets.unshift(series("asked", t("asked"), coursePoints(course, 2)));
+		datasets.unshift(series("asked", t("asked"), courseCounts(course, 2)));
 	return {
 		type: "line", data: { datasets },
 		options: options({
@@ -232,6 +241,73 @@ function rateCourseChart(course) {
 	};
 }
 
+function errorCourseChart(course) {
+	const datasets = [series("errors", t("errors"), courseCounts(course, 7), { stepped: "middle" })];
+	return {
+		type: "line", data: { datasets },
+		options: options({
+			x: secondsAxis(course),
+			y: axis({ beginAtZero: true, grace: "8%", ticks: { callback: short, precision: 0 } }),
+		}, {
+			callbacks: {
+				title: secondsTitle,
+				label: (item) => ` ${item.dataset.label}: ${count(item.raw.y)}`,
+			},
+		}),
+	};
+}
+
+/* ---- a search ---- */
+
+/* Points of one kind, which a legend tells apart by shape and colour. */
+function dots(look, label, points, shape, size) {
+	const shown = colour(LOOKS[look].colour);
+	return {
+		type: "scatter", label, data: points, look, pointStyle: shape, pointRadius: size,
+		borderWidth: 2.5, pointHoverRadius: 8, borderColor: shown, backgroundColor: shown,
+	};
+}
+
+/*
+ * The promised figure over the rate asked for. points: { x, y, kind, text }, kind "kept", "broken" or
+ * "untrusted"; y null: nothing was measured, which stands at the upper edge.
+ */
+function searchChart(points, { limit, answer, format, logarithmic }) {
+	const known = [...points.map((point) => point.y), limit].filter((y) => y !== null && y > 0);
+	const low = Math.min(...known), high = Math.max(...known);
+	const top = known.length ? high * (logarithmic ? 2.5 : 1.2) : 1;
+	const bottom = logarithmic && known.length ? low / 2 : 0;
+	const rates = points.map((point) => point.x);
+	const first = Math.min(...rates) / 1.2, last = Math.max(...rates) * 1.2;
+	const placed = points.map((point) => ({
+		...point, y: point.y === null ? top / 1.1 : Math.max(point.y, bottom),
+	}));
+	const of = (kind) => placed.filter((point) => point.kind === kind);
+	const datasets = [
+		dots("reached", t("kept"), of("kept"), "circle", 5),
+		dots("p99", t("broken"), of("broken"), "crossRot", 7),
+		dots("untrusted", t("not_trusted"), of("untrusted"), "triangle", 6),
+	].filter((dataset) => dataset.data.length);
+	const line = (look, label, from, to) => datasets.push(series(look, label, [from, to],
+		{ pointHitRadius: 0, pointHoverRadius: 0 }));
+	if (limit !== null)
+		line("limit", t("limit"), { x: first, y: limit }, { x: last, y: limit });
+	if (answer > 0)
+		line("answer", t("answer"), { x: answer, y: bottom }, { x: answer, y: top });
+	const scale = { min: bottom, max: top, title: null };
+	return {
+		type: "line", data: { datasets },
+		options: options({
+			x: logAxis(first, last, short, { min: first, max: last, title: t("asked") + t("per_s") }),
+			y: logarithmic ? logAxis(bottom, top, format, scale)
+				: axis({ type: "linear", ...scale, ticks: { callback: (value) => format(value) } }),
+		}, {
+			filter: (item) => item.raw.text !== undefined,
+			callbacks: { title: () => "", label: (item) => ` ${item.raw.text}` },
+		}, { interaction: { mode: "nearest", intersect: true } }),
+	};
+}
+
 /* ---- asked against reached ---- */
 
 /* points: { x: asked, y: reached, good, text } */
@@ -240,15 +316,9 @@ function ratesChart(points, good, bad) {
 	const power = 10 ** Math.floor(Math.log10(most));
 	const step = power * (most < 2 * power ? 0.2 : most < 5 * power ? 0.5 : 1);
 	const furthest = Math.ceil(most / step) * step;
-	const dots = (isGood, label) => ({
-		type: "scatter", label, data: points.filter((point) => point.good === isGood),
-		pointStyle: isGood ? "circle" : "crossRot", pointRadius: isGood ? 5 : 7, borderWidth: 2.5,
-		pointHoverRadius: 8, look: isGood ? "reached" : "p99",
-		borderColor: colour(isGood ? "second" : "first"),
-		backgroundColor: colour(isGood ? "second" : "first"),
-	});
-	const datasets = [dots(true, good), dots(false, bad)]
-		.filter((dataset) => dataset.data.length);
+	const of = (isGood) => points.filter((point) => point.good === isGood);
+	const datasets = [dots("reached", good, of(true), "circle", 5), dots("p99", bad, of(false),
+		"crossRot", 7)].filter((dataset) => dataset.data.length);
 	datasets.push(series("ideal", t("ideal"), [{ x: 0, y: 0 }, { x: furthest, y: furthest }],
 		{ pointHitRadius: 0, pointHoverRadius: 0 }));
 	const scale = (title) => axis({
@@ -283,12 +353,19 @@ function changeChart(figures) {
 		},
 		options: options({
 			x: axis({
+				/* No factor is less than none. */
 				grace: "10%", suggestedMin: -5, suggestedMax: 5,
+				afterDataLimits: (scale) => {
+					scale.min = Math.max(scale.min, -100);
+				},
 				grid: {
 					color: (context) => colour(context.tick?.value === 0 ? "quiet" : "grid"),
 					borderColor: colour("line"),
 				},
-				ticks: { callback: (value) => (value > 0 ? "+" : "") + value + "%" },
+				ticks: {
+					callback: (value) => value >= 900 ? percent(value / 100 + 1)
+						: (value > 0 ? "+" : "") + value + "%",
+				},
 			}),
 			y: axis({ grid: { display: false }, ticks: { color: colour("text"), autoSkip: false } }),
 		}, {

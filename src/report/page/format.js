@@ -72,24 +72,35 @@ function bytes(value) {
 	return (unit === "B" ? count(number) : significant(number)) + " " + unit;
 }
 
-/* "+2.1%"; a change of nothing has no sign. */
+/* "999", "1.23k": three significant digits, as the terminal has them. */
+function thousands(value) {
+	const [number, unit] = scaled(value, COUNTS);
+	return (unit === "" && Number.isInteger(number) ? String(number) : significant(number)) + unit;
+}
+
+/* "+2.1%", "×12.0"; a change of nothing has no sign. report/text_compare.c writes the same. */
 function percent(factor) {
 	const value = (factor - 1) * 100;
-	if (factor >= 10)
-		return "×" + Number(factor.toPrecision(3)).toLocaleString(language);
-	const text = Math.abs(value).toLocaleString(language, {
-		minimumFractionDigits: 1, maximumFractionDigits: 1,
-	});
-	return (Math.abs(value) < 0.05 ? "" : value > 0 ? "+" : "−") + text + "%";
+	if (factor >= 9.995)
+		return "×" + (factor >= 99.95 ? Math.round(factor) : factor.toFixed(1));
+	return (Math.abs(value) < 0.05 ? "" : value > 0 ? "+" : "-") + Math.abs(value).toFixed(1) + "%";
 }
 
 function signed(value) {
-	return (value > 0 ? "+" : value < 0 ? "−" : "") + short(Math.abs(value));
+	return (value > 0 ? "+" : value < 0 ? "-" : "") + thousands(Math.abs(value));
+}
+
+/* A moment, with the zone that it is told in. */
+function moment(ms) {
+	return new Date(ms).toLocaleString(language, {
+		year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+		second: "2-digit", timeZoneName: "short",
+	});
 }
 
 /* A figure of the comparison or of a run, by its unit. */
 function figureText(name, value) {
 	if (value === null || value === undefined)
 		return "–";
-	return name === "rate" ? rate(value) : name === "errors" ? short(value) : time(value);
+	return name === "rate" ? rate(value) : name === "errors" ? thousands(value) : time(value);
 }

@@ -37,6 +37,8 @@ function sample(dataset) {
 	const look = LOOKS[dataset.look], stroke = colour(look.colour);
 	if (dataset.pointStyle === "circle")
 		return drawing("circle", { cx: 13, cy: 4, r: 4, fill: stroke });
+	if (dataset.pointStyle === "triangle")
+		return drawing("path", { d: "M13 0L18 8H8Z", fill: stroke });
 	return drawing("path", dataset.pointStyle
 		? { d: "M9 0L17 8M17 0L9 8", stroke, "stroke-width": 2 }
 		: { d: "M0 4H26", stroke, "stroke-width": look.width,
@@ -65,7 +67,7 @@ function card(id, title, explain, ...children) {
 		explain ? element("p", { className: "explain" }, explain) : null, ...children);
 }
 
-/* A table that may be wider than a phone scrolls by itself; the page never does. */
+/* Of class "stack" each row of it becomes a block where there is no room for the columns. */
 function table(id, head, rows, className = "") {
 	const cell = (name, content) => {
 		if (!(content instanceof Object))
@@ -73,10 +75,12 @@ function table(id, head, rows, className = "") {
 		return element(name, { className: content.className ?? "", data: content.data ?? {} },
 			content.text);
 	};
+	const named = (made, name) => Object.assign(made, { title: name ?? "" });
 	return element("div", { className: "wide", tabIndex: 0 }, element("table", { id, className },
 		head ? element("thead", {}, element("tr", {}, ...head.map((text) => cell("th", text)))) : null,
 		element("tbody", {}, ...rows.map(([first, ...others]) => element("tr", {},
-			cell("th", first), ...others.map((content) => cell("td", content)))))));
+			cell("th", first),
+			...others.map((content, index) => named(cell("td", content), head?.[index + 1])))))));
 }
 
 /* Pieces on the left, a table on the right, where there is room for both. */
@@ -96,13 +100,13 @@ function heading() {
 	document.getElementById("title").textContent = title;
 	document.title = `${title} · meari`;
 	const started = result.started_unix_ns > 0
-		? new Date(result.started_unix_ns / 1e6).toLocaleString(language) : null;
+		? moment(result.started_unix_ns / 1e6) : null;
 	document.getElementById("subtitle").textContent = [
 		result.program, result.label ? result.target?.address : null,
 		DATA.runs.length > 1 ? t("runs_of", DATA.runs.length) : null, started,
 	].filter(Boolean).join(" · ");
 	document.getElementById("footer").textContent = t("written", DATA.version,
-		new Date(DATA.written_unix_ms).toLocaleString(language));
+		moment(DATA.written_unix_ms));
 }
 
 /* What is known of a code, with its figures where there are any (report/reason.c does the same). */
@@ -124,6 +128,20 @@ function reasonText({ code, text, figures = [] }) {
 	return text && figures.length === 0 && code !== "latency-out-of-range" ? `${known} (${text})` : known;
 }
 
+/* What speaks against a verdict (report/objection.c does the same). */
+function objectionText({ code, text, what, count: some, of }) {
+	const known = WORDS[language]["objection-" + code];
+	return known ? t("objection-" + code, count(some), count(of), what ?? "") : text;
+}
+
+/* The figures that are shown: in a comparison the medians of the runs, as its table has them. */
+function shownFigures() {
+	const shown = { ...DATA.merged.figures };
+	for (const figure of DATA.comparison?.figures ?? [])
+		shown[figure.figure] = figure.median;
+	return shown;
+}
+
 function notes() {
 	const { trust, interrupted } = DATA.merged.result;
 	const made = [];
@@ -132,6 +150,16 @@ function notes() {
 		items.length ? element("ul", {}, ...items.map((item) => element("li", {}, item))) : null));
 	if (!trust.trusted)
 		note("untrusted", t("untrusted"), trust.reasons.map(reasonText));
+	const before = DATA.baseline?.result.trust;
+	if (before && !before.trusted)
+		note("baseline-untrusted", t("baseline_untrusted"), before.reasons.map(reasonText));
+	const objections = DATA.comparison?.objections ?? [];
+	if (objections.length)
+		note("objections", t("objections"), objections.map(objectionText));
+	const broken = DATA.runs.length > 1 ? DATA.runs.flatMap((run, index) =>
+		run.broken.map((demand) => `${t("run")} ${runName(run, index)}: ${demand}`)) : [];
+	if (broken.length)
+		note("broken", t("run_broken"), broken);
 	if (interrupted)
 		note("interrupted", t("interrupted"), []);
 	if (DATA.differences.length)
@@ -159,7 +187,8 @@ function tile(name, title, [number, unit], value, more = null) {
 }
 
 function tiles() {
-	const { figures, result } = DATA.merged;
+	const { result } = DATA.merged;
+	const figures = shownFigures();
 	const made = [];
 	if (figures.rate !== null)
 		made.push(tile("rate", t("rate"), rateParts(figures.rate), figures.rate,
@@ -173,7 +202,10 @@ function tiles() {
 	if (figures.errors !== null) {
 		const { lost, damaged, resets, connect_errors: failed, sent, connects } = result.counts;
 		const errors = lost + damaged + resets + failed;
-		made.push(tile("errors", t("errors"), [count(errors), ""], errors,
+		if (DATA.comparison)
+			made.push(tile("errors", t("errors"), [thousands(figures.errors), t("per_million")],
+				figures.errors));
+		else made.push(tile("errors", t("errors"), [count(errors), ""], errors,
 			t("errors_of", short(Math.max(sent, connects)))));
 	}
 	return element("dl", { className: "tiles", id: "tiles" }, ...made);
@@ -215,6 +247,11 @@ function latencyCard() {
 	};
 	const both = latency.intended && latency.sent;
 	const few = known.some((name) => latency[name].count < 1e5);
+	/* Percentiles of all messages together are others than the medians of the runs. */
+	if (DATA.comparison)
+		return card("latency", t("latency"), t("latency_explain")
+			+ (both ? " " + t("both_explain") : "") + " " + t("together_explain"),
+		...chartBox("chart-percentiles", t("latency"), percentileChart(datasets), "chart high"));
 	return card("latency", t("latency"), t("latency_explain") + (both ? " " + t("both_explain") : "")
 		+ (few ? " " + t("few_explain") : ""),
 		beside(chartBox("chart-percentiles", t("latency"), percentileChart(datasets), "chart high"),
@@ -272,18 +309,16 @@ function courseCards() {
 	const chooser = runChooser();
 	if (chooser)
 		(latency ?? rates).querySelector(".head").append(chooser);
-	return element("div", { className: "pair" }, latency, rates);
+	const errors = course.some((point) => point[7] > 0)
+		? card("error-course", t("errors_over_time"), t("errors_explain"),
+			...chartBox("chart-error-course", t("errors_over_time"), errorCourseChart(course),
+				"chart low"))
+		: null;
+	return element("div", { className: "pair" }, ...[latency, rates, errors].filter(Boolean));
 }
 
-/* The steps of a search, or runs that were asked for different rates. */
+/* Runs that were asked for different rates. */
 function ratePoints() {
-	const { search } = DATA.merged.result;
-	if (search.length)
-		return search.map((step) => ({
-			x: step.rate_per_s, y: step.reached_per_s, good: step.kept,
-			text: `${rate(step.rate_per_s)} → ${rate(step.reached_per_s)}, ${step.figure} `
-				+ figureValue(step.figure, step.value),
-		}));
 	const asked = DATA.runs.filter((run) => run.asked_per_s > 0 && run.figures.rate !== null);
 	if (new Set(asked.map((run) => run.asked_per_s)).size < 2)
 		return [];
@@ -297,25 +332,69 @@ function ratePoints() {
 function figureValue(figure, value) {
 	if (value === null)
 		return "–";
-	return /^(p\d|max|min|mean|connect)/.test(figure ?? "") ? time(value) : short(value);
+	if (isTime(figure))
+		return time(value);
+	return /^loss/.test(figure ?? "") ? Number((value * 100).toPrecision(3)) + "%" : short(value);
+}
+
+function isTime(figure) {
+	return /^(p\d|max|min|mean|stddev|sent\.|connect\.)/.test(figure ?? "");
+}
+
+function stepKind(step) {
+	return step.kept ? "kept" : step.trusted ? "broken" : "untrusted";
+}
+
+function stepVerdict(step) {
+	const kind = stepKind(step);
+	if (kind === "untrusted")
+		return { text: t("not_trusted"), className: "few" };
+	return { text: t(kind) + (step.trusted ? "" : ", " + t("not_trusted")),
+		className: kind === "kept" ? "better" : "worse" };
+}
+
+/* What came of the search, in one sentence. */
+function searchAnswer({ promise, end, rate_per_s: found }) {
+	return end === "not-searched" || !promise ? null
+		: element("p", { id: "find-max", className: "answer", data: { end, value: String(found) } },
+			t("find-" + end, promise, rate(found)));
+}
+
+function searchCard() {
+	const { search, find_max: found } = DATA.merged.result;
+	if (!search.length)
+		return null;
+	const figure = search[0].figure ?? "";
+	const points = search.map((step) => ({
+		x: step.rate_per_s, y: step.value, kind: stepKind(step),
+		text: `${rate(step.rate_per_s)} → ${rate(step.reached_per_s)}, ${figure} `
+			+ figureValue(figure, step.value),
+	}));
+	const times = isTime(figure);
+	const made = card("rates", t("search"), t("search_explain", figure),
+		...chartBox("chart-rates", t("search"), searchChart(points, {
+			limit: found.promise ? found.limit : null, answer: found.rate_per_s,
+			format: times ? timeTick : (value) => figureValue(figure, value), logarithmic: times,
+		})),
+		table("search", [t("asked"), t("reached"), figure, t("verdict")], search.map((step) => [
+			exact(rate(step.rate_per_s), step.rate_per_s),
+			exact(rate(step.reached_per_s), step.reached_per_s),
+			exact(figureValue(figure, step.value), step.value), stepVerdict(step),
+		]), "stack"));
+	const answer = searchAnswer(found);
+	if (answer)
+		made.querySelector(".head").after(answer);
+	return made;
 }
 
 function ratesCard() {
+	if (DATA.merged.result.search.length)
+		return searchCard();
 	const points = ratePoints();
 	if (!points.length)
 		return null;
-	const { search } = DATA.merged.result;
-	return card("rates", t(search.length ? "search" : "rates"), t("rates_explain"),
-		...chartBox("chart-rates", t("rates"), search.length
-			? ratesChart(points, t("kept"), t("broken"))
-			: ratesChart(points, t("kept_up"), t("fell_behind"))),
-		search.length ? table("search", [t("asked"), t("reached"), search[0].figure ?? "", t("verdict")],
-			search.map((step) => [
-				exact(rate(step.rate_per_s), step.rate_per_s),
-				exact(rate(step.reached_per_s), step.reached_per_s),
-				exact(figureValue(step.figure, step.value), step.value),
-				{ text: t(step.kept ? "kept" : "broken"), className: step.kept ? "better" : "worse" },
-			])) : null);
+	return card("rates", t("rates"), t("rates_explain"),
+		...chartBox("chart-rates", t("rates"), ratesChart(points, t("kept_up"), t("fell_behind"))));
 }
 
 function comparisonCard() {
@@ -339,7 +418,7 @@ function comparisonCard() {
 		exact(figure.change === null ? "–" : interval(figure, figure.change), figure.change),
 		figure.low === null ? "–" : `${interval(figure, figure.low)} … ${interval(figure, figure.high)}`,
 		{ text: t(figure.verdict), className: figure.verdict },
-	])));
+	]), "stack"));
 	return made;
 }
 
@@ -350,7 +429,8 @@ function runsCard() {
 		DATA.runs.some((run) => run.figures[name] !== null));
 	return card("runs", t("runs"), null, table("run-table", [t("run"), ...names.map((name) => t(name))],
 		DATA.runs.map((run, index) => [runName(run, index) + (run.trusted ? "" : " !"),
-			...names.map((name) => exact(figureText(name, run.figures[name]), run.figures[name]))])));
+			...names.map((name) => exact(figureText(name, run.figures[name]), run.figures[name]))]),
+	"stack"));
 }
 
 function assertsCard() {
@@ -360,7 +440,8 @@ function assertsCard() {
 	return card("asserts", t("asserts"), null, table("assert-table", [t("demand"), t("value"), t("verdict")],
 		asserts.map((each) => [element("code", {}, each.text ?? "").textContent,
 			exact(figureValue(each.text, each.value), each.value),
-			{ text: t(each.holds ? "holds" : "fails"), className: each.holds ? "better" : "worse" }])));
+			{ text: t(each.holds ? "holds" : "fails"), className: each.holds ? "better" : "worse" }]),
+	"stack"));
 }
 
 /* ---- counts and circumstances ---- */
