@@ -30,9 +30,9 @@
 #define MOST_BASELINES 1024
 
 struct options {
-	char **paths;
+	const char **paths;
 	size_t path_count;
-	char *baselines[MOST_BASELINES];
+	const char *baselines[MOST_BASELINES];
 	size_t baseline_count;
 	const char *label;
 	const char *tag;
@@ -57,27 +57,28 @@ struct findings {
 
 enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_MARGIN, KEY_FAIL };
 
-static const struct argp_option options_table[] = {
-	{ NULL, 0, NULL, 0, N_("What is looked at:"), 1 },
-	{ "baseline", 'b', N_("FILE"), 0, N_("compare with the runs in FILE; may be given again") },
-	{ "tag", KEY_TAG, N_("TAG"), 0, N_("of a histogram log, only the lines with this tag") },
-	{ NULL, 0, NULL, 0, N_("How it is judged:"), 2 },
-	{ "margin", KEY_MARGIN, N_("PERCENT"), 0,
+static const struct options_row rows[] = {
+	{ .help = N_("What is looked at:") },
+	{ "baseline", 'b', N_("FILE"), OPTIONS_FILE,
+		N_("compare with the runs in FILE; may be given again") },
+	{ "tag", KEY_TAG, N_("TAG"), OPTIONS_TEXT,
+		N_("of a histogram log, only the lines with this tag") },
+	{ .help = N_("How it is judged:") },
+	{ "margin", KEY_MARGIN, N_("PERCENT"), OPTIONS_NUMBER,
 		N_("differences up to this count as none (default: 1)") },
 	{ "fail-if-worse", KEY_FAIL, NULL, 0,
 		N_("exit with status 3 if a figure is worse than in the baseline") },
-	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
+	{ .help = N_("What is shown:") },
 	{ "json", KEY_JSON, NULL, 0,
 		N_("write the merged result, or the comparison, as a JSON object") },
-	{ "html", KEY_HTML, N_("FILE"), 0,
+	{ "html", KEY_HTML, N_("FILE"), OPTIONS_FILE,
 		N_("write a page with charts, which needs nothing but a browser ('-': to standard "
 		   "output)") },
-	{ "label", KEY_LABEL, N_("TEXT"), 0, N_("call the merged result so") },
-	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
+	{ "label", KEY_LABEL, N_("TEXT"), OPTIONS_TEXT, N_("call the merged result so") },
 	{ 0 },
 };
 
-static error_t parse_margin(const char *text, struct options *options, struct argp_state *state)
+static int parse_margin(const char *text, struct options *options, struct cli_state *state)
 {
 	char *end;
 
@@ -91,7 +92,7 @@ static error_t parse_margin(const char *text, struct options *options, struct ar
 	return 0;
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static int take(int key, const char *argument, struct cli_state *state)
 {
 	struct options *options = state->input;
 
@@ -108,12 +109,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_TAG: options->tag = argument; return 0;
 	case KEY_MARGIN: return parse_margin(argument, options, state);
 	case KEY_FAIL: options->fail_if_worse = true; return 0;
-	case ARGP_KEY_ARGS:
-		options->paths = state->argv + state->next;
-		options->path_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_NO_ARGS: return cli_complain(state, _("no file is given"));
-	case ARGP_KEY_END:
+	case CLI_KEY_ARGUMENT: options->paths[options->path_count++] = argument; return 0;
+	case CLI_KEY_END:
+		if (options->path_count == 0)
+			return cli_complain(state, _("no file is given"));
 		if (options->baseline_count == 0 &&
 			(options->fail_if_worse || options->margin_given))
 			return cli_complain(state, _("'%s' needs --baseline"),
@@ -122,15 +121,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			return cli_complain(
 				state, _("--json and --html cannot both go to standard output"));
 		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
-static const struct argp parser = {
-	.options = options_table,
-	.parser = parse_option,
-	.args_doc = N_("FILE..."),
-	.doc = N_(
+const struct options_table verb_report_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("FILE..."),
+	.argument_kind = OPTIONS_FILE,
+	.about = N_(
 		"Merges, compares and draws saved results.\n"
 		"FILE is what 'meari bench --json' has written, any number of runs in it, or a "
 		"histogram log (HdrHistogram, from any program); '-' is standard input. Several "
@@ -157,7 +157,7 @@ static void complain_file(const char *path, int error, const struct model_fault 
 		log_error(_("cannot read '%s': %s"), name, fault->reason);
 }
 
-static int load(char *const *paths, size_t count, const char *tag, struct runs *runs)
+static int load(const char *const *paths, size_t count, const char *tag, struct runs *runs)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct model_fault fault = { 0 };
@@ -312,8 +312,15 @@ enum cli_status verb_report(int argc, char **argv)
 	static struct findings findings;
 	enum cli_status status = CLI_FAILED;
 
-	if (cli_parse(&parser, argc, argv, &options) < 0)
-		return CLI_USAGE;
+	CLEANUP_FREE const char **paths = calloc((size_t)argc, sizeof(*paths));
+
+	options.paths = paths;
+	if (paths == NULL) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return CLI_FAILED;
+	}
+	if (!cli_parse(&verb_report_options, argc, argv, &options, &status))
+		return status;
 	if (options.html != NULL && !html_available()) {
 		log_error(_("cannot write '%s': this meari was built without the charts' library "
 			    "(install libjs-chart.js and build again)"),
