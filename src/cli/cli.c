@@ -38,12 +38,39 @@ const struct options_row cli_standard_options[] = {
 
 /* ---- complaining ---- */
 
+/* Without what a terminal would obey: what was typed is in it, and names from files. NULL: no memory. */
+static char *make_printable(const char *message)
+{
+	size_t left = strlen(message), length;
+	char *printable = malloc(4 * left + 1), *end = printable;
+
+	if (printable == NULL)
+		return NULL;
+	*end = '\0';
+	for (; left > 0; message += length, left -= length) {
+		length = quote_utf8_length(message, left);
+		if (length == 0)
+			length = 1;
+		if (*message == '\\') /* may be the start of what is spelled out already */
+			strcpy(end, "\\");
+		else
+			quote_bytes(message, length, end, 4 * length + 1);
+		end += strlen(end);
+	}
+	return printable;
+}
+
 static int complain(
 	struct cli_state *state, const char *meant, const char *format, va_list arguments)
 {
 	const struct cli_place *place = state->place;
 	CLEANUP_FREE char *built = NULL;
-	const char *message = vasprintf(&built, format, arguments) < 0 ? format : built;
+	int length = vasprintf(&built, format, arguments);
+	CLEANUP_FREE char *printable = length >= 0 ? make_printable(built) : NULL;
+	const char *message = printable != NULL ? printable : format;
+
+	if (length < 0)
+		built = NULL; /* vasprintf leaves it undefined */
 
 	state->complained = true;
 	if (place != NULL && meant != NULL)

@@ -96,10 +96,9 @@ static const struct options_row rows[] = {
 		   "serve") },
 	{ .help = N_("Who may connect, and how much (default: everybody, without limits):") },
 	{ "allow", KEY_ALLOW, "BLOCK", OPTIONS_TEXT,
-		N_("only peers in this block (192.0.2.0/24, 2001:db8::/32) or in one of @FILE; may "
-		   "be given again") },
+		N_("only peers in this block (192.0.2.0/24) or in those of @FILE; may be given again") },
 	{ "deny", KEY_DENY, "BLOCK", OPTIONS_TEXT,
-		N_("no peers in this block or in one of @FILE, even if allowed; may be given again") },
+		N_("no peers in this block or in those of @FILE, even if allowed; may be given again") },
 	{ "max-connections", KEY_MAX_CONNECTIONS, "N", OPTIONS_NUMBER, N_("connections at once") },
 	{ "max-per-source", KEY_MAX_PER_SOURCE, "N", OPTIONS_NUMBER,
 		N_("connections at once from one source: an IPv4 address, an IPv6 prefix") },
