@@ -48,10 +48,20 @@ static unsigned most_distance(size_t length)
 	return length < 3 ? 0 : length <= 4 ? 1 : length <= 8 ? 2 : 3;
 }
 
+/* How far apart two names are, in half letters: a beginning counts for more than one letter, less than two. */
+static unsigned half_letters(
+	const char *text, size_t length, const char *candidate, size_t candidate_length)
+{
+	unsigned apart = 2 * distance(text, length, candidate, candidate_length);
+	bool is_beginning = length >= LEAST_BEGINNING && strncasecmp(text, candidate, length) == 0;
+
+	return is_beginning ? least(apart, 3) : apart;
+}
+
 const char *suggest_nearest(const char *text, const char *const *candidates, size_t count)
 {
 	size_t length = strlen(text);
-	unsigned nearest = most_distance(length) + 1;
+	unsigned nearest = 2 * most_distance(length) + 2;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < count && length <= SUGGEST_MOST_BYTES; i++) {
@@ -60,13 +70,10 @@ const char *suggest_nearest(const char *text, const char *const *candidates, siz
 		if (candidate_length == 0 || candidate_length > SUGGEST_MOST_BYTES)
 			continue;
 
-		unsigned d = distance(text, length, candidates[i], candidate_length);
+		unsigned apart = half_letters(text, length, candidates[i], candidate_length);
 
-		if (d > 1 && length >= LEAST_BEGINNING &&
-			strncasecmp(text, candidates[i], length) == 0)
-			d = 1;
-		if (d < nearest) {
-			nearest = d;
+		if (apart < nearest) {
+			nearest = apart;
 			found = candidates[i];
 		}
 	}

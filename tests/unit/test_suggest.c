@@ -39,10 +39,12 @@ static void the_nearest_wins(void **state)
 
 static void a_beginning_is_near(void **state)
 {
-	static const char *const rules[] = { "one-byte", "half-close-at-once" };
+	static const char *const rules[] = { "one-byte", "half-close-at-once", "half-close" };
 
-	assert_string_equal(NEAREST("half-close", rules), "half-close-at-once");
-	assert_string_equal(NEAREST("hal", rules), "half-close-at-once");
+	assert_string_equal(NEAREST("half-clos", rules), "half-close"); /* one letter is nearer */
+	assert_string_equal(NEAREST("half-close-", rules), "half-close");
+	assert_string_equal(NEAREST("half-close-at", rules), "half-close-at-once");
+	assert_string_equal(NEAREST("one", rules), "one-byte");
 	assert_null(NEAREST("ha", rules));
 }
 
