@@ -3,7 +3,6 @@
  */
 #include "base/suggest.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -11,9 +10,14 @@
 /* Letters that the beginning of a name must have to be taken for it. */
 #define LEAST_BEGINNING 3
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static bool same(char a, char b)
 {
-	return tolower((unsigned char)a) == tolower((unsigned char)b);
+	return lower(a) == lower(b);
 }
 
 static unsigned least(unsigned a, unsigned b)

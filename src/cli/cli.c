@@ -357,7 +357,7 @@ int cli_parse_busy_poll(const char *text, uint64_t *ret_ns)
 	return 0;
 }
 
-int cli_read_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec)
+int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec)
 {
 	char meant[ADDR_TEXT_SIZE];
 	struct addr_fault fault;
@@ -389,5 +389,5 @@ int cli_take_target(
 			_("one address is enough, '%s' is one too many"), text);
 	}
 	*given = true;
-	return cli_read_address(state, text, ret_spec);
+	return cli_take_address(state, text, ret_spec);
 }

@@ -105,7 +105,7 @@ const char *cli_engine_choice(size_t index);
 int cli_parse_busy_poll(const char *text, uint64_t *ret_ns);
 
 /* Reads an address, or complains. A number alone is a port without a host: it says how to write it. */
-int cli_read_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec);
+int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec);
 
 /* For a verb with one address: reads it, and complains of a second one. `given`: whether there was one. */
 int cli_take_target(

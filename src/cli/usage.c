@@ -205,11 +205,8 @@ static void write_rows(
 static void write_usage_line(
 	struct usage_text *text, const char *title, const char *options, const char *arguments)
 {
-	char start[HEAD_SIZE];
-
-	/* TRANSLATORS: %s is a command, such as "meari serve"; its options follow. */
-	snprintf(start, sizeof(start), _("Usage: %s"), title);
-	usage_write(text, start);
+	usage_write(text, _("Usage:"));
+	usage_write(text, title);
 	text->indent = 12;
 	usage_write(text, options);
 	if (arguments != NULL)
@@ -224,7 +221,7 @@ void usage_help(const struct options_table *table, const struct options_row *mor
 
 	if (text_column + LEAST_TEXT_WIDTH > width)
 		text_column = TEXT_BELOW_COLUMN;
-	write_usage_line(&text, title, _("[OPTION...]"), _(table->arguments));
+	write_usage_line(&text, title, _(" [OPTION...]"), _(table->arguments));
 	usage_end_line(&text);
 	text.indent = 0;
 	usage_write(&text, _(table->about));

@@ -80,7 +80,7 @@ static int read_source(struct cli_state *state, const char *text)
 		return 0;
 	}
 	arguments->ping.source_given = true;
-	return cli_read_address(state, text, &arguments->ping.source);
+	return cli_take_address(state, text, &arguments->ping.source);
 }
 
 static int read_time(struct cli_state *state, const char *text, const char *option,

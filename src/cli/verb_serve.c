@@ -201,7 +201,7 @@ static int add_address(struct serve_input *input, const char *text, struct cli_s
 
 	struct addr_spec *spec = &input->specs[server->spec_count];
 
-	int r = cli_read_address(state, address, spec);
+	int r = cli_take_address(state, address, spec);
 
 	if (r < 0)
 		return r;

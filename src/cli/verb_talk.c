@@ -122,7 +122,7 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_SIZE: return read_size(state, argument, &talk->size_bytes);
 	case OPTION_SOURCE:
 		talk->source_given = true;
-		return cli_read_address(state, argument, &talk->source);
+		return cli_take_address(state, argument, &talk->source);
 	case CLI_KEY_ARGUMENT:
 		return cli_take_target(state, argument, &arguments->target_given, &talk->target);
 	case CLI_KEY_END: return check(state, arguments);
