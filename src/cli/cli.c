@@ -369,7 +369,7 @@ int cli_take_address(struct cli_state *state, const char *text, struct addr_spec
 			join("", default_host(state->table), text, meant, sizeof(meant));
 
 		return cli_complain_meant(
-			state, found ? meant : NULL, _("'%s' is a port, and lacks its host"), text);
+			state, found ? meant : NULL, _("'%s' is a port without a host"), text);
 	}
 	if (addr_parse(text, ret_spec, &fault) < 0)
 		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,

@@ -60,7 +60,8 @@ static const struct options_row rows[] = {
 	{ "pipeline", 'p', "N", OPTIONS_NUMBER,
 		N_("messages under way on a connection, at most (default: 1, with --rate 16)") },
 	{ "rate", 'r', "RATE", OPTIONS_TEXT,
-		N_("open loop: send by a schedule, so many a second: 10k, a ramp 1k..50k@30s, steps 1k@10s,5k@10s") },
+		N_("open loop: send by a schedule, so many a second: 10k, a ramp "
+		   "1k..50k@30s, steps 1k@10s,5k@10s") },
 	{ "arrivals", KEY_ARRIVALS, "HOW", OPTIONS_CHOICE,
 		N_("with --rate: constant or poisson (default: constant)"), arrivals_choice },
 	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER, N_("of what is left to chance (default: 1)") },
@@ -83,7 +84,8 @@ static const struct options_row rows[] = {
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
-		N_("connect from these in turn: an address, a range A-B or a prefix, each also with :PORT or :LOW-HIGH") },
+		N_("connect from these in turn: an address, a range A-B or a prefix, "
+		   "each also with :PORT or :LOW-HIGH") },
 	{ .help = N_("How it works:") },
 	{ "threads", 't', "N", OPTIONS_NUMBER, N_("threads (default: half of the processors)") },
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),

@@ -80,8 +80,8 @@ static const char *log_format_choice(size_t index)
 static const struct options_row rows[] = {
 	{ .help = N_("Most used:") },
 	{ "config", KEY_CONFIG, "FILE", OPTIONS_FILE,
-		N_("read options from a file, one a line, without the dashes; 'address' names an "
-		   "address") },
+		N_("read these options from a file, one a line, without the dashes; 'address' "
+		   "names an address") },
 	{ "threads", KEY_THREADS, "N", OPTIONS_NUMBER,
 		N_("threads (default: the processors it may use)") },
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE,
@@ -127,7 +127,7 @@ static const struct options_row rows[] = {
 	{ "user", KEY_USER, "NAME", OPTIONS_USER,
 		N_("become this user once everything is open (needs root)") },
 	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
-		N_("leave files, new sockets and system calls open that a server does not need") },
+		N_("no sandbox: all files, new sockets and system calls stay within reach") },
 	{ .help = N_("Tuning:") },
 	{ "backlog", KEY_BACKLOG, "N", OPTIONS_NUMBER,
 		N_("connections that may wait to be accepted (default: 4096)") },

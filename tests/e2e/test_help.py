@@ -199,9 +199,9 @@ def test_a_value_has_a_kind():
     (["talk", "a.test", "-p", 7], "unknown option '-p' of 'talk'", "meari talk tcp://a.test:7"),
     (["talk", "-u", "a.test", 7], "unknown option '-u' of 'talk'", "meari talk udp://a.test:7"),
     (["serve", "--udp"], "unknown option '--udp' of 'serve'", "meari serve udp://*:5000"),
-    (["serve", 5000], "'5000' is a port, and lacks its host", "*:5000"),
-    (["serve", "127.0.0.1", 7], "'7' is a port, and lacks its host", "127.0.0.1:7"),
-    (["check", 5000], "'5000' is a port, and lacks its host", "localhost:5000"),
+    (["serve", 5000], "'5000' is a port without a host", "*:5000"),
+    (["serve", "127.0.0.1", 7], "'7' is a port without a host", "127.0.0.1:7"),
+    (["check", 5000], "'5000' is a port without a host", "localhost:5000"),
 ])
 def test_what_was_meant_is_offered(arguments, message, meant):
     result = run(*arguments)

@@ -82,7 +82,7 @@ def test_what_is_wrong_and_where(tmp_path, text, line, column, why):
     ("max-con 5", 1, "there is no option 'max-con'", "max-connections"),
     ("engine urnig", 8, "--engine 'urnig' is not one of: ", "uring"),
     ("log-format=jsn", 12, "--log-format 'jsn' is not one of: text, json", "json"),
-    ("address 7777", 9, "'7777' is a port, and lacks its host", "*:7777"),
+    ("address 7777", 9, "'7777' is a port without a host", "*:7777"),
 ])
 def test_what_was_meant_is_offered(tmp_path, text, column, why, meant):
     path = written(tmp_path, text)
