@@ -357,24 +357,33 @@ int cli_parse_busy_poll(const char *text, uint64_t *ret_ns)
 	return 0;
 }
 
-int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec)
+int cli_take_address_part(
+	struct cli_state *state, const char *text, size_t length, struct addr_spec *ret_spec)
 {
+	CLEANUP_FREE char *part = strndup(text, length);
 	char meant[ADDR_TEXT_SIZE];
 	struct addr_fault fault;
 
+	if (part == NULL)
+		return -ENOMEM;
 	/* As an address it would be one of 0.0.0.0/8, where there is no host. */
-	if (is_port(text)) {
+	if (is_port(part)) {
 		bool found = (state->last_argument != NULL &&
-				     join("", state->last_argument, text, meant, sizeof(meant))) ||
-			join("", default_host(state->table), text, meant, sizeof(meant));
+				     join("", state->last_argument, part, meant, sizeof(meant))) ||
+			join("", default_host(state->table), part, meant, sizeof(meant));
 
 		return cli_complain_meant(
 			state, found ? meant : NULL, _("'%s' is a port without a host"), text);
 	}
-	if (addr_parse(text, ret_spec, &fault) < 0)
+	if (addr_parse(part, ret_spec, &fault) < 0)
 		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
 			fault.text, fault.column + 1);
 	return 0;
+}
+
+int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec)
+{
+	return cli_take_address_part(state, text, strlen(text), ret_spec);
 }
 
 int cli_take_target(

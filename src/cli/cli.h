@@ -106,6 +106,9 @@ int cli_parse_busy_poll(const char *text, uint64_t *ret_ns);
 
 /* Reads an address, or complains. A number alone is a port without a host: it says how to write it. */
 int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec);
+/* The same for the first `length` bytes of what was typed; messages show all of it. */
+int cli_take_address_part(
+	struct cli_state *state, const char *text, size_t length, struct addr_spec *ret_spec);
 
 /* For a verb with one address: reads it, and complains of a second one. `given`: whether there was one. */
 int cli_take_target(

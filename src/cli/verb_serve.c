@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
@@ -192,16 +191,15 @@ static int add_address(struct serve_input *input, const char *text, struct cli_s
 {
 	struct server_options *server = &input->server;
 	size_t length = fault_address_length(text), column;
-	CLEANUP_FREE char *address = strndup(text, length);
 	struct fault_plan plan;
 	const char *why;
 
-	if (address == NULL || !make_room_for_address(input))
+	if (!make_room_for_address(input))
 		return -ENOMEM;
 
 	struct addr_spec *spec = &input->specs[server->spec_count];
 
-	int r = cli_take_address(state, address, spec);
+	int r = cli_take_address_part(state, text, length, spec);
 
 	if (r < 0)
 		return r;
