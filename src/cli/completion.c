@@ -99,7 +99,9 @@ static void print_bash_option(const struct cli_verb *verb, const struct options_
 static void print_bash_values(enum options_kind kind, const struct options_row *row, FILE *out)
 {
 	if (kind == OPTIONS_FILE)
-		fputs("COMPREPLY=($(compgen -f -- \"$cur\"))", out);
+		fputs("compopt -o filenames 2>/dev/null; "
+		      "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")",
+			out);
 	else if (kind == OPTIONS_USER)
 		fputs("COMPREPLY=($(compgen -u -- \"$cur\"))", out);
 	else if (kind == OPTIONS_ADDRESS)

@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/measure.h"
+#include "cli/take.h"
 #include "client/mix.h"
 #include "engine/engine.h"
 #include "net/call.h"
@@ -123,16 +124,7 @@ struct input {
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 };
 
-static int take_count(struct cli_state *state, const char *option, const char *text, uint64_t least,
-	uint64_t most, uint64_t *ret_number)
-{
-	if (number_parse(text, least, most, ret_number) < 0)
-		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
-			text, (unsigned long long)least, (unsigned long long)most);
-	return 0;
-}
-
-static int take_time(struct cli_state *state, const char *option, const char *text,
+static int take_time_from(struct cli_state *state, const char *option, const char *text,
 	uint64_t least_ns, uint64_t *ret_ns)
 {
 	uint64_t ns;
@@ -333,7 +325,7 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case KEY_RESET: bench->load.end_by_reset = true; return 0;
 	case KEY_VERIFY: input->verify_given = true; return 0;
 	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
-	case KEY_TIMEOUT: return take_time(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
 	case KEY_SOURCE: return take_source(input, text, state);
 	case KEY_ARRIVALS:
 		bench->arrivals = strcmp(text, "poisson") == 0 ? PACE_POISSON : PACE_CONSTANT;
@@ -342,8 +334,8 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case 's': return take_sizes(input, text, state);
 	case 'd':
 		input->duration_given = true;
-		return take_time(state, "--duration", text, 1, &input->measure.duration_ns);
-	case 'w': return take_time(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
+		return take_time_from(state, "--duration", text, 1, &input->measure.duration_ns);
+	case 'w': return take_time_from(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
 	case '4': return take_family(input, AF_INET, state);
 	case '6': return take_family(input, AF_INET6, state);
 	default: return CLI_UNKNOWN_KEY;
@@ -361,7 +353,7 @@ static int parse_output(struct input *input, int key, const char *text, struct c
 	case KEY_HTML: measure->html_path = text; return 0;
 	case KEY_LABEL: measure->label = text; return 0;
 	case KEY_INTERVAL:
-		return take_time(
+		return take_time_from(
 			state, "--interval", text, CLOCK_NS_PER_MS, &measure->bench.interval_ns);
 	case 'q': measure->quiet = true; return 0;
 	default: return parse_load(input, key, text, state);

@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/take.h"
 #include "client/check.h"
 #include "net/call.h"
 
@@ -84,24 +85,6 @@ static int take_rule(struct cli_state *state, const char *option, const char *na
 	return 0;
 }
 
-static int take_time(
-	struct cli_state *state, const char *option, const char *text, uint64_t *ret_ns)
-{
-	if (duration_parse(text, ret_ns) < 0 || *ret_ns == 0)
-		return cli_complain(
-			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
-	return 0;
-}
-
-static int take_size(struct cli_state *state, const char *text, uint64_t *ret_bytes)
-{
-	if (number_parse_size(text, 1, 1ull << 40, ret_bytes) < 0)
-		return cli_complain(state,
-			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), "--size",
-			text, "1", "1T");
-	return 0;
-}
-
 static int finish(struct cli_state *state, struct check_input *input)
 {
 	if (!input->target_given && !input->list)
@@ -134,7 +117,7 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_JUNIT: check->junit_path = text; return 0;
 	case KEY_IDLE: return take_time(state, "--idle", text, &check->idle_ns);
 	case KEY_TIMEOUT: return take_time(state, "--timeout", text, &check->patience_ns);
-	case KEY_SIZE: return take_size(state, text, &check->most_bytes);
+	case KEY_SIZE: return take_size(state, "--size", text, 1, 1ull << 40, &check->most_bytes);
 	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
 	case CLI_KEY_ARGUMENT:
 		return cli_take_target(state, text, &input->target_given, &check->target);

@@ -301,16 +301,18 @@ def test_completions_are_sound(shell, tmp_path):
     (["meari", "talk", "ud"], ["udp://"]),
     (["meari", "report", "-b", "file"], ["file-one"]),
     (["meari", "report", "file"], ["file-one"]),
+    (["meari", "report", "two"], ["two words"]),
     (["meari", "nothing", "x"], []),
 ])
 def test_completion_in_bash(words, offered, tmp_path):
     (tmp_path / "meari").write_text(completions("bash"))
     (tmp_path / "file-one").write_text("")
+    (tmp_path / "two words").write_text("")
     script = ('source ./meari; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _meari; '
               'printf "%s\\n" "${COMPREPLY[@]}"')
     shown = subprocess.run(["bash", "-c", script, "bash", *words], cwd=tmp_path, capture_output=True, text=True)
     assert shown.stderr == ""
-    found = shown.stdout.split()
+    found = shown.stdout.split("\n")[:-1] if shown.stdout.strip() else []
     assert found == [word for word in offered if word != "uring" or "uring" in found]
 
 

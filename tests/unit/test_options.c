@@ -186,6 +186,32 @@ static void as_getopt_long(void **state)
 	}
 }
 
+/* Whoever reads the options again (a server, at SIGHUP) has only the argv that was reordered. */
+static void read_twice(void **state)
+{
+	static const char *const lines[] = { "a -c 5 b -v c", "a -- -v b", "a - -4 -- -4 --",
+		"-vc5 a" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const struct options_row *row;
+		struct options_fault fault;
+		struct options_scan scan;
+		struct line line;
+		const char *value;
+		int firsts[2], counts[2] = { 0, 0 };
+
+		cut(&line, lines[i]);
+		for (int k = 0; k < 2; k++) {
+			options_start(&scan, rows, more, line.argc, line.argv);
+			while (options_next(&scan, &row, &value, &fault) > 0)
+				counts[k]++;
+			firsts[k] = scan.first_argument;
+		}
+		assert_int_equal(firsts[0], firsts[1]);
+		assert_int_equal(counts[0], counts[1]);
+	}
+}
+
 /* What is wrong, and what is said to be. */
 static void expect_fault(const char *text, enum options_trouble trouble, const char *subject)
 {
@@ -261,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_getopt_long),
+		cmocka_unit_test(read_twice),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(a_long_subject_is_cut),
 		cmocka_unit_test(rows_of_a_table),
