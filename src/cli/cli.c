@@ -14,14 +14,12 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "base/suggest.h"
+#include "cli/meant.h"
 #include "cli/usage.h"
 #include "config.h"
 #include "engine/engine.h"
 #include "net/quote.h"
 
-/* More names than any verb has options, or any option choices. */
-#define MOST_NAMES 100
 /* What is typed in front of a name: "meari serve --help". */
 #define PROGRAM_LENGTH (sizeof("meari ") - 1)
 
@@ -110,130 +108,15 @@ int cli_complain_meant(struct cli_state *state, const char *meant, const char *f
 	return r;
 }
 
-/* ---- what was meant ---- */
-
-static size_t add_names(const struct options_row *rows, const char **names, size_t count)
-{
-	for (; !options_is_end(rows) && count < MOST_NAMES; rows++) {
-		if (rows->name != NULL && !(rows->kind & OPTIONS_HIDDEN))
-			names[count++] = rows->name;
-	}
-	return count;
-}
-
-const char *cli_nearest_option(const struct options_row *rows, const char *name)
-{
-	const char *names[MOST_NAMES];
-
-	return suggest_nearest(name, names, add_names(rows, names, 0));
-}
-
-const char *cli_nearest_choice(const struct options_row *row, const char *text)
-{
-	const char *names[MOST_NAMES];
-	size_t count = 0;
-
-	while (count < MOST_NAMES && (names[count] = row->choice(count)) != NULL)
-		count++;
-	return suggest_nearest(text, names, count);
-}
-
-/* HOST and PORT, each as typed, in one address; false: they are none. */
-static bool join(const char *scheme, const char *host, const char *port, char *address, size_t size)
-{
-	bool is_literal6 = strchr(host, ':') != NULL && strstr(host, "://") == NULL && *host != '[';
-	struct addr_spec spec;
-
-	if (addr_parse(host, &spec, NULL) < 0 || spec.port_given || spec.family == AF_UNIX)
-		return false;
-	if (snprintf(address, size, is_literal6 ? "%s[%s]:%s" : "%s%s:%s", scheme, host, port) >=
-		(int)size)
-		return false;
-	return addr_parse(address, &spec, NULL) == 0;
-}
-
-static bool is_port(const char *text)
-{
-	uint64_t port;
-
-	return number_parse(text, 1, 65535, &port) == 0;
-}
-
-static const char *default_host(const struct options_table *table)
-{
-	return table->default_host != NULL ? table->default_host : "localhost";
-}
-
-/* Other programs have -p PORT and -u for what an address says here. False: this is neither. */
-static bool meant_address(const struct cli_state *state, const struct options_scan *scan,
-	const char *word, char *meant, size_t size)
-{
-	char address[ADDR_TEXT_SIZE];
-	const char *host = NULL, *port = NULL;
-	bool is_udp = strcmp(word, "-u") == 0 || strcmp(word, "--udp") == 0;
-
-	if (strncmp(word, "--port", 6) == 0 && (word[6] == '\0' || word[6] == '='))
-		port = word[6] == '=' ? word + 7 : NULL;
-	else if (strncmp(word, "-p", 2) == 0)
-		port = word[2] != '\0' ? word + 2 : NULL;
-	else if (!is_udp)
-		return false;
-	for (int i = scan->first_argument; i < scan->argc; i++) {
-		const char *other = scan->argv[i];
-
-		if (port == NULL && is_port(other))
-			port = other;
-		else if (host == NULL && other[0] != '-' && !is_port(other))
-			host = other;
-	}
-	if (host != NULL && strstr(host, "://") != NULL && is_udp)
-		return false;
-	if (port == NULL && is_udp)
-		port = "5000";
-	if (host == NULL)
-		host = default_host(state->table);
-	if (port == NULL || state->table->argument_kind != OPTIONS_ADDRESS ||
-		!join(strstr(host, "://") != NULL ? ""
-				: is_udp          ? "udp://"
-						  : "tcp://",
-			host, port, address, sizeof(address)))
-		return false;
-	return snprintf(meant, size, "%s %s", state->title, address) < (int)size;
-}
-
-/* -threads for --threads, -C for -c. */
-static bool meant_letter(
-	const struct cli_state *state, const char *word, char letter, char *meant, size_t size)
-{
-	char other = (char)(letter ^ ('a' ^ 'A'));
-	const char *name = strlen(word) > 3 ? cli_nearest_option(state->table->rows, word + 1)
-					    : NULL;
-
-	if (name != NULL)
-		return snprintf(meant, size, "--%s", name) < (int)size;
-	for (const struct options_row *row = state->table->rows; !options_is_end(row); row++) {
-		if (options_letter(row) == other && other >= 'A')
-			return snprintf(meant, size, "-%c", other) < (int)size;
-	}
-	return false;
-}
+/* ---- wrong options ---- */
 
 static int complain_of_unknown(
 	struct cli_state *state, const struct options_scan *scan, const struct options_fault *fault)
 {
-	const char *names[MOST_NAMES], *nearest;
-	size_t count = add_names(
-		cli_standard_options, names, add_names(state->table->rows, names, 0));
-	char meant[ADDR_TEXT_SIZE + 32];
-	bool found = meant_address(state, scan, fault->word, meant, sizeof(meant));
+	char meant[MEANT_SIZE];
+	bool found = meant_option(
+		state->table, cli_standard_options, state->title, scan, fault, meant);
 
-	if (!found && strncmp(fault->subject, "--", 2) == 0) {
-		nearest = suggest_nearest(fault->subject + 2, names, count);
-		if (nearest != NULL)
-			found = snprintf(meant, sizeof(meant), "--%s", nearest) > 0;
-	} else if (!found) {
-		found = meant_letter(state, fault->word, fault->subject[1], meant, sizeof(meant));
-	}
 	return cli_complain_meant(state, found ? meant : NULL, _("unknown option '%s' of '%s'"),
 		fault->subject, state->title + PROGRAM_LENGTH);
 }
@@ -271,8 +154,8 @@ int cli_apply(struct cli_state *state, const struct options_row *row, const char
 			i > 0 ? ", " : "", row->choice(i));
 	}
 	/* TRANSLATORS: an option, what was given as its value, and what can be given. */
-	return cli_complain_meant(state, cli_nearest_choice(row, value),
-		_("--%s '%s' is not one of: %s"), row->name, value, list);
+	return cli_complain_meant(state, meant_choice(row, value), _("--%s '%s' is not one of: %s"),
+		row->name, value, list);
 }
 
 static bool is_standard(const struct options_row *row)
@@ -361,16 +244,16 @@ int cli_take_address_part(
 	struct cli_state *state, const char *text, size_t length, struct addr_spec *ret_spec)
 {
 	CLEANUP_FREE char *part = strndup(text, length);
-	char meant[ADDR_TEXT_SIZE];
+	char meant[MEANT_SIZE];
 	struct addr_fault fault;
 
 	if (part == NULL)
 		return -ENOMEM;
 	/* As an address it would be one of 0.0.0.0/8, where there is no host. */
-	if (is_port(part)) {
+	if (meant_is_port(part)) {
 		bool found = (state->last_argument != NULL &&
-				     join("", state->last_argument, part, meant, sizeof(meant))) ||
-			join("", default_host(state->table), part, meant, sizeof(meant));
+				     meant_join("", state->last_argument, part, meant)) ||
+			meant_join("", meant_default_host(state->table), part, meant);
 
 		return cli_complain_meant(
 			state, found ? meant : NULL, _("'%s' is a port without a host"), text);
@@ -389,10 +272,10 @@ int cli_take_address(struct cli_state *state, const char *text, struct addr_spec
 int cli_take_target(
 	struct cli_state *state, const char *text, bool *given, struct addr_spec *ret_spec)
 {
-	char meant[ADDR_TEXT_SIZE];
+	char meant[MEANT_SIZE];
 
 	if (*given) {
-		bool found = join("", state->last_argument, text, meant, sizeof(meant));
+		bool found = meant_join("", state->last_argument, text, meant);
 
 		return cli_complain_meant(state, found ? meant : NULL,
 			_("one address is enough, '%s' is one too many"), text);

@@ -91,11 +91,6 @@ int cli_complain(struct cli_state *state, const char *format, ...)
 int cli_complain_meant(struct cli_state *state, const char *meant, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The long option of the table that is named nearly so, without dashes; NULL: none. */
-const char *cli_nearest_option(const struct options_row *rows, const char *name);
-/* The same among the choices of a row. */
-const char *cli_nearest_choice(const struct options_row *row, const char *text);
-
 /* ---- values of several verbs ---- */
 
 /* Choices of --engine: "auto" and the engines of this build. */

@@ -13,6 +13,7 @@
 
 #include "base/i18n.h"
 #include "base/suggest.h"
+#include "cli/meant.h"
 
 /* ---- lines ---- */
 
@@ -140,8 +141,9 @@ static int read_whole(const char *path, char **ret_text, size_t *ret_length)
 /* What a wrong name was probably meant to be. */
 static const char *nearest(const struct options_row *rows, const char *name)
 {
-	const char *option = cli_nearest_option(rows, name);
-	const char *const names[] = { option, "address" };
+	const char *option = meant_name(rows, name);
+	bool is_refused = option != NULL && strcmp(option, "config") == 0;
+	const char *const names[] = { is_refused ? NULL : option, "address" };
 
 	return suggest_nearest(name, names, sizeof(names) / sizeof(names[0]));
 }

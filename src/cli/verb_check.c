@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/meant.h"
 #include "cli/take.h"
 #include "client/check.h"
 #include "net/call.h"
@@ -78,8 +79,7 @@ static int take_rule(struct cli_state *state, const char *option, const char *na
 	int number = number_of(name);
 
 	if (number < 0)
-		return cli_complain_meant(state,
-			cli_nearest_choice(options_find(rows, option + 2), name),
+		return cli_complain_meant(state, meant_choice(options_find(rows, option + 2), name),
 			_("%s '%s' is no rule; --list shows them"), option, name);
 	list[number] = true;
 	return 0;

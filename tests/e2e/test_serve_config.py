@@ -57,6 +57,7 @@ def test_both_give_addresses(tmp_path):
 @pytest.mark.parametrize("text, line, column, why", [
     ("threads 1\nquiet", 2, 1, "there is no option 'quiet'"),
     ("help", 1, 1, "there is no option 'help'"),
+    ("confg x", 1, 1, "there is no option 'confg'"),
     ("\n  threads four", 2, 11, "--threads 'four' is not a number from 1 to 1024"),
     ("threads", 1, 8, "'threads' needs a value"),
     ("pin yes", 1, 5, "'pin' takes no value"),

@@ -8,7 +8,7 @@ from house import BUILD, ROOT, command
 
 # The folders that a server consists of; a verb of its own is but options.
 FOLDERS = "base", "net", "protocol", "engine", "server"
-MORE = "cli_cli", "cli_options", "cli_settings", "cli_take", "cli_verb_serve"
+MORE = "cli_cli", "cli_meant", "cli_options", "cli_settings", "cli_take", "cli_verb_serve"
 # Calls that cannot fail, or only by a fault of the caller. Everything else is in tests/torture/meson.build.
 CANNOT_FAIL = {
     # text and numbers
