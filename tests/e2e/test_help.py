@@ -184,7 +184,7 @@ def test_a_value_has_a_kind():
     (["bench", "--vresion"], "unknown option '--vresion' of 'bench'", "--version"),
     (["serve", "-threads", 4], "unknown option '-t' of 'serve'", "--threads"),
     (["ping", "-C", 4], "unknown option '-C' of 'ping'", "-c"),
-    (["serve", "--engine", "urnig"], "--engine 'urnig' is not one of: ", "uring"),
+    (["serve", "--engine", "eplol"], "--engine 'eplol' is not one of: ", "epoll"),
     (["bench", "x", "--arrivals=posson"], "--arrivals 'posson' is not one of: constant, poisson", "poisson"),
     (["check", "x", "--rule", "exatc"], "--rule 'exatc' is no rule; --list shows them", "exact"),
     (["check", "x", "--skip", "half-clos"], "--skip 'half-clos' is no rule", "half-close"),

@@ -81,7 +81,7 @@ def test_what_is_wrong_and_where(tmp_path, text, line, column, why):
     ("thread 4", 1, "there is no option 'thread'", "threads"),  # no short forms
     ("  adress tcp://*", 3, "there is no option 'adress'", "address"),
     ("max-con 5", 1, "there is no option 'max-con'", "max-connections"),
-    ("engine urnig", 8, "--engine 'urnig' is not one of: ", "uring"),
+    ("engine eplol", 8, "--engine 'eplol' is not one of: ", "epoll"),
     ("log-format=jsn", 12, "--log-format 'jsn' is not one of: text, json", "json"),
     ("address 7777", 9, "'7777' is a port without a host", "*:7777"),
 ])
