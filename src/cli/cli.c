@@ -1,12 +1,10 @@
 /*
- * Reading options with argp, with one difference from its habit: a wrong option gives one line, not
- * two, in the user's language and with the subject quoted.
+ * From a command line to a verb's own options, and one line for whatever is wrong with it: the subject in
+ * quotes, the reason, and the next step, which is what was probably meant, or the help.
  */
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,142 +13,200 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/number.h"
+#include "cli/meant.h"
+#include "cli/usage.h"
 #include "config.h"
 #include "engine/engine.h"
 
-/* A key outside the characters: --usage has no short form. */
-#define OPTION_USAGE 0x1000
+/* What is typed in front of a name: "meari serve --help". */
+#define PROGRAM_LENGTH (sizeof("meari ") - 1)
 
-/* Set when the parser has told the reason itself, so that it is not told twice. Main thread only. */
-static bool complained;
+enum { KEY_USAGE = 0x10000 }; /* outside the keys of verbs; --usage has no letter */
 
-error_t cli_complain(const struct argp_state *state, const char *format, ...)
-{
-	const struct cli_place *place = state->hook;
-	va_list arguments;
-	CLEANUP_FREE char *message = NULL;
-
-	va_start(arguments, format);
-	if (vasprintf(&message, format, arguments) < 0)
-		message = NULL;
-	va_end(arguments);
-	if (place != NULL)
-		log_error(_("'%s', line %u, column %zu: %s (see '%s --help')"), place->path,
-			place->line, place->column, message != NULL ? message : format,
-			state->argv[0]);
-	else
-		log_error(_("%s (see '%s --help')"), message != NULL ? message : format,
-			state->argv[0]);
-	complained = true;
-	return EINVAL;
-}
-
-/*
- * In place of argp's own --help and its like: those print nothing under ARGP_NO_ERRS, are not in the
- * user's language, and take a full disk for success. None of this returns.
- */
-static const struct argp_option standard_options[] = {
-	{ "help", '?', NULL, 0, N_("show this help and exit"), -1 },
-	{ NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0 }, /* what many hands type first */
-	{ "usage", OPTION_USAGE, NULL, 0, N_("show the options in short and exit"), 0 },
-	{ "version", 'V', NULL, 0, N_("show the version and exit"), 0 },
+const struct options_row cli_standard_options[] = {
+	{ .help = N_("Help:") },
+	{ "help", '?', NULL, 0, N_("show this help and exit"), NULL },
+	{ NULL, 'h', NULL, OPTIONS_HIDDEN, N_("show this help and exit"), NULL },
+	{ "usage", KEY_USAGE, NULL, 0, N_("show the options in short and exit"), NULL },
+	{ "version", 'V', NULL, 0, N_("show the version and exit"), NULL },
 	{ 0 },
 };
 
-static void end_after_help(void)
+/* ---- complaining ---- */
+
+static int complain(
+	struct cli_state *state, const char *meant, const char *format, va_list arguments)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		exit(CLI_OK);
-	log_error(_("cannot write the output: %s"), strerror(errno));
-	exit(CLI_FAILED);
-}
+	const struct cli_place *place = state->place;
+	CLEANUP_FREE char *built = NULL;
+	int length = vasprintf(&built, format, arguments);
 
-static error_t parse_standard(int key, char *text, struct argp_state *state)
-{
-	state->flags &= ~(unsigned)ARGP_NO_ERRS;
-	if (key == '?' || key == 'h') {
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK);
-		end_after_help();
-	} else if (key == OPTION_USAGE) {
-		argp_state_help(state, stdout, ARGP_HELP_USAGE);
-		end_after_help();
-	} else if (key == 'V') {
-		printf("meari %s\n", MEARI_VERSION);
-		end_after_help();
-	}
-	state->flags |= ARGP_NO_ERRS;
-	return ARGP_ERR_UNKNOWN;
-}
+	if (length < 0)
+		built = NULL; /* vasprintf leaves it undefined */
 
-static const struct argp standard = { .options = standard_options, .parser = parse_standard };
+	const char *message = built != NULL ? built : format;
 
-/* Says what is wrong with an option that getopt refused: it tells only that it did. */
-static void complain_of_option(
-	const struct argp_option *options, const char *subject, const char *title)
-{
-	size_t length = strcspn(subject, "=");
-	unsigned like = 0;
-	const struct argp_option *found = NULL;
-
-	for (const struct argp_option *option = options;
-		strncmp(subject, "--", 2) == 0 && (option->name != NULL || option->doc != NULL);
-		option++) {
-		if (option->name == NULL || strncmp(option->name, subject + 2, length - 2) != 0)
-			continue;
-		like++;
-		found = option;
-		if (strlen(option->name) == length - 2) {
-			like = 1; /* written in full: that others begin like it does not matter */
-			break;
-		}
-	}
-	if (like == 0)
-		log_error(_("unknown option '%s' (see '%s --help')"), subject, title);
-	else if (like > 1)
-		log_error(
-			_("option '%s' could be one of several (see '%s --help')"), subject, title);
-	else if (found->arg != NULL)
-		log_error(_("option '--%s' needs a value, %s (see '%s --help')"), found->name,
-			found->arg, title);
+	state->complained = true;
+	if (place != NULL && meant != NULL)
+		log_error(_("'%s', line %u, column %zu: %s (did you mean '%s'?)"), place->path,
+			place->line, place->column, message, meant);
+	else if (place != NULL)
+		log_error(_("'%s', line %u, column %zu: %s (see '%s --help')"), place->path,
+			place->line, place->column, message, state->title);
+	else if (meant != NULL)
+		log_error(_("%s (did you mean '%s'?)"), message, meant);
 	else
-		log_error(_("option '--%s' takes no value (see '%s --help')"), found->name, title);
-}
-
-/* The verb's own parser, and how far getopt had come when it failed. Main thread only. */
-static argp_parser_t verb_parser;
-static int failed_at;
-
-/* argp tells the place of an error only here. */
-static error_t watch_for_errors(int key, char *text, struct argp_state *state)
-{
-	if (key == ARGP_KEY_ERROR)
-		failed_at = state->next;
-	return verb_parser(key, text, state);
-}
-
-int cli_parse(const struct argp *argp, int argc, char **argv, void *input)
-{
-	const struct argp_child children[] = { { &standard, 0, NULL, -1 }, { 0 } };
-	struct argp watched = *argp;
-
-	watched.children = children;
-	watched.parser = watch_for_errors;
-	verb_parser = argp->parser;
-	complained = false;
-	failed_at = argc;
-	/* argp's own complaints are two lines and name no reason in our words: ours replace them. */
-	error_t error = argp_parse(&watched, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input);
-
-	if (error == 0)
-		return 0;
-	if (error == ENOMEM && !complained) {
-		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	if (!complained)
-		/* getopt has already moved past the option that it did not like. */
-		complain_of_option(argp->options, argv[failed_at - 1], argv[0]);
+		log_error(_("%s (see '%s --help')"), message, state->title);
 	return -EINVAL;
+}
+
+int cli_complain(struct cli_state *state, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+
+	int r = complain(state, NULL, format, arguments);
+
+	va_end(arguments);
+	return r;
+}
+
+int cli_complain_meant(struct cli_state *state, const char *meant, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+
+	int r = complain(state, meant, format, arguments);
+
+	va_end(arguments);
+	return r;
+}
+
+/* ---- wrong options ---- */
+
+static int complain_of_unknown(
+	struct cli_state *state, const struct options_scan *scan, const struct options_fault *fault)
+{
+	char meant[MEANT_SIZE];
+	bool found = meant_option(
+		state->table, cli_standard_options, state->title, scan, fault, meant);
+
+	return cli_complain_meant(state, found ? meant : NULL, _("unknown option '%s' of '%s'"),
+		fault->subject, state->title + PROGRAM_LENGTH);
+}
+
+static int complain_of(
+	struct cli_state *state, const struct options_scan *scan, const struct options_fault *fault)
+{
+	switch (fault->trouble) {
+	case OPTIONS_UNKNOWN: break;
+	case OPTIONS_UNCLEAR:
+		return cli_complain(state, _("option '%s' is not clear: it could be --%s or --%s"),
+			fault->subject, fault->row->name, fault->other->name);
+	case OPTIONS_LACKS_VALUE:
+		return cli_complain(state, _("option '%s' needs a value, %s"), fault->subject,
+			_(fault->row->value));
+	case OPTIONS_TAKES_NO_VALUE:
+		return cli_complain(state, _("option '%s' takes no value"), fault->subject);
+	}
+	return complain_of_unknown(state, scan, fault);
+}
+
+/* ---- reading ---- */
+
+int cli_apply(struct cli_state *state, const struct options_row *row, const char *value)
+{
+	char list[256] = "";
+	size_t length = 0;
+
+	if ((row->kind & OPTIONS_KIND_MASK) != OPTIONS_CHOICE || value == NULL)
+		return state->table->take(row->key, value, state);
+	for (size_t i = 0; row->choice(i) != NULL && length < sizeof(list); i++) {
+		if (strcmp(row->choice(i), value) == 0)
+			return state->table->take(row->key, value, state);
+		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s",
+			i > 0 ? ", " : "", row->choice(i));
+	}
+	/* TRANSLATORS: an option, what was given as its value, and what can be given. */
+	return cli_complain_meant(state, meant_choice(row, value), _("--%s '%s' is not one of: %s"),
+		row->name, value, list);
+}
+
+static bool is_standard(const struct options_row *row)
+{
+	const struct options_row *first = cli_standard_options;
+
+	return row >= first &&
+		row < first + sizeof(cli_standard_options) / sizeof(cli_standard_options[0]);
+}
+
+static void answer(const struct cli_state *state, int key)
+{
+	unsigned width = usage_width(stdout);
+
+	if (key == 'V')
+		printf("meari %s\n", MEARI_VERSION);
+	else if (key == KEY_USAGE)
+		usage_short(state->table, cli_standard_options, state->title, width, stdout);
+	else
+		usage_help(state->table, cli_standard_options, state->title, width, stdout);
+}
+
+/* 1: a standard option has been answered, and there is nothing more to do. */
+static int read_all(struct cli_state *state, struct options_scan *scan)
+{
+	const struct options_row *row;
+	struct options_fault fault;
+	const char *value;
+	int r;
+
+	while ((r = options_next(scan, &row, &value, &fault)) > 0) {
+		if (is_standard(row)) {
+			answer(state, row->key);
+			return 1;
+		}
+		r = cli_apply(state, row, value);
+		if (r < 0)
+			return r;
+	}
+	if (r < 0)
+		return complain_of(state, scan, &fault);
+	for (int i = scan->first_argument; r == 0 && i < scan->argc; i++) {
+		r = state->table->take(CLI_KEY_ARGUMENT, scan->argv[i], state);
+		state->last_argument = scan->argv[i];
+	}
+	if (r == 0)
+		r = state->table->take(CLI_KEY_END, NULL, state);
+	return r == CLI_UNKNOWN_KEY ? 0 : r;
+}
+
+bool cli_parse(const struct options_table *table, int argc, char **argv, void *input,
+	enum cli_status *ret_status)
+{
+	struct cli_state state = { .table = table, .title = argv[0], .input = input };
+	struct options_scan scan;
+	int r;
+
+	options_start(&scan, table->rows, cli_standard_options, argc, argv);
+	r = read_all(&state, &scan);
+	if (r == 0)
+		return true;
+	if (r < 0 && !state.complained)
+		log_error(_("cannot read the options: %s"), strerror(-r));
+	*ret_status = r > 0 ? CLI_OK : r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+	return false;
+}
+
+/* ---- values of several verbs ---- */
+
+const char *cli_engine_choice(size_t index)
+{
+	return index == 0                        ? "auto"
+		: engine_list[index - 1] != NULL ? engine_list[index - 1]->name
+						 : NULL;
 }
 
 int cli_parse_busy_poll(const char *text, uint64_t *ret_ns)
@@ -159,4 +215,48 @@ int cli_parse_busy_poll(const char *text, uint64_t *ret_ns)
 		return duration_parse(text, ret_ns);
 	*ret_ns = ENGINE_BUSY_POLL_AUTO;
 	return 0;
+}
+
+int cli_take_address_part(
+	struct cli_state *state, const char *text, size_t length, struct addr_spec *ret_spec)
+{
+	CLEANUP_FREE char *part = strndup(text, length);
+	char meant[MEANT_SIZE];
+	struct addr_fault fault;
+
+	if (part == NULL)
+		return -ENOMEM;
+	/* As an address it would be one of 0.0.0.0/8, where there is no host. */
+	if (meant_is_port(part)) {
+		bool found = (state->last_argument != NULL &&
+				     meant_join("", state->last_argument, part, meant)) ||
+			meant_join("", meant_default_host(state->table), part, meant);
+
+		return cli_complain_meant(
+			state, found ? meant : NULL, _("'%s' is a port without a host"), text);
+	}
+	if (addr_parse(part, ret_spec, &fault) < 0)
+		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
+			fault.text, fault.column + 1);
+	return 0;
+}
+
+int cli_take_address(struct cli_state *state, const char *text, struct addr_spec *ret_spec)
+{
+	return cli_take_address_part(state, text, strlen(text), ret_spec);
+}
+
+int cli_take_target(
+	struct cli_state *state, const char *text, bool *given, struct addr_spec *ret_spec)
+{
+	char meant[MEANT_SIZE];
+
+	if (*given) {
+		bool found = meant_join("", state->last_argument, text, meant);
+
+		return cli_complain_meant(state, found ? meant : NULL,
+			_("one address is enough, '%s' is one too many"), text);
+	}
+	*given = true;
+	return cli_take_address(state, text, ret_spec);
 }

@@ -14,31 +14,50 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/outfile.h"
+#include "base/quote.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
+#include "cli/usage.h"
 #include "config.h"
 
+
 static const struct cli_verb verbs[] = {
-	{ "serve", N_("run the echo server: every byte comes back, exactly"), verb_serve },
-	{ "talk", N_("talk to an echo service by hand, or through a pipe"), verb_talk },
-	{ "ping", N_("ask an echo service again and again, and tell what is lost"), verb_ping },
+	{ "serve", N_("run the echo server: every byte comes back, exactly"), &verb_serve_options,
+		verb_serve },
+	{ "talk", N_("talk to an echo service by hand, or through a pipe"), &verb_talk_options,
+		verb_talk },
+	{ "ping", N_("ask an echo service again and again, and tell what is lost"),
+		&verb_ping_options, verb_ping },
 	{ "bench", N_("load an echo service and measure: throughput and honest latency"),
-		verb_bench },
-	{ "check", N_("hold an echo service, any one, to the rules of an echo"), verb_check },
-	{ "report", N_("merge, compare and draw saved results"), verb_report },
-	{ "addr", N_("show what an address really is, in every form"), verb_addr },
+		&verb_bench_options, verb_bench },
+	{ "check", N_("hold an echo service, any one, to the rules of an echo"),
+		&verb_check_options, verb_check },
+	{ "report", N_("merge, compare and draw saved results"), &verb_report_options,
+		verb_report },
+	{ "addr", N_("show what an address really is, in every form"), &verb_addr_options,
+		verb_addr },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void print_help(FILE *to)
 {
-	fprintf(to, _("Usage: meari VERB [OPTION...] [ADDRESS...]\n"));
-	fprintf(to, _("The echo end of every network test (RFC 862).\n\n"));
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		fprintf(to, "  %-8s %s\n", verbs[i].name, _(verbs[i].summary));
-	fprintf(to,
+	struct usage_text text = { .out = to, .width = usage_width(to), .fresh = true };
+
+	usage_write(&text, _("Usage: meari VERB [OPTION...] [ADDRESS...]\n"));
+	usage_write(&text, _("The echo end of every network test (RFC 862).\n\n"));
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		usage_go_to(&text, 2);
+		usage_write(&text, verbs[i].name);
+		usage_go_to(&text, 11);
+		usage_write(&text, _(verbs[i].summary));
+		usage_end_line(&text);
+	}
+	text.indent = 0;
+	usage_write(&text,
 		_("\n'meari VERB --help' tells a verb's options, 'man meari-VERB' all about it.\n"));
-	fprintf(to,
+	usage_write(&text,
 		_("First steps: 'meari serve' here, then 'meari talk localhost' in another terminal.\n"));
 }
 
@@ -64,10 +83,29 @@ static bool asks_for_help(const char *text)
 
 static int unknown_verb(const char *name)
 {
+	const char *names[VERB_COUNT + 1], *nearest;
+	char shown[QUOTE_PIECE_SIZE];
+
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		names[i] = verbs[i].name;
+	names[VERB_COUNT] = "help";
+	nearest = suggest_nearest(name, names, VERB_COUNT + 1);
+	quote_piece(name, strlen(name), shown);
 	if (name[0] == '-')
-		log_error(_("unknown option '%s' before the verb (see 'meari --help')"), name);
+		log_error(_("unknown option '%s' before the verb (see 'meari --help')"), shown);
+	else if (nearest != NULL)
+		log_error(_("unknown verb '%s' (did you mean '%s'?)"), shown, nearest);
 	else
-		log_error(_("unknown verb '%s' (see 'meari --help')"), name);
+		log_error(_("unknown verb '%s' (see 'meari --help')"), shown);
+	return CLI_USAGE;
+}
+
+/* Not in the help: for packages, which install what it prints. */
+static int print_completions(const char *shell)
+{
+	if (shell != NULL && completion_print(shell, verbs, VERB_COUNT, stdout) == 0)
+		return CLI_OK;
+	log_error(_("--completions needs a shell: bash, zsh or fish"));
 	return CLI_USAGE;
 }
 
@@ -142,6 +180,8 @@ int main(int argc, char **argv)
 		printf("meari %s\n", MEARI_VERSION);
 		return finish(CLI_OK);
 	}
+	if (strcmp(argv[1], "--completions") == 0)
+		return finish(print_completions(argv[2]));
 	if (strcmp(argv[1], "help") == 0)
 		return finish(run_help(argc, argv));
 

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #include "base/i18n.h"
-#include "cli/cli.h"
+#include "base/suggest.h"
+#include "cli/meant.h"
 
 /* ---- lines ---- */
 
@@ -137,62 +138,61 @@ static int read_whole(const char *path, char **ret_text, size_t *ret_length)
 	return 0;
 }
 
-static const struct argp_option *find(const struct argp_option *options, const char *name)
+/* What a wrong name was probably meant to be. */
+static const char *nearest(const struct options_row *rows, const char *name)
 {
-	/* Titles of groups have no name; what ends the table has no words either. */
-	for (; options->name != NULL || options->doc != NULL; options++) {
-		if (options->name != NULL && strcmp(options->name, name) == 0)
-			return options;
-	}
-	return NULL;
+	const char *option = meant_name(rows, name);
+	bool is_refused = option != NULL && strcmp(option, "config") == 0;
+	const char *const names[] = { is_refused ? NULL : option, "address" };
+
+	return suggest_nearest(name, names, sizeof(names) / sizeof(names[0]));
 }
 
-static error_t apply_entry(const struct settings_entry *entry, const struct argp_option *options,
-	argp_parser_t parser, struct argp_state *state, struct cli_place *place)
+static int apply_entry(
+	const struct settings_entry *entry, struct cli_state *state, struct cli_place *place)
 {
-	const struct argp_option *option = find(options, entry->name);
+	const struct options_row *rows = state->table->rows, *row = options_find(rows, entry->name);
 	bool is_address = strcmp(entry->name, "address") == 0;
+	bool takes_value = is_address || (row != NULL && row->value != NULL);
 
 	place->column = entry->name_column + 1;
 	if (strcmp(entry->name, "config") == 0)
 		return cli_complain(state, _("a file cannot name another one"));
-	if (option == NULL && !is_address)
-		return cli_complain(state, _("there is no option '%s'"), entry->name);
-	bool takes_value = is_address || option->arg != NULL;
-
+	if (row == NULL && !is_address)
+		return cli_complain_meant(state, nearest(rows, entry->name),
+			_("there is no option '%s'"), entry->name);
 	place->column = entry->value_column + 1;
-	if (takes_value && entry->value == NULL)
+	if (takes_value && entry->value == NULL && (is_address || !(row->kind & OPTIONS_OPTIONAL)))
 		return cli_complain(state, _("'%s' needs a value"), entry->name);
 	if (!takes_value && entry->value != NULL)
 		return cli_complain(state, _("'%s' takes no value"), entry->name);
-	/* argp's contract has char *; none of our parsers writes to it. */
-	return parser(is_address ? ARGP_KEY_ARG : option->key, (char *)entry->value, state);
+	if (is_address)
+		return state->table->take(CLI_KEY_ARGUMENT, entry->value, state);
+	return cli_apply(state, row, entry->value);
 }
 
-error_t settings_apply(const char *path, const struct argp_option *options, argp_parser_t parser,
-	struct argp_state *state, char **ret_text)
+int settings_apply(const char *path, struct cli_state *state, char **ret_text)
 {
 	struct cli_place place = { .path = path };
 	struct settings_reader reader;
 	struct settings_entry entry;
 	struct settings_fault fault;
 	size_t length = 0;
-	error_t error = 0;
-	int r = read_whole(path, ret_text, &length);
+	int applied = 0, r = read_whole(path, ret_text, &length);
 
 	if (r < 0)
 		return cli_complain(state, _("cannot read '%s': %s"), path, strerror(-r));
 	settings_init(&reader, *ret_text, length);
-	state->hook = &place;
-	while (error == 0 && (r = settings_next(&reader, &entry, &fault)) != 0) {
+	state->place = &place;
+	while (applied == 0 && (r = settings_next(&reader, &entry, &fault)) != 0) {
 		place.line = reader.line;
 		if (r > 0) {
-			error = apply_entry(&entry, options, parser, state, &place);
+			applied = apply_entry(&entry, state, &place);
 		} else {
 			place.column = fault.column + 1;
-			error = cli_complain(state, "%s", fault.why);
+			applied = cli_complain(state, "%s", fault.why);
 		}
 	}
-	state->hook = NULL;
-	return error;
+	state->place = NULL;
+	return applied;
 }

@@ -12,8 +12,9 @@
  */
 #pragma once
 
-#include <argp.h>
 #include <stddef.h>
+
+#include "cli/cli.h"
 
 /* A file's size, at most. */
 #define SETTINGS_MOST_BYTES (1u << 20)
@@ -41,9 +42,8 @@ int settings_next(struct settings_reader *reader, struct settings_entry *ret_ent
 	struct settings_fault *ret_fault);
 
 /*
- * Gives what stands in the file to the parser of a verb, as if it stood on the command line; "address" is an
- * argument that is no option. `ret_text` is what the values point into, the caller's to free, also on
- * failure. 0, or what a parser returns when it has complained.
+ * Gives what stands in the file to the verb, as if it stood on the command line; "address" is an argument that
+ * is no option. `ret_text` is what the values point into, the caller's to free, also on failure. 0, or what the
+ * verb returned when it had complained.
  */
-error_t settings_apply(const char *path, const struct argp_option *options, argp_parser_t parser,
-	struct argp_state *state, char **ret_text);
+int settings_apply(const char *path, struct cli_state *state, char **ret_text);

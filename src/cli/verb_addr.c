@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
@@ -23,8 +24,8 @@
 struct options {
 	bool resolve;
 	bool json;
-	char **texts;
-	int count;
+	const char **texts;
+	size_t count;
 	bool told; /* something stands on the screen already: a blank line comes first */
 };
 
@@ -37,35 +38,33 @@ struct telling {
 
 enum key { KEY_JSON = 0x100 };
 
-static const struct argp_option options_table[] = {
-	{ NULL, 0, NULL, 0, N_("What is shown:"), 1 },
+static const struct options_row rows[] = {
+	{ .help = N_("What is shown:") },
 	{ "resolve", 'r', NULL, 0, N_("look names up, and show every address that they have") },
 	{ "json", KEY_JSON, NULL, 0, N_("one JSON object a text, one a line") },
-	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
 	{ 0 },
 };
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static int take(int key, const char *text, struct cli_state *state)
 {
 	struct options *options = state->input;
 
 	switch (key) {
 	case 'r': options->resolve = true; return 0;
 	case KEY_JSON: options->json = true; return 0;
-	case ARGP_KEY_ARGS:
-		options->texts = state->argv + state->next;
-		options->count = state->argc - state->next;
-		return 0;
-	case ARGP_KEY_NO_ARGS: return cli_complain(state, _("no address is given"));
-	default: return ARGP_ERR_UNKNOWN;
+	case CLI_KEY_ARGUMENT: options->texts[options->count++] = text; return 0;
+	case CLI_KEY_END:
+		return options->count > 0 ? 0 : cli_complain(state, _("no address is given"));
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
-static const struct argp parser = {
-	.options = options_table,
-	.parser = parse_option,
-	.args_doc = N_("TEXT..."),
-	.doc = N_(
+const struct options_table verb_addr_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("TEXT..."),
+	.argument_kind = OPTIONS_TEXT,
+	.about = N_(
 		"Shows what an address really is, in every form.\n"
 		"TEXT is an IPv4 address in any form (127.0.0.1, 127.1, 0x7f000001, 2130706433), an "
 		"IPv6 address, a block of addresses (10.0.0.0/8), a host name, each address also with a "
@@ -272,12 +271,17 @@ static enum cli_status tell_as_json(struct telling *telling)
 
 enum cli_status verb_addr(int argc, char **argv)
 {
-	struct options options = { 0 };
+	CLEANUP_FREE const char **texts = calloc((size_t)argc, sizeof(*texts));
+	struct options options = { .texts = texts };
 	enum cli_status status = CLI_OK;
 
-	if (cli_parse(&parser, argc, argv, &options) < 0)
-		return CLI_USAGE;
-	for (int i = 0; i < options.count; i++) {
+	if (texts == NULL) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return CLI_FAILED;
+	}
+	if (!cli_parse(&verb_addr_options, argc, argv, &options, &status))
+		return status;
+	for (size_t i = 0; i < options.count; i++) {
 		struct telling telling = { .options = &options, .text = options.texts[i] };
 
 		outfile_flush_stdout(); /* a fault's line stands between the texts that it stands between */

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/ineffective.h"
 #include "cli/measure.h"
+#include "cli/take.h"
 #include "client/mix.h"
 #include "engine/engine.h"
 #include "net/call.h"
@@ -47,71 +48,72 @@ enum option_key {
 	KEY_TRACE,
 };
 
-static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, N_("The load:"), 1 },
-	{ "connections", 'c', "N", 0, N_("connections at the same time (default: 10)"), 0 },
-	{ "pipeline", 'p', "N", 0,
-		N_("messages under way on a connection, at most (default: 1, with --rate 16)"), 0 },
-	{ "rate", 'r', "RATE", 0,
-		N_("open loop: send by a schedule, so many a second whatever comes back: 10k, a ramp "
-		   "1k..50k@30s, steps 1k@10s,5k@10s"),
-		0 },
-	{ "arrivals", KEY_ARRIVALS, "HOW", 0,
-		N_("with --rate: constant or poisson (default: constant)"), 0 },
-	{ "seed", KEY_SEED, "N", 0, N_("of what is left to chance (default: 1)"), 0 },
-	{ "size", 's', "SIZES", 0,
-		N_("of a message: 64, or several with their weights, 64:9,16K:1 (default: 64)"),
-		0 },
-	{ "duration", 'd', "TIME", 0,
+static const char *arrivals_choice(size_t index)
+{
+	static const char *const names[] = { "constant", "poisson", NULL };
+
+	return names[index];
+}
+
+static const struct options_row rows[] = {
+	{ .help = N_("The load:") },
+	{ "connections", 'c', "N", OPTIONS_NUMBER,
+		N_("connections at the same time (default: 10)") },
+	{ "pipeline", 'p', "N", OPTIONS_NUMBER,
+		N_("messages under way on a connection, at most (default: 1, with --rate 16)") },
+	{ "rate", 'r', "RATE", OPTIONS_TEXT,
+		N_("open loop: send by a schedule, so many a second: 10k, a ramp "
+		   "1k..50k@30s, steps 1k@10s,5k@10s") },
+	{ "arrivals", KEY_ARRIVALS, "HOW", OPTIONS_CHOICE,
+		N_("with --rate: constant or poisson (default: constant)"), arrivals_choice },
+	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER, N_("of what is left to chance (default: 1)") },
+	{ "size", 's', "SIZES", OPTIONS_TEXT,
+		N_("of a message: 64, or several with their weights, 64:9,16K:1 (default: 64)") },
+	{ "duration", 'd', "TIME", OPTIONS_TIME,
 		N_("how long to measure (default: 10s, or as long as --rate says; of each run of "
-		   "--find-max 3s)"),
-		0 },
-	{ "warm-up", 'w', "TIME", 0, N_("load before that, not counted (default: 1s)"), 0 },
-	{ "churn", KEY_CHURN, "N", OPTION_ARG_OPTIONAL,
-		N_("each connection ends after N messages (default: 1) and the next one is made"),
-		0 },
+		   "--find-max 3s)") },
+	{ "warm-up", 'w', "TIME", OPTIONS_TIME, N_("load before that, not counted (default: 1s)") },
+	{ "churn", KEY_CHURN, "N", OPTIONS_NUMBER | OPTIONS_OPTIONAL,
+		N_("each connection ends after N messages (default: 1) and the next one is made") },
 	{ "reset", KEY_RESET, NULL, 0,
-		N_("end connections by RST, which leaves no TIME-WAIT behind"), 0 },
+		N_("end connections by RST, which leaves no TIME-WAIT behind") },
 	{ "verify", KEY_VERIFY, NULL, 0,
-		N_("compare every byte (default: for messages up to 64K and up to 1 GB a second)"),
-		0 },
-	{ "no-verify", KEY_NO_VERIFY, NULL, 0, N_("only count the bytes"), 0 },
-	{ "timeout", KEY_TIMEOUT, "TIME", 0,
+		N_("compare every byte (default: for messages up to 64K and up to 1 GB a second)") },
+	{ "no-verify", KEY_NO_VERIFY, NULL, 0, N_("only count the bytes") },
+	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("for connecting, for a datagram's echo, and for what is under way at the end "
-		   "(default: 1s)"),
-		0 },
-	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 0 },
-	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 0 },
-	{ "source", KEY_SOURCE, "ADDRESSES", 0,
-		N_("connect from these addresses of this machine in turn: one, a range A-B or a "
-		   "prefix, each with :PORT or :LOW-HIGH, several with commas"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("How it works:"), 2 },
-	{ "threads", 't', "N", 0, N_("threads (default: half of the processors)"), 0 },
-	{ "engine", KEY_ENGINE, "NAME", 0, N_("auto, epoll or uring (default: auto)"), 0 },
-	{ "busy-poll", KEY_BUSY_POLL, "TIME", 0,
+		   "(default: 1s)") },
+	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
+	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
+		N_("connect from these in turn: an address, a range A-B or a prefix, "
+		   "each also with :PORT or :LOW-HIGH") },
+	{ .help = N_("How it works:") },
+	{ "threads", 't', "N", OPTIONS_NUMBER, N_("threads (default: half of the processors)") },
+	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),
+		cli_engine_choice },
+	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to look for more before sleeping: auto, 0 (never) or a time (default: "
-		   "0)"),
-		0 },
+		   "0)") },
 	{ "trace", KEY_TRACE, NULL, 0,
-		N_("every socket call as it is made, with its arguments and result"), 0 },
-	{ NULL, 0, NULL, 0, N_("What it is judged by:"), 3 },
-	{ "assert", KEY_ASSERT, "PROMISE", 0,
+		N_("every socket call as it is made, with its arguments and result") },
+	{ .help = N_("What it is judged by:") },
+	{ "assert", KEY_ASSERT, "PROMISE", OPTIONS_TEXT,
 		N_("status 3 unless this holds, such as p99<5ms, loss==0, errors==0 or rate>=10k; "
-		   "may be repeated"),
-		0 },
-	{ "find-max", KEY_FIND_MAX, "PROMISE", 0,
-		N_("find the highest rate that keeps this, from --rate on (default: 1k)"), 0 },
-	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
+		   "may be repeated") },
+	{ "find-max", KEY_FIND_MAX, "PROMISE", OPTIONS_TEXT,
+		N_("find the highest rate that keeps this, from --rate on (default: 1k)") },
+	{ .help = N_("What it tells:") },
 	{ "json", KEY_JSON, NULL, 0,
-		N_("the result as one JSON object; what is for people goes to standard error"), 0 },
+		N_("the result as one JSON object; what is for people goes to standard error") },
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
-		N_("the same, and before it an object for each interval as it ends"), 0 },
-	{ "hdr", KEY_HDR, "FILE", 0, N_("write all latencies as an HdrHistogram log"), 0 },
-	{ "html", KEY_HTML, "FILE", 0, N_("write the result as a page with charts"), 0 },
-	{ "label", KEY_LABEL, "TEXT", 0, N_("a name for this run, kept in the result"), 0 },
-	{ "interval", KEY_INTERVAL, "TIME", 0, N_("of the figures over time (default: 1s)"), 0 },
-	{ "quiet", 'q', NULL, 0, N_("nothing while it runs"), 0 },
+		N_("the same, and before it an object for each interval as it ends") },
+	{ "hdr", KEY_HDR, "FILE", OPTIONS_FILE, N_("write all latencies as an HdrHistogram log") },
+	{ "html", KEY_HTML, "FILE", OPTIONS_FILE, N_("write the result as a page with charts") },
+	{ "label", KEY_LABEL, "TEXT", OPTIONS_TEXT, N_("a name for this run, kept in the result") },
+	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
+		N_("of the figures over time (default: 1s)") },
+	{ "quiet", 'q', NULL, 0, N_("nothing while it runs") },
 	{ 0 },
 };
 
@@ -124,16 +126,7 @@ struct input {
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 };
 
-static error_t take_count(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_number)
-{
-	if (number_parse(text, least, most, ret_number) < 0)
-		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
-			text, (unsigned long long)least, (unsigned long long)most);
-	return 0;
-}
-
-static error_t take_time(struct argp_state *state, const char *option, const char *text,
+static int take_time_from(struct cli_state *state, const char *option, const char *text,
 	uint64_t least_ns, uint64_t *ret_ns)
 {
 	uint64_t ns;
@@ -145,26 +138,13 @@ static error_t take_time(struct argp_state *state, const char *option, const cha
 	return 0;
 }
 
-static error_t take_address(struct input *input, const char *text, struct argp_state *state)
-{
-	struct addr_fault fault;
-
-	if (input->target_given)
-		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
-	input->target_given = true;
-	if (addr_parse(text, &input->measure.bench.target, &fault) < 0)
-		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
-			fault.text, fault.column + 1);
-	return 0;
-}
-
-static error_t complain_of_text(struct argp_state *state, const char *option, const char *text,
+static int complain_of_text(struct cli_state *state, const char *option, const char *text,
 	const char *why, size_t column)
 {
 	return cli_complain(state, _("%s '%s': %s (column %zu)"), option, text, why, column + 1);
 }
 
-static error_t take_rate(struct input *input, const char *text, struct argp_state *state)
+static int take_rate(struct input *input, const char *text, struct cli_state *state)
 {
 	size_t column;
 	const char *why;
@@ -176,7 +156,7 @@ static error_t take_rate(struct input *input, const char *text, struct argp_stat
 	return 0;
 }
 
-static error_t take_sizes(struct input *input, const char *text, struct argp_state *state)
+static int take_sizes(struct input *input, const char *text, struct cli_state *state)
 {
 	size_t column;
 	const char *why;
@@ -186,7 +166,7 @@ static error_t take_sizes(struct input *input, const char *text, struct argp_sta
 	return 0;
 }
 
-static error_t take_source(struct input *input, const char *text, struct argp_state *state)
+static int take_source(struct input *input, const char *text, struct cli_state *state)
 {
 	size_t column;
 	const char *why;
@@ -197,7 +177,7 @@ static error_t take_source(struct input *input, const char *text, struct argp_st
 	return 0;
 }
 
-static error_t take_promise(struct input *input, const char *text, struct argp_state *state)
+static int take_promise(struct input *input, const char *text, struct cli_state *state)
 {
 	struct measure_options *measure = &input->measure;
 	size_t column;
@@ -212,7 +192,7 @@ static error_t take_promise(struct input *input, const char *text, struct argp_s
 	return 0;
 }
 
-static error_t take_goal(struct input *input, const char *text, struct argp_state *state)
+static int take_goal(struct input *input, const char *text, struct cli_state *state)
 {
 	size_t column;
 	const char *why;
@@ -224,32 +204,7 @@ static error_t take_goal(struct input *input, const char *text, struct argp_stat
 	return 0;
 }
 
-static error_t take_arrivals(struct input *input, const char *text, struct argp_state *state)
-{
-	bool poisson = strcmp(text, "poisson") == 0;
-
-	if (!poisson && strcmp(text, "constant") != 0)
-		return cli_complain(
-			state, _("--arrivals '%s' is neither 'constant' nor 'poisson'"), text);
-	input->given.arrivals = true;
-	input->measure.bench.arrivals = poisson ? PACE_POISSON : PACE_CONSTANT;
-	return 0;
-}
-
-static error_t take_engine(struct input *input, const char *text, struct argp_state *state)
-{
-	bool known = strcmp(text, "auto") == 0;
-
-	for (size_t i = 0; engine_list[i] != NULL; i++)
-		known = known || strcmp(text, engine_list[i]->name) == 0;
-	if (!known)
-		return cli_complain(state,
-			_("there is no engine '%s' here (see 'meari serve --explain')"), text);
-	input->measure.bench.engine = text;
-	return 0;
-}
-
-static error_t take_family(struct input *input, int family, struct argp_state *state)
+static int take_family(struct input *input, int family, struct cli_state *state)
 {
 	if (input->family != AF_UNSPEC && input->family != family)
 		return cli_complain(state, _("-4 and -6 exclude each other"));
@@ -259,7 +214,7 @@ static error_t take_family(struct input *input, int family, struct argp_state *s
 
 /* ---- what fits together only when everything has been read ---- */
 
-static error_t check_target(struct input *input, struct argp_state *state)
+static int check_target(struct input *input, struct cli_state *state)
 {
 	struct addr_spec *target = &input->measure.bench.target;
 	const struct load_options *load = &input->measure.bench.load;
@@ -286,7 +241,7 @@ static error_t check_target(struct input *input, struct argp_state *state)
 	return 0;
 }
 
-static error_t check_goal(const struct input *input, struct argp_state *state)
+static int check_goal(const struct input *input, struct cli_state *state)
 {
 	const struct measure_options *measure = &input->measure;
 	const struct profile_stage *stage = &measure->profile.stages[0];
@@ -328,11 +283,11 @@ static void complete(struct input *input)
 			rate * mix_mean_bytes(load) <= VERIFY_MOST_BYTES_PER_S);
 }
 
-static error_t check(struct input *input, struct argp_state *state)
+static int check(struct input *input, struct cli_state *state)
 {
 	const struct measure_options *measure = &input->measure;
 	const struct bench_options *bench = &measure->bench;
-	error_t r = check_target(input, state);
+	int r = check_target(input, state);
 
 	if (r == 0)
 		r = check_goal(input, state);
@@ -349,13 +304,13 @@ static error_t check(struct input *input, struct argp_state *state)
 	return 0;
 }
 
-/* ---- argp ---- */
+/* ---- options ---- */
 
-static error_t parse_load(struct input *input, int key, char *text, struct argp_state *state)
+static int parse_load(struct input *input, int key, const char *text, struct cli_state *state)
 {
 	struct bench_options *bench = &input->measure.bench;
 	uint64_t number = 1;
-	error_t r;
+	int r;
 
 	switch (key) {
 	case 'c':
@@ -377,22 +332,25 @@ static error_t parse_load(struct input *input, int key, char *text, struct argp_
 	case KEY_RESET: bench->load.end_by_reset = true; return 0;
 	case KEY_VERIFY: input->verify_given = true; return 0;
 	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
-	case KEY_TIMEOUT: return take_time(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
 	case KEY_SOURCE: return take_source(input, text, state);
-	case KEY_ARRIVALS: return take_arrivals(input, text, state);
+	case KEY_ARRIVALS:
+		input->given.arrivals = true;
+		bench->arrivals = strcmp(text, "poisson") == 0 ? PACE_POISSON : PACE_CONSTANT;
+		return 0;
 	case 'r': return take_rate(input, text, state);
 	case 's': return take_sizes(input, text, state);
 	case 'd':
 		input->duration_given = true;
-		return take_time(state, "--duration", text, 1, &input->measure.duration_ns);
-	case 'w': return take_time(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
+		return take_time_from(state, "--duration", text, 1, &input->measure.duration_ns);
+	case 'w': return take_time_from(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
 	case '4': return take_family(input, AF_INET, state);
 	case '6': return take_family(input, AF_INET6, state);
-	default: return ARGP_ERR_UNKNOWN;
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
-static error_t parse_output(struct input *input, int key, char *text, struct argp_state *state)
+static int parse_output(struct input *input, int key, const char *text, struct cli_state *state)
 {
 	struct measure_options *measure = &input->measure;
 
@@ -404,19 +362,19 @@ static error_t parse_output(struct input *input, int key, char *text, struct arg
 	case KEY_LABEL: measure->label = text; return 0;
 	case KEY_INTERVAL:
 		input->given.interval = true;
-		return take_time(
+		return take_time_from(
 			state, "--interval", text, CLOCK_NS_PER_MS, &measure->bench.interval_ns);
 	case 'q': measure->quiet = true; return 0;
 	default: return parse_load(input, key, text, state);
 	}
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static int take(int key, const char *text, struct cli_state *state)
 {
 	struct input *input = state->input;
 	struct bench_options *bench = &input->measure.bench;
 	uint64_t number = 0;
-	error_t r;
+	int r;
 
 	switch (key) {
 	case 't':
@@ -424,7 +382,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		bench->threads = (unsigned)number;
 		input->given.threads = true;
 		return r;
-	case KEY_ENGINE: return take_engine(input, text, state);
+	case KEY_ENGINE: bench->engine = text; return 0;
 	case KEY_BUSY_POLL:
 		if (cli_parse_busy_poll(text, &bench->busy_poll_ns) < 0)
 			return cli_complain(state,
@@ -434,20 +392,23 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
 	case KEY_ASSERT: return take_promise(input, text, state);
 	case KEY_FIND_MAX: return take_goal(input, text, state);
-	case ARGP_KEY_ARG: return take_address(input, text, state);
-	case ARGP_KEY_END: return check(input, state);
+	case CLI_KEY_ARGUMENT:
+		return cli_take_target(state, text, &input->target_given, &bench->target);
+	case CLI_KEY_END: return check(input, state);
 	default: return parse_output(input, key, text, state);
 	}
 }
 
+const struct options_table verb_bench_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("ADDRESS"),
+	.argument_kind = OPTIONS_ADDRESS,
+	.about = N_("Loads an echo service and measures: throughput, and honest latency."),
+};
+
 enum cli_status verb_bench(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = N_("ADDRESS"),
-		.doc = N_("Loads an echo service and measures: throughput, and honest latency."),
-	};
 	struct input input = {
 		.measure = {
 			.bench = {
@@ -468,7 +429,9 @@ enum cli_status verb_bench(int argc, char **argv)
 		.family = AF_UNSPEC,
 	};
 
-	if (cli_parse(&argp, argc, argv, &input) < 0)
-		return CLI_USAGE;
+	enum cli_status status;
+
+	if (!cli_parse(&verb_bench_options, argc, argv, &input, &status))
+		return status;
 	return measure(&input.measure);
 }

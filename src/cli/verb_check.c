@@ -9,6 +9,8 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/meant.h"
+#include "cli/take.h"
 #include "client/check.h"
 #include "net/call.h"
 
@@ -27,22 +29,31 @@ enum option_key {
 	KEY_TRACE,
 };
 
-static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, N_("What is tried:"), 1 },
-	{ "rule", KEY_RULE, "NAME", 0, N_("only this rule; may be given again"), 0 },
-	{ "skip", KEY_SKIP, "NAME", 0, N_("not this rule; may be given again"), 0 },
-	{ "list", KEY_LIST, NULL, 0, N_("show the rules and exit"), 0 },
-	{ "timeout", KEY_TIMEOUT, "TIME", 0, N_("how long to wait for an answer (default: 5s)"),
-		0 },
-	{ "size", KEY_SIZE, "SIZE", 0, N_("bytes of one conversation, at most (default: 64M)"), 0 },
-	{ "idle", KEY_IDLE, "TIME", 0,
-		N_("instead of rules: find out how long a silent connection lives, up to TIME"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("What it tells:"), 2 },
-	{ "json", KEY_JSON, NULL, 0, N_("write one JSON object instead of lines"), 0 },
-	{ "junit", KEY_JUNIT, "FILE", 0, N_("also write JUnit XML, for a CI system"), 0 },
+static const char *rule_choice(size_t index)
+{
+	const struct rule *rule = rule_nth((unsigned)index);
+
+	return rule != NULL ? rule->name : NULL;
+}
+
+static const struct options_row rows[] = {
+	{ .help = N_("What is tried:") },
+	{ "rule", KEY_RULE, "NAME", OPTIONS_NAME, N_("only this rule; may be given again"),
+		rule_choice },
+	{ "skip", KEY_SKIP, "NAME", OPTIONS_NAME, N_("not this rule; may be given again"),
+		rule_choice },
+	{ "list", KEY_LIST, NULL, 0, N_("show the rules and exit") },
+	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
+		N_("how long to wait for an answer (default: 5s)") },
+	{ "size", KEY_SIZE, "SIZE", OPTIONS_SIZE,
+		N_("bytes of one conversation, at most (default: 64M)") },
+	{ "idle", KEY_IDLE, "TIME", OPTIONS_TIME,
+		N_("instead of rules: find out how long a silent connection lives, up to TIME") },
+	{ .help = N_("What it tells:") },
+	{ "json", KEY_JSON, NULL, 0, N_("write one JSON object instead of lines") },
+	{ "junit", KEY_JUNIT, "FILE", OPTIONS_FILE, N_("also write JUnit XML, for a CI system") },
 	{ "trace", KEY_TRACE, NULL, 0,
-		N_("every socket call as it is made, with its arguments and result"), 0 },
+		N_("every socket call as it is made, with its arguments and result") },
 	{ 0 },
 };
 
@@ -63,49 +74,18 @@ static int number_of(const char *name)
 	return -1;
 }
 
-static error_t take_rule(struct argp_state *state, const char *option, const char *name, bool *list)
+static int take_rule(struct cli_state *state, const char *option, const char *name, bool *list)
 {
 	int number = number_of(name);
 
 	if (number < 0)
-		return cli_complain(
-			state, _("%s '%s' is no rule; --list shows them"), option, name);
+		return cli_complain_meant(state, meant_choice(options_find(rows, option + 2), name),
+			_("%s '%s' is no rule; --list shows them"), option, name);
 	list[number] = true;
 	return 0;
 }
 
-static error_t take_time(
-	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
-{
-	if (duration_parse(text, ret_ns) < 0 || *ret_ns == 0)
-		return cli_complain(
-			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
-	return 0;
-}
-
-static error_t take_size(struct argp_state *state, const char *text, uint64_t *ret_bytes)
-{
-	if (number_parse_size(text, 1, 1ull << 40, ret_bytes) < 0)
-		return cli_complain(state,
-			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), "--size",
-			text, "1", "1T");
-	return 0;
-}
-
-static error_t take_target(struct argp_state *state, struct check_input *input, const char *text)
-{
-	struct addr_fault fault;
-
-	if (input->target_given)
-		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
-	if (addr_parse(text, &input->check.target, &fault) < 0)
-		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
-			fault.text, fault.column + 1);
-	input->target_given = true;
-	return 0;
-}
-
-static error_t finish(struct argp_state *state, struct check_input *input)
+static int finish(struct cli_state *state, struct check_input *input)
 {
 	if (!input->target_given && !input->list)
 		return cli_complain(state, _("which service? an ADDRESS is missing"));
@@ -122,7 +102,7 @@ static error_t finish(struct argp_state *state, struct check_input *input)
 	return 0;
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static int take(int key, const char *text, struct cli_state *state)
 {
 	struct check_input *input = state->input;
 	struct check_options *check = &input->check;
@@ -137,11 +117,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_JUNIT: check->junit_path = text; return 0;
 	case KEY_IDLE: return take_time(state, "--idle", text, &check->idle_ns);
 	case KEY_TIMEOUT: return take_time(state, "--timeout", text, &check->patience_ns);
-	case KEY_SIZE: return take_size(state, text, &check->most_bytes);
+	case KEY_SIZE: return take_size(state, "--size", text, 1, 1ull << 40, &check->most_bytes);
 	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
-	case ARGP_KEY_ARG: return take_target(state, input, text);
-	case ARGP_KEY_END: return finish(state, input);
-	default: return ARGP_ERR_UNKNOWN;
+	case CLI_KEY_ARGUMENT:
+		return cli_take_target(state, text, &input->target_given, &check->target);
+	case CLI_KEY_END: return finish(state, input);
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
@@ -154,16 +135,17 @@ static enum cli_status list_rules(void)
 	return CLI_OK;
 }
 
+const struct options_table verb_check_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("ADDRESS"),
+	.argument_kind = OPTIONS_ADDRESS,
+	.about = N_("Holds an echo service, any one, to the rules of an echo, and tells which it "
+		    "keeps and which it breaks."),
+};
+
 enum cli_status verb_check(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = N_("ADDRESS"),
-		.doc = N_(
-			"Holds an echo service, any one, to the rules of an echo, and tells which it "
-			"keeps and which it breaks."),
-	};
 	struct check_input input = {
 		.check = {
 			.patience_ns = CHECK_DEFAULT_PATIENCE_NS,
@@ -173,8 +155,10 @@ enum cli_status verb_check(int argc, char **argv)
 	enum check_outcome outcome;
 	int r;
 
-	if (cli_parse(&argp, argc, argv, &input) < 0)
-		return CLI_USAGE;
+	enum cli_status status;
+
+	if (!cli_parse(&verb_check_options, argc, argv, &input, &status))
+		return status;
 	if (input.list)
 		return list_rules();
 	r = check(&input.check, &outcome);

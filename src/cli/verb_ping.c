@@ -33,59 +33,45 @@ struct arguments {
 	bool trace;
 };
 
-static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, N_("How many, how often, how long:"), 1 },
-	{ "count", 'c', "N", 0, N_("stop after N probes"), 1 },
-	{ "interval", 'i', "TIME", 0, N_("from one probe to the next (default: 1s)"), 1 },
+static const struct options_row rows[] = {
+	{ .help = N_("How many, how often, how long:") },
+	{ "count", 'c', "N", OPTIONS_NUMBER, N_("stop after N probes") },
+	{ "interval", 'i', "TIME", OPTIONS_TIME, N_("from one probe to the next (default: 1s)") },
 	{ "flood", 'f', NULL, 0,
 		N_("the next probe with each reply, at least 100 a second; shows a dot for each "
-		   "that is under way"),
-		1 },
-	{ "timeout", 'W', "TIME", 0, N_("a reply after this long is late (default: 2s)"), 1 },
-	{ "deadline", 'w', "TIME", 0,
-		N_("stop after this long; with -c, when N have been answered before"), 1 },
-	{ NULL, 0, NULL, 0, N_("What is sent, and how:"), 2 },
-	{ "size", 's', "SIZE", 0, N_("bytes in a probe (default: 56)"), 2 },
+		   "that is under way") },
+	{ "timeout", 'W', "TIME", OPTIONS_TIME,
+		N_("a reply after this long is late (default: 2s)") },
+	{ "deadline", 'w', "TIME", OPTIONS_TIME,
+		N_("stop after this long; with -c, when N have been answered before") },
+	{ .help = N_("What is sent, and how:") },
+	{ "size", 's', "SIZE", OPTIONS_SIZE, N_("bytes in a probe (default: 56)") },
 	{ "connect", OPTION_CONNECT, NULL, 0,
-		N_("a fresh connection for each probe; connecting and echo are timed apart"), 2 },
-	{ "ports", OPTION_PORTS, "N", 0,
+		N_("a fresh connection for each probe; connecting and echo are timed apart") },
+	{ "ports", OPTION_PORTS, "N", OPTIONS_NUMBER,
 		N_("N source ports in turn, with a line for each at the end: shows a broken member "
-		   "of a path with several"),
-		2 },
-	{ "source", 'I', "ADDRESS", 0,
-		N_("speak from this address, or through this interface, of this machine"), 2 },
-	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 2 },
-	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 2 },
-	{ "busy-poll", OPTION_BUSY_POLL, "TIME", 0,
+		   "of a path with several") },
+	{ "source", 'I', "ADDRESS", OPTIONS_TEXT,
+		N_("speak from this address, or through this interface, of this machine") },
+	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
+	{ "busy-poll", OPTION_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("wait for a reply without sleeping, for up to TIME ('auto': where it pays; "
-		   "default: 0)"),
-		2 },
-	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
-	{ "quiet", 'q', NULL, 0, N_("nothing but the figures at the end"), 3 },
-	{ "timestamps", 'D', NULL, 0, N_("the time of day before each line"), 3 },
+		   "default: 0)") },
+	{ .help = N_("What is shown:") },
+	{ "quiet", 'q', NULL, 0, N_("nothing but the figures at the end") },
+	{ "timestamps", 'D', NULL, 0, N_("the time of day before each line") },
 	{ "outstanding", 'O', NULL, 0,
-		N_("say when the last probe has no answer yet as the next is sent"), 3 },
+		N_("say when the last probe has no answer yet as the next is sent") },
 	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
-		N_("show the kernel's own round-trip time, retransmissions and window, too"), 3 },
-	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens"), 3 },
-	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error"), 3 },
-	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
+		N_("show the kernel's own round-trip time, retransmissions and window, too") },
+	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
+	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
 	{ 0 },
 };
 
-static error_t read_address(
-	const struct argp_state *state, const char *text, struct addr_spec *ret_spec)
-{
-	struct addr_fault fault;
-
-	if (addr_parse(text, ret_spec, &fault) < 0)
-		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
-			fault.text, fault.column + 1);
-	return 0;
-}
-
 /* ping(8) takes the name of an interface in the same place. */
-static error_t read_source(const struct argp_state *state, const char *text)
+static int read_source(struct cli_state *state, const char *text)
 {
 	struct arguments *arguments = state->input;
 
@@ -94,10 +80,10 @@ static error_t read_source(const struct argp_state *state, const char *text)
 		return 0;
 	}
 	arguments->ping.source_given = true;
-	return read_address(state, text, &arguments->ping.source);
+	return cli_take_address(state, text, &arguments->ping.source);
 }
 
-static error_t read_time(const struct argp_state *state, const char *text, const char *option,
+static int read_time(struct cli_state *state, const char *text, const char *option,
 	uint64_t least_ns, uint64_t *ret_ns)
 {
 	uint64_t ns;
@@ -109,7 +95,7 @@ static error_t read_time(const struct argp_state *state, const char *text, const
 	return 0;
 }
 
-static error_t read_busy(const struct argp_state *state, const char *text, uint64_t *ret_ns)
+static int read_busy(struct cli_state *state, const char *text, uint64_t *ret_ns)
 {
 	if (cli_parse_busy_poll(text, ret_ns) < 0)
 		return cli_complain(state,
@@ -117,7 +103,7 @@ static error_t read_busy(const struct argp_state *state, const char *text, uint6
 	return 0;
 }
 
-static error_t read_count(const struct argp_state *state, const char *text, uint64_t *ret_count)
+static int read_count(struct cli_state *state, const char *text, uint64_t *ret_count)
 {
 	if (number_parse(text, 1, INT64_MAX, ret_count) < 0)
 		return cli_complain(
@@ -125,7 +111,7 @@ static error_t read_count(const struct argp_state *state, const char *text, uint
 	return 0;
 }
 
-static error_t read_ports(const struct argp_state *state, const char *text, size_t *ret_ports)
+static int read_ports(struct cli_state *state, const char *text, size_t *ret_ports)
 {
 	uint64_t ports;
 
@@ -136,7 +122,7 @@ static error_t read_ports(const struct argp_state *state, const char *text, size
 	return 0;
 }
 
-static error_t read_size(const struct argp_state *state, const char *text)
+static int read_size(struct cli_state *state, const char *text)
 {
 	struct arguments *arguments = state->input;
 	uint64_t bytes;
@@ -153,7 +139,7 @@ static bool is_unix(const struct addr_spec *spec)
 	return spec->scheme == ADDR_UNIX || spec->scheme == ADDR_UNIXGRAM;
 }
 
-static error_t apply_family(const struct argp_state *state, struct arguments *arguments)
+static int apply_family(struct cli_state *state, struct arguments *arguments)
 {
 	struct ping_options *ping = &arguments->ping;
 	int family = arguments->family;
@@ -170,7 +156,7 @@ static error_t apply_family(const struct argp_state *state, struct arguments *ar
 	return 0;
 }
 
-static error_t check_size(const struct argp_state *state, const struct ping_options *ping)
+static int check_size(struct cli_state *state, const struct ping_options *ping)
 {
 	if (addr_socket_type(ping->target.scheme) == SOCK_STREAM) {
 		if (ping->size_bytes == 0)
@@ -184,7 +170,7 @@ static error_t check_size(const struct argp_state *state, const struct ping_opti
 }
 
 /* What fits together only when everything has been read. */
-static error_t check(const struct argp_state *state, struct arguments *arguments)
+static int check(struct cli_state *state, struct arguments *arguments)
 {
 	struct ping_options *ping = &arguments->ping;
 	bool stream = addr_socket_type(ping->target.scheme) == SOCK_STREAM;
@@ -212,11 +198,11 @@ static error_t check(const struct argp_state *state, struct arguments *arguments
 		return cli_complain(
 			state, _("there are not that many ports from the one of --source on"));
 	if (check_size(state, ping) != 0)
-		return EINVAL;
+		return -EINVAL;
 	return apply_family(state, arguments);
 }
 
-static error_t parse_family(const struct argp_state *state, int key)
+static int parse_family(struct cli_state *state, int key)
 {
 	struct arguments *arguments = state->input;
 	int family = key == '4' ? AF_INET : AF_INET6;
@@ -227,17 +213,7 @@ static error_t parse_family(const struct argp_state *state, int key)
 	return 0;
 }
 
-static error_t parse_target(const struct argp_state *state, const char *text)
-{
-	struct arguments *arguments = state->input;
-
-	if (arguments->target_given)
-		return cli_complain(state, _("one address is enough, '%s' is one too many"), text);
-	arguments->target_given = true;
-	return read_address(state, text, &arguments->ping.target);
-}
-
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static int take(int key, const char *argument, struct cli_state *state)
 {
 	struct arguments *arguments = state->input;
 	struct ping_options *ping = &arguments->ping;
@@ -263,22 +239,24 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_TCP_INFO: ping->kernel = true; return 0;
 	case OPTION_JSON: ping->json = true; return 0;
 	case OPTION_TRACE: arguments->trace = true; return 0;
-	case ARGP_KEY_ARG: return parse_target(state, argument);
-	case ARGP_KEY_END: return check(state, arguments);
-	default: return ARGP_ERR_UNKNOWN;
+	case CLI_KEY_ARGUMENT:
+		return cli_take_target(state, argument, &arguments->target_given, &ping->target);
+	case CLI_KEY_END: return check(state, arguments);
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
+const struct options_table verb_ping_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("ADDRESS"),
+	.argument_kind = OPTIONS_ADDRESS,
+	.about = N_("Asks an echo service again and again, like ping(8), and tells how long each "
+		    "answer took, what was lost or changed, and when the service was away."),
+};
+
 enum cli_status verb_ping(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse_option,
-		.args_doc = N_("ADDRESS"),
-		.doc = N_(
-			"Asks an echo service again and again, like ping(8), and tells how long each "
-			"answer took, what was lost or changed, and when the service was away."),
-	};
 	struct arguments arguments = {
 		.family = AF_UNSPEC,
 		.ping = {
@@ -289,8 +267,10 @@ enum cli_status verb_ping(int argc, char **argv)
 	};
 	enum ping_verdict verdict;
 
-	if (cli_parse(&argp, argc, argv, &arguments) < 0)
-		return CLI_USAGE;
+	enum cli_status status;
+
+	if (!cli_parse(&verb_ping_options, argc, argv, &arguments, &status))
+		return status;
 	if (arguments.trace)
 		call_set_hook(call_trace_to_stderr);
 	descriptors_raise_limit();

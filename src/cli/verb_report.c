@@ -31,9 +31,9 @@
 #define MOST_BASELINES 1024
 
 struct options {
-	char **paths;
+	const char **paths;
 	size_t path_count;
-	char *baselines[MOST_BASELINES];
+	const char *baselines[MOST_BASELINES];
 	size_t baseline_count;
 	const char *label;
 	const char *tag;
@@ -59,30 +59,42 @@ struct findings {
 
 enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_UNIT, KEY_MARGIN, KEY_FAIL };
 
-static const struct argp_option options_table[] = {
-	{ NULL, 0, NULL, 0, N_("What is looked at:"), 1 },
-	{ "baseline", 'b', N_("FILE"), 0, N_("compare with the runs in FILE; may be given again") },
-	{ "tag", KEY_TAG, N_("TAG"), 0, N_("of a histogram log, only the lines with this tag") },
-	{ "unit", KEY_UNIT, N_("UNIT"), 0,
-		N_("the values of a histogram log are ns, us, ms or s (default: ns)") },
-	{ NULL, 0, NULL, 0, N_("How it is judged:"), 2 },
-	{ "margin", KEY_MARGIN, N_("PERCENT"), 0,
+static const struct {
+	const char *name;
+	uint64_t ns;
+} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+
+static const char *unit_choice(size_t index)
+{
+	return index < sizeof(units) / sizeof(units[0]) ? units[index].name : NULL;
+}
+
+static const struct options_row rows[] = {
+	{ .help = N_("What is looked at:") },
+	{ "baseline", 'b', N_("FILE"), OPTIONS_FILE,
+		N_("compare with the runs in FILE; may be given again") },
+	{ "tag", KEY_TAG, N_("TAG"), OPTIONS_TEXT,
+		N_("of a histogram log, only the lines with this tag") },
+	{ "unit", KEY_UNIT, N_("UNIT"), OPTIONS_CHOICE,
+		N_("the values of a histogram log are ns, us, ms or s (default: ns)"),
+		unit_choice },
+	{ .help = N_("How it is judged:") },
+	{ "margin", KEY_MARGIN, N_("PERCENT"), OPTIONS_NUMBER,
 		N_("differences up to this count as none (default: 1)") },
 	{ "fail-if-worse", KEY_FAIL, NULL, 0,
 		N_("exit with status 3 if a figure is worse than in the baseline, with 4 if that "
 		   "cannot be said") },
-	{ NULL, 0, NULL, 0, N_("What is shown:"), 3 },
+	{ .help = N_("What is shown:") },
 	{ "json", KEY_JSON, NULL, 0,
 		N_("write the merged result, or the comparison, as a JSON object") },
-	{ "html", KEY_HTML, N_("FILE"), 0,
+	{ "html", KEY_HTML, N_("FILE"), OPTIONS_FILE,
 		N_("write a page with charts, which needs nothing but a browser ('-': to standard "
 		   "output)") },
-	{ "label", KEY_LABEL, N_("TEXT"), 0, N_("call the merged result so") },
-	{ NULL, 0, NULL, 0, N_("Help:"), -1 },
+	{ "label", KEY_LABEL, N_("TEXT"), OPTIONS_TEXT, N_("call the merged result so") },
 	{ 0 },
 };
 
-static error_t parse_margin(const char *text, struct options *options, struct argp_state *state)
+static int parse_margin(const char *text, struct options *options, struct cli_state *state)
 {
 	char *end;
 
@@ -96,23 +108,16 @@ static error_t parse_margin(const char *text, struct options *options, struct ar
 	return 0;
 }
 
-static error_t parse_unit(const char *text, struct options *options, struct argp_state *state)
+static uint64_t unit_ns(const char *text)
 {
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 } };
+	size_t i = 0;
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(text, units[i].name) == 0) {
-			options->unit_ns = units[i].ns;
-			return 0;
-		}
-	}
-	return cli_complain(state, _("--unit '%s' is none of ns, us, ms and s"), text);
+	while (strcmp(text, units[i].name) != 0)
+		i++;
+	return units[i].ns;
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static int take(int key, const char *argument, struct cli_state *state)
 {
 	struct options *options = state->input;
 
@@ -127,15 +132,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_HTML: options->html = argument; return 0;
 	case KEY_LABEL: options->label = argument; return 0;
 	case KEY_TAG: options->tag = argument; return 0;
-	case KEY_UNIT: return parse_unit(argument, options, state);
+	case KEY_UNIT: options->unit_ns = unit_ns(argument); return 0;
 	case KEY_MARGIN: return parse_margin(argument, options, state);
 	case KEY_FAIL: options->fail_if_worse = true; return 0;
-	case ARGP_KEY_ARGS:
-		options->paths = state->argv + state->next;
-		options->path_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_NO_ARGS: return cli_complain(state, _("no file is given"));
-	case ARGP_KEY_END:
+	case CLI_KEY_ARGUMENT: options->paths[options->path_count++] = argument; return 0;
+	case CLI_KEY_END:
+		if (options->path_count == 0)
+			return cli_complain(state, _("no file is given"));
 		if (options->baseline_count == 0 &&
 			(options->fail_if_worse || options->margin_given))
 			return cli_complain(state, _("'%s' needs --baseline"),
@@ -144,15 +147,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			return cli_complain(
 				state, _("--json and --html cannot both go to standard output"));
 		return 0;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
-static const struct argp parser = {
-	.options = options_table,
-	.parser = parse_option,
-	.args_doc = N_("FILE..."),
-	.doc = N_(
+const struct options_table verb_report_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("FILE..."),
+	.argument_kind = OPTIONS_FILE,
+	.about = N_(
 		"Merges, compares and draws saved results.\n"
 		"FILE is what 'meari bench --json' has written, any number of runs in it, or a "
 		"histogram log (HdrHistogram, from any program); '-' is standard input. Several "
@@ -190,14 +194,15 @@ static void say_note(void *context, const char *note)
 		note);
 }
 
-static int load(char *const *paths, size_t count, const struct options *options, struct runs *runs)
+static int load(const char *const *paths, size_t count, const struct options *options,
+	struct runs *runs)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct runs_options how = {
 			.tag = options->tag,
 			.unit_ns = options->unit_ns,
 			.say = say_note,
-			.context = paths[i],
+			.context = (void *)paths[i] /* only read */,
 		};
 		struct model_fault fault = { 0 };
 		int r = runs_load(runs, paths[i], &how, &fault);
@@ -389,8 +394,15 @@ enum cli_status verb_report(int argc, char **argv)
 	static struct findings findings;
 	enum cli_status status = CLI_FAILED;
 
-	if (cli_parse(&parser, argc, argv, &options) < 0)
-		return CLI_USAGE;
+	CLEANUP_FREE const char **paths = calloc((size_t)argc, sizeof(*paths));
+
+	options.paths = paths;
+	if (paths == NULL) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return CLI_FAILED;
+	}
+	if (!cli_parse(&verb_report_options, argc, argv, &options, &status))
+		return status;
 	if (options.html != NULL && !html_available()) {
 		log_error(_("cannot write '%s': this meari was built without the charts' library "
 			    "(install libjs-chart.js and build again)"),

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
@@ -17,6 +16,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/settings.h"
+#include "cli/take.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -63,99 +63,98 @@ enum option_key {
 	KEY_UPGRADE,
 };
 
-static const struct argp_option options[] = {
-	{ "config", KEY_CONFIG, "FILE", 0,
-		N_("read these options from a file, one a line, without the dashes; 'address' names "
-		   "an address"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("How it works:"), 1 },
-	{ "engine", KEY_ENGINE, "NAME", 0,
-		N_("how bytes are moved: epoll (works everywhere), uring (cheaper with a thousand "
-		   "busy connections; often forbidden in containers) or auto (the better one "
-		   "here; the default)"),
-		0 },
-	{ "threads", KEY_THREADS, "N", 0, N_("threads (default: the processors it may use)"), 0 },
-	{ "backlog", KEY_BACKLOG, "N", 0,
-		N_("connections that may wait to be accepted (default: 4096)"), 0 },
-	{ "pending", KEY_PENDING, "SIZE", 0,
-		N_("unsent bytes of one connection, at most; then it is not read from until its "
-		   "peer reads (default: 256K)"),
-		0 },
-	{ "pending-total", KEY_PENDING_TOTAL, "SIZE", 0,
-		N_("the same for all connections together (default: 256M)"), 0 },
-	{ "urgent", KEY_URGENT, "HOW", 0,
-		N_("what becomes of urgent data: inline (it keeps its place, as a plain byte) or "
-		   "urgent (and goes back as urgent; default: inline)"),
-		0 },
-	{ "busy-poll", KEY_BUSY_POLL, "TIME", 0,
+static const char *urgent_choice(size_t index)
+{
+	static const char *const names[] = { "inline", "urgent", NULL };
+
+	return names[index];
+}
+
+static const char *log_format_choice(size_t index)
+{
+	static const char *const names[] = { "text", "json", NULL };
+
+	return names[index];
+}
+
+static const struct options_row rows[] = {
+	{ .help = N_("Most used:") },
+	{ "config", KEY_CONFIG, "FILE", OPTIONS_FILE,
+		N_("read these options from a file, one a line, without the dashes; 'address' "
+		   "names an address") },
+	{ "threads", KEY_THREADS, "N", OPTIONS_NUMBER,
+		N_("threads (default: the processors it may use)") },
+	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE,
+		N_("auto, epoll (works everywhere) or uring (cheaper with many busy connections; "
+		   "default: auto)"),
+		cli_engine_choice },
+	{ "drain", KEY_DRAIN, "TIME", OPTIONS_TIME,
+		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)") },
+	{ "verbose", 'v', NULL, 0, N_("log each connection too: its peer, and how it ended") },
+	{ "explain", KEY_EXPLAIN, NULL, 0,
+		N_("print which engine and kernel features it would use here, and why; do not "
+		   "serve") },
+	{ .help = N_("Who may connect, and how much (default: everybody, without limits):") },
+	{ "allow", KEY_ALLOW, "BLOCK", OPTIONS_TEXT,
+		N_("only peers in this block (192.0.2.0/24) or in those of @FILE; may be given again") },
+	{ "deny", KEY_DENY, "BLOCK", OPTIONS_TEXT,
+		N_("no peers in this block or in those of @FILE, even if allowed; may be given again") },
+	{ "max-connections", KEY_MAX_CONNECTIONS, "N", OPTIONS_NUMBER, N_("connections at once") },
+	{ "max-per-source", KEY_MAX_PER_SOURCE, "N", OPTIONS_NUMBER,
+		N_("connections at once from one source: an IPv4 address, an IPv6 prefix") },
+	{ "source-prefix", KEY_SOURCE_PREFIX, "BITS", OPTIONS_NUMBER,
+		N_("how much of an IPv6 address is one source (default: 64)") },
+	{ "connect-rate", KEY_CONNECT_RATE, "N", OPTIONS_NUMBER, N_("new connections a second") },
+	{ "idle-timeout", KEY_IDLE_TIMEOUT, "TIME", OPTIONS_TIME,
+		N_("end a connection on which nothing has moved for so long") },
+	{ "max-lifetime", KEY_MAX_LIFETIME, "TIME", OPTIONS_TIME,
+		N_("end a connection that has been open for so long") },
+	{ "max-rate", KEY_MAX_RATE, "SIZE", OPTIONS_SIZE,
+		N_("bytes a second of one connection; beyond that it is not read from") },
+	{ "max-memory", KEY_MAX_MEMORY, "SIZE", OPTIONS_SIZE,
+		N_("memory for connections and their buffers together") },
+	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", OPTIONS_NUMBER,
+		N_("datagrams a second of one source; more are not answered") },
+	{ .help = N_("Start, restart, privileges:") },
+	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
+		N_("of a service manager's sockets, only those with this name; may be given again "
+		   "(default: all)") },
+	{ "upgrade", KEY_UPGRADE, "PATH", OPTIONS_FILE,
+		N_("take over from the server with this PATH, if there is one; then wait there for "
+		   "the next") },
+	{ "ready-fd", KEY_READY_FD, "N", OPTIONS_NUMBER,
+		N_("write each address to descriptor N, one a line, once it accepts; then close it") },
+	{ "user", KEY_USER, "NAME", OPTIONS_USER,
+		N_("become this user once everything is open (needs root)") },
+	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
+		N_("no sandbox: all files, new sockets and system calls stay within reach") },
+	{ .help = N_("Tuning:") },
+	{ "backlog", KEY_BACKLOG, "N", OPTIONS_NUMBER,
+		N_("connections that may wait to be accepted (default: 4096)") },
+	{ "pending", KEY_PENDING, "SIZE", OPTIONS_SIZE,
+		N_("most unsent bytes of a connection; with more it is not read until its peer "
+		   "reads (default: 256K)") },
+	{ "pending-total", KEY_PENDING_TOTAL, "SIZE", OPTIONS_SIZE,
+		N_("the same for all connections together (default: 256M)") },
+	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to look for more before sleeping: auto, 0 (never) or a time "
-		   "(default: auto)"),
-		0 },
+		   "(default: auto)") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
-		   "come in there"),
-		0 },
-	{ "drain", KEY_DRAIN, "TIME", 0,
-		N_("time that connections have to finish after SIGTERM or SIGINT (default: 5s)"),
-		0 },
-	{ "activated", KEY_ACTIVATED, "NAME", 0,
-		N_("of the sockets that a service manager hands over (LISTEN_FDS), serve on those "
-		   "with this name only; may be given again (default: all)"),
-		0 },
-	{ "upgrade", KEY_UPGRADE, "PATH", 0,
-		N_("take over from the server that was started with this PATH, without losing a "
-		   "connection; where there is none, start as ever; then wait there to be taken "
-		   "over from"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("Who may come, and how much (default: everybody, without limits):"),
-		2 },
-	{ "allow", KEY_ALLOW, "BLOCK", 0,
-		N_("only who is in this block of addresses (192.0.2.0/24, 2001:db8::/32), or in "
-		   "one of those in a file (@FILE); may be given again"),
-		0 },
-	{ "deny", KEY_DENY, "BLOCK", 0,
-		N_("not who is in this block, or in one of @FILE, even if allowed; may be given "
-		   "again; SIGHUP reads the files again"),
-		0 },
-	{ "max-connections", KEY_MAX_CONNECTIONS, "N", 0, N_("connections at once"), 0 },
-	{ "max-per-source", KEY_MAX_PER_SOURCE, "N", 0,
-		N_("connections at once from one source: an IPv4 address, an IPv6 prefix"), 0 },
-	{ "source-prefix", KEY_SOURCE_PREFIX, "BITS", 0,
-		N_("how much of an IPv6 address is one source (default: 64)"), 0 },
-	{ "connect-rate", KEY_CONNECT_RATE, "N", 0, N_("new connections a second"), 0 },
-	{ "idle-timeout", KEY_IDLE_TIMEOUT, "TIME", 0,
-		N_("end a connection on which nothing has moved for so long"), 0 },
-	{ "max-lifetime", KEY_MAX_LIFETIME, "TIME", 0,
-		N_("end a connection that has been open for so long"), 0 },
-	{ "max-rate", KEY_MAX_RATE, "SIZE", 0,
-		N_("bytes a second of one connection; beyond that it is not read from"), 0 },
-	{ "max-memory", KEY_MAX_MEMORY, "SIZE", 0,
-		N_("memory for connections and their buffers together"), 0 },
-	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", 0,
-		N_("datagrams a second of one source; more are not answered"), 0 },
-	{ "user", KEY_USER, "NAME", 0, N_("become this user once everything is open (needs root)"),
-		0 },
-	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
-		N_("keep everything within reach: by default files, new sockets and system calls that "
-		   "a server does not need are not"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("What it does wrong, on purpose (default: nothing):"), 3 },
-	{ "fault", KEY_FAULT, "SPEC", 0,
-		N_("a fault, such as delay=20ms, close,after=100 or drop,p=1%; may be given again; "
-		   "the man page lists them; for one address alone: ADDRESS?fault=SPEC"),
-		0 },
-	{ NULL, 0, NULL, 0, N_("What it tells:"), 4 },
-	{ "explain", KEY_EXPLAIN, NULL, 0,
-		N_("print which engine and which features of the kernel it would use here, and why "
-		   "not the others; do not serve"),
-		0 },
-	{ "verbose", 'v', NULL, 0, N_("also every connection: who came and how it ended"), 0 },
+		   "come in there") },
+	{ "urgent", KEY_URGENT, "HOW", OPTIONS_CHOICE,
+		N_("how urgent data comes back: inline, as a plain byte in its place, or urgent "
+		   "(default: inline)"),
+		urgent_choice },
+	{ .help = N_("What it does wrong, on purpose (default: nothing):") },
+	{ "fault", KEY_FAULT, "SPEC", OPTIONS_TEXT,
+		N_("such as delay=20ms or drop,p=1%; may be given again; for one address alone: "
+		   "ADDRESS?fault=SPEC") },
+	{ .help = N_("What it tells:") },
+	{ "log-format", KEY_LOG_FORMAT, "FORMAT", OPTIONS_CHOICE,
+		N_("text or json (default: text)"), log_format_choice },
 	{ "trace", KEY_TRACE, NULL, 0,
-		N_("every socket call as it is made, with its arguments and result"), 0 },
-	{ "log-format", KEY_LOG_FORMAT, "FORMAT", 0, N_("text or json (default: text)"), 0 },
-	{ "ready-fd", KEY_READY_FD, "N", 0,
-		N_("write each address to descriptor N, one a line, once it accepts; then close it"),
-		0 },
+		N_("every socket call as it is made, with its arguments and result") },
 	{ 0 },
 };
 
@@ -189,23 +188,22 @@ static bool make_room_for_address(struct serve_input *input)
 	return specs != NULL && faults != NULL;
 }
 
-static error_t add_address(struct serve_input *input, const char *text, struct argp_state *state)
+static int add_address(struct serve_input *input, const char *text, struct cli_state *state)
 {
 	struct server_options *server = &input->server;
 	size_t length = fault_address_length(text), column;
-	CLEANUP_FREE char *address = strndup(text, length);
-	struct addr_fault fault;
 	struct fault_plan plan;
 	const char *why;
 
-	if (address == NULL || !make_room_for_address(input))
-		return ENOMEM;
+	if (!make_room_for_address(input))
+		return -ENOMEM;
 
 	struct addr_spec *spec = &input->specs[server->spec_count];
 
-	if (addr_parse(address, spec, &fault) < 0)
-		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
-			fault.text, fault.column + 1);
+	int r = cli_take_address_part(state, text, length, spec);
+
+	if (r < 0)
+		return r;
 	if (fault_address_parse(text, length, addr_socket_type(spec->scheme) == SOCK_DGRAM, &plan,
 		    &column, &why) < 0)
 		return cli_complain(state, _("'%s' has a fault that is none: %s (column %zu)"),
@@ -214,7 +212,7 @@ static error_t add_address(struct serve_input *input, const char *text, struct a
 		struct fault_plan *own = malloc(sizeof(*own));
 
 		if (own == NULL)
-			return ENOMEM;
+			return -ENOMEM;
 		*own = plan;
 		server->spec_faults[server->spec_count] = own;
 	}
@@ -222,14 +220,14 @@ static error_t add_address(struct serve_input *input, const char *text, struct a
 	return 0;
 }
 
-static error_t add_activated(struct serve_input *input, const char *name)
+static int add_activated(struct serve_input *input, const char *name)
 {
 	struct server_options *server = &input->server;
 	const char **longer = reallocarray(
 		input->activated, server->activated_count + 1, sizeof(const char *));
 
 	if (longer == NULL)
-		return ENOMEM;
+		return -ENOMEM;
 	longer[server->activated_count++] = name;
 	input->activated = longer;
 	server->activated = longer;
@@ -237,7 +235,7 @@ static error_t add_activated(struct serve_input *input, const char *name)
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
-static error_t take_upgrade(struct serve_input *input, const char *text, struct argp_state *state)
+static int take_upgrade(struct serve_input *input, const char *text, struct cli_state *state)
 {
 	static const char scheme[] = "unix:";
 	char full[ADDR_TEXT_SIZE];
@@ -253,60 +251,9 @@ static error_t take_upgrade(struct serve_input *input, const char *text, struct 
 		return cli_complain(state, _("--upgrade '%s' is not the path of a socket: %s"),
 			text, fault.text);
 	if (resolve(&spec, RESOLVE_LISTEN, &found) < 0)
-		return EINVAL;
+		return -EINVAL;
 	input->upgrade_at = found.addrs[0];
 	input->server.upgrade_at = &input->upgrade_at;
-	return 0;
-}
-
-static error_t take_count(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_number)
-{
-	if (number_parse(text, least, most, ret_number) < 0)
-		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
-			text, (unsigned long long)least, (unsigned long long)most);
-	return 0;
-}
-
-static error_t take_size(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_bytes)
-{
-	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
-
-	if (number_parse_size(text, least, most, ret_bytes) < 0)
-		return cli_complain(state,
-			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), option,
-			text, number_format_size(least, least_text, sizeof(least_text)),
-			number_format_size(most, most_text, sizeof(most_text)));
-	return 0;
-}
-
-/* One of two words: `ret_second` tells which. */
-static error_t take_word(struct argp_state *state, const char *option, const char *text,
-	const char *first, const char *second, bool *ret_second)
-{
-	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
-		return cli_complain(
-			state, _("%s '%s' is neither '%s' nor '%s'"), option, text, first, second);
-	*ret_second = strcmp(text, second) == 0;
-	return 0;
-}
-
-static error_t take_engine(struct serve_input *input, const char *text, struct argp_state *state)
-{
-	bool known = strcmp(text, "auto") == 0;
-	char names[100] = "auto";
-
-	for (size_t i = 0; engine_list[i] != NULL; i++) {
-		size_t length = strlen(names);
-
-		known = known || strcmp(text, engine_list[i]->name) == 0;
-		snprintf(names + length, sizeof(names) - length, ", %s", engine_list[i]->name);
-	}
-	if (!known)
-		return cli_complain(
-			state, _("no engine is named '%s' (there are %s)"), text, names);
-	input->server.engine = text;
 	return 0;
 }
 
@@ -317,12 +264,12 @@ static bool may_write(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static error_t parse_tuning(
-	struct serve_input *input, int key, char *text, struct argp_state *state)
+static int parse_tuning(
+	struct serve_input *input, int key, const char *text, struct cli_state *state)
 {
 	struct server_options *server = &input->server;
 	uint64_t number = 0;
-	error_t r;
+	int r;
 
 	switch (key) {
 	case KEY_THREADS:
@@ -362,24 +309,12 @@ static error_t parse_tuning(
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
-	default: return ARGP_ERR_UNKNOWN;
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
-static error_t take_time(
-	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
-{
-	uint64_t ns;
-
-	if (duration_parse(text, &ns) < 0 || ns == 0)
-		return cli_complain(
-			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
-	*ret_ns = ns;
-	return 0;
-}
-
 /* What a file says is looked at by the server. */
-static error_t add_block(struct argp_state *state, const char *option, const char *text,
+static int add_block(struct cli_state *state, const char *option, const char *text,
 	struct access_entries *entries)
 {
 	struct addr_fault fault;
@@ -388,7 +323,7 @@ static error_t add_block(struct argp_state *state, const char *option, const cha
 		entries->texts, entries->count + 1, sizeof(const char *));
 
 	if (longer == NULL)
-		return ENOMEM;
+		return -ENOMEM;
 	entries->texts = longer;
 	if (text[0] != '@' && cidr_parse(text, &cidr, &fault) < 0)
 		return cli_complain(state,
@@ -400,7 +335,7 @@ static error_t add_block(struct argp_state *state, const char *option, const cha
 	return 0;
 }
 
-static error_t add_fault(struct argp_state *state, const char *text, struct fault_plan *plan)
+static int add_fault(struct cli_state *state, const char *text, struct fault_plan *plan)
 {
 	const char *why;
 	size_t column;
@@ -415,22 +350,12 @@ static error_t add_fault(struct argp_state *state, const char *text, struct faul
 	return 0;
 }
 
-static error_t take_u32(
-	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number)
-{
-	uint64_t number;
-	error_t r = take_count(state, option, text, 1, 1000 * 1000 * 1000, &number);
-
-	if (r == 0)
-		*ret_number = (uint32_t)number;
-	return r;
-}
-
-static error_t parse_limit(struct serve_input *input, int key, char *text, struct argp_state *state)
+static int parse_limit(
+	struct serve_input *input, int key, const char *text, struct cli_state *state)
 {
 	struct server_options *server = &input->server;
 	uint64_t number = 0;
-	error_t r;
+	int r;
 
 	switch (key) {
 	case KEY_ALLOW: return add_block(state, "--allow", text, &server->allow);
@@ -463,25 +388,20 @@ static error_t parse_limit(struct serve_input *input, int key, char *text, struc
 	}
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
-	bool second = false;
-	error_t r;
 
 	switch (key) {
-	case KEY_ENGINE: return take_engine(input, text, state);
-	case KEY_URGENT:
-		return take_word(
-			state, "--urgent", text, "inline", "urgent", &input->server.return_urgent);
+	case KEY_ENGINE: input->server.engine = text; return 0;
+	case KEY_URGENT: input->server.return_urgent = strcmp(text, "urgent") == 0; return 0;
 	case KEY_LOG_FORMAT:
-		r = take_word(state, "--log-format", text, "text", "json", &second);
-		input->format = second ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-		return r;
+		input->format = strcmp(text, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+		return 0;
 	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
 	case KEY_EXPLAIN: input->explain = true; return 0;
 	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
-	case ARGP_KEY_ARG: return add_address(input, text, state);
+	case CLI_KEY_ARGUMENT: return add_address(input, text, state);
 	case KEY_USER: input->server.user = text; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
@@ -489,8 +409,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
-		return settings_apply(text, options, parse, state, &input->config);
-	case ARGP_KEY_NO_ARGS:
+		return settings_apply(text, state, &input->config);
+	case CLI_KEY_END:
 		if (input->server.spec_count > 0 || activation_is_offered())
 			return 0;
 		input->server.specs_are_default = true;
@@ -499,26 +419,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	}
 }
 
-/* What --help ends with. */
-static char *add_closing_words(int key, const char *text, void *input)
-{
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)text;
-	return strdup(_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
-			"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
-			"kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
-			"counters."));
-}
+const struct options_table verb_serve_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("[ADDRESS...]"),
+	.argument_kind = OPTIONS_ADDRESS,
+	.default_host = "*",
+	.about = N_("Runs the echo server: every byte comes back, exactly, to every client."),
+	.closing = N_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+		      "unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
+		      "kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
+		      "counters."),
+};
 
 enum cli_status verb_serve(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = N_("[ADDRESS...]"),
-		.doc = N_("Runs the echo server: every byte comes back, exactly, to every client."),
-		.help_filter = add_closing_words,
-	};
 	struct serve_input input = {
 		.server = {
 			.engine = "auto",
@@ -535,13 +450,14 @@ enum cli_status verb_serve(int argc, char **argv)
 		.level = LOG_LEVEL_INFO,
 		.format = LOG_FORMAT_TEXT,
 	};
-	int r = cli_parse(&argp, argc, argv, &input);
-	enum cli_status status = r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+	enum cli_status status;
 
-	if (r == 0) {
+	if (cli_parse(&verb_serve_options, argc, argv, &input, &status)) {
 		log_init(input.level, input.format);
-		r = input.explain ? explain_print(&input.server, stdout)
-				  : server_run(&input.server);
+
+		int r = input.explain ? explain_print(&input.server, stdout)
+				      : server_run(&input.server);
+
 		status = r < 0 ? CLI_FAILED : CLI_OK;
 	}
 	for (size_t i = 0; i < input.server.spec_count; i++)

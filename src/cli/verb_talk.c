@@ -22,38 +22,25 @@ struct arguments {
 	bool trace;
 };
 
-static const struct argp_option options[] = {
-	{ NULL, '4', NULL, 0, N_("use IPv4 only"), 0 },
-	{ NULL, '6', NULL, 0, N_("use IPv6 only"), 0 },
-	{ "source", OPTION_SOURCE, "ADDRESS", 0, N_("speak from this address of this machine"), 0 },
-	{ "timeout", OPTION_TIMEOUT, "TIME", 0,
+static const struct options_row rows[] = {
+	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
+	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
+	{ "source", OPTION_SOURCE, "ADDRESS", OPTIONS_TEXT,
+		N_("speak from this address of this machine") },
+	{ "timeout", OPTION_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("give up connecting, or waiting for what is due, after this long (default: 10s, "
-		   "a datagram's echo 1s)"),
-		0 },
-	{ "size", OPTION_SIZE, "SIZE", 0,
-		N_("in a pipe: cut the input into datagrams of at most this size (default: 1400)"),
-		0 },
+		   "a datagram's echo 1s)") },
+	{ "size", OPTION_SIZE, "SIZE", OPTIONS_SIZE,
+		N_("in a pipe: cut the input into datagrams of at most this size (default: 1400)") },
 	{ "verify", OPTION_VERIFY, NULL, 0,
-		N_("in a pipe: compare while it streams, and name the first offset that differs"),
-		0 },
+		N_("in a pipe: compare while it streams, and name the first offset that differs") },
 	{ "verbose", 'v', NULL, 0,
-		N_("say which address is used, and show round-trip times or totals"), 0 },
-	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error"), 0 },
+		N_("say which address is used, and show round-trip times or totals") },
+	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
 	{ 0 },
 };
 
-static error_t read_address(
-	const struct argp_state *state, const char *text, struct addr_spec *ret_spec)
-{
-	struct addr_fault fault;
-
-	if (addr_parse(text, ret_spec, &fault) < 0)
-		return cli_complain(state, _("'%s' is not an address: %s (column %zu)"), text,
-			fault.text, fault.column + 1);
-	return 0;
-}
-
-static error_t read_timeout(const struct argp_state *state, const char *text, uint64_t *ret_ns)
+static int read_timeout(struct cli_state *state, const char *text, uint64_t *ret_ns)
 {
 	uint64_t ns;
 
@@ -64,7 +51,7 @@ static error_t read_timeout(const struct argp_state *state, const char *text, ui
 	return 0;
 }
 
-static error_t read_size(const struct argp_state *state, const char *text, size_t *ret_bytes)
+static int read_size(struct cli_state *state, const char *text, size_t *ret_bytes)
 {
 	uint64_t bytes;
 
@@ -80,7 +67,7 @@ static bool is_unix(const struct addr_spec *spec)
 	return spec->scheme == ADDR_UNIX || spec->scheme == ADDR_UNIXGRAM;
 }
 
-static error_t apply_family(const struct argp_state *state, struct arguments *arguments)
+static int apply_family(struct cli_state *state, struct arguments *arguments)
 {
 	struct addr_spec *target = &arguments->talk.target;
 
@@ -94,7 +81,7 @@ static error_t apply_family(const struct argp_state *state, struct arguments *ar
 }
 
 /* What fits together only when everything has been read. */
-static error_t check(const struct argp_state *state, struct arguments *arguments)
+static int check(struct cli_state *state, struct arguments *arguments)
 {
 	const struct talk_options *talk = &arguments->talk;
 
@@ -113,7 +100,7 @@ static error_t check(const struct argp_state *state, struct arguments *arguments
 	return apply_family(state, arguments);
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static int take(int key, const char *argument, struct cli_state *state)
 {
 	struct arguments *arguments = state->input;
 	struct talk_options *talk = &arguments->talk;
@@ -135,32 +122,31 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_SIZE: return read_size(state, argument, &talk->size_bytes);
 	case OPTION_SOURCE:
 		talk->source_given = true;
-		return read_address(state, argument, &talk->source);
-	case ARGP_KEY_ARG:
-		if (arguments->target_given)
-			return cli_complain(
-				state, _("one address is enough, '%s' is one too many"), argument);
-		arguments->target_given = true;
-		return read_address(state, argument, &talk->target);
-	case ARGP_KEY_END: return check(state, arguments);
-	default: return ARGP_ERR_UNKNOWN;
+		return cli_take_address(state, argument, &talk->source);
+	case CLI_KEY_ARGUMENT:
+		return cli_take_target(state, argument, &arguments->target_given, &talk->target);
+	case CLI_KEY_END: return check(state, arguments);
+	default: return CLI_UNKNOWN_KEY;
 	}
 }
 
+const struct options_table verb_talk_options = {
+	.rows = rows,
+	.take = take,
+	.arguments = N_("ADDRESS"),
+	.argument_kind = OPTIONS_ADDRESS,
+	.about = N_("Talks to an echo service: by hand at a terminal, line by line; in a pipe, "
+		    "sends all of the input and writes what comes back."),
+};
+
 enum cli_status verb_talk(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse_option,
-		.args_doc = N_("ADDRESS"),
-		.doc = N_(
-			"Talks to an echo service: by hand at a terminal, line by line; in a pipe, "
-			"sends all of the input and writes what comes back."),
-	};
 	struct arguments arguments = { .family = AF_UNSPEC };
 
-	if (cli_parse(&argp, argc, argv, &arguments) < 0)
-		return CLI_USAGE;
+	enum cli_status status;
+
+	if (!cli_parse(&verb_talk_options, argc, argv, &arguments, &status))
+		return status;
 	if (arguments.trace)
 		call_set_hook(call_trace_to_stderr);
 

@@ -55,9 +55,9 @@ def test_both_give_addresses(tmp_path):
 
 
 @pytest.mark.parametrize("text, line, column, why", [
-    ("threads 1\nthreds 4", 2, 1, "there is no option 'threds'"),
-    ("thread 4", 1, 1, "there is no option 'thread'"),  # no short forms
+    ("threads 1\nquiet", 2, 1, "there is no option 'quiet'"),
     ("help", 1, 1, "there is no option 'help'"),
+    ("confg x", 1, 1, "there is no option 'confg'"),
     ("\n  threads four", 2, 11, "--threads 'four' is not a number from 1 to 1024"),
     ("threads", 1, 8, "'threads' needs a value"),
     ("pin yes", 1, 5, "'pin' takes no value"),
@@ -74,6 +74,23 @@ def test_what_is_wrong_and_where(tmp_path, text, line, column, why):
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"meari: '{path}', line {line}, column {column}: {why}")
     assert done.stderr.endswith("(see 'meari serve --help')\n") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text, column, why, meant", [
+    ("threds 4", 1, "there is no option 'threds'", "threads"),
+    ("thread 4", 1, "there is no option 'thread'", "threads"),  # no short forms
+    ("  adress tcp://*", 3, "there is no option 'adress'", "address"),
+    ("max-con 5", 1, "there is no option 'max-con'", "max-connections"),
+    ("engine eplol", 8, "--engine 'eplol' is not one of: ", "epoll"),
+    ("log-format=jsn", 12, "--log-format 'jsn' is not one of: text, json", "json"),
+    ("address 7777", 9, "'7777' is a port without a host", "*:7777"),
+])
+def test_what_was_meant_is_offered(tmp_path, text, column, why, meant):
+    path = written(tmp_path, text)
+    done = run("serve", "--config", path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"meari: '{path}', line 1, column {column}: {why}")
+    assert done.stderr.endswith(f" (did you mean '{meant}'?)\n") and done.stderr.count("\n") == 1
 
 
 def test_a_file_that_cannot_be_read(tmp_path):

@@ -162,5 +162,5 @@ def test_auto_without_its_favourite_says_so_and_serves(error):
 def test_an_engine_that_nobody_knows():
     result = run("serve", "--engine", "steam")
     assert result.returncode == 2
-    assert "no engine is named 'steam' (there are auto, " in result.stderr
+    assert "--engine 'steam' is not one of: auto, " in result.stderr
     assert all(name in result.stderr for name in ENGINES)

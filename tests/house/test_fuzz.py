@@ -7,7 +7,7 @@ from house import ROOT, sources
 FUZZ = ROOT / "tests/fuzz"
 # A function that is shown and whose name says that it reads what somebody else wrote.
 PARSER = re.compile(r"^[a-z][\w ]*[ *]((?!cli_parse\b)[a-z0-9_]+_(?:parse|decode|scan|read)(?:_[a-z_]+)?|access_new"
-                    r"|settings_next|hdrlog_reader_next|visible_feed|quote_bytes)\(", re.MULTILINE)
+                    r"|settings_next|options_next|hdrlog_reader_next|visible_feed|quote_bytes)\(", re.MULTILINE)
 BY_ANOTHER = {
     "cli_parse_busy_poll": "one word, or duration_parse",
     "keyboard_read": "libedit's; what a line means is command_parse's affair",

@@ -6,8 +6,6 @@ from house import BUILD, ROOT, command, sources
 
 MOST_FILE_LINES = 600
 MOST_FUNCTION_LINES = 100
-# Symbols whose names others have chosen.
-FOREIGN_SYMBOLS = {"argp_program_version", "argp_program_bug_address"}
 
 
 def lines_of(path):
@@ -68,5 +66,5 @@ def test_symbols_begin_with_their_file():
     assert len(found) > 10
     for path, symbol in found:
         assert (symbol == path.stem or symbol.startswith(path.stem + "_")
-                or symbol in FOREIGN_SYMBOLS or symbol.startswith("__")), \
+                or symbol.startswith("__")), \
             f"src/{path} shows '{symbol}', which does not begin with '{path.stem}_'"

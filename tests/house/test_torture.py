@@ -10,7 +10,7 @@ from house import BUILD, ROOT, command
 FOLDERS = "base", "net", "protocol", "engine", "server"
 # In base, but for results only: the clients'.
 NOT_THE_SERVERS = {"base_outfile.c.o"}
-MORE = "cli_cli", "cli_settings", "cli_verb_serve"
+MORE = "cli_cli", "cli_meant", "cli_options", "cli_settings", "cli_take", "cli_verb_serve"
 # Calls that cannot fail, or only by a fault of the caller. Everything else is in tests/torture/meson.build.
 CANNOT_FAIL = {
     # text and numbers
@@ -35,7 +35,7 @@ CANNOT_FAIL = {
 # What fails only for want of memory, which the shim takes away at the source.
 BY_MEMORY = re.compile(r"json_")
 # Before there is a server: a locale that is not there has tests of its own; help, options, --explain.
-ELSEWHERE = {"setlocale", "printf", "argp_parse", "argp_state_help", "io_uring_unregister_buf_ring"}
+ELSEWHERE = {"setlocale", "printf", "io_uring_unregister_buf_ring"}
 # The compiler's and libc's own.
 INTERNAL = re.compile(r"_GLOBAL_OFFSET_TABLE_|__errno_location|__sched_cpucount|__udivti3|in6addr_\w+"
                       r"|stdout|stderr|__(asan|ubsan|tsan|stack_chk)_\w+")

@@ -1,0 +1,18 @@
+/*
+ * Values of options, each read and complained of in the same words (cli_complain): `option` is as it is written,
+ * "--threads". 0, or -EINVAL after a complaint. Main thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "cli/cli.h"
+
+int take_count(struct cli_state *state, const char *option, const char *text, uint64_t least,
+	uint64_t most, uint64_t *ret_number);
+int take_size(struct cli_state *state, const char *option, const char *text, uint64_t least,
+	uint64_t most, uint64_t *ret_bytes);
+/* From 1 to a milliard. */
+int take_u32(struct cli_state *state, const char *option, const char *text, uint32_t *ret_number);
+/* Longer than nothing. */
+int take_time(struct cli_state *state, const char *option, const char *text, uint64_t *ret_ns);
