@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/dial.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -236,7 +235,7 @@ static void begin(struct flow *flow, uint64_t now_ns)
 		flow->retry_ns = now_ns + BACKLOG_RETRY_NS;
 		return;
 	}
-	if (r == 0 && dial_met_itself(flow->fd, target->scheme))
+	if (r == 0 && socket_met_itself(flow->fd, target->scheme))
 		r = -ECONNREFUSED;
 	if (r < 0)
 		end(flow, r, now_ns);
@@ -396,7 +395,7 @@ void flow_ready(struct flow *flow, short events, uint64_t now_ns)
 	if (flow->state == FLOW_CONNECTING && events != 0) {
 		int r = socket_take_error(flow->fd);
 
-		if (r == 0 && dial_met_itself(flow->fd, flow->settings->target.scheme))
+		if (r == 0 && socket_met_itself(flow->fd, flow->settings->target.scheme))
 			r = -ECONNREFUSED;
 		if (r < 0)
 			end(flow, r, now_ns);

@@ -30,7 +30,7 @@ struct ping_run_options {
 	uint64_t busy_ns;
 	bool show_waiting; /* -O */
 	bool kernel; /* --tcp-info */
-	int connected_fd; /* a connection to begin with, or -1 */
+	int connected_fd; /* a connection to begin with, closed by a run that began; or -1 */
 	uint64_t connected_ns; /* what it took */
 };
 
@@ -39,5 +39,5 @@ struct ping_run_outcome {
 	uint64_t received, damaged;
 };
 
-/* -errno when it could not begin (nothing has been told then). */
+/* -errno when it could not begin (nothing has been told then, and connected_fd is still open). */
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome);
