@@ -153,7 +153,8 @@ static void count_reply(
 		both[i]->received++;
 		both[i]->late += event->late;
 		both[i]->reordered += event->reordered;
-		tally_times_add(&both[i]->round_trip, event->round_trip_ns);
+		if (!event->untimed)
+			tally_times_add(&both[i]->round_trip, event->round_trip_ns);
 	}
 }
 
@@ -170,7 +171,8 @@ static void sound_reply(struct ledger *ledger, struct flow *flow, uint64_t numbe
 		.bytes = ledger->probe.size,
 		.round_trip_ns = now_ns > sent_ns ? now_ns - sent_ns : 0,
 		.connect_ns = flow->connect_ns,
-		.late = match == FLIGHT_LATE,
+		.late = match == FLIGHT_LATE && !flow->untimed,
+		.untimed = flow->untimed,
 		.kernel = read_kernel(ledger, flow, &kernel) ? &kernel : NULL,
 	};
 
@@ -187,17 +189,30 @@ static void sound_reply(struct ledger *ledger, struct flow *flow, uint64_t numbe
 	tell(ledger, &event, lane);
 }
 
-static void damaged_reply(struct ledger *ledger, struct flow *flow, uint64_t number, size_t bytes,
-	const struct probe_damage *damage, uint64_t now_ns)
+static void set_came(struct ping_event *event, const unsigned char *came, size_t length)
+{
+	if (length == 0)
+		return;
+	event->came = came;
+	event->came_length = length < FLOW_HEAD_SIZE ? length : FLOW_HEAD_SIZE;
+}
+
+/* `came` has the first bytes of the reply, or all of them. */
+static void damaged_reply(struct ledger *ledger, struct flow *flow, uint64_t number,
+	const unsigned char *came, size_t length, const struct probe_damage *damage,
+	uint64_t now_ns)
 {
 	struct ping_event_lane *lane = lane_of(ledger, flow);
 	struct ping_event event = {
 		.kind = PING_EVENT_DAMAGED,
 		.number = number,
-		.bytes = bytes,
+		.bytes = length,
 		.damage = *damage,
 	};
 
+	/* Of one or two wrong bytes the offset tells more. */
+	if (damage->count > length / 2)
+		set_came(&event, came, length);
 	ledger->tally.damaged++;
 	lane->tally.damaged++;
 	flight_lost(&ledger->flight, number);
@@ -213,11 +228,21 @@ static void on_replied(void *context, struct flow *flow, uint64_t number,
 
 	flight_sent_at(&ledger->flight, number, &sent_ns);
 	if (damage != NULL)
-		damaged_reply(ledger, flow, number, ledger->probe.size, damage, now_ns);
+		damaged_reply(ledger, flow, number, flow->head, ledger->probe.size, damage, now_ns);
 	else
 		sound_reply(ledger, flow, number, sent_ns, now_ns);
 	if (ledger->manner->connect)
 		flow_close(flow, false);
+}
+
+static void on_cut_short(void *context, struct flow *flow, uint64_t number, size_t length,
+	const struct probe_damage *damage, uint64_t now_ns)
+{
+	struct ledger *ledger = context;
+
+	damaged_reply(ledger, flow, number, flow->head, length, damage, now_ns);
+	if (ledger->manner->connect)
+		flow_close(flow, true);
 }
 
 static bool matches(struct ledger *ledger, uint64_t number, uint64_t sent_ns,
@@ -282,11 +307,13 @@ static uint64_t claimed_number(const struct ledger *ledger, const struct flow *f
 	return number > 0 && (number - 1) % ledger->settings->step == flow->lane ? number : 0;
 }
 
-static void foreign_datagram(struct ledger *ledger, struct flow *flow, size_t length)
+static void foreign_datagram(
+	struct ledger *ledger, struct flow *flow, const unsigned char *bytes, size_t length)
 {
 	struct ping_event_lane *lane = lane_of(ledger, flow);
 	struct ping_event event = { .kind = PING_EVENT_FOREIGN, .bytes = length };
 
+	set_came(&event, bytes, length);
 	ledger->tally.foreign++;
 	lane->tally.foreign++;
 	tell(ledger, &event, lane);
@@ -317,9 +344,9 @@ static void on_datagram(void *context, struct flow *flow, const unsigned char *b
 		}
 	}
 	if (number > 0)
-		damaged_reply(ledger, flow, number, length, &damage, now_ns);
+		damaged_reply(ledger, flow, number, bytes, length, &damage, now_ns);
 	else
-		foreign_datagram(ledger, flow, length);
+		foreign_datagram(ledger, flow, bytes, length);
 }
 
 /* ---- what becomes of flows ---- */
@@ -394,24 +421,39 @@ static void on_troubled(
 	failed(ledger, lane, error, since_ns, number);
 }
 
-static void on_out_of_step(void *context, struct flow *flow, uint64_t now_ns)
+static void on_out_of_step(void *context, struct flow *flow, const unsigned char *bytes,
+	size_t length, uint64_t now_ns)
 {
 	struct ledger *ledger = context;
 	struct ping_event_lane *lane = lane_of(ledger, flow);
+	struct ping_event event = { .kind = PING_EVENT_OUT_OF_STEP };
 
-	ledger->tally.foreign++;
-	lane->tally.foreign++;
+	set_came(&event, bytes, length);
+	/* What was wrong has been counted where it has just been told. */
+	if (bytes != NULL) {
+		ledger->tally.foreign++;
+		lane->tally.foreign++;
+	}
 	lose_all(ledger, flow);
-	tell_plain(ledger, PING_EVENT_OUT_OF_STEP, 0, lane);
+	tell(ledger, &event, lane);
+}
+
+static bool on_stopped(void *context)
+{
+	const struct ledger *ledger = context;
+
+	return ledger->stopped != NULL && ledger->stopped(ledger->stopped_context);
 }
 
 const struct flow_host ledger_host = {
 	.connected = on_connected,
 	.replied = on_replied,
+	.cut_short = on_cut_short,
 	.datagram = on_datagram,
 	.troubled = on_troubled,
 	.ended = on_ended,
 	.out_of_step = on_out_of_step,
+	.stopped = on_stopped,
 };
 
 /* ---- what the loop tells ---- */

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "client/flow.h"
+#include "net/quote.h"
 
 #define TIME_SIZE 40
 
@@ -95,7 +97,10 @@ static void set_reply(
 {
 	const struct ping_event_kernel *kernel = event->kernel;
 
-	set(object, "rtt_ns", event->round_trip_ns);
+	if (event->untimed)
+		json_object_set_new(object, "rtt_ns", json_null());
+	else
+		set(object, "rtt_ns", event->round_trip_ns);
 	if (manner->connect)
 		set(object, "connect_ns", event->connect_ns);
 	json_object_set_new(object, "late", json_boolean(event->late));
@@ -124,6 +129,16 @@ static void set_damage(json_t *object, const struct probe_damage *damage)
 	set(object, "different_bytes", damage->count);
 }
 
+static void set_came(json_t *object, const struct ping_event *event)
+{
+	char shown[4 * FLOW_HEAD_SIZE + 1];
+
+	if (event->came == NULL)
+		return;
+	quote_bytes((const char *)event->came, event->came_length, shown, sizeof(shown));
+	json_object_set_new(object, "came", json_string(shown));
+}
+
 static void json_tell(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	const char *key = key_of(event->kind);
@@ -146,8 +161,13 @@ static void json_tell(const struct ping_event_manner *manner, const struct ping_
 	case PING_EVENT_DAMAGED:
 		set(object, "bytes", event->bytes);
 		set_damage(object, &event->damage);
+		set_came(object, event);
 		break;
-	case PING_EVENT_FOREIGN: set(object, "bytes", event->bytes); break;
+	case PING_EVENT_FOREIGN:
+		set(object, "bytes", event->bytes);
+		set_came(object, event);
+		break;
+	case PING_EVENT_OUT_OF_STEP: set_came(object, event); break;
 	case PING_EVENT_CONNECTED: set(object, "connect_ns", event->connect_ns); break;
 	case PING_EVENT_GAP_END:
 		set(object, "length_ns", event->gap_ns);
@@ -155,7 +175,6 @@ static void json_tell(const struct ping_event_manner *manner, const struct ping_
 		break;
 	case PING_EVENT_GAP_BEGIN: set_gap(object, event->gap); break;
 	case PING_EVENT_SENT:
-	case PING_EVENT_OUT_OF_STEP:
 	case PING_EVENT_WAITING:
 	case PING_EVENT_OVERDUE: break;
 	}

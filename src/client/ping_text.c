@@ -15,10 +15,14 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "client/flow.h"
 #include "client/tabular.h"
+#include "net/quote.h"
 
 #define LINE_SIZE 1024
 #define MS_SIZE 32
+/* Of the bytes that are quoted: each may need four, as \xNN. */
+#define CAME_SIZE (4 * FLOW_HEAD_SIZE + 1)
 
 typedef unsigned long long count;
 
@@ -161,7 +165,10 @@ static void say_reply(
 	say_number(line, event);
 	if (manner->connect)
 		say(line, " connect=%s ms", ms((double)event->connect_ns, connect));
-	say(line, " time=%s ms", ms((double)event->round_trip_ns, time));
+	if (event->untimed)
+		say(line, " %s", _("(no time: ping was stopped when it came)"));
+	else
+		say(line, " time=%s ms", ms((double)event->round_trip_ns, time));
 	if (event->kind == PING_EVENT_DUPLICATE)
 		say(line, " %s", _("(duplicate)"));
 	if (event->late)
@@ -169,6 +176,17 @@ static void say_reply(
 	if (event->reordered)
 		say(line, " %s", _("(reordered)"));
 	say_kernel(line, event->kernel);
+}
+
+/* What came, safe to show, and cut where the lines would grow too long. */
+static void say_came(struct line *line, const struct ping_event *event, size_t length)
+{
+	char shown[CAME_SIZE];
+
+	if (event->came == NULL)
+		return;
+	quote_bytes((const char *)event->came, event->came_length, shown, sizeof(shown));
+	say(line, length > event->came_length ? ": '%s'..." : ": '%s'", shown);
 }
 
 static void say_damage(struct line *line, const struct ping_event *event)
@@ -189,6 +207,7 @@ static void say_damage(struct line *line, const struct ping_event *event)
 			  "%zu)"),
 			damage->offset, (unsigned)damage->expected, (unsigned)damage->got,
 			damage->count);
+	say_came(line, event, event->bytes);
 }
 
 static void say_gap(struct line *line, const struct ping_event *event)
@@ -230,11 +249,13 @@ static void say_event(struct line *from, struct line *line, const struct ping_ev
 	case PING_EVENT_FOREIGN:
 		say(from, _("%zu bytes from %s: "), event->bytes, peer);
 		say(line, _("no reply to anything that is under way"));
+		say_came(line, event, event->bytes);
 		break;
 	case PING_EVENT_OUT_OF_STEP:
 		say(line,
 			_("out of step: bytes came back that are not what is due; connecting "
 			  "anew"));
+		say_came(line, event, event->came_length);
 		break;
 	case PING_EVENT_WAITING:
 		say(line, _("no answer yet for "));
