@@ -497,6 +497,23 @@ bool ledger_overdue(
 	return true;
 }
 
+bool ledger_is_away(const struct ledger *ledger)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < ledger->lane_count; i++) {
+		const struct ping_event_lane *lane = &ledger->lanes[i];
+
+		if (lane->tally.sent == 0)
+			continue;
+		used = true;
+		/* An end between two probes (FIN behind the last reply) has cost nothing yet. */
+		if (!lane->gap.away || lane->gap.begin_number >= ledger->flight.next)
+			return false;
+	}
+	return used;
+}
+
 struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns, uint64_t now_ns)
 {
 	uint64_t open_ns = 0;

@@ -54,5 +54,8 @@ void ledger_tell_waiting(struct ledger *ledger);
 bool ledger_overdue(
 	struct ledger *ledger, uint64_t now_ns, uint64_t *ret_number, uint64_t *ret_next_ns);
 
+/* True: on every source port that was used there is a gap, and a probe that was sent belongs to it. */
+bool ledger_is_away(const struct ledger *ledger);
+
 /* Everything so far, with gaps that last on until `now_ns`. Points into the ledger. */
 struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns, uint64_t now_ns);

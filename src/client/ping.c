@@ -188,7 +188,8 @@ static enum ping_verdict judge(
 			(unsigned long long)outcome->damaged);
 		return PING_DAMAGED;
 	}
-	if (outcome->received == 0)
+	/* One that died half-way is not a service that answers. */
+	if (outcome->received == 0 || outcome->away)
 		return PING_UNANSWERED;
 	/* As ping(8): a count and a deadline together are a demand. */
 	if (options->count != 0 && options->deadline_ns != 0 && outcome->received < options->count)

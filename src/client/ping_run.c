@@ -367,6 +367,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		*ret_outcome = (struct ping_run_outcome){
 			.received = run.ledger.tally.received,
 			.damaged = run.ledger.tally.damaged + run.ledger.tally.foreign,
+			.away = ledger_is_away(&run.ledger),
 		};
 	}
 	ledger_fini(&run.ledger);

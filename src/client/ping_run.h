@@ -8,6 +8,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "client/ping_event.h"
 #include "net/addr.h"
 
@@ -37,6 +41,7 @@ struct ping_run_options {
 /* What became of it, as far as exit statuses go. */
 struct ping_run_outcome {
 	uint64_t received, damaged;
+	bool away; /* at the end no source port got answers any more: probes had been lost to a gap */
 };
 
 /* -errno when it could not begin (nothing has been told then, and connected_fd is still open). */
