@@ -300,7 +300,9 @@ def test_trace():
     with Peer(echo) as peer:
         result = ping("--trace", "-c", 1, peer.address)
     assert re.search(r"^connect\(\d+, 127\.0\.0\.1:\d+, 16\) = ", result.stderr, re.MULTILINE)
-    assert re.search(r"^recv\(\d+, .* = 56$", result.stderr, re.MULTILINE)
+    assert re.search(r"^setsockopt\(\d+, SOL_SOCKET, SO_TIMESTAMPNS, 1\) = 0$", result.stderr,
+                     re.MULTILINE)
+    assert re.search(r"^recvmsg\(\d+, .* = 56$", result.stderr, re.MULTILINE)
 
 
 def test_json():
