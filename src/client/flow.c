@@ -167,6 +167,7 @@ static void open_now(struct flow *flow, uint64_t now_ns)
 
 	flow->state = FLOW_OPEN;
 	flow->connect_ns = now_ns - flow->opened_ns;
+	flow->connect_untimed = settings->host->stops(settings->context) != flow->opened_stops;
 	flow->heard_ns = now_ns;
 	if (settings->keep_port)
 		socket_name(flow->fd, settings->target.scheme, &flow->own);
@@ -267,6 +268,7 @@ void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns)
 	stamp_enable(fd);
 	flow->fd = fd;
 	flow->opened_ns = now_ns - connect_ns;
+	flow->opened_stops = flow->settings->host->stops(flow->settings->context);
 	open_now(flow, now_ns);
 }
 
@@ -289,6 +291,7 @@ void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns)
 	flow->end_number = number + settings->step;
 	if (flow->state == FLOW_CLOSED) {
 		flow->opened_ns = now_ns;
+		flow->opened_stops = settings->host->stops(settings->context);
 		begin(flow, now_ns);
 	} else if (flow->state == FLOW_OPEN && !flow->blocked) {
 		send_waiting(flow, now_ns);
@@ -389,7 +392,8 @@ void flow_receive(struct flow *flow)
 			continue;
 		if (n == -EAGAIN)
 			return;
-		flow->untimed = n >= 0 && !exact && settings->host->stopped(settings->context);
+		flow->untimed = n >= 0 && !exact &&
+			settings->host->stops(settings->context) != settings->waited_stops;
 		if (n < 0 && !stream) {
 			trouble(flow, 0, (int)n, now_ns);
 		} else if (n <= 0 && stream) {

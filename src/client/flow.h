@@ -58,9 +58,9 @@ struct flow_host {
 	 * sent; NULL where `replied` or `cut_short` has just told what was wrong. */
 	void (*out_of_step)(void *context, struct flow *flow, const unsigned char *bytes,
 		size_t length, uint64_t now_ns);
-	/* True: this process has been stopped (SIGSTOP) since it last waited. Asked where the kernel does
-	 * not say when bytes came. */
-	bool (*stopped)(void *context);
+	/* How often this process has been stopped (SIGSTOP) so far. Asked where the kernel does not say when
+	 * something came. */
+	uint64_t (*stops)(void *context);
 };
 
 /* What all flows of a run share. */
@@ -68,6 +68,7 @@ struct flow_settings {
 	const struct flow_host *host;
 	void *context;
 	struct stamp stamp;
+	uint64_t waited_stops; /* what stops() was when the host last began to wait */
 	const struct probe *probe;
 	struct flight *flight;
 	struct addr target;
@@ -88,7 +89,9 @@ struct flow {
 	int fd;
 	bool blocked; /* the kernel takes no more for now */
 	uint64_t opened_ns; /* when connecting began */
+	uint64_t opened_stops; /* what stops() was then */
 	uint64_t connect_ns; /* how long it took */
+	bool connect_untimed; /* not known: we were stopped meanwhile */
 	uint64_t retry_ns;
 	uint64_t heard_ns; /* the last byte, or the connection */
 	bool untimed; /* the host's: what it is being told of came while we were stopped */

@@ -173,6 +173,7 @@ static void sound_reply(struct ledger *ledger, struct flow *flow, uint64_t numbe
 		.connect_ns = flow->connect_ns,
 		.late = match == FLIGHT_LATE && !flow->untimed,
 		.untimed = flow->untimed,
+		.connect_untimed = flow->connect_untimed,
 		.kernel = read_kernel(ledger, flow, &kernel) ? &kernel : NULL,
 	};
 
@@ -358,6 +359,7 @@ static void on_connected(void *context, struct flow *flow, uint64_t now_ns)
 	struct ping_event event = {
 		.kind = PING_EVENT_CONNECTED,
 		.connect_ns = flow->connect_ns,
+		.connect_untimed = flow->connect_untimed,
 	};
 
 	if (flow->own.length > 0)
@@ -365,7 +367,8 @@ static void on_connected(void *context, struct flow *flow, uint64_t now_ns)
 	if (!is_stream(ledger))
 		return;
 	ledger->connections++;
-	tally_times_add(&ledger->connect, flow->connect_ns);
+	if (!flow->connect_untimed)
+		tally_times_add(&ledger->connect, flow->connect_ns);
 	if (!ledger->manner->connect)
 		tell(ledger, &event, lane);
 }
@@ -438,11 +441,11 @@ static void on_out_of_step(void *context, struct flow *flow, const unsigned char
 	tell(ledger, &event, lane);
 }
 
-static bool on_stopped(void *context)
+static uint64_t on_stops(void *context)
 {
 	const struct ledger *ledger = context;
 
-	return ledger->stopped != NULL && ledger->stopped(ledger->stopped_context);
+	return ledger->stops != NULL ? ledger->stops(ledger->stops_context) : 0;
 }
 
 const struct flow_host ledger_host = {
@@ -453,7 +456,7 @@ const struct flow_host ledger_host = {
 	.troubled = on_troubled,
 	.ended = on_ended,
 	.out_of_step = on_out_of_step,
-	.stopped = on_stopped,
+	.stops = on_stops,
 };
 
 /* ---- what the loop tells ---- */

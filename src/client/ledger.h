@@ -17,8 +17,8 @@ struct ledger {
 	const struct ping_event_teller *teller;
 	bool kernel; /* ask the kernel with each reply */
 	/* See flow_host; the loop's. NULL: never. */
-	bool (*stopped)(void *context);
-	void *stopped_context;
+	uint64_t (*stops)(void *context);
+	void *stops_context;
 	struct flow_settings *settings; /* of the flows; its buffer `expected` is borrowed */
 	struct probe probe;
 	struct flight flight;

@@ -46,6 +46,7 @@ struct ping_event {
 	uint64_t connect_ns;
 	bool late, reordered;
 	bool untimed; /* it came while this process was stopped: there is no round trip */
+	bool connect_untimed; /* as well, of the connection */
 	struct probe_damage damage;
 	/* The first of the wrong bytes that came; NULL where most of them were right, or none came. */
 	const unsigned char *came;

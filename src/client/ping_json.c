@@ -40,6 +40,14 @@ static void set(json_t *object, const char *key, uint64_t value)
 	json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
+static void set_time(json_t *object, const char *key, uint64_t ns, bool unknown)
+{
+	if (unknown)
+		json_object_set_new(object, key, json_null());
+	else
+		set(object, key, ns);
+}
+
 static void put(json_t *object)
 {
 	json_dumpf(object, stdout, JSON_COMPACT);
@@ -97,12 +105,9 @@ static void set_reply(
 {
 	const struct ping_event_kernel *kernel = event->kernel;
 
-	if (event->untimed)
-		json_object_set_new(object, "rtt_ns", json_null());
-	else
-		set(object, "rtt_ns", event->round_trip_ns);
+	set_time(object, "rtt_ns", event->round_trip_ns, event->untimed);
 	if (manner->connect)
-		set(object, "connect_ns", event->connect_ns);
+		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
 	json_object_set_new(object, "late", json_boolean(event->late));
 	json_object_set_new(object, "reordered", json_boolean(event->reordered));
 	if (kernel != NULL)
@@ -168,7 +173,9 @@ static void json_tell(const struct ping_event_manner *manner, const struct ping_
 		set_came(object, event);
 		break;
 	case PING_EVENT_OUT_OF_STEP: set_came(object, event); break;
-	case PING_EVENT_CONNECTED: set(object, "connect_ns", event->connect_ns); break;
+	case PING_EVENT_CONNECTED:
+		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
+		break;
 	case PING_EVENT_GAP_END:
 		set(object, "length_ns", event->gap_ns);
 		set_gap(object, event->gap);

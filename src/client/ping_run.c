@@ -37,7 +37,7 @@ struct run {
 	uint64_t answer_count; /* as of the last look */
 	unsigned processors;
 	bool interrupted;
-	bool stopped; /* SIGCONT has come since the last wait: what came meanwhile has no time of ours */
+	uint64_t stop_count; /* SIGCONTs: what came while we were stopped has no time of ours */
 };
 
 /* ---- the schedule ---- */
@@ -193,7 +193,7 @@ static bool spin(struct run *run, uint64_t wake_ns)
 static void heed(struct run *run, int number)
 {
 	if (number == SIGCONT) {
-		run->stopped = true;
+		run->stop_count++;
 	} else if (number == SIGQUIT) {
 		struct ping_event_result result = ledger_result(
 			&run->ledger, run->start_ns, clock_now_ns());
@@ -210,12 +210,12 @@ static void take_signals(struct run *run)
 		heed(run, number);
 }
 
-static bool was_stopped(void *context)
+static uint64_t count_stops(void *context)
 {
 	struct run *run = context;
 
 	take_signals(run);
-	return run->stopped;
+	return run->stop_count;
 }
 
 static void wait_for(struct run *run, uint64_t wake_ns)
@@ -228,6 +228,7 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 	};
 	size_t count = run->flow_count;
 
+	run->settings.waited_stops = run->stop_count;
 	run->pollfds[0] = (struct pollfd){ .fd = run->interrupt.fd, .events = POLLIN };
 	for (size_t i = 0; i < count; i++)
 		run->pollfds[i + 1] = (struct pollfd){
@@ -245,7 +246,6 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 		if (run->pollfds[i + 1].revents != 0)
 			flow_ready(&run->flows[i], run->pollfds[i + 1].revents, now_ns);
 	}
-	run->stopped = false;
 }
 
 /* Exchanges that are over leave their place; conversations keep theirs. */
@@ -357,8 +357,8 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		r = interrupt_init(&run.interrupt, continued);
 	if (r == 0) {
 		run.ledger.kernel = options->kernel;
-		run.ledger.stopped = was_stopped;
-		run.ledger.stopped_context = &run;
+		run.ledger.stops = count_stops;
+		run.ledger.stops_context = &run;
 		stamp_init(&run.settings.stamp);
 		begin(&run);
 		loop(&run);

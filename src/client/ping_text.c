@@ -163,7 +163,7 @@ static void say_reply(
 	char time[MS_SIZE], connect[MS_SIZE];
 
 	say_number(line, event);
-	if (manner->connect)
+	if (manner->connect && !event->connect_untimed)
 		say(line, " connect=%s ms", ms((double)event->connect_ns, connect));
 	if (event->untimed)
 		say(line, " %s", _("(no time: ping was stopped when it came)"));

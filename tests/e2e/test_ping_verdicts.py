@@ -269,6 +269,29 @@ def test_a_stop_in_words(tmp_path):
     assert f"56 bytes from unix:{path}: seq=2 (no time: ping was stopped when it came)" in out
 
 
+def test_a_stop_is_no_time_to_connect(tmp_path):
+    path = str(tmp_path / "service")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        with started("--json", "--connect", "-c", 1, "-W", "1m", "--trace", f"unix:{path}") as process:
+            # The backlog is full: it tries again and again.
+            while "EAGAIN" not in (line := process.stderr.readline()):
+                assert line, "it has ended"
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            listener.accept()[0].close()
+            process.send_signal(signal.SIGCONT)
+            connection, _ = listener.accept()
+            connection.sendall(receive_probe(connection))
+            out, _ = process.communicate(timeout=ANSWER_S)
+            connection.close()
+    reply, summary = (json.loads(line) for line in out.splitlines()[1:])
+    assert reply["connect_ns"] is None and reply["rtt_ns"] is not None
+    assert summary["connections"] == 1 and summary["connect"] is None
+
+
 def test_after_a_stop_the_schedule_is_kept():
     """No burst: those that were due meanwhile are left out, and the next come at their interval."""
     arrived = []
@@ -335,11 +358,17 @@ def test_in_the_background_an_interrupt_shows_the_figures():
 
 
 def test_in_the_background_of_a_shell():
+    def serve(connection):
+        while data := receive_probe(connection):
+            connection.sendall(data)
+            heard.append(data)
+
+    heard = []
     script = '"$0" ping -i 10ms "$1" >/dev/null & read ready; kill -INT $!; wait $!'
-    with Peer(echo) as peer, subprocess.Popen(
+    with Peer(serve) as peer, subprocess.Popen(
             ["sh", "-c", script, MEARI, peer.address], stdin=subprocess.PIPE,
             env=environment()) as shell:
-        wait_until(lambda: peer.peers, shell)
+        wait_until(lambda: len(heard) >= 3, shell)
         shell.stdin.close()
         assert shell.wait(ANSWER_S) == 0
 

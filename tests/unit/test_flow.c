@@ -84,9 +84,9 @@ static void on_out_of_step(void *context, struct flow *flow, const unsigned char
 	subject->news.length = bytes != NULL ? length : 0;
 }
 
-static bool never_stopped(void *context)
+static uint64_t never_stopped(void *context)
 {
-	return false;
+	return 0;
 }
 
 static const struct flow_host host = {
@@ -95,7 +95,7 @@ static const struct flow_host host = {
 	.cut_short = on_cut_short,
 	.ended = on_ended,
 	.out_of_step = on_out_of_step,
-	.stopped = never_stopped,
+	.stops = never_stopped,
 };
 
 static int set_up(void **state)
