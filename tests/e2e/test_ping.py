@@ -280,7 +280,7 @@ def test_busy_poll_does_not_sleep():
     def looks(*options):
         with Datagrams(lambda data, number: []) as peer:
             result = ping("--trace", "-c", 1, "-W", "50ms", *options, peer.address)
-        return len(re.findall(r"^recv\(.*EAGAIN", result.stderr, re.MULTILINE))
+        return len(re.findall(r"^recvmsg\(.*EAGAIN", result.stderr, re.MULTILINE))
 
     assert looks() == 0
     assert looks("--busy-poll", "10ms") > 20
