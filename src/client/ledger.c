@@ -120,12 +120,12 @@ static void failed(struct ledger *ledger, struct ping_event_lane *lane, int erro
 
 /* ---- what replies mean ---- */
 
-static void answered(
+/* The service is there, whatever it says. */
+static void heard(
 	struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
 {
 	uint64_t length_ns;
 
-	ledger->answer_count++;
 	if (!gap_answer(&lane->gap, now_ns, number, &length_ns))
 		return;
 	ledger->gaps_ns += gap_note(ledger, lane, length_ns);
@@ -138,6 +138,13 @@ static void answered(
 	};
 
 	tell(ledger, &event, lane);
+}
+
+static void answered(
+	struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
+{
+	ledger->answer_count++;
+	heard(ledger, lane, number, now_ns);
 }
 
 static void count_reply(
@@ -308,8 +315,8 @@ static uint64_t claimed_number(const struct ledger *ledger, const struct flow *f
 	return number > 0 && (number - 1) % ledger->settings->step == flow->lane ? number : 0;
 }
 
-static void foreign_datagram(
-	struct ledger *ledger, struct flow *flow, const unsigned char *bytes, size_t length)
+static void foreign_datagram(struct ledger *ledger, struct flow *flow, const unsigned char *bytes,
+	size_t length, uint64_t now_ns)
 {
 	struct ping_event_lane *lane = lane_of(ledger, flow);
 	struct ping_event event = { .kind = PING_EVENT_FOREIGN, .bytes = length };
@@ -317,6 +324,8 @@ static void foreign_datagram(
 	set_came(&event, bytes, length);
 	ledger->tally.foreign++;
 	lane->tally.foreign++;
+	/* Not silent. It is no answer either: a flood is not to be driven by what nobody asked for. */
+	heard(ledger, lane, ledger->flight.next - 1, now_ns);
 	tell(ledger, &event, lane);
 }
 
@@ -347,7 +356,7 @@ static void on_datagram(void *context, struct flow *flow, const unsigned char *b
 	if (number > 0)
 		damaged_reply(ledger, flow, number, bytes, length, &damage, now_ns);
 	else
-		foreign_datagram(ledger, flow, bytes, length);
+		foreign_datagram(ledger, flow, bytes, length, now_ns);
 }
 
 /* ---- what becomes of flows ---- */

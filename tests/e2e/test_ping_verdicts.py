@@ -111,8 +111,13 @@ def test_a_wrong_datagram_is_shown():
         assert f"no reply to anything that is under way: '{SHOWN}'" in result.stdout
         assert result.returncode == 3
         result = ping("--json", "-c", 1, "-W", "100ms", peer.address)
-    (foreign,) = events(result, "foreign")
-    assert foreign["came"] == SHOWN
+        (foreign,) = events(result, "foreign")
+        assert foreign["came"] == SHOWN
+        # A service that answers each with something else is not silent.
+        result = ping("-c", 6, "-i", "20ms", "-W", "50ms", peer.address)
+    assert "6 sent, 0 received, 100% loss" in result.stdout
+    assert "silent" not in result.stdout
+    assert result.returncode == 3
 
 
 # ---- what is not there, or not there any more ----
