@@ -57,8 +57,10 @@ static struct flow *take_exchange(struct run *run)
 			oldest = &run->flows[i];
 	}
 	flow_conclude(oldest, clock_now_ns());
-	ledger_host.ended(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
-	flow_close(oldest, true);
+	if (oldest->state != FLOW_CLOSED) {
+		ledger_host.ended(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
+		flow_close(oldest, true);
+	}
 	return oldest;
 }
 
