@@ -42,7 +42,7 @@ def speaks_and_leaves(connection):
 @pytest.mark.parametrize("serve", [speaks_first, speaks_when_asked, speaks_and_leaves])
 def test_a_banner_is_damage_and_is_shown(serve, options):
     with Peer(serve) as peer:
-        result = ping("-c", 2, "-i", "50ms", "-W", "300ms", *options, peer.address)
+        result = ping("-c", 2, "-i", "50ms", "-W", "600ms", *options, peer.address)
     assert f": '{SHOWN}'" in result.stdout
     assert "\x1b" not in result.stdout
     assert "silent" not in result.stdout
@@ -313,8 +313,9 @@ def test_after_a_stop_the_schedule_is_kept():
         time.sleep(0.5)  # twenty-five intervals
         process.send_signal(signal.SIGCONT)
         read_until(process, f"seq={heard + 22} ")
-    # From the second after the stop on: twenty intervals, where a burst takes no time at all.
-    assert arrived[heard + 21] - arrived[heard + 1] >= 0.39
+    # From the second after the stop on: twenty intervals, 0.4 s, where a burst takes no time at all. (Half,
+    # because on a busy machine the first of them may be late.)
+    assert arrived[heard + 21] - arrived[heard + 1] >= 0.2
 
 
 # ---- in the background of a script ----
