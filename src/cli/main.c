@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,6 @@
 #include "cli/completion.h"
 #include "cli/usage.h"
 #include "config.h"
-
 
 static const struct cli_verb verbs[] = {
 	{ "serve", N_("run the echo server: every byte comes back, exactly"), &verb_serve_options,
@@ -164,8 +164,26 @@ static void keep_stderr_taken(void)
 	}
 }
 
+/*
+ * A shell without job control starts what is in the background ('meari ping ... &' in a script) with SIGINT and
+ * SIGQUIT ignored. Those who then send one mean it, as with ping(8); so both do here what they do in the
+ * foreground, from the first moment on. SIGHUP stays ignored, which is what nohup(1) is for.
+ */
+static void heed_in_background(void)
+{
+	static const int ignored[] = { SIGINT, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+		struct sigaction action;
+
+		if (sigaction(ignored[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			signal(ignored[i], SIG_DFL);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	heed_in_background();
 	keep_stderr_taken();
 	i18n_init();
 	if (argc < 2) {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "base/text.h"
 #include "base/number.h"
+#include "base/text.h"
 
 /* The second column begins here at the latest; longer options have a line of their own. */
 #define MOST_TEXT_COLUMN 30

@@ -194,8 +194,8 @@ static void say_note(void *context, const char *note)
 		note);
 }
 
-static int load(const char *const *paths, size_t count, const struct options *options,
-	struct runs *runs)
+static int load(
+	const char *const *paths, size_t count, const struct options *options, struct runs *runs)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct runs_options how = {

@@ -13,9 +13,11 @@
 #include "base/descriptors.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "client/dial.h"
 #include "client/findings.h"
 #include "client/idle.h"
 #include "client/interrupt.h"
+#include "net/call.h"
 #include "net/resolve.h"
 
 static bool is_interrupted(int fd)
@@ -36,6 +38,24 @@ static int find(const struct addr_spec *spec, struct resolve_list *ret_list)
 	return r;
 }
 
+/* Datagrams: the address of several that answers, or at least does not refuse, comes first. */
+static void choose(const struct rule_trial *trial, struct resolve_list *list)
+{
+	struct dial_options options = { .timeout_ns = trial->patience_ns };
+	struct dial_report report;
+	struct addr found;
+	int fd;
+
+	if (list->count < 2 || dial(list, &options, &report, &fd, &found) < 0)
+		return;
+	call_close(fd);
+	for (size_t i = 1; i < list->count; i++) {
+		if (addr_equal(&list->addrs[i], &found))
+			list->addrs[i] = list->addrs[0];
+	}
+	list->addrs[0] = found;
+}
+
 /*
  * Puts an address that answers first. Where nobody does there is nothing to check: that is said once, not
  * once a rule.
@@ -44,8 +64,10 @@ static int reach(struct rule_trial *trial, struct resolve_list *list)
 {
 	int r = 0;
 
-	if (addr_socket_type(list->addrs[0].scheme) != SOCK_STREAM)
+	if (addr_socket_type(list->addrs[0].scheme) != SOCK_STREAM) {
+		choose(trial, list);
 		return 0;
+	}
 	for (size_t i = 0; i < list->count; i++) {
 		struct addr found = list->addrs[i];
 		CLEANUP_FD int fd = -1;

@@ -5,14 +5,15 @@
  *
  * Two facts of Linux shape it. A unix stream whose server's backlog is full gives EAGAIN, and
  * nothing to poll for: the attempt is made again a little later. And a TCP socket that connects to a
- * free port of its own ephemeral range can meet itself (RFC 9293 3.5, simultaneous open) and would
- * echo perfectly: that is nobody answering.
+ * free port of its own ephemeral range can meet itself (socket_met_itself) and would echo perfectly:
+ * that is nobody answering.
  */
 #include "client/dial.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "net/call.h"
@@ -20,6 +21,8 @@
 
 #define STAGGER_NS (250 * CLOCK_NS_PER_MS)
 #define BACKLOG_RETRY_NS (10 * CLOCK_NS_PER_MS)
+/* Not an empty datagram: to a plain server, what recvfrom(2) gives for that looks like the end. */
+#define QUESTION "\n"
 
 struct race {
 	const struct resolve_list *list;
@@ -27,6 +30,7 @@ struct race {
 	struct dial_report *report;
 	uint64_t next_ns; /* when the next address is tried */
 	uint64_t deadline_ns;
+	bool asks; /* datagrams to several addresses: an attempt has won when it is answered */
 	size_t running; /* attempts under way: pollfds[i] belongs to report->attempts[which[i]] */
 	struct pollfd pollfds[RESOLVE_MOST];
 	size_t which[RESOLVE_MOST];
@@ -69,52 +73,69 @@ static const struct addr *find_source(const struct resolve_list *sources, const 
 	return NULL;
 }
 
-bool dial_met_itself(int fd, enum addr_scheme scheme)
-{
-	struct addr own, peer;
-
-	return scheme == ADDR_TCP && socket_name(fd, scheme, &own) == 0 &&
-		socket_peer(fd, scheme, &peer) == 0 && addr_equal(&own, &peer);
-}
-
-/* 1: connected; 0: under way; -errno, with attempt->call naming the call. */
-static int attempt_start(const struct race *race, struct dial_attempt *attempt,
-	const struct addr *target, int *ret_fd)
+/* Opens the socket of an attempt, bound to what was asked for. -errno, with attempt->call naming the call. */
+static int open_socket(
+	const struct dial_options *options, struct dial_attempt *attempt, int *ret_fd)
 {
 	const struct addr *source = NULL;
 	struct socket_failure failure = { .call = "socket" };
-	int fd;
+	int fd, r;
 
-	*attempt = (struct dial_attempt){ .addr = *target };
-	if (race->options->sources != NULL) {
-		source = find_source(race->options->sources, target);
+	if (options->sources != NULL) {
+		source = find_source(options->sources, &attempt->addr);
 		if (source == NULL) {
 			attempt->call = "bind";
 			return -EADDRNOTAVAIL;
 		}
 	}
-
-	int r = socket_open_client(target, source, &fd, &failure);
-
+	r = socket_open_client(&attempt->addr, source, &fd, &failure);
 	if (r < 0) {
 		attempt->call = failure.call;
 		return r;
 	}
-	r = call_connect(fd, &target->generic, target->length);
-	/* EINTR leaves a connection in the making, exactly as EINPROGRESS does. */
-	if (r == -EINPROGRESS || r == -EINTR) {
-		*ret_fd = fd;
-		return 0;
-	}
-	if (r == 0 && dial_met_itself(fd, target->scheme))
-		r = -ECONNREFUSED;
+	if (options->device != NULL)
+		r = call_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->device,
+			(socklen_t)strlen(options->device));
 	if (r < 0) {
-		attempt->call = "connect";
+		attempt->call = "setsockopt";
 		call_close(fd);
 		return r;
 	}
 	*ret_fd = fd;
-	return 1;
+	return 0;
+}
+
+/* 1: connected; 0: under way; -errno, with attempt->call naming the call. */
+static int attempt_start(const struct race *race, struct dial_attempt *attempt,
+	const struct addr *target, bool ask, int *ret_fd)
+{
+	int fd, r;
+
+	*attempt = (struct dial_attempt){ .addr = *target };
+	r = open_socket(race->options, attempt, &fd);
+	if (r < 0)
+		return r;
+	attempt->call = "connect";
+	r = call_connect(fd, &target->generic, target->length);
+	/* EINTR leaves a connection in the making, exactly as EINPROGRESS does. */
+	bool under_way = r == -EINPROGRESS || r == -EINTR;
+
+	if (r == 0 && socket_met_itself(fd, target->scheme))
+		r = -ECONNREFUSED;
+	if (r == 0 && ask) {
+		ssize_t n = call_send(fd, QUESTION, sizeof(QUESTION) - 1, MSG_NOSIGNAL);
+
+		attempt->call = "send";
+		r = n < 0 ? (int)n : 0;
+		under_way = r == 0;
+	}
+	if (r < 0 && !under_way) {
+		call_close(fd);
+		return r;
+	}
+	attempt->call = NULL;
+	*ret_fd = fd;
+	return under_way ? 0 : 1;
 }
 
 /* Tries the next address. 1: it is the winner, in `ret_fd`; 0: go on. */
@@ -124,7 +145,7 @@ static int race_start(struct race *race, int *ret_fd)
 	struct dial_attempt *attempt = &report->attempts[report->count];
 	uint64_t stagger_ns = race->options->stagger_ns;
 	int fd;
-	int r = attempt_start(race, attempt, &race->list->addrs[report->count], &fd);
+	int r = attempt_start(race, attempt, &race->list->addrs[report->count], race->asks, &fd);
 	uint64_t now_ns = clock_now_ns();
 
 	if (r == -EAGAIN && attempt->addr.scheme == ADDR_UNIX && now_ns < race->deadline_ns) {
@@ -142,7 +163,10 @@ static int race_start(struct race *race, int *ret_fd)
 		*ret_fd = fd;
 		return 1;
 	}
-	race->pollfds[race->running] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+	race->pollfds[race->running] = (struct pollfd){
+		.fd = fd,
+		.events = race->asks ? POLLIN : POLLOUT,
+	};
 	race->which[race->running++] = report->count - 1;
 	return 0;
 }
@@ -154,12 +178,29 @@ static void race_drop(struct race *race, size_t i)
 	race->which[i] = race->which[race->running];
 }
 
+/* What became of an attempt that poll(2) has news of: 0, or -errno. */
+static int attempt_outcome(const struct race *race, int fd, enum addr_scheme scheme)
+{
+	char answer[1];
+
+	if (race->asks) {
+		ssize_t n = call_recv(fd, answer, sizeof(answer), 0);
+
+		/* Any answer is one. Whether it is the right one is for the conversation to find out. */
+		return n < 0 ? (int)n : 0;
+	}
+
+	int r = socket_take_error(fd);
+
+	return r == 0 && socket_met_itself(fd, scheme) ? -ECONNREFUSED : r;
+}
+
 /* Waits for the runners. 1: one has won, `ret_index` is its attempt; 0: go on. */
 static int race_wait(struct race *race, int *ret_fd, size_t *ret_index)
 {
 	bool more = race->report->count < race->list->count;
-	uint64_t until_ns = more && race->next_ns < race->deadline_ns ? race->next_ns
-								      : race->deadline_ns;
+	bool soon = (more || race->asks) && race->next_ns < race->deadline_ns;
+	uint64_t until_ns = soon ? race->next_ns : race->deadline_ns;
 	int ready = poll(race->pollfds, race->running, clock_poll_ms(clock_now_ns(), until_ns));
 
 	if (ready <= 0)
@@ -170,10 +211,10 @@ static int race_wait(struct race *race, int *ret_fd, size_t *ret_index)
 
 		int fd = race->pollfds[i].fd;
 		struct dial_attempt *attempt = &race->report->attempts[race->which[i]];
-		int r = socket_take_error(fd);
+		int r = attempt_outcome(race, fd, attempt->addr.scheme);
 
-		if (r == 0 && dial_met_itself(fd, attempt->addr.scheme))
-			r = -ECONNREFUSED;
+		if (r == -EAGAIN || r == -EINTR)
+			continue;
 		if (r == 0) {
 			*ret_fd = fd;
 			*ret_index = race->which[i];
@@ -181,10 +222,11 @@ static int race_wait(struct race *race, int *ret_fd, size_t *ret_index)
 			return 1;
 		}
 		attempt->error = r;
-		attempt->call = "connect";
+		attempt->call = race->asks ? "recv" : "connect";
 		call_close(fd);
 		race_drop(race, i);
-		race->next_ns = clock_now_ns();
+		if (more)
+			race->next_ns = clock_now_ns();
 	}
 	return 0;
 }
@@ -202,6 +244,20 @@ static void race_end(struct race *race, int error)
 	race->running = 0;
 }
 
+/* Nobody has answered, and everybody has had time to: of the silent ones, the first that was tried. */
+static void take_silent(struct race *race, int *ret_fd, size_t *ret_index)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i < race->running; i++) {
+		if (race->which[i] < race->which[first])
+			first = i;
+	}
+	*ret_fd = race->pollfds[first].fd;
+	*ret_index = race->which[first];
+	race_drop(race, first);
+}
+
 static int race_run(struct race *race, int *ret_fd, size_t *ret_index)
 {
 	struct dial_report *report = race->report;
@@ -209,11 +265,18 @@ static int race_run(struct race *race, int *ret_fd, size_t *ret_index)
 	while (report->count < race->list->count || race->running > 0) {
 		uint64_t now_ns = clock_now_ns();
 
+		bool all_tried = report->count == race->list->count;
+
+		if (race->asks && race->running > 0 &&
+			(now_ns >= race->deadline_ns || (all_tried && now_ns >= race->next_ns))) {
+			take_silent(race, ret_fd, ret_index);
+			return 0;
+		}
 		if (now_ns >= race->deadline_ns) {
 			race_end(race, -ETIMEDOUT);
 			return -ETIMEDOUT;
 		}
-		if (report->count < race->list->count && now_ns >= race->next_ns) {
+		if (!all_tried && now_ns >= race->next_ns) {
 			if (race_start(race, ret_fd) > 0) {
 				*ret_index = report->count - 1;
 				return 0;
@@ -234,6 +297,7 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
 		.list = &ordered,
 		.options = options,
 		.report = report,
+		.asks = list->count > 1 && addr_socket_type(list->addrs[0].scheme) == SOCK_DGRAM,
 		.next_ns = now_ns,
 		.deadline_ns = clock_after_ns(now_ns, options->timeout_ns),
 	};
@@ -248,6 +312,17 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
 	if (r < 0)
 		return r;
 	race_end(&race, 0);
+	if (race.asks) {
+		/* A new socket: an answer that comes late, or twice, is not for the conversation. */
+		struct addr chosen = report->attempts[index].addr;
+
+		call_close(fd);
+		r = attempt_start(&race, &report->attempts[index], &chosen, false, &fd);
+		if (r < 0) {
+			report->attempts[index].error = r;
+			return r;
+		}
+	}
 	*ret_fd = fd;
 	*ret_addr = report->attempts[index].addr;
 	return 0;

@@ -2,6 +2,10 @@
  * Connecting to the first address that answers (RFC 8305, "happy eyeballs"): the addresses are tried
  * in turn, each with a head start of 250 ms on the next, families alternating, so that a dead IPv6
  * path costs a quarter of a second and not two minutes. Any thread; says nothing by itself.
+ *
+ * A datagram socket connects without asking anybody. So where a list has several addresses for datagrams,
+ * each gets one datagram of one byte, from a socket of its own: an ICMP error moves on to the next
+ * address, an answer wins, and of those that stay silent the first is taken. A single address is sent nothing.
  */
 #pragma once
 
@@ -17,6 +21,7 @@ struct dial_options {
 		timeout_ns; /* for all addresses together; CLOCK_NEVER: as long as the kernel tries */
 	uint64_t stagger_ns; /* the head start; 0 means the RFC's 250 ms */
 	const struct resolve_list *sources; /* bind to the one of the same family; NULL: kernel's */
+	const char *device; /* SO_BINDTODEVICE; NULL: any */
 };
 
 struct dial_attempt {
@@ -44,9 +49,3 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
  * resolver's order within each.
  */
 void dial_order(struct resolve_list *list);
-
-/*
- * True where a connected TCP socket has met itself (RFC 9293 3.5, simultaneous open), which happens
- * with a free port of the own ephemeral range: nobody has answered.
- */
-bool dial_met_itself(int fd, enum addr_scheme scheme);

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/dial.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -48,10 +47,27 @@ void flow_close(struct flow *flow, bool reset)
 	flow->damage.count = 0;
 }
 
+void flow_conclude(struct flow *flow, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+	struct probe_damage damage = flow->damage;
+	uint64_t number = flow->receive_number;
+	size_t length = flow->received_bytes;
+
+	if (damage.count == 0)
+		return;
+	damage.count += settings->probe->size - length;
+	flow->damage.count = 0;
+	flow->received_bytes = 0;
+	flow->receive_number += settings->step;
+	settings->host->cut_short(settings->context, flow, number, length, &damage, now_ns);
+}
+
 static void end(struct flow *flow, int error, uint64_t now_ns)
 {
 	const struct flow_settings *settings = flow->settings;
 
+	flow_conclude(flow, now_ns);
 	settings->host->ended(settings->context, flow, error, now_ns);
 	flow_close(flow, error == -ETIMEDOUT);
 }
@@ -151,6 +167,7 @@ static void open_now(struct flow *flow, uint64_t now_ns)
 
 	flow->state = FLOW_OPEN;
 	flow->connect_ns = now_ns - flow->opened_ns;
+	flow->connect_untimed = settings->host->stops(settings->context) != flow->opened_stops;
 	flow->heard_ns = now_ns;
 	if (settings->keep_port)
 		socket_name(flow->fd, settings->target.scheme, &flow->own);
@@ -219,6 +236,8 @@ static void begin(struct flow *flow, uint64_t now_ns)
 	const struct addr *target = &settings->target;
 	int r = open_socket(flow);
 
+	if (r == 0)
+		stamp_enable(flow->fd);
 	if (r == 0 && settings->device != NULL)
 		r = call_setsockopt(flow->fd, SOL_SOCKET, SO_BINDTODEVICE, settings->device,
 			(socklen_t)strlen(settings->device));
@@ -236,7 +255,7 @@ static void begin(struct flow *flow, uint64_t now_ns)
 		flow->retry_ns = now_ns + BACKLOG_RETRY_NS;
 		return;
 	}
-	if (r == 0 && dial_met_itself(flow->fd, target->scheme))
+	if (r == 0 && socket_met_itself(flow->fd, target->scheme))
 		r = -ECONNREFUSED;
 	if (r < 0)
 		end(flow, r, now_ns);
@@ -246,8 +265,10 @@ static void begin(struct flow *flow, uint64_t now_ns)
 
 void flow_adopt(struct flow *flow, int fd, uint64_t connect_ns, uint64_t now_ns)
 {
+	stamp_enable(fd);
 	flow->fd = fd;
 	flow->opened_ns = now_ns - connect_ns;
+	flow->opened_stops = flow->settings->host->stops(flow->settings->context);
 	open_now(flow, now_ns);
 }
 
@@ -270,6 +291,7 @@ void flow_submit(struct flow *flow, uint64_t number, uint64_t now_ns)
 	flow->end_number = number + settings->step;
 	if (flow->state == FLOW_CLOSED) {
 		flow->opened_ns = now_ns;
+		flow->opened_stops = settings->host->stops(settings->context);
 		begin(flow, now_ns);
 	} else if (flow->state == FLOW_OPEN && !flow->blocked) {
 		send_waiting(flow, now_ns);
@@ -309,6 +331,11 @@ static size_t take_piece(
 
 	if (!probe_compare(expected + flow->received_bytes, count, bytes, count, &piece))
 		note_damage(flow, &piece);
+	if (flow->received_bytes < FLOW_HEAD_SIZE) {
+		size_t room = FLOW_HEAD_SIZE - flow->received_bytes;
+
+		memcpy(flow->head + flow->received_bytes, bytes, count < room ? count : room);
+	}
 	flow->received_bytes += count;
 	if (flow->received_bytes < size)
 		return count;
@@ -321,7 +348,7 @@ static size_t take_piece(
 	settings->host->replied(
 		settings->context, flow, number, damage.count > 0 ? &damage : NULL, now_ns);
 	if (damage.count * 2 > size && flow->state == FLOW_OPEN) {
-		settings->host->out_of_step(settings->context, flow, now_ns);
+		settings->host->out_of_step(settings->context, flow, NULL, 0, now_ns);
 		flow_close(flow, true);
 	}
 	return count;
@@ -338,7 +365,7 @@ static void take_stream(
 		/* What has not been sent yet cannot come back. */
 		if (flow->receive_number > flow->send_number ||
 			(flow->receive_number == flow->send_number && flow->sent_bytes == 0)) {
-			settings->host->out_of_step(settings->context, flow, now_ns);
+			settings->host->out_of_step(settings->context, flow, bytes, length, now_ns);
 			flow_close(flow, true);
 			return;
 		}
@@ -352,17 +379,21 @@ static void take_stream(
 
 void flow_receive(struct flow *flow)
 {
-	const struct flow_settings *settings = flow->settings;
+	struct flow_settings *settings = flow->settings;
 	bool stream = is_stream(flow);
 
 	for (int i = 0; i < RECEIVES_MOST && flow->state == FLOW_OPEN; i++) {
-		ssize_t n = call_recv(flow->fd, settings->receive, FLOW_RECEIVE_SIZE, 0);
-		uint64_t now_ns = clock_now_ns();
+		uint64_t now_ns;
+		bool exact;
+		ssize_t n = stamp_receive(&settings->stamp, flow->fd, settings->receive,
+			FLOW_RECEIVE_SIZE, &now_ns, &exact);
 
 		if (n == -EINTR)
 			continue;
 		if (n == -EAGAIN)
 			return;
+		flow->untimed = n >= 0 && !exact &&
+			settings->host->stops(settings->context) != settings->waited_stops;
 		if (n < 0 && !stream) {
 			trouble(flow, 0, (int)n, now_ns);
 		} else if (n <= 0 && stream) {
@@ -396,7 +427,7 @@ void flow_ready(struct flow *flow, short events, uint64_t now_ns)
 	if (flow->state == FLOW_CONNECTING && events != 0) {
 		int r = socket_take_error(flow->fd);
 
-		if (r == 0 && dial_met_itself(flow->fd, flow->settings->target.scheme))
+		if (r == 0 && socket_met_itself(flow->fd, flow->settings->target.scheme))
 			r = -ECONNREFUSED;
 		if (r < 0)
 			end(flow, r, now_ns);
@@ -423,6 +454,28 @@ static uint64_t patience_ends_ns(const struct flow *flow)
 	if (settings->timeout_ns > CLOCK_NEVER / FLOW_GIVE_UP_TIMEOUTS)
 		return CLOCK_NEVER;
 	return clock_after_ns(since_ns, settings->timeout_ns * FLOW_GIVE_UP_TIMEOUTS);
+}
+
+uint64_t flow_judge(struct flow *flow, uint64_t now_ns)
+{
+	const struct flow_settings *settings = flow->settings;
+	uint64_t number = flow->receive_number, since_ns = flow->heard_ns, sent_ns, deadline_ns;
+
+	if (flow->damage.count == 0)
+		return CLOCK_NEVER;
+	/* Before the probe is overdue; where it is already, not sooner than its bytes stop coming. */
+	if (flight_is_under_way(settings->flight, number) &&
+		flight_sent_at(settings->flight, number, &sent_ns))
+		since_ns = sent_ns;
+	deadline_ns = clock_after_ns(since_ns, settings->timeout_ns);
+	if (deadline_ns > now_ns)
+		return deadline_ns;
+	flow_conclude(flow, now_ns);
+	if (flow->state == FLOW_OPEN) {
+		settings->host->out_of_step(settings->context, flow, NULL, 0, now_ns);
+		flow_close(flow, true);
+	}
+	return CLOCK_NEVER;
 }
 
 uint64_t flow_tick(struct flow *flow, uint64_t now_ns)

@@ -18,12 +18,15 @@
 #include "client/flight.h"
 #include "client/gap.h"
 #include "client/probe.h"
+#include "client/stamp.h"
 #include "net/addr.h"
 
 #define FLOW_RECEIVE_SIZE (1u << 16)
 /* After that many timeouts without a byte, a conversation is given up: TCP's own retransmissions come
  * ever more rarely, so a new one finds out sooner that the service is back. */
 #define FLOW_GIVE_UP_TIMEOUTS 5
+/* So many first bytes of a reply are kept, to be shown where they are wrong. */
+#define FLOW_HEAD_SIZE 64
 /* Probes that one stream may have under way; less than flight.h remembers. */
 #define FLOW_BEHIND_MOST (FLIGHT_MOST / 2)
 
@@ -34,8 +37,13 @@ struct flow;
 /* Called from flow_submit, flow_ready, flow_receive and flow_tick. */
 struct flow_host {
 	void (*connected)(void *context, struct flow *flow, uint64_t now_ns);
-	/* A stream: all bytes of this probe are back. `damage` is NULL when they are the same. */
+	/* A stream: all bytes of this probe are back. `damage` is NULL when they are the same; otherwise
+	 * flow->head has the first of them. */
 	void (*replied)(void *context, struct flow *flow, uint64_t number,
+		const struct probe_damage *damage, uint64_t now_ns);
+	/* A stream: only the first `length` bytes have come back, and no more are waited for; some of
+	 * these, as told in `damage`, are wrong. */
+	void (*cut_short)(void *context, struct flow *flow, uint64_t number, size_t length,
 		const struct probe_damage *damage, uint64_t now_ns);
 	void (*datagram)(void *context, struct flow *flow, const unsigned char *bytes,
 		size_t length, uint64_t now_ns);
@@ -46,14 +54,21 @@ struct flow_host {
 	/* The conversation is over (0: FIN, or -errno), the socket about to be closed; see
 	 * flow_unanswered. */
 	void (*ended)(void *context, struct flow *flow, int error, uint64_t now_ns);
-	/* Bytes that nobody sent: as `ended`, but it is the bytes that are wrong. */
-	void (*out_of_step)(void *context, struct flow *flow, uint64_t now_ns);
+	/* The bytes are wrong, so the socket is about to be closed: see `ended`. `bytes` were never
+	 * sent; NULL where `replied` or `cut_short` has just told what was wrong. */
+	void (*out_of_step)(void *context, struct flow *flow, const unsigned char *bytes,
+		size_t length, uint64_t now_ns);
+	/* How often this process has been stopped (SIGSTOP) so far. Asked where the kernel does not say when
+	 * something came. */
+	uint64_t (*stops)(void *context);
 };
 
 /* What all flows of a run share. */
 struct flow_settings {
 	const struct flow_host *host;
 	void *context;
+	struct stamp stamp;
+	uint64_t waited_stops; /* what stops() was when the host last began to wait */
 	const struct probe *probe;
 	struct flight *flight;
 	struct addr target;
@@ -74,14 +89,18 @@ struct flow {
 	int fd;
 	bool blocked; /* the kernel takes no more for now */
 	uint64_t opened_ns; /* when connecting began */
+	uint64_t opened_stops; /* what stops() was then */
 	uint64_t connect_ns; /* how long it took */
+	bool connect_untimed; /* not known: we were stopped meanwhile */
 	uint64_t retry_ns;
 	uint64_t heard_ns; /* the last byte, or the connection */
+	bool untimed; /* the host's: what it is being told of came while we were stopped */
 	struct addr own; /* length 0 while unknown */
 	/* Numbers: [receive, send) are away, [send, end) wait to be sent. */
 	uint64_t receive_number, send_number, end_number;
 	size_t received_bytes, sent_bytes; /* of the one at hand */
 	struct probe_damage damage; /* of the reply that is coming in; count 0: none so far */
+	unsigned char head[FLOW_HEAD_SIZE]; /* its first bytes, or those of the one just told of */
 };
 
 void flow_init(struct flow *flow, struct flow_settings *settings, size_t lane);
@@ -105,6 +124,14 @@ void flow_ready(struct flow *flow, short events, uint64_t now_ns);
 void flow_receive(struct flow *flow);
 /* Does what is due, and gives the time when something will be (CLOCK_NEVER: nothing). */
 uint64_t flow_tick(struct flow *flow, uint64_t now_ns);
+
+/*
+ * A stream whose reply has begun wrong, and does not go on: when its time is over that is told, and the flow
+ * is closed. Gives the time when it will be, CLOCK_NEVER where there is no such reply.
+ */
+uint64_t flow_judge(struct flow *flow, uint64_t now_ns);
+/* Tells of such a reply at once; to be called before a flow is closed for any other reason. */
+void flow_conclude(struct flow *flow, uint64_t now_ns);
 
 /* Closes without a word to the host. `reset`: with RST. */
 void flow_close(struct flow *flow, bool reset);

@@ -120,12 +120,12 @@ static void failed(struct ledger *ledger, struct ping_event_lane *lane, int erro
 
 /* ---- what replies mean ---- */
 
-static void answered(
+/* The service is there, whatever it says. */
+static void heard(
 	struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
 {
 	uint64_t length_ns;
 
-	ledger->answer_count++;
 	if (!gap_answer(&lane->gap, now_ns, number, &length_ns))
 		return;
 	ledger->gaps_ns += gap_note(ledger, lane, length_ns);
@@ -138,6 +138,13 @@ static void answered(
 	};
 
 	tell(ledger, &event, lane);
+}
+
+static void answered(
+	struct ledger *ledger, struct ping_event_lane *lane, uint64_t number, uint64_t now_ns)
+{
+	ledger->answer_count++;
+	heard(ledger, lane, number, now_ns);
 }
 
 static void count_reply(
@@ -153,7 +160,8 @@ static void count_reply(
 		both[i]->received++;
 		both[i]->late += event->late;
 		both[i]->reordered += event->reordered;
-		tally_times_add(&both[i]->round_trip, event->round_trip_ns);
+		if (!event->untimed)
+			tally_times_add(&both[i]->round_trip, event->round_trip_ns);
 	}
 }
 
@@ -170,7 +178,9 @@ static void sound_reply(struct ledger *ledger, struct flow *flow, uint64_t numbe
 		.bytes = ledger->probe.size,
 		.round_trip_ns = now_ns > sent_ns ? now_ns - sent_ns : 0,
 		.connect_ns = flow->connect_ns,
-		.late = match == FLIGHT_LATE,
+		.late = match == FLIGHT_LATE && !flow->untimed,
+		.untimed = flow->untimed,
+		.connect_untimed = flow->connect_untimed,
 		.kernel = read_kernel(ledger, flow, &kernel) ? &kernel : NULL,
 	};
 
@@ -187,17 +197,30 @@ static void sound_reply(struct ledger *ledger, struct flow *flow, uint64_t numbe
 	tell(ledger, &event, lane);
 }
 
-static void damaged_reply(struct ledger *ledger, struct flow *flow, uint64_t number, size_t bytes,
-	const struct probe_damage *damage, uint64_t now_ns)
+static void set_came(struct ping_event *event, const unsigned char *came, size_t length)
+{
+	if (length == 0)
+		return;
+	event->came = came;
+	event->came_length = length < FLOW_HEAD_SIZE ? length : FLOW_HEAD_SIZE;
+}
+
+/* `came` has the first bytes of the reply, or all of them. */
+static void damaged_reply(struct ledger *ledger, struct flow *flow, uint64_t number,
+	const unsigned char *came, size_t length, const struct probe_damage *damage,
+	uint64_t now_ns)
 {
 	struct ping_event_lane *lane = lane_of(ledger, flow);
 	struct ping_event event = {
 		.kind = PING_EVENT_DAMAGED,
 		.number = number,
-		.bytes = bytes,
+		.bytes = length,
 		.damage = *damage,
 	};
 
+	/* Of one or two wrong bytes the offset tells more. */
+	if (damage->count > length / 2)
+		set_came(&event, came, length);
 	ledger->tally.damaged++;
 	lane->tally.damaged++;
 	flight_lost(&ledger->flight, number);
@@ -213,11 +236,21 @@ static void on_replied(void *context, struct flow *flow, uint64_t number,
 
 	flight_sent_at(&ledger->flight, number, &sent_ns);
 	if (damage != NULL)
-		damaged_reply(ledger, flow, number, ledger->probe.size, damage, now_ns);
+		damaged_reply(ledger, flow, number, flow->head, ledger->probe.size, damage, now_ns);
 	else
 		sound_reply(ledger, flow, number, sent_ns, now_ns);
 	if (ledger->manner->connect)
 		flow_close(flow, false);
+}
+
+static void on_cut_short(void *context, struct flow *flow, uint64_t number, size_t length,
+	const struct probe_damage *damage, uint64_t now_ns)
+{
+	struct ledger *ledger = context;
+
+	damaged_reply(ledger, flow, number, flow->head, length, damage, now_ns);
+	if (ledger->manner->connect)
+		flow_close(flow, true);
 }
 
 static bool matches(struct ledger *ledger, uint64_t number, uint64_t sent_ns,
@@ -282,13 +315,17 @@ static uint64_t claimed_number(const struct ledger *ledger, const struct flow *f
 	return number > 0 && (number - 1) % ledger->settings->step == flow->lane ? number : 0;
 }
 
-static void foreign_datagram(struct ledger *ledger, struct flow *flow, size_t length)
+static void foreign_datagram(struct ledger *ledger, struct flow *flow, const unsigned char *bytes,
+	size_t length, uint64_t now_ns)
 {
 	struct ping_event_lane *lane = lane_of(ledger, flow);
 	struct ping_event event = { .kind = PING_EVENT_FOREIGN, .bytes = length };
 
+	set_came(&event, bytes, length);
 	ledger->tally.foreign++;
 	lane->tally.foreign++;
+	/* Not silent. It is no answer either: a flood is not to be driven by what nobody asked for. */
+	heard(ledger, lane, ledger->flight.next - 1, now_ns);
 	tell(ledger, &event, lane);
 }
 
@@ -317,9 +354,9 @@ static void on_datagram(void *context, struct flow *flow, const unsigned char *b
 		}
 	}
 	if (number > 0)
-		damaged_reply(ledger, flow, number, length, &damage, now_ns);
+		damaged_reply(ledger, flow, number, bytes, length, &damage, now_ns);
 	else
-		foreign_datagram(ledger, flow, length);
+		foreign_datagram(ledger, flow, bytes, length, now_ns);
 }
 
 /* ---- what becomes of flows ---- */
@@ -331,6 +368,7 @@ static void on_connected(void *context, struct flow *flow, uint64_t now_ns)
 	struct ping_event event = {
 		.kind = PING_EVENT_CONNECTED,
 		.connect_ns = flow->connect_ns,
+		.connect_untimed = flow->connect_untimed,
 	};
 
 	if (flow->own.length > 0)
@@ -338,7 +376,8 @@ static void on_connected(void *context, struct flow *flow, uint64_t now_ns)
 	if (!is_stream(ledger))
 		return;
 	ledger->connections++;
-	tally_times_add(&ledger->connect, flow->connect_ns);
+	if (!flow->connect_untimed)
+		tally_times_add(&ledger->connect, flow->connect_ns);
 	if (!ledger->manner->connect)
 		tell(ledger, &event, lane);
 }
@@ -394,24 +433,39 @@ static void on_troubled(
 	failed(ledger, lane, error, since_ns, number);
 }
 
-static void on_out_of_step(void *context, struct flow *flow, uint64_t now_ns)
+static void on_out_of_step(void *context, struct flow *flow, const unsigned char *bytes,
+	size_t length, uint64_t now_ns)
 {
 	struct ledger *ledger = context;
 	struct ping_event_lane *lane = lane_of(ledger, flow);
+	struct ping_event event = { .kind = PING_EVENT_OUT_OF_STEP };
 
-	ledger->tally.foreign++;
-	lane->tally.foreign++;
+	set_came(&event, bytes, length);
+	/* What was wrong has been counted where it has just been told. */
+	if (bytes != NULL) {
+		ledger->tally.foreign++;
+		lane->tally.foreign++;
+	}
 	lose_all(ledger, flow);
-	tell_plain(ledger, PING_EVENT_OUT_OF_STEP, 0, lane);
+	tell(ledger, &event, lane);
+}
+
+static uint64_t on_stops(void *context)
+{
+	const struct ledger *ledger = context;
+
+	return ledger->stops != NULL ? ledger->stops(ledger->stops_context) : 0;
 }
 
 const struct flow_host ledger_host = {
 	.connected = on_connected,
 	.replied = on_replied,
+	.cut_short = on_cut_short,
 	.datagram = on_datagram,
 	.troubled = on_troubled,
 	.ended = on_ended,
 	.out_of_step = on_out_of_step,
+	.stops = on_stops,
 };
 
 /* ---- what the loop tells ---- */
@@ -453,6 +507,23 @@ bool ledger_overdue(
 	if (gap_silence(&lane->gap, sent_ns, *ret_number))
 		gap_began(ledger, lane);
 	return true;
+}
+
+bool ledger_is_away(const struct ledger *ledger)
+{
+	bool used = false;
+
+	for (size_t i = 0; i < ledger->lane_count; i++) {
+		const struct ping_event_lane *lane = &ledger->lanes[i];
+
+		if (lane->tally.sent == 0)
+			continue;
+		used = true;
+		/* An end between two probes (FIN behind the last reply) has cost nothing yet. */
+		if (!lane->gap.away || lane->gap.begin_number >= ledger->flight.next)
+			return false;
+	}
+	return used;
 }
 
 struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns, uint64_t now_ns)

@@ -16,6 +16,9 @@ struct ledger {
 	const struct ping_event_manner *manner;
 	const struct ping_event_teller *teller;
 	bool kernel; /* ask the kernel with each reply */
+	/* See flow_host; the loop's. NULL: never. */
+	uint64_t (*stops)(void *context);
+	void *stops_context;
 	struct flow_settings *settings; /* of the flows; its buffer `expected` is borrowed */
 	struct probe probe;
 	struct flight flight;
@@ -50,6 +53,9 @@ void ledger_tell_waiting(struct ledger *ledger);
 /* The next one that is overdue; see flight_overdue. */
 bool ledger_overdue(
 	struct ledger *ledger, uint64_t now_ns, uint64_t *ret_number, uint64_t *ret_next_ns);
+
+/* True: on every source port that was used there is a gap, and a probe that was sent belongs to it. */
+bool ledger_is_away(const struct ledger *ledger);
 
 /* Everything so far, with gaps that last on until `now_ns`. Points into the ledger. */
 struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns, uint64_t now_ns);

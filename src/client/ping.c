@@ -20,12 +20,12 @@
 #include "net/resolve.h"
 #include "net/socket.h"
 
-/* What is found before the run. */
+/* What is found before the run. The end is ends_fini, on every way out. */
 struct ends {
 	struct resolve_list targets, sources;
 	struct addr target, source;
 	bool source_given;
-	int fd; /* connected while choosing among several addresses, or -1 */
+	int fd; /* ours; connected while choosing among several addresses, or -1 */
 	uint64_t connect_ns;
 };
 
@@ -40,27 +40,27 @@ static int find(const struct addr_spec *spec, struct resolve_list *ret_list)
 	return r;
 }
 
-/* Among several addresses of a service with connections, the one that answers first is asked. */
+/* Among several addresses of a service, the one that answers first is asked. */
 static void choose_target(const struct ping_options *options, struct ends *ends)
 {
 	struct dial_options dial_options = {
 		.timeout_ns = options->timeout_ns,
 		.sources = options->source_given ? &ends->sources : NULL,
+		.device = options->device,
 	};
 	struct dial_report report;
 	uint64_t start_ns = clock_now_ns();
 
-	ends->fd = -1;
 	ends->target = ends->targets.addrs[0];
-	if (ends->targets.count == 1 || options->device != NULL ||
-		addr_socket_type(ends->target.scheme) != SOCK_STREAM)
+	if (ends->targets.count == 1)
 		return;
 	/* Nobody: then the first is asked until it answers. */
 	if (dial(&ends->targets, &dial_options, &report, &ends->fd, &ends->target) < 0)
 		return;
 	ends->connect_ns = clock_now_ns() - start_ns;
 	/* Where each probe, or each port, has a connection of its own, only the choice counts. */
-	if (options->connect || options->ports > 0) {
+	if (options->connect || options->ports > 0 ||
+		addr_socket_type(ends->target.scheme) == SOCK_DGRAM) {
 		call_close(ends->fd);
 		ends->fd = -1;
 	}
@@ -172,8 +172,10 @@ static int check_interval(uint64_t interval_ns, const struct addr *target)
 }
 
 /* The names that unix clients gave themselves are files, which would outlive us. */
-static void remove_source_file(const struct ends *ends)
+static void ends_fini(struct ends *ends)
 {
+	if (ends->fd >= 0)
+		call_close(ends->fd);
 	if (ends->source_given)
 		socket_remove_stale(&ends->source);
 }
@@ -186,7 +188,8 @@ static enum ping_verdict judge(
 			(unsigned long long)outcome->damaged);
 		return PING_DAMAGED;
 	}
-	if (outcome->received == 0)
+	/* One that died half-way is not a service that answers. */
+	if (outcome->received == 0 || outcome->away)
 		return PING_UNANSWERED;
 	/* As ping(8): a count and a deadline together are a demand. */
 	if (options->count != 0 && options->deadline_ns != 0 && outcome->received < options->count)
@@ -203,24 +206,12 @@ static int check_output(void)
 	return -EBADF;
 }
 
-int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
+static int run(const struct ping_options *options, uint64_t interval_ns, struct ends *ends,
+	struct ping_run_outcome *ret_outcome)
 {
-	struct ends ends = { .fd = -1 };
-	struct ping_run_outcome outcome;
-	uint64_t interval_ns = options->flood && !options->interval_given ? 0
-									  : options->interval_ns;
-	int r = check_output();
-
-	if (r == 0)
-		r = find_ends(options, &ends);
-	if (r == 0)
-		r = check_interval(interval_ns, &ends.target);
-	if (r < 0)
-		return r;
-
 	struct ping_run_options run = {
 		.manner = {
-			.peer = ends.target,
+			.peer = ends->target,
 			.size_bytes = options->size_bytes,
 			.connect = options->connect,
 			.by_port = options->ports > 0,
@@ -230,7 +221,7 @@ int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
 			.timeout_ns = options->timeout_ns,
 		},
 		.teller = options->json ? &ping_json_teller : &ping_text_teller,
-		.source = ends.source_given ? &ends.source : NULL,
+		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
 		.ports = options->ports > 0 ? options->ports : 1,
 		.count = options->count,
@@ -239,16 +230,36 @@ int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
 		.busy_ns = options->busy_ns,
 		.show_waiting = options->show_waiting,
 		.kernel = options->kernel,
-		.connected_fd = ends.fd,
-		.connected_ns = ends.connect_ns,
+		.connected_fd = ends->fd,
+		.connected_ns = ends->connect_ns,
 	};
+	int r = ping_run(&run, ret_outcome);
 
-	r = ping_run(&run, &outcome);
-	remove_source_file(&ends);
-	if (r < 0) {
+	if (r == 0)
+		ends->fd = -1; /* the run has closed it */
+	else
 		log_error(_("cannot begin: %s"), strerror(-r));
+	return r;
+}
+
+int ping(const struct ping_options *options, enum ping_verdict *ret_verdict)
+{
+	struct ends ends = { .fd = -1 };
+	struct ping_run_outcome outcome;
+	uint64_t interval_ns = options->flood && !options->interval_given ? 0
+									  : options->interval_ns;
+	int r = check_output();
+
+	if (r < 0)
 		return r;
-	}
+	r = find_ends(options, &ends);
+	if (r == 0)
+		r = check_interval(interval_ns, &ends.target);
+	if (r == 0)
+		r = run(options, interval_ns, &ends, &outcome);
+	ends_fini(&ends);
+	if (r < 0)
+		return r;
 	*ret_verdict = judge(options, &outcome);
 	return 0;
 }

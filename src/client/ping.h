@@ -35,7 +35,7 @@ struct ping_options {
 
 enum ping_verdict {
 	PING_ANSWERED,
-	PING_UNANSWERED, /* nobody, or with a count and a deadline: too few in time */
+	PING_UNANSWERED, /* nobody, or nobody any more; with a count and a deadline: too few in time */
 	PING_DAMAGED, /* something came back that was not what was sent; that has been told */
 };
 

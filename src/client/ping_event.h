@@ -21,7 +21,7 @@ enum ping_event_kind {
 	PING_EVENT_SENT, /* only -f shows it */
 	PING_EVENT_REPLY,
 	PING_EVENT_DUPLICATE,
-	PING_EVENT_DAMAGED,
+	PING_EVENT_DAMAGED, /* a reply that is not what was sent, whole or cut short */
 	PING_EVENT_FOREIGN, /* a reply to nothing that was sent */
 	PING_EVENT_OUT_OF_STEP, /* a stream with bytes too many or too few */
 	PING_EVENT_WAITING, /* -O: no answer yet, and the next is about to be sent */
@@ -45,7 +45,12 @@ struct ping_event {
 	uint64_t round_trip_ns;
 	uint64_t connect_ns;
 	bool late, reordered;
+	bool untimed; /* it came while this process was stopped: there is no round trip */
+	bool connect_untimed; /* as well, of the connection */
 	struct probe_damage damage;
+	/* The first of the wrong bytes that came; NULL where most of them were right, or none came. */
+	const unsigned char *came;
+	size_t came_length;
 	const struct gap *gap;
 	uint64_t gap_ns; /* GAP_END: how long it was */
 	const struct ping_event_kernel *kernel; /* NULL: not known */

@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/outfile.h"
+#include "base/quote.h"
+#include "client/flow.h"
 
 #define TIME_SIZE 40
 
@@ -37,6 +39,14 @@ static json_t *make(const char *event)
 static void set(json_t *object, const char *key, uint64_t value)
 {
 	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_time(json_t *object, const char *key, uint64_t ns, bool unknown)
+{
+	if (unknown)
+		json_object_set_new(object, key, json_null());
+	else
+		set(object, key, ns);
 }
 
 static void put(json_t *object)
@@ -96,9 +106,9 @@ static void set_reply(
 {
 	const struct ping_event_kernel *kernel = event->kernel;
 
-	set(object, "rtt_ns", event->round_trip_ns);
+	set_time(object, "rtt_ns", event->round_trip_ns, event->untimed);
 	if (manner->connect)
-		set(object, "connect_ns", event->connect_ns);
+		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
 	json_object_set_new(object, "late", json_boolean(event->late));
 	json_object_set_new(object, "reordered", json_boolean(event->reordered));
 	if (kernel != NULL)
@@ -125,6 +135,16 @@ static void set_damage(json_t *object, const struct probe_damage *damage)
 	set(object, "different_bytes", damage->count);
 }
 
+static void set_came(json_t *object, const struct ping_event *event)
+{
+	char shown[4 * FLOW_HEAD_SIZE + 1];
+
+	if (event->came == NULL)
+		return;
+	quote_bytes((const char *)event->came, event->came_length, shown, sizeof(shown));
+	json_object_set_new(object, "came", json_string(shown));
+}
+
 static void json_tell(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	const char *key = key_of(event->kind);
@@ -147,16 +167,22 @@ static void json_tell(const struct ping_event_manner *manner, const struct ping_
 	case PING_EVENT_DAMAGED:
 		set(object, "bytes", event->bytes);
 		set_damage(object, &event->damage);
+		set_came(object, event);
 		break;
-	case PING_EVENT_FOREIGN: set(object, "bytes", event->bytes); break;
-	case PING_EVENT_CONNECTED: set(object, "connect_ns", event->connect_ns); break;
+	case PING_EVENT_FOREIGN:
+		set(object, "bytes", event->bytes);
+		set_came(object, event);
+		break;
+	case PING_EVENT_OUT_OF_STEP: set_came(object, event); break;
+	case PING_EVENT_CONNECTED:
+		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
+		break;
 	case PING_EVENT_GAP_END:
 		set(object, "length_ns", event->gap_ns);
 		set_gap(object, event->gap);
 		break;
 	case PING_EVENT_GAP_BEGIN: set_gap(object, event->gap); break;
 	case PING_EVENT_SENT:
-	case PING_EVENT_OUT_OF_STEP:
 	case PING_EVENT_WAITING:
 	case PING_EVENT_OVERDUE: break;
 	}

@@ -37,6 +37,7 @@ struct run {
 	uint64_t answer_count; /* as of the last look */
 	unsigned processors;
 	bool interrupted;
+	uint64_t stop_count; /* SIGCONTs: what came while we were stopped has no time of ours */
 };
 
 /* ---- the schedule ---- */
@@ -55,8 +56,11 @@ static struct flow *take_exchange(struct run *run)
 		if (run->flows[i].end_number < oldest->end_number)
 			oldest = &run->flows[i];
 	}
-	ledger_host.ended(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
-	flow_close(oldest, true);
+	flow_conclude(oldest, clock_now_ns());
+	if (oldest->state != FLOW_CLOSED) {
+		ledger_host.ended(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
+		flow_close(oldest, true);
+	}
 	return oldest;
 }
 
@@ -121,8 +125,14 @@ static void send_due(struct run *run)
 /* Gives the time when something will be due. */
 static uint64_t do_due(struct run *run, uint64_t now_ns)
 {
-	uint64_t number, wake_ns;
+	uint64_t number, judge_ns = CLOCK_NEVER, wake_ns;
 
+	/* A wrong answer is no silence: before anything is overdue. */
+	for (size_t i = 0; i < run->flow_count; i++) {
+		uint64_t due_ns = flow_judge(&run->flows[i], now_ns);
+
+		judge_ns = due_ns < judge_ns ? due_ns : judge_ns;
+	}
 	while (ledger_overdue(&run->ledger, now_ns, &number, &wake_ns)) {
 		/* What has a connection of its own ends with it. */
 		for (size_t i = 0; run->connect && i < run->flow_count; i++) {
@@ -130,6 +140,7 @@ static uint64_t do_due(struct run *run, uint64_t now_ns)
 				flow_close(&run->flows[i], true);
 		}
 	}
+	wake_ns = judge_ns < wake_ns ? judge_ns : wake_ns;
 	for (size_t i = 0; i < run->flow_count; i++) {
 		uint64_t tick_ns = flow_tick(&run->flows[i], now_ns);
 
@@ -181,18 +192,32 @@ static bool spin(struct run *run, uint64_t wake_ns)
 	return false;
 }
 
-static void take_signal(struct run *run)
+static void heed(struct run *run, int number)
 {
-	int number = interrupt_take(&run->interrupt);
-
-	if (number == SIGQUIT) {
+	if (number == SIGCONT) {
+		run->stop_count++;
+	} else if (number == SIGQUIT) {
 		struct ping_event_result result = ledger_result(
 			&run->ledger, run->start_ns, clock_now_ns());
 
 		run->options->teller->interim(&run->options->manner, &result);
-	} else if (number != 0) {
+	} else {
 		run->interrupted = true;
 	}
+}
+
+static void take_signals(struct run *run)
+{
+	for (int number; (number = interrupt_take(&run->interrupt)) != 0;)
+		heed(run, number);
+}
+
+static uint64_t count_stops(void *context)
+{
+	struct run *run = context;
+
+	take_signals(run);
+	return run->stop_count;
 }
 
 static void wait_for(struct run *run, uint64_t wake_ns)
@@ -205,6 +230,7 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 	};
 	size_t count = run->flow_count;
 
+	run->settings.waited_stops = run->stop_count;
 	run->pollfds[0] = (struct pollfd){ .fd = run->interrupt.fd, .events = POLLIN };
 	for (size_t i = 0; i < count; i++)
 		run->pollfds[i + 1] = (struct pollfd){
@@ -215,12 +241,13 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 	if (ppoll(run->pollfds, count + 1, wake_ns == CLOCK_NEVER ? NULL : &sleep, NULL) <= 0)
 		return;
 	now_ns = clock_now_ns();
+	/* First of all: it says whether the time at which the others came is known. */
+	if (run->pollfds[0].revents != 0)
+		take_signals(run);
 	for (size_t i = 0; i < count; i++) {
 		if (run->pollfds[i + 1].revents != 0)
 			flow_ready(&run->flows[i], run->pollfds[i + 1].revents, now_ns);
 	}
-	if (run->pollfds[0].revents != 0)
-		take_signal(run);
 }
 
 /* Exchanges that are over leave their place; conversations keep theirs. */
@@ -278,6 +305,10 @@ static void begin(struct run *run)
 static void finish(struct run *run)
 {
 	const struct ping_run_options *options = run->options;
+
+	for (size_t i = 0; i < run->flow_count; i++)
+		flow_conclude(&run->flows[i], clock_now_ns());
+
 	struct ping_event_result result = ledger_result(
 		&run->ledger, run->start_ns, clock_now_ns());
 
@@ -288,6 +319,7 @@ static void finish(struct run *run)
 
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome)
 {
+	static const int continued[] = { SIGCONT, 0 };
 	const struct ping_event_manner *manner = &options->manner;
 	size_t flows_most = manner->connect ? PING_RUN_EXCHANGES_MOST : options->ports;
 	size_t size = manner->size_bytes > 0 ? manner->size_bytes : 1;
@@ -324,9 +356,12 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 	r = ledger_init(&run.ledger, manner, options->teller, &run.settings,
 		manner->connect ? 1 : options->ports);
 	if (r == 0)
-		r = interrupt_init(&run.interrupt, NULL);
+		r = interrupt_init(&run.interrupt, continued);
 	if (r == 0) {
 		run.ledger.kernel = options->kernel;
+		run.ledger.stops = count_stops;
+		run.ledger.stops_context = &run;
+		stamp_init(&run.settings.stamp);
 		begin(&run);
 		loop(&run);
 		finish(&run);
@@ -334,6 +369,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		*ret_outcome = (struct ping_run_outcome){
 			.received = run.ledger.tally.received,
 			.damaged = run.ledger.tally.damaged + run.ledger.tally.foreign,
+			.away = ledger_is_away(&run.ledger),
 		};
 	}
 	ledger_fini(&run.ledger);

@@ -8,6 +8,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "client/ping_event.h"
 #include "net/addr.h"
 
@@ -30,14 +34,15 @@ struct ping_run_options {
 	uint64_t busy_ns;
 	bool show_waiting; /* -O */
 	bool kernel; /* --tcp-info */
-	int connected_fd; /* a connection to begin with, or -1 */
+	int connected_fd; /* a connection to begin with, closed by a run that began; or -1 */
 	uint64_t connected_ns; /* what it took */
 };
 
 /* What became of it, as far as exit statuses go. */
 struct ping_run_outcome {
 	uint64_t received, damaged;
+	bool away; /* at the end no source port got answers any more: probes had been lost to a gap */
 };
 
-/* -errno when it could not begin (nothing has been told then). */
+/* -errno when it could not begin (nothing has been told then, and connected_fd is still open). */
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome);

@@ -16,11 +16,15 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/outfile.h"
+#include "base/quote.h"
 #include "base/text.h"
+#include "client/flow.h"
 #include "client/tabular.h"
 
 #define LINE_SIZE 1024
 #define MS_SIZE 32
+/* Of the bytes that are quoted: each may need four, as \xNN. */
+#define CAME_SIZE (4 * FLOW_HEAD_SIZE + 1)
 
 typedef unsigned long long count;
 
@@ -161,9 +165,12 @@ static void say_reply(
 	char time[MS_SIZE], connect[MS_SIZE];
 
 	say_number(line, event);
-	if (manner->connect)
+	if (manner->connect && !event->connect_untimed)
 		say(line, " connect=%s ms", ms((double)event->connect_ns, connect));
-	say(line, " time=%s ms", ms((double)event->round_trip_ns, time));
+	if (event->untimed)
+		say(line, " %s", _("(no time: ping was stopped when it came)"));
+	else
+		say(line, " time=%s ms", ms((double)event->round_trip_ns, time));
 	if (event->kind == PING_EVENT_DUPLICATE)
 		say(line, " %s", _("(duplicate)"));
 	if (event->late)
@@ -171,6 +178,17 @@ static void say_reply(
 	if (event->reordered)
 		say(line, " %s", _("(reordered)"));
 	say_kernel(line, event->kernel);
+}
+
+/* What came, safe to show, and cut where the lines would grow too long. */
+static void say_came(struct line *line, const struct ping_event *event, size_t length)
+{
+	char shown[CAME_SIZE];
+
+	if (event->came == NULL)
+		return;
+	quote_bytes((const char *)event->came, event->came_length, shown, sizeof(shown));
+	say(line, length > event->came_length ? ": '%s'..." : ": '%s'", shown);
 }
 
 static void say_damage(struct line *line, const struct ping_event *event)
@@ -191,6 +209,7 @@ static void say_damage(struct line *line, const struct ping_event *event)
 			  "%zu)"),
 			damage->offset, (unsigned)damage->expected, (unsigned)damage->got,
 			damage->count);
+	say_came(line, event, event->bytes);
 }
 
 static void say_gap(struct line *line, const struct ping_event *event)
@@ -232,11 +251,13 @@ static void say_event(struct line *from, struct line *line, const struct ping_ev
 	case PING_EVENT_FOREIGN:
 		say(from, _("%zu bytes from %s: "), event->bytes, peer);
 		say(line, _("no reply to anything that is under way"));
+		say_came(line, event, event->bytes);
 		break;
 	case PING_EVENT_OUT_OF_STEP:
 		say(line,
 			_("out of step: bytes came back that are not what is due; connecting "
 			  "anew"));
+		say_came(line, event, event->came_length);
 		break;
 	case PING_EVENT_WAITING:
 		say(line, _("no answer yet for "));

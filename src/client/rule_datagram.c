@@ -102,20 +102,32 @@ static enum reply try_thrice(struct ask *ask)
 /* The socket is the caller's to close. */
 static bool open_socket(struct rule_trial *trial, struct ask *ask, int *ret_fd)
 {
+	const struct addr *target = &trial->targets->addrs[0];
+	struct addr any = { .scheme = target->scheme, .length = target->length };
+	char text[ADDR_TEXT_SIZE];
 	int r;
 
 	pattern_init();
 	*ask = (struct ask){
 		.fd = -1,
-		.target = &trial->targets->addrs[0],
+		.target = target,
 		.patience_ns = trial->patience_ns / TRIES,
 		.interrupt_fd = trial->interrupt_fd,
 	};
-	r = socket_open_client(ask->target, NULL, ret_fd, NULL);
+	any.generic.sa_family = target->generic.sa_family;
+	r = socket_open_client(target, target->scheme == ADDR_UDP ? &any : NULL, ret_fd, NULL);
 	ask->fd = *ret_fd;
-	if (r < 0)
+	if (r < 0) {
 		rule_say(trial, RULE_FAIL, _("cannot open a socket: %s"), strerror(-r));
-	return r == 0;
+		return false;
+	}
+	/* The service's port was free for us: nobody is there, and we would answer ourselves. */
+	if (socket_would_meet_itself(ask->fd, target)) {
+		rule_say(trial, RULE_FAIL, _("cannot connect to '%s': %s"),
+			addr_format(target, text, sizeof(text)), strerror(ECONNREFUSED));
+		return false;
+	}
+	return true;
 }
 
 static enum rule_verdict say_reply(

@@ -2,8 +2,8 @@
  * connect(2) is a call of our own in every engine: it never waits, and a TCP connection in the making is
  * a socket that is not yet writable. Two facts of Linux shape the rest. A unix stream whose server's
  * backlog is full gives EAGAIN and stays as it was: the call is made again a little later, in the order
- * of asking. And a TCP socket that connects to a free port of its own ephemeral range can meet itself
- * (RFC 9293 3.5, simultaneous open) and would echo perfectly: that is nobody answering.
+ * of asking. And a socket that connects to a free port of its own ephemeral range can meet itself
+ * (socket_met_itself) and would echo perfectly: that is nobody answering.
  */
 #include "engine/outgoing.h"
 
@@ -115,19 +115,11 @@ void outgoing_call_again(struct engine *engine)
 	engine->outgoing_retry_ns = CLOCK_NEVER;
 }
 
-static bool met_itself(const struct conn *conn)
-{
-	struct addr own, peer;
-
-	return conn->scheme == ADDR_TCP && socket_name(conn->fd, ADDR_TCP, &own) == 0 &&
-		socket_peer(conn->fd, ADDR_TCP, &peer) == 0 && addr_equal(&own, &peer);
-}
-
 int outgoing_finish(struct conn *conn)
 {
 	if (conn->error == 0 && conn->scheme == ADDR_TCP)
 		conn->error = socket_take_error(conn->fd);
-	if (conn->error == 0 && met_itself(conn))
+	if (conn->error == 0 && socket_met_itself(conn->fd, conn->scheme))
 		conn->error = -ECONNREFUSED;
 	return conn->error;
 }

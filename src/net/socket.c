@@ -90,6 +90,49 @@ int socket_peer(int fd, enum addr_scheme scheme, struct addr *ret_addr)
 	return 0;
 }
 
+bool socket_met_itself(int fd, enum addr_scheme scheme)
+{
+	struct addr own, peer;
+
+	/* A unix stream that connects does not listen. */
+	return scheme != ADDR_UNIX && socket_name(fd, scheme, &own) == 0 &&
+		socket_peer(fd, scheme, &peer) == 0 && addr_equal(&own, &peer);
+}
+
+static bool is_unspecified(const struct addr *addr)
+{
+	switch (addr->generic.sa_family) {
+	case AF_INET: return addr->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	case AF_INET6: return IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+	default: return false;
+	}
+}
+
+/* A stream socket can be bound to an address without taking a port, of which there may be none. */
+static bool is_of_this_machine(const struct addr *addr)
+{
+	CLEANUP_FD int fd = call_socket(addr->generic.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct addr any_port = *addr;
+
+	if (fd < 0)
+		return false;
+	addr_set_port(&any_port, 0);
+	set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	return call_bind(fd, &any_port.generic, any_port.length) == 0;
+}
+
+bool socket_would_meet_itself(int fd, const struct addr *target)
+{
+	struct addr own;
+
+	if (addr_socket_type(target->scheme) != SOCK_DGRAM ||
+		socket_name(fd, target->scheme, &own) < 0)
+		return false;
+	if (!is_unspecified(&own))
+		return addr_equal(&own, target);
+	return addr_port(&own) == addr_port(target) && is_of_this_machine(target);
+}
+
 int socket_take_error(int fd)
 {
 	int error = 0;

@@ -78,5 +78,18 @@ void socket_set_reset_on_close(int fd);
 int socket_peer(int fd, enum addr_scheme scheme, struct addr *ret_addr);
 int socket_name(int fd, enum addr_scheme scheme, struct addr *ret_addr);
 
+/*
+ * True where a connected socket is its own peer: nobody has answered, and everything would come back. It happens
+ * to TCP (RFC 9293 3.5, simultaneous open) and UDP when the kernel chooses the service's port, which is
+ * free, for the client; to unixgram when the client is bound to the service's name.
+ */
+bool socket_met_itself(int fd, enum addr_scheme scheme);
+
+/*
+ * The same for a datagram socket that is bound, but not connected: true where what it sends to `target` comes
+ * back to itself. The socket must have its port already: from bind(2) or from the first send.
+ */
+bool socket_would_meet_itself(int fd, const struct addr *target);
+
 /* Takes the pending error of a socket (SO_ERROR) as 0 or -errno. */
 int socket_take_error(int fd);

@@ -280,7 +280,7 @@ def test_busy_poll_does_not_sleep():
     def looks(*options):
         with Datagrams(lambda data, number: []) as peer:
             result = ping("--trace", "-c", 1, "-W", "50ms", *options, peer.address)
-        return len(re.findall(r"^recv\(.*EAGAIN", result.stderr, re.MULTILINE))
+        return len(re.findall(r"^recvmsg\(.*EAGAIN", result.stderr, re.MULTILINE))
 
     assert looks() == 0
     assert looks("--busy-poll", "10ms") > 20
@@ -300,7 +300,9 @@ def test_trace():
     with Peer(echo) as peer:
         result = ping("--trace", "-c", 1, peer.address)
     assert re.search(r"^connect\(\d+, 127\.0\.0\.1:\d+, 16\) = ", result.stderr, re.MULTILINE)
-    assert re.search(r"^recv\(\d+, .* = 56$", result.stderr, re.MULTILINE)
+    assert re.search(r"^setsockopt\(\d+, SOL_SOCKET, SO_TIMESTAMPNS, 1\) = 0$", result.stderr,
+                     re.MULTILINE)
+    assert re.search(r"^recvmsg\(\d+, .* = 56$", result.stderr, re.MULTILINE)
 
 
 def test_json():

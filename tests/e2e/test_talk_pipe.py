@@ -185,6 +185,47 @@ def test_reset_is_told():
     assert complaint(result).startswith("the server reset the conversation (RST): ")
 
 
+def closes(connection):
+    pass
+
+
+def echoes_and_resets(connection):
+    echo(connection)
+    reset(connection)
+
+
+def echoes_half(connection):
+    data = connection.recv(1 << 16)
+    connection.sendall(data[:len(data) // 2])
+
+
+def echoes_half_and_resets(connection):
+    echoes_half(connection)
+    reset(connection)
+
+
+def echoes_half_and_hangs(connection):
+    echoes_half(connection)
+    while connection.recv(1 << 16):
+        pass
+    threading.Event().wait(5)
+
+
+def greets(connection):
+    connection.sendall(b"220 welcome\r\n")
+
+
+@pytest.mark.parametrize("length", [10, 300_000])
+@pytest.mark.parametrize("verify", [(), ("--verify",)])
+@pytest.mark.parametrize("serve", [closes, reset, echoes_and_resets, echoes_half, echoes_half_and_resets,
+                                   echoes_half_and_hangs, greets], ids=lambda serve: serve.__name__)
+def test_a_service_that_dies_is_never_a_success(serve, verify, length):
+    with Peer(serve) as peer:
+        result = talk("--timeout", "300ms", *verify, peer.address, data=random_bytes(length))
+    assert complaint(result)
+    assert result.returncode == 1
+
+
 def test_silence_is_told():
     with Peer(lambda connection: peer.go_on.wait()) as peer:
         result = talk("--timeout", "100ms", peer.address, data=b"hello")

@@ -434,23 +434,28 @@ static void once_connected_there_is_no_deadline(void **state)
 	assert_int_equal(harness.news.lost, 1);
 }
 
-/* From a port to itself, TCP connects without anybody being there: simultaneous open. */
+/* A client that is bound to the service's own name is connected to itself: nobody is there. */
 static void meeting_oneself_is_nobody(void **state)
 {
-	struct asker asker;
-	struct harness harness;
-	struct addr to;
-	int fd = serve("tcp://127.0.0.1:0", 10, &to);
-	struct order order = { .options = { .to = &to, .from = &to } };
+	static const char *const names[] = { "tcp://127.0.0.1:0", "tcp://[::1]:0",
+		"udp://127.0.0.1:0", "udp://[::1]:0", "unixgram:@meari-test-itself" };
 
-	close(fd);
-	start(&asker, &harness, state);
-	harness_do(&harness, call, &order);
-	assert_int_equal(order.result, 0);
-	await(&harness, &asker.lost, 1);
-	harness_stop(&harness);
-	assert_int_equal(asker.opened, 0);
-	assert_int_equal(asker.error[0], -ECONNREFUSED);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct asker asker;
+		struct harness harness;
+		struct addr to;
+		int fd = serve(names[i], 10, &to);
+		struct order order = { .options = { .to = &to, .from = &to } };
+
+		close(fd);
+		start(&asker, &harness, state);
+		harness_do(&harness, call, &order);
+		assert_int_equal(order.result, 0);
+		await(&harness, &asker.lost, 1);
+		harness_stop(&harness);
+		assert_int_equal(asker.opened, 0);
+		assert_int_equal(asker.error[0], -ECONNREFUSED);
+	}
 }
 
 static void being_cut_while_connecting(void **state)
