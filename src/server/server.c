@@ -523,6 +523,7 @@ static void close_server(struct server *server)
 	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
+	notify_close();
 	if (server->done_fd >= 0)
 		close(server->done_fd);
 	if (server->signal_fd >= 0)
@@ -534,6 +535,7 @@ int server_run(const struct server_options *options)
 	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
 
 	upgrade_init(&server.upgrade, options->upgrade_at);
+	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
 
