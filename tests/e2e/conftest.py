@@ -5,6 +5,7 @@ import os
 import pytest
 
 import meari
+from hanging import pytest_runtest_call  # noqa: F401
 
 
 def pytest_configure(config):

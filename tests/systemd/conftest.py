@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+from hanging import pytest_runtest_call  # noqa: E402, F401
 from machine import Machine  # noqa: E402
 
 
