@@ -6,6 +6,7 @@ import pytest
 
 import meari
 from hanging import pytest_runtest_call  # noqa: F401
+from users import another_user  # noqa: F401
 
 
 def pytest_configure(config):
