@@ -188,13 +188,13 @@ static size_t count_open(size_t count)
 	return open;
 }
 
-/* Before anything is allocated for each: a huge LISTEN_FDS ends here. */
-static int check_open(const struct activation_environment *environment)
+int activation_check(void)
 {
+	const struct activation_environment environment = read_environment();
 	const char *variable;
 	size_t count, open;
 
-	if (read_count(environment, getpid(), &count, &variable) < 0 || count == 0)
+	if (read_count(&environment, getpid(), &count, &variable) < 0 || count == 0)
 		return 0; /* activation_read() says what is wrong */
 	open = count_open(count);
 	if (open == count)
@@ -211,7 +211,7 @@ static int read_offer(struct activation *ret_given)
 	const struct activation_environment environment = read_environment();
 	struct activation given = { 0 };
 	const char *variable = NULL;
-	int r = check_open(&environment);
+	int r = activation_check(); /* a huge LISTEN_FDS ends here, before anything is allocated */
 
 	if (r < 0)
 		return r;

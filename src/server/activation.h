@@ -31,6 +31,12 @@ struct activation_environment {
 bool activation_is_offered(void);
 
 /*
+ * Checks that the descriptors which were handed over are open. Call it before anything else is opened: that
+ * would get the number of one that is not. 0, or -EBADF and one line has been logged.
+ */
+int activation_check(void);
+
+/*
  * Reads the variables for the process `self`; 0 sockets if they are meant for another process. The names are
  * allocated, one for each socket; the caller frees them. -EINVAL, -ERANGE: `reterr_variable` is malformed (a static
  * text: "LISTEN_FDS"); -ENOMEM. Any thread.

@@ -534,13 +534,15 @@ int server_run(const struct server_options *options)
 {
 	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
 
+	int r = activation_check();
+
+	if (r < 0)
+		return r;
 	upgrade_init(&server.upgrade, options->upgrade_at);
 	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
-
-	int r = open_server(&server);
-
+	r = open_server(&server);
 	if (r == 0)
 		r = enter_sandbox(&server);
 	if (r == 0) {

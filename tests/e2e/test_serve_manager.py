@@ -178,6 +178,8 @@ def test_what_is_for_somebody_else_is_left_alone():
     ({"LISTEN_FDS": "-1"}, "LISTEN_FDS is malformed: '-1'"),
     ({"LISTEN_FDS": "99999999999"}, "LISTEN_FDS is malformed: '99999999999'"),
     ({"LISTEN_FDS": "2"}, "LISTEN_FDS is 2, but descriptor 4 is not open"),
+    # What the server opens itself would get the number of the one that is not open.
+    ({"LISTEN_FDS": "2", "NOTIFY_SOCKET": "@meari-no-manager"}, "LISTEN_FDS is 2, but descriptor 4 is not open"),
     ({"LISTEN_FDNAMES": "a:b"}, "LISTEN_FDNAMES is malformed: 'a:b'"),
     ({"LISTEN_FDNAMES": "a\x1b[31m"}, "LISTEN_FDNAMES is malformed: 'a\\x1b[31m'"),
     ({"LISTEN_PID": "init"}, "LISTEN_PID is malformed: 'init'"),
