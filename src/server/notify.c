@@ -194,7 +194,10 @@ static int send_message(const char *message, bool is_patient)
 	return send_at_once(message);
 }
 
-/* A state that did not get through goes with the next message, which may be the watchdog's. */
+/*
+ * A state that did not get through goes with the next message, which may be the watchdog's; of several states in
+ * one message the manager takes the last.
+ */
 static void notify(const char *state, bool is_state)
 {
 	char message[2 * NOTIFY_MESSAGE_SIZE + 32], claim[32] = "";
