@@ -86,6 +86,7 @@ def test_connect_makes_a_connection_for_each_and_closes_it():
     assert re.search(r"^connect min/avg/max/mdev = [\d./]+ ms$", result.stdout, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("localhost")
 def test_a_name_with_several_addresses_and_one_that_answers():
     """localhost is ::1 and 127.0.0.1; whichever serves is found, and talked to once."""
     with Peer(echo) as peer:
@@ -559,6 +560,7 @@ def test_a_name_that_is_not_there():
     assert result.stderr.startswith("meari: cannot find 'tcp://no-such-host.invalid:5000': ")
 
 
+@pytest.mark.usefixtures("localhost")
 def test_a_source_of_the_other_family():
     result = ping("-c", 1, "-I", "::1", "tcp4://localhost:7")
     assert result.returncode == 2

@@ -270,6 +270,7 @@ def test_port_0_takes_what_is_not_asked_for_otherwise(path):
             assert ended(old) and all(echo(new, index) for index in range(4))
 
 
+@pytest.mark.usefixtures("localhost")
 def test_a_name_with_several_addresses(path):
     with Server("--upgrade", path, "localhost:0") as old:
         with upgraded(old, "--upgrade", path, "localhost:0") as new:

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -112,6 +113,11 @@ static void connects_the_wildcard_to_this_machine(void **state)
 
 static void knows_localhost(void **state)
 {
+	struct addrinfo *found = NULL;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+		skip(); /* a chroot without /etc/hosts */
+	freeaddrinfo(found);
 	assert_int_equal(resolve_text("tcp4://localhost:7", RESOLVE_CONNECT), 0);
 	assert_int_equal(list.count, 1);
 	assert_string_equal(first(), "tcp://127.0.0.1:7");
