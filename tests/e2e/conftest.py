@@ -1,6 +1,7 @@
 """Fixtures for the end-to-end tests; the helpers that they build on are in meari.py."""
 
 import os
+import signal
 import socket
 
 import pytest
@@ -11,6 +12,9 @@ from users import another_user  # noqa: F401
 
 
 def pytest_configure(config):
+    # A shell's background job ignores these, and every program that a test starts would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if not os.access(meari.MEARI, os.X_OK):
         pytest.exit(f"{meari.MEARI} is not there: run script/build first", returncode=4)
 
