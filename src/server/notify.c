@@ -38,7 +38,7 @@ static struct manager {
 	socklen_t length; /* 0: the address cannot be used */
 	struct sockaddr_un address;
 	uint64_t watchdog_ns;
-	char name[NOTIFY_MESSAGE_SIZE]; /* the address for people */
+	char name[256]; /* the address for people */
 	char unsent[NOTIFY_MESSAGE_SIZE]; /* the last state that did not get through */
 } manager = { .fd = -1, .watchdog_ns = CLOCK_NEVER };
 
@@ -173,15 +173,17 @@ static int send_at_once(const char *message)
 	return sent < 0 ? (int)sent : 0;
 }
 
-/* The manager may have a new socket of the same name: then the connected one is refused. */
+/*
+ * The manager may have a new socket of the same name: then the connected one is refused. Behind the sandbox nothing
+ * can be connected; then the first error is the one that counts.
+ */
 static int send_or_connect_again(const char *message)
 {
 	int r = manager.fd >= 0 ? send_at_once(message) : -ENOTCONN;
 
-	if (r == 0 || r == -EAGAIN)
+	if (r == 0 || r == -EAGAIN || connect_manager() < 0)
 		return r;
-	r = connect_manager();
-	return r == 0 ? send_at_once(message) : r;
+	return send_at_once(message);
 }
 
 static int send_message(const char *message, bool is_patient)
@@ -249,6 +251,15 @@ void notify_reloading(void)
 void notify_stopping(void)
 {
 	notify("STOPPING=1", true);
+}
+
+void notify_status(const char *text)
+{
+	char state[NOTIFY_MESSAGE_SIZE];
+
+	/* One line is one assignment. */
+	snprintf(state, sizeof(state), "STATUS=%.*s", (int)strcspn(text, "\n"), text);
+	notify(state, true);
 }
 
 uint64_t notify_watchdog_ns(void)

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define NOTIFY_MESSAGE_SIZE 256
+#define NOTIFY_MESSAGE_SIZE 1024
 #define NOTIFY_PATIENCE_MS 200
 
 /*
@@ -39,6 +39,8 @@ void notify_in_charge(void);
 /* Before something is read again; notify_ready() follows, however that ends. */
 void notify_reloading(void);
 void notify_stopping(void);
+/* What `systemctl status` shows: the first line of the text, in the user's language; "" takes it back. */
+void notify_status(const char *text);
 
 /* How often notify_alive() is wanted: half of what the manager waits for. CLOCK_NEVER: it does not. */
 uint64_t notify_watchdog_ns(void);

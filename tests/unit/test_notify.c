@@ -90,6 +90,10 @@ static void each_state_is_a_datagram(void **state)
 	notify_in_charge();
 	snprintf(text, sizeof(text), "MAINPID=%d\nREADY=1", (int)getpid());
 	assert_string_equal(heard(fd), text);
+	notify_status("it fails: 'x'\nREADY=1");
+	assert_string_equal(heard(fd), "STATUS=it fails: 'x'");
+	notify_status("");
+	assert_string_equal(heard(fd), "STATUS=");
 	notify_stopping();
 	assert_string_equal(heard(fd), "STOPPING=1");
 	notify_close();
