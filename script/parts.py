@@ -5,15 +5,20 @@ their words for people. A part that crashes, hangs or reports no test at all cou
 and so does every report of a sanitizer, even if the test that caused it was happy.
 
 Many tests measure, on a machine that does other things too: what failed is run once more, alone, and
-the second result counts; how many that were is told. A sanitizer's report is never forgiven.
+the second result counts; each of them is named before the last line. A sanitizer's report is never forgiven.
+
+Every test has a limit of its own: Meson's for a program, pytest-timeout's for each test of pytest (without it, only
+the part has one). A test that hangs is one failure with its traceback, and the others go on.
 
 The lanes run side by side, each its parts in order; no build folder is used by two.
 """
 
 import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +30,10 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
+# The longest that a single test of pytest may take; under a sanitizer SLOWER times as long. Less than PART_LIMIT_S.
+LIMITS_S = {"house": 120, "e2e": 120, "examples": 60, "torture": 800, "systemd": 800}
+SLOWER = 4
+PROGRAM_LIMIT_S = 120
 TAIL_LINES = 150
 SIDE_BY_SIDE = 2
 
@@ -45,10 +54,13 @@ EXAMPLES = pathlib.Path("tests/e2e/test_examples.py")
 TSAN_E2E = "test_serve*.py"
 
 LANES = [
-    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e"],
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e", "systemd"],
     ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-torture", "asan-e2e"],
     ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
+# What needs more than a machine to build on, or more time: left out without an argument. Where one of them cannot
+# run, it is skipped and its reason is printed.
+ONLY_IN_ALL = {"systemd"}
 WHAT = {
     "format": "the C style of .clang-format",
     "build": "the release build, warnings are errors",
@@ -62,7 +74,11 @@ WHAT = {
     "examples": "the example programs",
     "torture": "each call of the server fails once",
     "e2e": "the program from outside",
+    "systemd": "a real systemd in a container runs the server",
 }
+
+CASE_NUMBER = re.compile(r"^\d+ - ")
+TAP_LINE = re.compile(r"^(not )?ok \d+ - (.*?)( # SKIP.*)?$", re.MULTILINE)
 
 printing = threading.Lock()
 running = set()
@@ -74,19 +90,21 @@ class Result:
     failed: int = 0
     skipped: int = 0
     log: str = ""
-    again: int = 0  # failed at first, and passed when run once more
+    failures: list = dataclasses.field(default_factory=list)  # the names of those that failed
+    again: list = dataclasses.field(default_factory=list)  # of those that passed when run once more
+    reasons: list = dataclasses.field(default_factory=list)  # why some were skipped
 
 
-def call(command, log, **options):
+def call(command, log, limit_s=PART_LIMIT_S, **options):
     """Runs a command with all its output into the file `log`; gives its status, 124 for a hang."""
     with open(log, "a") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT, start_new_session=True, **options)
         running.add(process)
         try:
-            return process.wait(PART_LIMIT_S)
+            return process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            output.write(f"\nhad not ended after {PART_LIMIT_S} s\n")
+            output.write(f"\nhad not ended after {limit_s} s\n")
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return 124
@@ -106,7 +124,7 @@ def differing_options(folder, wanted):
     return [f"-D{name}={value}" for name, value in wanted.items() if have.get(name) != value]
 
 
-def build(folder, log):
+def build(folder, log, targets=()):
     compiler, wanted = BUILDS[folder]
     if not (ROOT / folder / "build.ninja").exists():
         env = os.environ | ({"CC": compiler} if compiler else {})
@@ -115,7 +133,27 @@ def build(folder, log):
     else:
         differing = differing_options(folder, wanted)
         status = call(["meson", "configure", folder, *differing], log) if differing else 0
-    return status or call(["ninja", "-C", folder, "-j", str(os.cpu_count()), "--quiet"], log)
+    return status or call(["ninja", "-C", folder, "-j", str(os.cpu_count()), "--quiet", *targets], log)
+
+
+def targets_of(part, arguments):
+    """What the named programs of a part are built by; () is everything, also where one is no program's name."""
+    stems = {"unit": "tests/unit/test_", "engine": "tests/engine/engine_test_", "fuzz": "tests/fuzz/fuzz_"}
+    kind = part.rpartition("-")[2]
+    if kind not in stems:
+        return ()
+    sources = ROOT / "tests" / kind
+    known = all((sources / f"{prefix}{name}.c").exists() for name in arguments
+                for prefix in ["fuzz_" if kind == "fuzz" else "test_"])
+    return tuple(stems[kind] + name for name in arguments) if known else ()
+
+
+def name_of(case):
+    """How a person finds a test of a JUnit file again."""
+    where = (case.get("classname") or "").replace(".", "/")
+    file = where + ".py"
+    return f"{file}::{case.get('name')}" if (ROOT / file).exists() else \
+        f"{where}::{case.get('name')}" if where else case.get("name")
 
 
 def count_suites(path):
@@ -126,8 +164,10 @@ def count_suites(path):
         for case in suite.iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 result.failed += 1
+                result.failures.append(name_of(case))
             elif case.find("skipped") is not None:
                 result.skipped += 1
+                result.reasons.append(case.find("skipped").get("message") or "no reason")
             else:
                 result.passed += 1
     return results
@@ -138,7 +178,14 @@ def add(results):
     return Result(sum(result.passed for result in results),
                   sum(result.failed for result in results),
                   sum(result.skipped for result in results),
-                  again=sum(result.again for result in results))
+                  failures=sum((result.failures for result in results), []),
+                  again=sum((result.again for result in results), []),
+                  reasons=sum((result.reasons for result in results), []))
+
+
+def forgiven(first, second):
+    """What failed in the first run and not in the second."""
+    return [name for name in first.failures if name not in second.failures]
 
 
 def count_meson(base):
@@ -157,6 +204,11 @@ def count_meson(base):
             own = Result(int(good), int(not good and not skipped), int(skipped))
         elif not good and not skipped and own.failed == 0:
             own.failed = 1
+        # A case by its program and its name; a program that crashed or hung, by how it ended.
+        short = program["name"].rpartition(" / ")[2]
+        own.failures = [f"{short}: {CASE_NUMBER.sub('', name.rpartition('::')[2])}" for name in own.failures]
+        if own.failed > len(own.failures):
+            own.failures.append(f"{short} (the program: {program['result']})")
         results.append(own)
     return add(results)
 
@@ -166,7 +218,7 @@ def meson_suite(part, suite, folder, results, arguments, env):
     if result.failed == 0:
         return result, status
     second, status = meson_suite_once(part, suite, folder, results, arguments, env)
-    second.again = max(0, result.failed - second.failed)
+    second.again = forgiven(result, second)
     return second, status
 
 
@@ -179,6 +231,42 @@ def meson_suite_once(part, suite, folder, results, arguments, env):
                    suite, "--logbase", part, "--timeout-multiplier",
                    "1" if folder == "build" else "4", *arguments], results / "log", env=env)
     return (count_meson(base) if files[0].exists() else Result()), status
+
+
+def named_programs(part, targets, folder, results, env):
+    """Programs named by hand, without Meson, whose start takes longer than most of them."""
+    def once():
+        return add(named_program(part, target, folder, results, env) for target in targets)
+
+    result = once()
+    if result.failed:
+        second = once()
+        second.again = forgiven(result, second)
+        result = second
+    return result, int(result.failed > 0)
+
+
+def named_program(part, target, folder, results, env):
+    name = target.rpartition("test_")[2] if "test_" in target else target.rpartition("fuzz_")[2]
+    corpus = [f"tests/fuzz/corpus/{name}"] if part.endswith("fuzz") else []
+    log = results / f"tap-{name}"
+    log.unlink(missing_ok=True)
+    status = call([f"{folder}/{target}", *corpus], log, PROGRAM_LIMIT_S,
+                  env=env | {"CMOCKA_MESSAGE_OUTPUT": "TAP"})
+    shown = log.read_text(errors="replace")
+    with open(results / "log", "a") as whole:
+        whole.write(shown)
+    result = Result()
+    for failed, case, skipped in TAP_LINE.findall(shown):
+        if failed:
+            result.failures.append(f"{name}: {case}")
+        else:
+            result.passed += not skipped
+            result.skipped += bool(skipped)
+    if status != 0 and not result.failures:
+        result.failures.append(f"{name} (the program: status {status})")
+    result.failed = len(result.failures)
+    return result
 
 
 def pytest_folder(folder, tests, results, arguments, env):
@@ -198,11 +286,22 @@ def pytest(given, results, log, env):
     second, status = pytest_once(["--last-failed"], given, results, log, log + "-again", env)
     if second.passed + second.failed < result.failed:
         return result, 1  # it did not even come to all of them
-    return Result(result.passed + second.passed, second.failed, result.skipped,
-                  again=result.failed - second.failed), status
+    return Result(result.passed + second.passed, second.failed, result.skipped, failures=second.failures,
+                  again=forgiven(result, second), reasons=result.reasons), status
+
+
+def limit_of_each(part):
+    """Options of pytest that end a test which hangs, with its traceback; none without pytest-timeout."""
+    if importlib.util.find_spec("pytest_timeout") is None:
+        return []
+    prefix, _, kind = part.rpartition("-")
+    limit_s = LIMITS_S[kind] * (SLOWER if prefix in PREFIXES else 1)
+    # By a signal: the fixtures of the test still end what they started.
+    return [f"--timeout={min(limit_s, max(LIMITS_S.values()))}", "--timeout-method=signal"]
 
 
 def pytest_once(how, given, results, cache, log, env):
+    how = [*limit_of_each(results.name), *how]
     junit = results / f"junit-{log}.xml"
     elsewhere = [] if str(EXAMPLES) in given else [f"--ignore={EXAMPLES}"]
     status = call([PYTHON, "-m", "pytest", "-q", "-rs", "-o", f"cache_dir={results}/cache-{cache}",
@@ -247,8 +346,8 @@ def sanitizer_environment(prefix, reports):
             "TSAN_OPTIONS": where + ":second_deadlock_stack=1"}
 
 
-def run_part(part, arguments):
-    """Runs one part; the build that it needs is there."""
+def run_part(part, arguments, targets=()):
+    """Runs one part; the build that it needs is there. A build makes `targets` only (): everything."""
     prefix, _, kind = part.rpartition("-")
     folder = PREFIXES.get(prefix, "build")
     results = ROOT / folder / "test-results" / part
@@ -264,9 +363,9 @@ def run_part(part, arguments):
         status = call(["script/format", "--check"], log)
         result = Result(passed=int(status == 0))
     elif part in BUILDS:
-        status = build(part, log)
+        status = build(part, log, targets)
         result = Result(passed=int(status == 0))
-    elif kind in ("house", "torture", "e2e"):
+    elif kind in ("house", "torture", "e2e", "systemd"):
         tests = pathlib.Path("tests") / kind
         if part == "tsan-e2e" and not arguments:
             found = list((ROOT / tests).glob(TSAN_E2E))
@@ -279,6 +378,8 @@ def run_part(part, arguments):
     elif part == "examples":
         result, status = pytest_folder(folder, EXAMPLES.parent, results,
                                        [str(EXAMPLES), *arguments], env)
+    elif targets:
+        result, status = named_programs(part, targets, folder, results, env)
     else:
         result, status = meson_suite(part, kind, folder, results, arguments, env)
 
@@ -286,7 +387,8 @@ def run_part(part, arguments):
     for report in sorted(results.glob("reports/*")):
         result.failed += 1
         result.log += f"\n{report.relative_to(ROOT)}:\n{report.read_text(errors='replace')}"
-    if result.failed == 0 and (status != 0 or result.passed == 0):
+    left_out = part in ONLY_IN_ALL and status == 0 and result.skipped > 0
+    if result.failed == 0 and (status != 0 or result.passed == 0) and not left_out:
         result.failed = 1
         result.log += f"\n{part} ended with status {status} and told of " \
                       f"{result.passed} tests that passed and none that failed\n"
@@ -300,9 +402,12 @@ def show(part, result, seconds):
     if result.skipped:
         counts += f", {result.skipped} skipped"
     if result.again:
-        counts += f", {result.again} at the second try"
+        counts += f", {len(result.again)} at the second try"
     with printing:
         print(f"{part:<12} {counts:<32} {seconds:6.1f} s", flush=True)
+        if part in ONLY_IN_ALL:
+            for reason in dict.fromkeys(result.reasons):
+                print(f"  skipped: {reason}", flush=True)
         if result.failed:
             lines = result.log.splitlines()
             if len(lines) > TAIL_LINES:
@@ -312,6 +417,7 @@ def show(part, result, seconds):
 
 def run_lane(parts, arguments, results):
     broken = set()
+    targets = targets_of(parts[-1], arguments) if arguments and len(parts) == 2 else ()
     for part in parts:
         prefix = part.rpartition("-")[0]
         needs = None if part == "format" or part in BUILDS else PREFIXES.get(prefix, "build")
@@ -320,19 +426,21 @@ def run_lane(parts, arguments, results):
             if needs in broken:
                 result = Result(failed=1, log=f"not run: {needs} failed")
             else:
-                result = run_part(part, arguments)
+                result = run_part(part, arguments, targets)
         except Exception as error:  # a fault of this script must not look like success
             result = Result(failed=1, log=f"{type(error).__name__}: {error}")
         if part in BUILDS and result.failed:
             broken.add(part)
-        results.append(result)
+        results[part] = result
         show(part, result, time.monotonic() - start)
 
 
 def chosen_lanes(name):
     """The lanes with only what is named, and the builds that it needs."""
-    if name is None:
+    if name == "all":
         return LANES
+    if name is None:
+        return [[part for part in lane if part not in ONLY_IN_ALL] for lane in LANES]
     lanes = []
     for lane in LANES:
         wanted = [part for part in lane if part == name or part.split("-")[0] == name]
@@ -344,12 +452,21 @@ def chosen_lanes(name):
     return lanes
 
 
+class OutOfTime(Exception):
+    """SIGTERM, as of timeout(1)."""
+
+
+def run_out_of_time(number, frame):
+    raise OutOfTime
+
+
 def main(arguments):
     if arguments[:1] == ["--list"]:
         for part in sum(LANES, []):
             prefix, _, kind = part.rpartition("-")
             under = {"asan": ", under ASan and UBSan", "tsan": ", under TSan"}.get(prefix, "")
-            print(f"{part:<12} {WHAT.get(part) or WHAT[kind] + under}")
+            more = " (only in 'script/test all')" if part in ONLY_IN_ALL else ""
+            print(f"{part:<12} {WHAT.get(part) or WHAT[kind] + under}{more}")
         return 0
     lanes = chosen_lanes(arguments[0] if arguments else None)
     if not lanes:
@@ -359,7 +476,8 @@ def main(arguments):
 
     # A shell's background job starts with SIGINT ignored; the programs under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    results = []
+    signal.signal(signal.SIGTERM, run_out_of_time)
+    results = {}
     threads = [threading.Thread(target=run_lane, args=(lane, arguments[1:], results), daemon=True)
                for lane in lanes]
     start = time.monotonic()
@@ -368,14 +486,25 @@ def main(arguments):
     try:
         for thread in threads:
             thread.join()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OutOfTime) as reason:
         for process in list(running):
             os.killpg(process.pid, signal.SIGTERM)
-        print("test: interrupted", file=sys.stderr)
-        return 130
-    total = add(results)
+        if isinstance(reason, KeyboardInterrupt):
+            print("test: interrupted", file=sys.stderr)
+            return 130
+        total = add(results.values())
+        left = [part for part in sum(lanes, []) if part not in results]
+        print(f"ended before its time (SIGTERM); without a result: {' '.join(left)}")
+        print(f"{total.passed} passed, {total.failed + len(left)} failed")
+        return 1
+    total = add(results.values())
     if total.skipped:
         print(f"{total.skipped} skipped; each part's log, BUILD/test-results/PART/log, says why")
+    if total.again:
+        print("passed only at the second try:")
+        for part, result in results.items():
+            for name in result.again:
+                print(f"  {part:<12} {name}")
     print(f"all parts took {time.monotonic() - start:.0f} s")
     print(f"{total.passed} passed, {total.failed} failed")
     return 0 if total.failed == 0 else 1

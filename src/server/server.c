@@ -523,6 +523,7 @@ static void close_server(struct server *server)
 	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
+	notify_close();
 	if (server->done_fd >= 0)
 		close(server->done_fd);
 	if (server->signal_fd >= 0)
@@ -533,12 +534,15 @@ int server_run(const struct server_options *options)
 {
 	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
 
+	int r = activation_check();
+
+	if (r < 0)
+		return r;
 	upgrade_init(&server.upgrade, options->upgrade_at);
+	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
-
-	int r = open_server(&server);
-
+	r = open_server(&server);
 	if (r == 0)
 		r = enter_sandbox(&server);
 	if (r == 0) {

@@ -70,7 +70,7 @@ def engines():
     return re.findall(r"^engine-(\w+) +(?:yes +|no +could work here)", lines, re.MULTILINE)
 
 
-def run(*arguments, input=None, env=None, timeout=60, **options):
+def run(*arguments, input=None, env=None, timeout=60, program=MEARI, **options):
     """Runs `meari ARGUMENTS...` to its end; gives returncode, stdout and stderr as text.
 
     `input` is text too (None: nothing, at once its end). text=False in `options` makes all bytes.
@@ -84,7 +84,7 @@ def run(*arguments, input=None, env=None, timeout=60, **options):
         options["input"] = input
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([MEARI, *map(str, arguments)], env=env or environment(),
+    return subprocess.run([program, *map(str, arguments)], env=env or environment(),
                           timeout=timeout, **options)
 
 
@@ -108,8 +108,9 @@ class Server:
     .wait_stderr(text)  waits until standard error holds the text: a sign, never a time
     """
 
-    def __init__(self, *arguments, engine=None, env=None, preexec_fn=None, prefix=(), pass_fds=()):
-        self.command = [*map(str, prefix), MEARI, "serve", *map(str, arguments)]
+    def __init__(self, *arguments, engine=None, env=None, preexec_fn=None, prefix=(), pass_fds=(),
+                 program=MEARI):
+        self.command = [*map(str, prefix), program, "serve", *map(str, arguments)]
         if engine is not None:
             self.command += ["--engine", engine]
         self.env = env or environment()

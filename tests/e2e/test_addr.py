@@ -197,6 +197,7 @@ def test_name_is_not_looked_up():
     assert "--resolve" in rows("no-such-host.invalid")["host name"]
 
 
+@pytest.mark.usefixtures("localhost")
 def test_resolve():
     found = json.loads(show("--json", "-r", "tcp4://localhost:7").stdout)
     assert [a["address"] for a in found["addresses"]] == ["tcp://127.0.0.1:7"]

@@ -182,10 +182,9 @@ def test_what_is_dropped_at_a_half_close_is_found(rule):
         assert result.returncode == 3
 
 
-def test_a_family_that_is_silent_is_found():
+def test_a_family_that_is_silent_is_found(localhost):
     """localhost is IPv4 and IPv6; only one of them has a service."""
-    addresses = {one[0] for one in socket.getaddrinfo("localhost", 7, type=socket.SOCK_STREAM)}
-    if addresses != {socket.AF_INET, socket.AF_INET6}:
+    if not localhost >= {"127.0.0.1", "::1"}:
         pytest.skip("localhost has one family only here")
     with Server("tcp://127.0.0.1:0") as server:
         result = check(f"tcp://localhost:{server.port()}", "--rule", "families")

@@ -78,6 +78,7 @@ def test_what_uring_would_use_is_told_one_by_one():
         assert len(told[name]) == 1
 
 
+@pytest.mark.usefixtures("localhost")
 def test_addresses_are_looked_up_and_not_opened(tmp_path):
     path = tmp_path / "echo"
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -149,6 +149,7 @@ def test_beside_those_of_all(engine):
     assert counted[third]["faults_corrupt"] == 1
 
 
+@pytest.mark.usefixtures("localhost")
 def test_each_address_of_a_name_has_them(engine):
     with Server("localhost:0?fault=refuse", TCP, "--threads", 2, engine=engine) as server:
         assert not fate(server, 0)

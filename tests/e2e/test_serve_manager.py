@@ -21,10 +21,6 @@ from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, receive_exact
 
 ACTIVATE = str(pathlib.Path(__file__).with_name("activate.py"))
 
-pytestmark = pytest.mark.skipif(
-    "libsystemd" not in subprocess.run(["ldd", MEARI], capture_output=True, text=True).stdout,
-    reason="built without libsystemd")
-
 
 @contextlib.contextmanager
 def handed_over(sockets, names):
@@ -129,11 +125,12 @@ def test_names_choose():
         assert echo(server, 0)
 
 
-def refused(sockets, names, *arguments):
-    """What the server says of sockets that it does not take."""
+def refused(sockets, names, *arguments, changes=None):
+    """What the server says of sockets that it does not take; `changes` in what they are announced with."""
+    wrong = ["/usr/bin/env", *(f"{name}={value}" for name, value in (changes or {}).items())]
     with handed_over(sockets, names) as how:
         done = subprocess.run(
-            [*how["prefix"], MEARI, "serve", *arguments], pass_fds=how["pass_fds"],
+            [*how["prefix"], *wrong, MEARI, "serve", *arguments], pass_fds=how["pass_fds"],
             env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             timeout=ANSWER_S)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
@@ -175,6 +172,22 @@ def test_what_is_for_somebody_else_is_left_alone():
     env = environment(LISTEN_PID=1, LISTEN_FDS=1)
     with Server("tcp://127.0.0.1:0", env=env) as server:
         assert len(server.addresses) == 1 and echo(server, 0)
+
+
+@pytest.mark.parametrize("changes, said", [
+    ({"LISTEN_FDS": "-1"}, "LISTEN_FDS is malformed: '-1'"),
+    ({"LISTEN_FDS": "99999999999"}, "LISTEN_FDS is malformed: '99999999999'"),
+    ({"LISTEN_FDS": "2"}, "LISTEN_FDS is 2, but descriptor 4 is not open"),
+    # What the server opens itself would get the number of the one that is not open.
+    ({"LISTEN_FDS": "2", "NOTIFY_SOCKET": "@meari-no-manager"}, "LISTEN_FDS is 2, but descriptor 4 is not open"),
+    ({"LISTEN_FDNAMES": "a:b"}, "LISTEN_FDNAMES is malformed: 'a:b'"),
+    ({"LISTEN_FDNAMES": "a\x1b[31m"}, "LISTEN_FDNAMES is malformed: 'a\\x1b[31m'"),
+    ({"LISTEN_PID": "init"}, "LISTEN_PID is malformed: 'init'"),
+])
+def test_a_malformed_environment_is_refused(changes, said):
+    """Not ignored: the server would listen on port 5000 of every address instead."""
+    with listening() as given:
+        assert said in refused([given], "x", changes=changes)
 
 
 def test_ten_restarts_lose_nobody(engine):
@@ -284,6 +297,38 @@ def test_a_manager_that_has_gone_is_nobodys_loss(tmp_path):
     env = environment(NOTIFY_SOCKET=tmp_path / "nobody")
     with Server("tcp://127.0.0.1:0", env=env) as server:
         assert echo(server, 0) and server.stop() == 0
+        assert server.stderr.count(f"manager at '{tmp_path}/nobody'") == 1
+
+
+def test_a_manager_that_does_not_read_holds_up_nothing(engine, tmp_path):
+    with Manager(tmp_path, WATCHDOG_USEC=200_000) as manager:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(str(tmp_path / "notify"))
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    other.send(b"filling its queue")
+        with Server("tcp://127.0.0.1:0", engine=engine, env=manager.env) as server:
+            server.wait_stderr("it does not read its messages")
+            for _ in range(3):
+                server.process.send_signal(signal.SIGHUP)
+                server.wait_stderr("there are no lists to read again")
+            assert echo(server, 0)
+            # What it has missed it is told as soon as it reads.
+            while "READY=1" not in (said := manager.next()):
+                assert said[0] in ("filling its queue", "RELOADING=1", "WATCHDOG=1")
+            server.process.send_signal(signal.SIGTERM)
+            assert server.wait() == 0 and server.stderr.count("does not read") == 1
+
+
+def test_a_manager_elsewhere_is_not_supported():
+    """Of a virtual machine: said once, and SIGHUP still does not end the server."""
+    with Server("tcp://127.0.0.1:0", env=environment(NOTIFY_SOCKET="vsock:2:9999")) as server:
+        assert "at 'vsock:2:9999': vsock is not supported" in server.stderr
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_stderr("there are no lists to read again")
+        assert echo(server, 0) and server.stop() == 0
+        assert server.stderr.count("is not supported") == 1
 
 
 # ---- upgrades (test_serve_upgrade.py has all about them but this) ----

@@ -270,6 +270,7 @@ def test_port_0_takes_what_is_not_asked_for_otherwise(path):
             assert ended(old) and all(echo(new, index) for index in range(4))
 
 
+@pytest.mark.usefixtures("localhost")
 def test_a_name_with_several_addresses(path):
     with Server("--upgrade", path, "localhost:0") as old:
         with upgraded(old, "--upgrade", path, "localhost:0") as new:
@@ -609,25 +610,18 @@ def test_an_old_one_that_keeps_its_place(engine, path, said, why):
 # ---- users ----
 
 
-@needs_root
-def test_another_user_is_refused(tmp_path, engine):
+def test_another_user_is_refused(another_user, engine):
     at = "@meari-upgrade-user-%d" % os.getpid()  # no file, whose mode would keep them out
-
-    def become_nobody():
-        os.setgroups([])
-        os.setresgid(65534, 65534, 65534)
-        os.setresuid(65534, 65534, 65534)
-
     # root's is not for nobody ...
     with Server("--upgrade", at, "tcp://127.0.0.1:0", engine=engine) as old:
-        said = refused("--upgrade", at, old.addresses[0], preexec_fn=become_nobody)
+        said = refused("--upgrade", at, old.addresses[0], **another_user)
         assert "it is another user's" in said
         assert "it is of the user 65534" in old.wait_stderr("may not upgrade this server")
         assert echo(old)
     # ... and nobody's is nothing that another one than nobody would take.
-    with Server("--upgrade", at, "tcp://127.0.0.1:0", engine=engine, preexec_fn=become_nobody) as old:
+    with Server("--upgrade", at, "tcp://127.0.0.1:0", engine=engine, **another_user) as old:
         assert "it is another user's" in refused("--upgrade", at, old.addresses[0])
-        with upgraded(old, "--upgrade", at, old.addresses[0], preexec_fn=become_nobody) as new:
+        with upgraded(old, "--upgrade", at, old.addresses[0], **another_user) as new:
             assert ended(old) and echo(new)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,13 +22,16 @@ def sources(*ends):
 
 def project_files():
     """Every file of the project: what git has or would add, as paths relative to the root."""
-    listed = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached",
-                             "--others", "--exclude-standard"], cwd=ROOT, capture_output=True)
-    if listed.returncode == 0:
+    listed = None
+    if shutil.which("git"):
+        listed = subprocess.run(["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached",
+                                 "--others", "--exclude-standard"], cwd=ROOT, capture_output=True)
+    if listed is not None and listed.returncode == 0:
         names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
-    else:  # an unpacked archive
+    else:  # an unpacked archive, or no git
         names = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")
-                 if path.is_file() and not re.match(r"build|\.git/", str(path.relative_to(ROOT)))]
+                 if path.is_file() and not re.search(r"^build|^\.git(/|$)|__pycache__/|\.pytest_cache/",
+                                                     str(path.relative_to(ROOT)))]
     return sorted(pathlib.Path(name) for name in names if (ROOT / name).is_file())
 
 

@@ -77,7 +77,8 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("soak: ending early; once more ends it at once", file=sys.stderr)
+        # Not print(): the signal may have come in the middle of one, and its buffer cannot be entered twice.
+        os.write(2, b"soak: ending early; once more ends it at once\n")
 
 
 class Crowd:

@@ -4,3 +4,5 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from hanging import pytest_runtest_call  # noqa: E402, F401

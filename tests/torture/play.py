@@ -70,11 +70,19 @@ class Told:
     stderr: str
 
 
+def _localhost():
+    """The name, so that there is something to resolve; a chroot may have no /etc/hosts."""
+    try:
+        return "localhost" if socket.getaddrinfo("localhost", 0) else "127.0.0.1"
+    except OSError:
+        return "127.0.0.1"
+
+
 # What the server is told, for each kind of play; {0} is the folder of its files.
 PLAYS = {
     "plain": ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "unix:{0}/stream", "unixgram:{0}/messages",
               "--threads", "1", "--pending", "64K", "--deny", "@{0}/deny"],
-    "rich": ["--config", "{0}/config", "tcp://localhost:0", "udp://localhost:0", "unix:{0}/stream",
+    "rich": ["--config", "{0}/config", f"tcp://{_localhost()}:0", f"udp://{_localhost()}:0", "unix:{0}/stream",
              "unixgram:{0}/messages"],
     "handed": ["unix:{0}/stream", "--threads", "2", "-v", "--busy-poll", "50us", "--pin",
                "--deny", "@{0}/deny", "--max-memory", "64M", "--user", str(os.getuid())],

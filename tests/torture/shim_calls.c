@@ -358,30 +358,6 @@ WRAP(int, getservbyname_r, (*ret = NULL, error),
 WRAP(unsigned, if_nametoindex, 0, (const char *name), (name))
 WRAP(char *, if_indextoname, NULL, (unsigned index, char *room), (index, room))
 
-/* ---- the service manager ---- */
-
-#if MEARI_HAVE_SYSTEMD
-WRAP_NEGATIVE(sd_listen_fds_with_names, (int forget, char ***ret), (forget, ret))
-WRAP_NEGATIVE(sd_notify, (int forget, const char *state), (forget, state))
-WRAP_NEGATIVE(sd_watchdog_enabled, (int forget, uint64_t *ret_us), (forget, ret_us))
-
-int __wrap_sd_notifyf(int forget, const char *format, ...);
-
-int __wrap_sd_notifyf(int forget, const char *format, ...)
-{
-	char state[256];
-	int error = shim_strike("sd_notifyf");
-	va_list values;
-
-	if (error != 0)
-		return -error;
-	va_start(values, format);
-	vsnprintf(state, sizeof(state), format, values);
-	va_end(values);
-	return __real_sd_notify(forget, state);
-}
-#endif
-
 /* ---- the filter of system calls ---- */
 
 #if MEARI_HAVE_SECCOMP

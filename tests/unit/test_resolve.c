@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <netdb.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/resolve.h"
+#include "skipping.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -112,6 +114,11 @@ static void connects_the_wildcard_to_this_machine(void **state)
 
 static void knows_localhost(void **state)
 {
+	struct addrinfo *found = NULL;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+		SKIP("the name has no address (/etc/hosts)");
+	freeaddrinfo(found);
 	assert_int_equal(resolve_text("tcp4://localhost:7", RESOLVE_CONNECT), 0);
 	assert_int_equal(list.count, 1);
 	assert_string_equal(first(), "tcp://127.0.0.1:7");
