@@ -20,7 +20,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "net/quote.h"
+#include "base/quote.h"
 
 /* As systemd limits the name of a descriptor. */
 #define MOST_NAME_BYTES 255

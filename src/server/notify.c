@@ -22,8 +22,8 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/quote.h"
 #include "net/call.h"
-#include "net/quote.h"
 
 /* A shorter period would keep the main thread busy. */
 #define LEAST_WATCHDOG_NS CLOCK_NS_PER_MS
