@@ -303,7 +303,7 @@ static void tell_start(const struct server *server)
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
 	fault_map_tell_start(server->faults);
 	announce_ready(&server->listeners, server->options->ready_fd);
-	if (server->upgrade.committed)
+	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
 	else
 		notify_ready();
@@ -338,8 +338,7 @@ static void tell_counters(struct server *server)
 /* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
 static bool is_in_charge(const struct server *server)
 {
-	return !server->upgrade.handed_over &&
-		(!server->upgrade.taking || server->upgrade.committed);
+	return upgrade_is_in_charge(&server->upgrade);
 }
 
 /* Reads the lists again; as long as they cannot be read, the old ones hold. */
@@ -412,7 +411,7 @@ static bool work_on_upgrade(struct server *server)
 
 	for (unsigned i = 0; news == UPGRADE_PARTED && i < server->thread_count; i++)
 		worker_look_again(server->workers[i]);
-	return news == UPGRADE_HANDED_OVER;
+	return news == UPGRADE_GONE;
 }
 
 /*
