@@ -14,10 +14,11 @@
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/fault_text.h"
 
 struct place {
-	const struct fault_plan *own; /* NULL: the address has none */
 	struct fault_plan *joined; /* ours to free, where it was made */
+	bool datagrams;
 	char name[ADDR_TEXT_SIZE];
 };
 
@@ -30,13 +31,17 @@ struct fault_map {
 
 /* ---- life ---- */
 
+static bool can_come_true(const struct fault_plan_rule *rule, bool datagrams)
+{
+	return datagrams ? fault_plan_is_of_datagrams(rule->kind)
+			 : fault_plan_is_of_streams(rule->kind);
+}
+
 /* NULL where no rule can come true. */
 static const struct fault_plan *unless_idle(const struct fault_plan *plan, bool datagrams)
 {
 	for (unsigned i = 0; i < plan->count; i++) {
-		enum fault_plan_kind kind = plan->rules[i].kind;
-
-		if (datagrams ? fault_plan_is_of_datagrams(kind) : fault_plan_is_of_streams(kind))
+		if (can_come_true(&plan->rules[i], datagrams))
 			return plan;
 	}
 	return NULL;
@@ -53,22 +58,22 @@ static const struct fault_plan *own_plan(
 static int set_up(struct fault_map *map, size_t index, const struct listener *listener)
 {
 	const struct fault_plan *plan = &map->options->faults;
+	const struct fault_plan *own = own_plan(map->options, listener);
 	struct place *place = &map->places[index];
-	bool datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
 
+	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
 	addr_format(&listener->bound, place->name, sizeof(place->name));
-	place->own = own_plan(map->options, listener);
-	if (place->own != NULL && plan->count == 0) {
-		plan = place->own;
-	} else if (place->own != NULL) {
+	if (own != NULL && plan->count == 0) {
+		plan = own;
+	} else if (own != NULL) {
 		place->joined = malloc(sizeof(*place->joined));
 		if (place->joined == NULL)
 			return -ENOMEM;
 		*place->joined = *plan;
-		fault_plan_append(place->joined, place->own);
+		fault_plan_append(place->joined, own);
 		plan = place->joined;
 	}
-	map->sites[index].plan = unless_idle(plan, datagrams);
+	map->sites[index].plan = unless_idle(plan, place->datagrams);
 	return 0;
 }
 
@@ -146,28 +151,69 @@ void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *d
 			number, bytes);
 }
 
+/* The rules of a listener's plan that can come true there, as text and as a list. */
+static void write_faults(
+	const struct fault_plan *plan, bool datagrams, FILE *stream, json_t *ret_list)
+{
+	char text[FAULT_TEXT_SIZE];
+	bool first = true;
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		if (!can_come_true(&plan->rules[i], datagrams))
+			continue;
+		fault_text_write(&plan->rules[i], text);
+		fprintf(stream, "%s%s", first ? "" : "; ", text);
+		json_array_append_new(ret_list, json_string(text));
+		first = false;
+	}
+}
+
+static void tell_faults(const struct fault_map *map, size_t index)
+{
+	const struct place *place = &map->places[index];
+	CLEANUP_FREE char *text = NULL;
+	json_t *list = json_array();
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (stream != NULL) {
+		write_faults(map->sites[index].plan, place->datagrams, stream, list);
+		fclose(stream);
+	}
+	/* Without memory for their names: that there are some, at least. */
+	LOG_EVENT(LOG_LEVEL_INFO, "faulty",
+		json_pack("{s:O, s:s}", "faults", list, "address", place->name),
+		_("injecting faults: %s on '%s'"), text != NULL ? text : "...", place->name);
+	json_decref(list);
+}
+
+/* One that was given for all addresses, and is none of any. */
+static void tell_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	for (size_t i = 0; i < map->count; i++) {
+		if (can_come_true(rule, map->places[i].datagrams))
+			return;
+	}
+	fault_text_write(rule, text);
+	LOG_EVENT(LOG_LEVEL_WARNING, "fault_idle", json_pack("{s:s}", "fault", text),
+		fault_plan_is_of_streams(rule->kind)
+			? _("the fault '%s' is one of streams, and there are none here")
+			: _("the fault '%s' is one of datagrams, and there are none here"),
+		text);
+}
+
 void fault_map_tell_start(const struct fault_map *map)
 {
-	unsigned count = map != NULL ? map->options->faults.count : 0;
-
-	if (count > 0)
-		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
-			json_pack("{s:i, s:n}", "faults", (int)count, "address"),
-			ngettext("it does %u thing wrong on purpose (--fault)",
-				"it does %u things wrong on purpose (--fault)", count),
-			count);
-	for (size_t i = 0; map != NULL && i < map->count; i++) {
-		const struct place *place = &map->places[i];
-
-		if (place->own == NULL)
-			continue;
-		count = place->own->count;
-		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
-			json_pack("{s:i, s:s}", "faults", (int)count, "address", place->name),
-			ngettext("on %s it does %u thing wrong on purpose",
-				"on %s it does %u things wrong on purpose", count),
-			place->name, count);
+	if (map == NULL)
+		return;
+	for (size_t i = 0; i < map->count; i++) {
+		if (map->sites[i].plan != NULL)
+			tell_faults(map, i);
 	}
+	for (unsigned i = 0; i < map->options->faults.count; i++)
+		tell_idle(map, &map->options->faults.rules[i]);
 }
 
 /* Those kinds that the listener's plan has. */

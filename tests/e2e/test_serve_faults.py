@@ -497,8 +497,10 @@ def test_v_logs_each_fault(engine):
 
 
 def test_it_says_that_it_is_faulty(engine):
-    with serve("tcp://127.0.0.1:0", "delay=1ms", "drop", engine=engine) as server:
-        server.wait_stderr("meari: it does 2 things wrong on purpose (--fault)\n")
+    with serve("tcp://127.0.0.1:0", "delay=20ms", "drop", engine=engine) as server:
+        address = server.addresses[0]
+        server.wait_stderr(f"meari: injecting faults: delay=20ms on '{address}'\n")
+        server.wait_stderr("meari: the fault 'drop' is one of datagrams, and there are none here\n")
 
 
 def test_with_a_limit_around_it(engine):
