@@ -538,11 +538,28 @@ static void fault_handle(struct protocol *self, struct protocol_conn *conn,
 		handle_doomed(fault, doomed_of(state), event, answer);
 }
 
+static bool holds_bytes(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct fault *fault = (const struct fault *)self;
+	struct fault_conn *state = state_of(conn);
+	const struct doomed *doomed = state != NULL ? doomed_of(state) : NULL;
+
+	if (state == NULL)
+		return false;
+	return (doomed != NULL && doomed->held != NULL) ||
+		(fault->inner->holds_bytes != NULL &&
+			fault->inner->holds_bytes(fault->inner, &state->inner));
+}
+
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options)
 {
 	*fault = (struct fault){
-		.protocol = { .name = inner->name, .handle = fault_handle },
+		.protocol = {
+			.name = inner->name,
+			.handle = fault_handle,
+			.holds_bytes = holds_bytes,
+		},
 		.inner = inner,
 		.counters = counters,
 		.options = *options,

@@ -258,11 +258,24 @@ static void guard_handle(struct protocol *self, struct protocol_conn *conn,
 	limit(guard, state, now_ns, answer);
 }
 
+static bool holds_bytes(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct guard *guard = (const struct guard *)self;
+	const struct guard_conn *state = state_of(conn);
+
+	return state != NULL && guard->inner->holds_bytes != NULL &&
+		guard->inner->holds_bytes(guard->inner, &state->inner);
+}
+
 void guard_init(struct guard *guard, struct protocol *inner, struct counters *counters,
 	const struct guard_options *options)
 {
 	*guard = (struct guard){
-		.protocol = { .name = inner->name, .handle = guard_handle },
+		.protocol = {
+			.name = inner->name,
+			.handle = guard_handle,
+			.holds_bytes = holds_bytes,
+		},
 		.inner = inner,
 		.counters = counters,
 		.options = *options,
