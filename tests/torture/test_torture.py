@@ -22,7 +22,7 @@ FAMILIES = {
     "descriptors": {"socket", "socketpair", "accept4", "epoll_create1", "eventfd", "signalfd", "fcntl64", "open64",
                     "dup2", "close"},
     "files": {"__getdelim", "fgets", "fread", "__isoc99_fscanf", "fopen64", "fclose", "dprintf", "fflush",
-              "access", "readlink", "unlink", "lstat64", "realpath", "read", "write", "write_log"},
+              "access", "flock", "readlink", "unlink", "lstat64", "realpath", "read", "write", "write_log"},
     "bytes": {"recv", "recvmsg", "recvmmsg", "send", "sendmsg", "sendmmsg", "shutdown"},
     "ring": {name for name in ERRORS if name.startswith(("io_uring", "order_"))},
 }
