@@ -202,6 +202,16 @@ int sandbox_enter(const struct sandbox_options *options)
 	return r;
 }
 
+int sandbox_seal(const struct sandbox_options *options)
+{
+	int r = options->open || IS_SANITIZED ? 0 : syscalls_seal();
+
+	if (!is_shortage(r))
+		return 0;
+	log_error(_("cannot enter the sandbox: %s"), strerror(-r));
+	return r;
+}
+
 static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)
 {
 	char text[200];

@@ -27,6 +27,9 @@ struct sandbox_options {
  */
 int sandbox_enter(const struct sandbox_options *options);
 
+/* Once all threads run: takes away what was needed to start them. Errors as above. */
+int sandbox_seal(const struct sandbox_options *options);
+
 /* Told of each part: its name (a key), whether it will be in force here, and why or why not. */
 typedef void sandbox_tell_fn(void *context, const char *name, bool used, const char *reason);
 void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context);

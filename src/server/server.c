@@ -258,10 +258,11 @@ static int open_server(struct server *server)
 	return r;
 }
 
-static int enter_sandbox(struct server *server)
+static struct sandbox_options sandbox_options(struct server *server)
 {
 	const struct addr *at = server->options->upgrade_at;
-	struct sandbox_options options = {
+
+	return (struct sandbox_options){
 		.user = server->options->user,
 		.engine = server->engine,
 		.open = server->options->no_sandbox,
@@ -271,8 +272,6 @@ static int enter_sandbox(struct server *server)
 		.leaving = upgrade_inherited(&server->upgrade),
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 	};
-
-	return sandbox_enter(&options);
 }
 
 /* ---- start ---- */
@@ -538,10 +537,15 @@ int server_run(const struct server_options *options)
 
 	int r = open_server(&server);
 
+	const struct sandbox_options walls = sandbox_options(&server);
+
+	notify_open();
 	if (r == 0)
-		r = enter_sandbox(&server);
+		r = sandbox_enter(&walls);
 	if (r == 0) {
 		r = start_workers(&server);
+		if (r == 0)
+			r = sandbox_seal(&walls);
 		if (r == 0)
 			r = upgrade_commit(&server.upgrade, &server.listeners);
 		if (r == 0) {
@@ -560,5 +564,6 @@ int server_run(const struct server_options *options)
 			announce_sum(&server, announce_end);
 	}
 	close_server(&server);
+	notify_close();
 	return r;
 }

@@ -48,6 +48,16 @@ def test_every_thread_is_confined(engine):
             assert told["Seccomp"] == "2" or not in_force("seccomp")
 
 
+def test_every_thread_is_sealed_once_all_run(engine):
+    """The second filter: no more threads, rings or filters. It came after the threads, and holds for each."""
+    if not in_force("seccomp"):
+        pytest.skip("no seccomp here")
+    before = int(next(statuses(os.getpid())).get("Seccomp_filters", 0))
+    with Server("tcp://127.0.0.1:0", "--threads", 3, engine=engine) as server:
+        assert {told["Seccomp_filters"] for told in statuses(server.process.pid)} == {str(before + 2)}
+        assert echo(server)
+
+
 def test_no_sandbox(engine):
     own = next(statuses(os.getpid()))
     with Server("tcp://127.0.0.1:0", "--no-sandbox", engine=engine) as server:

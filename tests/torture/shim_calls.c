@@ -364,24 +364,6 @@ WRAP(char *, if_indextoname, NULL, (unsigned index, char *room), (index, room))
 
 #if MEARI_HAVE_SYSTEMD
 WRAP_NEGATIVE(sd_listen_fds_with_names, (int forget, char ***ret), (forget, ret))
-WRAP_NEGATIVE(sd_notify, (int forget, const char *state), (forget, state))
-WRAP_NEGATIVE(sd_watchdog_enabled, (int forget, uint64_t *ret_us), (forget, ret_us))
-
-int __wrap_sd_notifyf(int forget, const char *format, ...);
-
-int __wrap_sd_notifyf(int forget, const char *format, ...)
-{
-	char state[256];
-	int error = shim_strike("sd_notifyf");
-	va_list values;
-
-	if (error != 0)
-		return -error;
-	va_start(values, format);
-	vsnprintf(state, sizeof(state), format, values);
-	va_end(values);
-	return __real_sd_notify(forget, state);
-}
 #endif
 
 /* ---- the filter of system calls ---- */

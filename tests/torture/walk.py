@@ -69,8 +69,7 @@ ERRORS = {
     "order_send": MEMORY + [SHORT, errno.ENOBUFS, errno.EINTR, errno.ECANCELED, errno.EPIPE],
     "order_sendmsg": MEMORY + [SHORT, errno.ENOBUFS, errno.EINTR, errno.ECANCELED, errno.EPIPE],
     "order_poll_add": MEMORY + [errno.ECANCELED], "order_read": MEMORY + [errno.EINTR, errno.ECANCELED],
-    "sd_listen_fds_with_names": MEMORY, "sd_notify": MEMORY + [errno.ENOENT], "sd_notifyf": MEMORY,
-    "sd_watchdog_enabled": [errno.EPERM],
+    "sd_listen_fds_with_names": MEMORY,
     "seccomp_attr_set": [errno.EACCES], "seccomp_init": MEMORY, "seccomp_load": [errno.ENOMEM, errno.ECANCELED],
     "seccomp_rule_add": MEMORY,
 }
