@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 
 /* ---- lines ---- */
@@ -147,6 +148,23 @@ static const struct argp_option *find(const struct argp_option *options, const c
 	return NULL;
 }
 
+static error_t complain_of_name(
+	struct argp_state *state, const struct argp_option *options, const char *name)
+{
+	const char *names[100] = { "address" };
+	const char *meant;
+	size_t count = 1;
+
+	for (; options->name != NULL || options->doc != NULL; options++) {
+		if (options->name != NULL && count < sizeof(names) / sizeof(names[0]))
+			names[count++] = options->name;
+	}
+	meant = suggest_nearest(name, names, count);
+	if (meant == NULL)
+		return cli_complain(state, _("there is no option '%s'"), name);
+	return cli_complain(state, _("there is no option '%s'; did you mean '%s'?"), name, meant);
+}
+
 static error_t apply_entry(const struct settings_entry *entry, const struct argp_option *options,
 	argp_parser_t parser, struct argp_state *state, struct cli_place *place)
 {
@@ -157,7 +175,7 @@ static error_t apply_entry(const struct settings_entry *entry, const struct argp
 	if (strcmp(entry->name, "config") == 0)
 		return cli_complain(state, _("a file cannot name another one"));
 	if (option == NULL && !is_address)
-		return cli_complain(state, _("there is no option '%s'"), entry->name);
+		return complain_of_name(state, options, entry->name);
 	bool takes_value = is_address || option->arg != NULL;
 
 	place->column = entry->value_column + 1;

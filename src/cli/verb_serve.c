@@ -17,6 +17,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/settings.h"
+#include "cli/take.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -60,13 +61,18 @@ enum option_key {
 	KEY_USER,
 	KEY_NO_SANDBOX,
 	KEY_CONFIG,
+	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
 };
 
 static const struct argp_option options[] = {
 	{ "config", KEY_CONFIG, "FILE", 0,
 		N_("read these options from a file, one a line, without the dashes; 'address' names "
-		   "an address"),
+		   "an address; SIGHUP reads it again"),
+		0 },
+	{ "check-config", KEY_CHECK_CONFIG, NULL, 0,
+		N_("only read the options, the file and the lists, and say what is wrong with them; "
+		   "do not serve"),
 		0 },
 	{ NULL, 0, NULL, 0, N_("How it works:"), 1 },
 	{ "engine", KEY_ENGINE, "NAME", 0,
@@ -165,9 +171,17 @@ struct serve_input {
 	struct addr upgrade_at;
 	const char **activated;
 	char *config; /* the text of --config */
-	enum log_level level;
-	enum log_format format;
-	bool explain;
+	bool explain, check;
+	bool is_offered; /* there are sockets of a service manager */
+	bool is_again; /* read by a server that runs: what it has used up is not looked at */
+};
+
+/* What it takes to read everything again. */
+struct rereading {
+	int argc;
+	char **argv;
+	const struct serve_input *first;
+	struct serve_input *last; /* NULL: none yet */
 };
 
 /* For one more; its faults are NULL then. */
@@ -259,39 +273,6 @@ static error_t take_upgrade(struct serve_input *input, const char *text, struct 
 	return 0;
 }
 
-static error_t take_count(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_number)
-{
-	if (number_parse(text, least, most, ret_number) < 0)
-		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
-			text, (unsigned long long)least, (unsigned long long)most);
-	return 0;
-}
-
-static error_t take_size(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_bytes)
-{
-	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
-
-	if (number_parse_size(text, least, most, ret_bytes) < 0)
-		return cli_complain(state,
-			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), option,
-			text, number_format_size(least, least_text, sizeof(least_text)),
-			number_format_size(most, most_text, sizeof(most_text)));
-	return 0;
-}
-
-/* One of two words: `ret_second` tells which. */
-static error_t take_word(struct argp_state *state, const char *option, const char *text,
-	const char *first, const char *second, bool *ret_second)
-{
-	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
-		return cli_complain(
-			state, _("%s '%s' is neither '%s' nor '%s'"), option, text, first, second);
-	*ret_second = strcmp(text, second) == 0;
-	return 0;
-}
-
 static error_t take_engine(struct serve_input *input, const char *text, struct argp_state *state)
 {
 	bool known = strcmp(text, "auto") == 0;
@@ -357,25 +338,13 @@ static error_t parse_tuning(
 		return 0;
 	case KEY_READY_FD:
 		r = take_count(state, "--ready-fd", text, 0, 1u << 20, &number);
-		if (r == 0 && !may_write((int)number))
+		if (r == 0 && !input->is_again && !may_write((int)number))
 			return cli_complain(state,
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
 	default: return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static error_t take_time(
-	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
-{
-	uint64_t ns;
-
-	if (duration_parse(text, &ns) < 0 || ns == 0)
-		return cli_complain(
-			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
-	*ret_ns = ns;
-	return 0;
 }
 
 /* What a file says is looked at by the server. */
@@ -413,17 +382,6 @@ static error_t add_fault(struct argp_state *state, const char *text, struct faul
 			why, column + 1);
 	plan->count++;
 	return 0;
-}
-
-static error_t take_u32(
-	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number)
-{
-	uint64_t number;
-	error_t r = take_count(state, option, text, 1, 1000 * 1000 * 1000, &number);
-
-	if (r == 0)
-		*ret_number = (uint32_t)number;
-	return r;
 }
 
 static error_t parse_limit(struct serve_input *input, int key, char *text, struct argp_state *state)
@@ -476,11 +434,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 			state, "--urgent", text, "inline", "urgent", &input->server.return_urgent);
 	case KEY_LOG_FORMAT:
 		r = take_word(state, "--log-format", text, "text", "json", &second);
-		input->format = second ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+		input->server.log_format = second ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
 		return r;
-	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
+	case KEY_TRACE: input->server.trace = true; return 0;
 	case KEY_EXPLAIN: input->explain = true; return 0;
-	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
+	case KEY_CHECK_CONFIG: input->check = true; return 0;
+	case 'v': input->server.log_level = LOG_LEVEL_DEBUG; return 0;
 	case ARGP_KEY_ARG: return add_address(input, text, state);
 	case KEY_USER: input->server.user = text; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
@@ -489,9 +448,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
+		input->server.config_path = text;
 		return settings_apply(text, options, parse, state, &input->config);
 	case ARGP_KEY_NO_ARGS:
-		if (input->server.spec_count > 0 || activation_is_offered())
+		if (input->server.spec_count > 0 || input->is_offered)
 			return 0;
 		input->server.specs_are_default = true;
 		return add_address(input, "tcp://*", state);
@@ -510,47 +470,109 @@ static char *add_closing_words(int key, const char *text, void *input)
 			"counters."));
 }
 
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = N_("[ADDRESS...]"),
+	.doc = N_("Runs the echo server: every byte comes back, exactly, to every client."),
+	.help_filter = add_closing_words,
+};
+
+static const struct serve_input defaults = {
+	.server = {
+		.engine = "auto",
+		.backlog = 4096,
+		.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
+		.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+		.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
+		.drain_ns = SERVER_DEFAULT_DRAIN_NS,
+		.ready_fd = -1,
+		.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
+		.idle_ns = CLOCK_NEVER,
+		.lifetime_ns = CLOCK_NEVER,
+		.log_level = LOG_LEVEL_INFO,
+		.log_format = LOG_FORMAT_TEXT,
+	},
+};
+
+static void input_fini(struct serve_input *input)
+{
+	for (size_t i = 0; i < input->server.spec_count; i++)
+		free(input->server.spec_faults[i]);
+	free(input->server.spec_faults);
+	free(input->specs);
+	free(input->activated);
+	free(input->config);
+	free(input->server.allow.texts);
+	free(input->server.deny.texts);
+}
+
+static void rereading_fini(struct rereading *rereading)
+{
+	if (rereading->last != NULL)
+		input_fini(rereading->last);
+	free(rereading->last);
+	rereading->last = NULL;
+}
+
+static int read_again(void *context, const struct server_options **ret_options)
+{
+	struct rereading *rereading = context;
+	struct serve_input *input = malloc(sizeof(*input));
+	int r;
+
+	rereading_fini(rereading);
+	if (input == NULL) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	rereading->last = input;
+	*input = defaults;
+	input->is_again = true;
+	input->is_offered = rereading->first->is_offered;
+	r = cli_parse(&argp, rereading->argc, rereading->argv, input);
+	*ret_options = &input->server;
+	return r;
+}
+
+/* The lists are all that the options only name. Opens nothing else. */
+static enum cli_status check(const struct server_options *server)
+{
+	struct access *access = NULL;
+	int r = access_new(&server->allow, &server->deny, &access);
+
+	access_free(access);
+	return r < 0 ? CLI_USAGE : CLI_OK;
+}
+
+static enum cli_status run(struct serve_input *input, struct rereading *rereading)
+{
+	int r;
+
+	log_init(input->server.log_level, input->server.log_format);
+	if (input->check)
+		return check(&input->server);
+	if (input->server.trace)
+		call_set_hook(call_trace_to_stderr);
+	if (input->server.config_path != NULL) {
+		input->server.read_again = read_again;
+		input->server.read_context = rereading;
+	}
+	r = input->explain ? explain_print(&input->server, stdout) : server_run(&input->server);
+	return r < 0 ? CLI_FAILED : CLI_OK;
+}
+
 enum cli_status verb_serve(int argc, char **argv)
 {
-	static const struct argp argp = {
-		.options = options,
-		.parser = parse,
-		.args_doc = N_("[ADDRESS...]"),
-		.doc = N_("Runs the echo server: every byte comes back, exactly, to every client."),
-		.help_filter = add_closing_words,
-	};
-	struct serve_input input = {
-		.server = {
-			.engine = "auto",
-			.backlog = 4096,
-			.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
-			.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
-			.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
-			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
-			.ready_fd = -1,
-			.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
-			.idle_ns = CLOCK_NEVER,
-			.lifetime_ns = CLOCK_NEVER,
-		},
-		.level = LOG_LEVEL_INFO,
-		.format = LOG_FORMAT_TEXT,
-	};
-	int r = cli_parse(&argp, argc, argv, &input);
-	enum cli_status status = r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+	struct serve_input input = defaults;
+	struct rereading rereading = { .argc = argc, .argv = argv, .first = &input };
+	enum cli_status status;
+	int r;
 
-	if (r == 0) {
-		log_init(input.level, input.format);
-		r = input.explain ? explain_print(&input.server, stdout)
-				  : server_run(&input.server);
-		status = r < 0 ? CLI_FAILED : CLI_OK;
-	}
-	for (size_t i = 0; i < input.server.spec_count; i++)
-		free(input.server.spec_faults[i]);
-	free(input.server.spec_faults);
-	free(input.specs);
-	free(input.activated);
-	free(input.config);
-	free(input.server.allow.texts);
-	free(input.server.deny.texts);
+	input.is_offered = activation_is_offered();
+	r = cli_parse(&argp, argc, argv, &input);
+	status = r == 0 ? run(&input, &rereading) : r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+	rereading_fini(&rereading);
+	input_fini(&input);
 	return status;
 }

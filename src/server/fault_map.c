@@ -16,18 +16,27 @@
 #include "base/log.h"
 #include "server/fault_text.h"
 
+/* A plan that was in force once: connections may still follow it. */
+struct plan_entry {
+	struct plan_entry *next;
+	struct fault_plan plan;
+};
+
 struct place {
-	struct fault_plan *joined; /* ours to free, where it was made */
+	size_t spec; /* of the options, whose faults it has beside those of all */
 	bool datagrams;
 	char name[ADDR_TEXT_SIZE];
 };
 
 struct fault_map {
-	const struct server_options *options;
+	struct fault_plan given; /* for all listeners */
+	struct plan_entry *plans;
 	size_t count;
 	struct fault_site *sites;
 	struct place *places;
 };
+
+#define NO_SPEC SIZE_MAX
 
 /* ---- life ---- */
 
@@ -37,49 +46,89 @@ static bool can_come_true(const struct fault_plan_rule *rule, bool datagrams)
 			 : fault_plan_is_of_streams(rule->kind);
 }
 
-/* NULL where no rule can come true. */
-static const struct fault_plan *unless_idle(const struct fault_plan *plan, bool datagrams)
+static bool can_any_come_true(const struct fault_plan *plan, bool datagrams)
 {
 	for (unsigned i = 0; i < plan->count; i++) {
 		if (can_come_true(&plan->rules[i], datagrams))
-			return plan;
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static bool is_same_plan(const struct fault_plan *one, const struct fault_plan *other)
+{
+	char text[FAULT_TEXT_SIZE], other_text[FAULT_TEXT_SIZE];
+	unsigned same = 0;
+
+	while (one->count == other->count && same < one->count &&
+		strcmp(fault_text_write(&one->rules[same], text),
+			fault_text_write(&other->rules[same], other_text)) == 0)
+		same++;
+	return one->count == other->count && same == one->count;
 }
 
 static const struct fault_plan *own_plan(
-	const struct server_options *options, const struct listener *listener)
+	const struct server_options *options, const struct place *place)
 {
-	if (listener->spec == NULL || options->spec_faults == NULL)
+	if (place->spec == NO_SPEC || options->spec_faults == NULL)
 		return NULL;
-	return options->spec_faults[listener->spec - options->specs];
+	return options->spec_faults[place->spec];
 }
 
-static int set_up(struct fault_map *map, size_t index, const struct listener *listener)
+/* What holds on a listener under these options: NULL where no rule can come true. -ENOMEM. */
+static int find_plan(struct fault_map *map, size_t index, const struct server_options *options,
+	const struct fault_plan **ret_plan)
 {
-	const struct fault_plan *plan = &map->options->faults;
-	const struct fault_plan *own = own_plan(map->options, listener);
-	struct place *place = &map->places[index];
+	const struct place *place = &map->places[index];
+	const struct fault_plan *own = own_plan(options, place);
+	const struct fault_plan *before = atomic_load(&map->sites[index].plan);
+	struct plan_entry *entry = malloc(sizeof(*entry));
 
-	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
-	addr_format(&listener->bound, place->name, sizeof(place->name));
-	if (own != NULL && plan->count == 0) {
-		plan = own;
-	} else if (own != NULL) {
-		place->joined = malloc(sizeof(*place->joined));
-		if (place->joined == NULL)
-			return -ENOMEM;
-		*place->joined = *plan;
-		fault_plan_append(place->joined, own);
-		plan = place->joined;
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->plan = options->faults;
+	if (own != NULL)
+		fault_plan_append(&entry->plan, own);
+	if (!can_any_come_true(&entry->plan, place->datagrams)) {
+		*ret_plan = NULL;
+	} else if (before != NULL && is_same_plan(&entry->plan, before)) {
+		*ret_plan = before;
+	} else {
+		entry->next = map->plans;
+		map->plans = entry;
+		*ret_plan = &entry->plan;
+		return 0;
 	}
-	map->sites[index].plan = unless_idle(plan, place->datagrams);
+	free(entry);
 	return 0;
+}
+
+int fault_map_set(struct fault_map *map, const struct server_options *options)
+{
+	const struct fault_plan **plans = calloc(map->count + 1, sizeof(*plans));
+	int r = plans == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; r == 0 && i < map->count; i++)
+		r = find_plan(map, i, options, &plans[i]);
+	for (size_t i = 0; r == 0 && i < map->count; i++)
+		atomic_store_explicit(&map->sites[i].plan, plans[i], memory_order_release);
+	if (r == 0)
+		map->given = options->faults;
+	free(plans);
+	return r;
+}
+
+static void set_up(struct place *place, const struct server_options *options,
+	const struct listener *listener)
+{
+	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
+	place->spec = listener->spec != NULL ? (size_t)(listener->spec - options->specs) : NO_SPEC;
+	addr_format(&listener->bound, place->name, sizeof(place->name));
 }
 
 static bool is_wanted(const struct server_options *options)
 {
-	bool wanted = options->faults.count > 0;
+	bool wanted = options->faults.count > 0 || options->read_again != NULL;
 
 	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++)
 		wanted = wanted || options->spec_faults[i] != NULL;
@@ -90,22 +139,22 @@ int fault_map_new(const struct server_options *options, const struct listener_li
 	struct fault_map **ret_map)
 {
 	struct fault_map *map = NULL;
-	int r = 0;
+	int r;
 
-	if (is_wanted(options)) {
-		map = calloc(1, sizeof(*map));
-		if (map == NULL)
-			return -ENOMEM;
-		map->options = options;
-		map->sites = calloc(listeners->count, sizeof(*map->sites));
-		map->places = calloc(listeners->count, sizeof(*map->places));
-		if (map->sites == NULL || map->places == NULL)
-			r = -ENOMEM;
-		while (r == 0 && map->count < listeners->count) {
-			r = set_up(map, map->count, &listeners->listeners[map->count]);
-			map->count++;
-		}
+	if (!is_wanted(options)) {
+		*ret_map = NULL;
+		return 0;
 	}
+	map = calloc(1, sizeof(*map));
+	if (map == NULL)
+		return -ENOMEM;
+	map->sites = calloc(listeners->count, sizeof(*map->sites));
+	map->places = calloc(listeners->count, sizeof(*map->places));
+	r = map->sites == NULL || map->places == NULL ? -ENOMEM : 0;
+	for (; r == 0 && map->count < listeners->count; map->count++)
+		set_up(&map->places[map->count], options, &listeners->listeners[map->count]);
+	if (r == 0)
+		r = fault_map_set(map, options);
 	if (r < 0) {
 		fault_map_free(map);
 		return r;
@@ -118,8 +167,12 @@ void fault_map_free(struct fault_map *map)
 {
 	if (map == NULL)
 		return;
-	for (size_t i = 0; i < map->count; i++)
-		free(map->places[i].joined);
+	while (map->plans != NULL) {
+		struct plan_entry *entry = map->plans;
+
+		map->plans = entry->next;
+		free(entry);
+	}
 	free(map->places);
 	free(map->sites);
 	free(map);
@@ -212,8 +265,8 @@ void fault_map_tell_start(const struct fault_map *map)
 		if (map->sites[i].plan != NULL)
 			tell_faults(map, i);
 	}
-	for (unsigned i = 0; i < map->options->faults.count; i++)
-		tell_idle(map, &map->options->faults.rules[i]);
+	for (unsigned i = 0; i < map->given.count; i++)
+		tell_idle(map, &map->given.rules[i]);
 }
 
 /* Those kinds that the listener's plan has. */
@@ -226,8 +279,10 @@ static void write_counters(const struct fault_site *site, FILE *stream, json_t *
 	};
 	bool written[FAULT_PLAN_KINDS] = { false };
 
-	for (unsigned i = 0; i < site->plan->count; i++) {
-		enum fault_plan_kind kind = site->plan->rules[i].kind;
+	const struct fault_plan *plan = atomic_load(&site->plan);
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		enum fault_plan_kind kind = plan->rules[i].kind;
 		unsigned long long done = atomic_load_explicit(
 			&site->done[kind], memory_order_relaxed);
 

@@ -110,23 +110,26 @@ static int allow_folder_of(struct landlock *landlock, const char *path,
 	return 0;
 }
 
-/* Folders and not files: a list is often replaced by another file of that name. */
+/* Its folder and not the file itself: it is often replaced by another file of that name. */
+static int allow_file(struct landlock *landlock, const char *path)
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+	int r = real == NULL && errno == ENOMEM ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = allow_folder_of(landlock, path, landlock_allow_reading);
+	if (r == 0 && real != NULL)
+		r = allow_folder_of(landlock, real, landlock_allow_reading);
+	return r;
+}
+
 static int allow_lists(struct landlock *landlock, const struct access_entries *entries)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < entries->count; i++) {
-		const char *path = entries->texts[i];
-
-		if (path[0] != '@')
-			continue;
-		CLEANUP_FREE char *real = realpath(++path, NULL);
-
-		r = real == NULL && errno == ENOMEM ? -ENOMEM : 0;
-		if (r == 0)
-			r = allow_folder_of(landlock, path, landlock_allow_reading);
-		if (r == 0 && real != NULL)
-			r = allow_folder_of(landlock, real, landlock_allow_reading);
+		if (entries->texts[i][0] == '@')
+			r = allow_file(landlock, entries->texts[i] + 1);
 	}
 	return r;
 }
@@ -163,6 +166,8 @@ static int confine_files(const struct sandbox_options *options)
 	r = allow_lists(landlock, options->allow);
 	if (r == 0)
 		r = allow_lists(landlock, options->deny);
+	if (r == 0 && options->config_path != NULL)
+		r = allow_file(landlock, options->config_path);
 	if (r == 0)
 		r = allow_socket_files(landlock, options->listeners);
 	if (r == 0 && options->leaving != NULL)

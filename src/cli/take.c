@@ -1,0 +1,66 @@
+/*
+ * The bounds stand in the complaint, so that nobody has to look them up.
+ */
+#include "cli/take.h"
+
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "cli/cli.h"
+
+error_t take_count(struct argp_state *state, const char *option, const char *text,
+	uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+	if (number_parse(text, least, most, ret_number) < 0)
+		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
+			text, (unsigned long long)least, (unsigned long long)most);
+	return 0;
+}
+
+error_t take_size(struct argp_state *state, const char *option, const char *text,
+	uint64_t least, uint64_t most, uint64_t *ret_bytes)
+{
+	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
+
+	if (number_parse_size(text, least, most, ret_bytes) < 0)
+		return cli_complain(state,
+			_("%s '%s' is not a size from %s to %s (K, M and G are units)"), option,
+			text, number_format_size(least, least_text, sizeof(least_text)),
+			number_format_size(most, most_text, sizeof(most_text)));
+	return 0;
+}
+
+error_t take_word(struct argp_state *state, const char *option, const char *text,
+	const char *first, const char *second, bool *ret_second)
+{
+	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
+		return cli_complain(
+			state, _("%s '%s' is neither '%s' nor '%s'"), option, text, first, second);
+	*ret_second = strcmp(text, second) == 0;
+	return 0;
+}
+
+error_t take_time(
+	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
+{
+	uint64_t ns;
+
+	if (duration_parse(text, &ns) < 0 || ns == 0)
+		return cli_complain(
+			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
+	*ret_ns = ns;
+	return 0;
+}
+
+error_t take_u32(
+	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number)
+{
+	uint64_t number;
+	error_t r = take_count(state, option, text, 1, 1000 * 1000 * 1000, &number);
+
+	if (r == 0)
+		*ret_number = (uint32_t)number;
+	return r;
+}
