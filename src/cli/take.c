@@ -10,8 +10,8 @@
 #include "base/number.h"
 #include "cli/cli.h"
 
-error_t take_count(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_number)
+error_t take_count(struct argp_state *state, const char *option, const char *text, uint64_t least,
+	uint64_t most, uint64_t *ret_number)
 {
 	if (number_parse(text, least, most, ret_number) < 0)
 		return cli_complain(state, _("%s '%s' is not a number from %llu to %llu"), option,
@@ -19,8 +19,8 @@ error_t take_count(struct argp_state *state, const char *option, const char *tex
 	return 0;
 }
 
-error_t take_size(struct argp_state *state, const char *option, const char *text,
-	uint64_t least, uint64_t most, uint64_t *ret_bytes)
+error_t take_size(struct argp_state *state, const char *option, const char *text, uint64_t least,
+	uint64_t most, uint64_t *ret_bytes)
 {
 	char least_text[NUMBER_TEXT_SIZE], most_text[NUMBER_TEXT_SIZE];
 
@@ -32,8 +32,8 @@ error_t take_size(struct argp_state *state, const char *option, const char *text
 	return 0;
 }
 
-error_t take_word(struct argp_state *state, const char *option, const char *text,
-	const char *first, const char *second, bool *ret_second)
+error_t take_word(struct argp_state *state, const char *option, const char *text, const char *first,
+	const char *second, bool *ret_second)
 {
 	if (strcmp(text, first) != 0 && strcmp(text, second) != 0)
 		return cli_complain(
@@ -42,8 +42,7 @@ error_t take_word(struct argp_state *state, const char *option, const char *text
 	return 0;
 }
 
-error_t take_time(
-	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
+error_t take_time(struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns)
 {
 	uint64_t ns;
 

@@ -16,8 +16,7 @@ error_t take_size(struct argp_state *state, const char *option, const char *text
 error_t take_u32(
 	struct argp_state *state, const char *option, const char *text, uint32_t *ret_number);
 /* Longer than nothing. */
-error_t take_time(
-	struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns);
+error_t take_time(struct argp_state *state, const char *option, const char *text, uint64_t *ret_ns);
 /* One of two words: `ret_second` tells which. */
-error_t take_word(struct argp_state *state, const char *option, const char *text,
-	const char *first, const char *second, bool *ret_second);
+error_t take_word(struct argp_state *state, const char *option, const char *text, const char *first,
+	const char *second, bool *ret_second);

@@ -101,8 +101,8 @@ static bool has_unsent_bytes(const struct engine *engine, const struct conn *con
 			protocol->holds_bytes(protocol, &conn->protocol));
 }
 
-bool drive_ends_with_reset(const struct engine *engine, const struct conn *conn,
-	enum engine_close_reason reason)
+bool drive_ends_with_reset(
+	const struct engine *engine, const struct conn *conn, enum engine_close_reason reason)
 {
 	return reason == ENGINE_CLOSE_LOST ||
 		(reason == ENGINE_CLOSE_CUT &&

@@ -6,9 +6,8 @@
 
 #include "base/clock.h"
 
-static void spoil(const struct fault *fault, struct fault_site *site,
-	const struct fault_plan *plan, unsigned index, uint64_t number,
-	struct protocol_answer *answer)
+static void spoil(const struct fault *fault, struct fault_site *site, const struct fault_plan *plan,
+	unsigned index, uint64_t number, struct protocol_answer *answer)
 {
 	const struct fault_plan_rule *rule = &plan->rules[index];
 	uint64_t dice = fault_plan_begin(plan, index, number);

@@ -257,8 +257,9 @@ static bool write_faults(const struct fault_plan *plan, bool datagrams, bool fir
 static void tell_faults(FILE *stream, const struct server_options *options)
 {
 	for (size_t i = 0; i < options->spec_count; i++) {
-		const struct fault_plan *own =
-			options->spec_faults != NULL ? options->spec_faults[i] : NULL;
+		const struct fault_plan *own = options->spec_faults != NULL
+			? options->spec_faults[i]
+			: NULL;
 		bool datagrams = addr_socket_type(options->specs[i].scheme) == SOCK_DGRAM;
 		char address[ADDR_TEXT_SIZE];
 		CLEANUP_FREE char *text = NULL;

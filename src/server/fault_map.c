@@ -118,8 +118,8 @@ int fault_map_set(struct fault_map *map, const struct server_options *options)
 	return r;
 }
 
-static void set_up(struct place *place, const struct server_options *options,
-	const struct listener *listener)
+static void set_up(
+	struct place *place, const struct server_options *options, const struct listener *listener)
 {
 	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
 	place->spec = listener->spec != NULL ? (size_t)(listener->spec - options->specs) : NO_SPEC;

@@ -288,8 +288,7 @@ static int read_kind(struct reader *reader, struct fault_plan_rule *rule)
 		reader->at += length;
 		return 0;
 	}
-	return refuse_word(reader, length, names, COUNT(names),
-		_("there is no fault of this name"),
+	return refuse_word(reader, length, names, COUNT(names), _("there is no fault of this name"),
 		_("there is no fault of this name; did you mean '%s'?"));
 }
 

@@ -54,7 +54,8 @@ static void add_ns(struct writer *writer, uint64_t ns)
 
 	while (i + 1 < COUNT(units) && (ns == 0 || ns % units[i].ns != 0))
 		i++;
-	add(writer, "%llu%s", (unsigned long long)(ns / units[i].ns), ns == 0 ? "s" : units[i].name);
+	add(writer, "%llu%s", (unsigned long long)(ns / units[i].ns),
+		ns == 0 ? "s" : units[i].name);
 }
 
 static void add_size(struct writer *writer, uint64_t bytes)
@@ -128,7 +129,8 @@ const char *fault_text_write(const struct fault_plan_rule *rule, char buffer[FAU
 		add(&writer, ",after=");
 		add_size(&writer, rule->after_bytes);
 	}
-	if (stalls && (rule->time.shape != FAULT_PLAN_FIXED || rule->time.first_ns != CLOCK_NEVER)) {
+	if (stalls &&
+		(rule->time.shape != FAULT_PLAN_FIXED || rule->time.first_ns != CLOCK_NEVER)) {
 		add(&writer, ",for=");
 		add_time(&writer, &rule->time);
 	}

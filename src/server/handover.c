@@ -453,9 +453,8 @@ unsigned handover_prepare(const struct handover *handover, struct pollfd *ret_po
 		if (handover->peers[i].fd >= 0)
 			ret_polled[count++] = (struct pollfd){
 				.fd = handover->peers[i].fd,
-				.events = handover->peers[i].stage == GIVING
-					? POLLIN | POLLOUT
-					: POLLIN,
+				.events = handover->peers[i].stage == GIVING ? POLLIN | POLLOUT
+									     : POLLIN,
 			};
 	}
 	return count;

@@ -58,15 +58,13 @@ struct limits {
 	struct place *places; /* the same of --datagram-rate */
 };
 
-#define BOUND(limits, name)                                                                        \
-	atomic_load_explicit(&(limits)->bounds.name, memory_order_relaxed)
+#define BOUND(limits, name) atomic_load_explicit(&(limits)->bounds.name, memory_order_relaxed)
 
 /* ---- life ---- */
 
 static void set_bounds(struct limits *limits, const struct limits_options *options)
 {
-#define SET(name)                                                                                  \
-	atomic_store_explicit(&limits->bounds.name, options->name, memory_order_relaxed)
+#define SET(name) atomic_store_explicit(&limits->bounds.name, options->name, memory_order_relaxed)
 	SET(connections);
 	SET(memory_connections);
 	SET(per_source);

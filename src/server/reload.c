@@ -133,8 +133,8 @@ static int set_faults(const struct reload *reload, const struct server_options *
 	return r;
 }
 
-static int adopt(const struct reload *reload, const struct server_options *next,
-	struct access **ret_access)
+static int adopt(
+	const struct reload *reload, const struct server_options *next, struct access **ret_access)
 {
 	struct limits_options limits;
 	struct access *access = NULL;

@@ -68,13 +68,15 @@ static int become(uid_t uid, gid_t gid)
 	bool is_already = uid == getuid() && uid == geteuid();
 
 	/* Groups first: afterwards it may not. No supplementary ones: an echo needs none. */
-	if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
+	if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+		setresuid(uid, uid, uid) == 0)
 		return 0;
 	if (errno != EPERM || !is_already)
 		return -errno;
 	/* Who is that user already, and not root, can do no more than say so. */
 	if (has_more_groups(gid))
-		LOG_EVENT(LOG_LEVEL_WARNING, "groups_kept", json_pack("{s:I}", "uid", (json_int_t)uid),
+		LOG_EVENT(LOG_LEVEL_WARNING, "groups_kept",
+			json_pack("{s:I}", "uid", (json_int_t)uid),
 			_("it keeps the groups that it was started with: only root can give them up "
 			  "(--user)"));
 	return 0;

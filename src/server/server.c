@@ -77,23 +77,23 @@ static int choose_engine(struct server *server)
 /* What is not asked for costs nothing; but what can be asked for later has its place. */
 static bool is_guarded(const struct server_options *options)
 {
-	return options->read_again != NULL || options->idle_ns != CLOCK_NEVER || options->lifetime_ns != CLOCK_NEVER ||
-		options->rate_bytes > 0;
+	return options->read_again != NULL || options->idle_ns != CLOCK_NEVER ||
+		options->lifetime_ns != CLOCK_NEVER || options->rate_bytes > 0;
 }
 
 static int set_up_limits(struct server *server)
 {
 	const struct server_options *options = server->options;
 	struct limits_options limits;
-	int r = memory_share(options, server->thread_count, &server->pool_bytes,
-		&server->memory_connections);
+	int r = memory_share(
+		options, server->thread_count, &server->pool_bytes, &server->memory_connections);
 
 	if (r < 0)
 		return r;
 	server->guard = reload_guard(options);
 	limits = reload_limits(options, server->memory_connections);
-	if (limits.adjustable || limits.connections > 0 || limits.memory_connections > 0 || limits.per_source > 0 ||
-		limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
+	if (limits.adjustable || limits.connections > 0 || limits.memory_connections > 0 ||
+		limits.per_source > 0 || limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
 		r = limits_new(&limits, &server->limits);
 		if (r < 0) {
 			log_error(_("cannot prepare the server: %s"), strerror(-r));
@@ -208,8 +208,8 @@ static int open_server(struct server *server)
 
 	r = fault_map_new(options, &server->listeners, &server->faults);
 	if (r == 0)
-		r = signals_open(server->access != NULL || options->read_again != NULL ||
-				notify_is_wanted(),
+		r = signals_open(
+			server->access != NULL || options->read_again != NULL || notify_is_wanted(),
 			&server->signal_fd);
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -358,8 +358,8 @@ static int reload_all(struct server *server)
 		return r;
 	use_access(server, access);
 	fault_map_tell_start(server->faults);
-	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL,
-		_("the options in '%s' have been read again"), server->options->config_path);
+	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
+		server->options->config_path);
 	return 0;
 }
 

@@ -44,10 +44,10 @@ static const char *const allowed[] = {
 	"clock_nanosleep_time64", "timerfd_settime", "timerfd_settime64", "sched_yield",
 	"restart_syscall",
 	/* threads, memory */
-	"set_robust_list", "rseq", "exit", "exit_group", "gettid", "getpid",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "sched_getaffinity",
-	"sched_setaffinity", "set_tid_address", "membarrier", "mmap", "mmap2", "munmap", "mremap",
-	"mprotect", "madvise", "brk", "getrandom",
+	"set_robust_list", "rseq", "exit", "exit_group", "gettid", "getpid", "rt_sigaction",
+	"rt_sigprocmask", "rt_sigreturn", "sigaltstack", "sched_getaffinity", "sched_setaffinity",
+	"set_tid_address", "membarrier", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
+	"brk", "getrandom",
 	/* the clock, the system */
 	"clock_gettime", "clock_gettime64", "clock_getres", "gettimeofday", "time", "sysinfo",
 	"uname", "getrlimit", "ugetrlimit", "getrusage", "getuid", "geteuid", "getgid", "getegid",
@@ -155,7 +155,8 @@ int syscalls_confine(bool uring)
 
 int syscalls_seal(void)
 {
-	static const int sealed[] = { SCMP_SYS(clone), SCMP_SYS(io_uring_setup), SCMP_SYS(seccomp) };
+	static const int sealed[] = { SCMP_SYS(clone), SCMP_SYS(io_uring_setup),
+		SCMP_SYS(seccomp) };
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	int r = 0;
 

@@ -347,8 +347,8 @@ int takeover_commit(struct takeover *takeover)
 	 * wanted to, and serves on.
 	 */
 	if (r == -EPIPE) {
-		r = process_wait_ended(takeover->process_fd,
-			    clock_after_ns(clock_now_ns(), DEATH_NS))
+		r = process_wait_ended(
+			    takeover->process_fd, clock_after_ns(clock_now_ns(), DEATH_NS))
 			? 0
 			: -ECONNABORTED;
 	} else if (r == 0) {

@@ -80,7 +80,7 @@ static bool work(struct old *old, bool *ret_parted)
 
 /* ---- many sockets ---- */
 
-struct new {
+struct heir {
 	struct addr at;
 	struct takeover takeover;
 	int begun, committed;
@@ -88,11 +88,11 @@ struct new {
 
 static void *take_over(void *context)
 {
-	struct new *new = context;
+	struct heir *heir = context;
 
-	new->begun = takeover_begin(&new->at, &new->takeover);
-	if (new->begun == 0)
-		new->committed = takeover_commit(&new->takeover);
+	heir->begun = takeover_begin(&heir->at, &heir->takeover);
+	if (heir->begun == 0)
+		heir->committed = takeover_commit(&heir->takeover);
 	return NULL;
 }
 
@@ -100,7 +100,7 @@ static void check_sockets(unsigned socket_count)
 {
 	struct rlimit limit;
 	struct old old;
-	struct new new = { .committed = -1 };
+	struct heir heir = { .committed = -1 };
 	pthread_t thread;
 	bool parted = false;
 
@@ -109,17 +109,17 @@ static void check_sockets(unsigned socket_count)
 	if (limit.rlim_cur < socket_count + 100)
 		skip();
 	old_init(&old, socket_count);
-	new.at = old.at;
-	assert_int_equal(pthread_create(&thread, NULL, take_over, &new), 0);
+	heir.at = old.at;
+	assert_int_equal(pthread_create(&thread, NULL, take_over, &heir), 0);
 	while (!work(&old, &parted))
 		assert_false(parted);
 	pthread_join(thread, NULL);
-	assert_int_equal(new.begun, 0);
-	assert_int_equal(new.committed, 0);
-	assert_int_equal(new.takeover.inherited.count, 1);
-	assert_int_equal(new.takeover.inherited.listeners[0].fd_count, socket_count);
-	assert_true(new.takeover.control_fd >= 0);
-	takeover_fini(&new.takeover);
+	assert_int_equal(heir.begun, 0);
+	assert_int_equal(heir.committed, 0);
+	assert_int_equal(heir.takeover.inherited.count, 1);
+	assert_int_equal(heir.takeover.inherited.listeners[0].fd_count, socket_count);
+	assert_true(heir.takeover.control_fd >= 0);
+	takeover_fini(&heir.takeover);
 	old_fini(&old);
 }
 
