@@ -14,7 +14,7 @@ import procfs
 from walk import ERRORS, FULL, Walk
 
 # With a sanitizer there is no sandbox, and without one nobody sees a leak: so each has plays of its own.
-KINDS = ["sealed"] if procfs.SANITIZER is None else ["plain", "rich", "handed"]
+KINDS = ["sealed", "upgrade"] if procfs.SANITIZER is None else ["plain", "rich", "handed", "upgrade"]
 PLAYS = [(kind, engine) for kind in KINDS for engine in meari.ENGINES]
 
 FAMILIES = {
