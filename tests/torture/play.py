@@ -419,6 +419,7 @@ class Play:
             self._wait_end()
             if new is not None:
                 self._must_be_in_charge(new, address)
+                new.stop()
         if (self.folder / "upgrade").exists() and not self._may_stay():
             self.problem("the socket file 'upgrade' is left behind")
 
