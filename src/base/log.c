@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,12 @@
 #include "base/clock.h"
 #include "base/quote.h"
 
-static enum log_level most_level = LOG_LEVEL_INFO;
+static _Atomic enum log_level most_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
+
+/* This thread's: where the text of its last error goes; NULL: nowhere. */
+static _Thread_local char *kept;
+static _Thread_local size_t kept_size;
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
@@ -26,9 +31,22 @@ void log_init(enum log_level most, enum log_format format)
 	line_format = format;
 }
 
+void log_set_level(enum log_level most)
+{
+	atomic_store_explicit(&most_level, most, memory_order_relaxed);
+}
+
 bool log_enabled(enum log_level level)
 {
-	return level <= most_level;
+	return level <= atomic_load_explicit(&most_level, memory_order_relaxed);
+}
+
+void log_keep_errors(char *room, size_t size)
+{
+	kept = room;
+	kept_size = size;
+	if (room != NULL)
+		room[0] = '\0';
 }
 
 bool log_is_json(void)
@@ -127,6 +145,8 @@ void log_write(enum log_level level, const char *event, json_t *fields, const ch
 		va_end(arguments);
 		message = make_safe(message);
 	}
+	if (message != NULL && level == LOG_LEVEL_ERROR && kept != NULL)
+		snprintf(kept, kept_size, "%s", message);
 	if (message != NULL && log_is_json())
 		write_json(level, event, fields, message);
 	else if (message != NULL)

@@ -9,12 +9,22 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Lines above `most` are left out. Before this call: text, up to LOG_LEVEL_INFO. */
 void log_init(enum log_level most, enum log_format format);
+
+/* The same of the lines, at any time. */
+void log_set_level(enum log_level most);
+
+/*
+ * From now on the text of each error of this thread is also copied to `room`, cut to its size, for telling it to
+ * somebody else; NULL: no more.
+ */
+void log_keep_errors(char *room, size_t size);
 
 bool log_enabled(enum log_level level);
 bool log_is_json(void);

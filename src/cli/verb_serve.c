@@ -60,6 +60,7 @@ enum option_key {
 	KEY_USER,
 	KEY_NO_SANDBOX,
 	KEY_CONFIG,
+	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
 };
 
@@ -80,8 +81,10 @@ static const char *log_format_choice(size_t index)
 static const struct options_row rows[] = {
 	{ .help = N_("Most used:") },
 	{ "config", KEY_CONFIG, "FILE", OPTIONS_FILE,
-		N_("read these options from a file, one a line, without the dashes; 'address' "
-		   "names an address") },
+		N_("read these options from a file, one a line, no dashes ('address ADDRESS' too); "
+		   "SIGHUP reads it again") },
+	{ "check-config", KEY_CHECK_CONFIG, NULL, 0,
+		N_("only read options, file and lists, and report what is wrong with them") },
 	{ "threads", KEY_THREADS, "N", OPTIONS_NUMBER,
 		N_("threads (default: the processors it may use)") },
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE,
@@ -164,9 +167,17 @@ struct serve_input {
 	struct addr upgrade_at;
 	const char **activated;
 	char *config; /* the text of --config */
-	enum log_level level;
-	enum log_format format;
-	bool explain;
+	bool explain, check;
+	bool is_offered; /* there are sockets of a service manager */
+	bool is_again; /* read by a server that runs: what it has used up is not looked at */
+};
+
+/* What it takes to read everything again. */
+struct rereading {
+	int argc;
+	char **argv;
+	const struct serve_input *first;
+	struct serve_input *last; /* NULL: none yet */
 };
 
 /* For one more; its faults are NULL then. */
@@ -304,7 +315,7 @@ static int parse_tuning(
 		return 0;
 	case KEY_READY_FD:
 		r = take_count(state, "--ready-fd", text, 0, 1u << 20, &number);
-		if (r == 0 && !may_write((int)number))
+		if (r == 0 && !input->is_again && !may_write((int)number))
 			return cli_complain(state,
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
@@ -396,11 +407,13 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_ENGINE: input->server.engine = text; return 0;
 	case KEY_URGENT: input->server.return_urgent = strcmp(text, "urgent") == 0; return 0;
 	case KEY_LOG_FORMAT:
-		input->format = strcmp(text, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+		input->server.log_format = strcmp(text, "json") == 0 ? LOG_FORMAT_JSON
+								     : LOG_FORMAT_TEXT;
 		return 0;
-	case KEY_TRACE: call_set_hook(call_trace_to_stderr); return 0;
+	case KEY_TRACE: input->server.trace = true; return 0;
 	case KEY_EXPLAIN: input->explain = true; return 0;
-	case 'v': input->level = LOG_LEVEL_DEBUG; return 0;
+	case KEY_CHECK_CONFIG: input->check = true; return 0;
+	case 'v': input->server.log_level = LOG_LEVEL_DEBUG; return 0;
 	case CLI_KEY_ARGUMENT: return add_address(input, text, state);
 	case KEY_USER: input->server.user = text; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
@@ -409,9 +422,10 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
+		input->server.config_path = text;
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
-		if (input->server.spec_count > 0 || activation_is_offered())
+		if (input->server.spec_count > 0 || input->is_offered)
 			return 0;
 		input->server.specs_are_default = true;
 		return add_address(input, "tcp://*", state);
@@ -432,41 +446,101 @@ const struct options_table verb_serve_options = {
 		      "counters."),
 };
 
-enum cli_status verb_serve(int argc, char **argv)
+static const struct serve_input defaults = {
+	.server = {
+		.engine = "auto",
+		.backlog = 4096,
+		.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
+		.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+		.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
+		.drain_ns = SERVER_DEFAULT_DRAIN_NS,
+		.ready_fd = -1,
+		.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
+		.idle_ns = CLOCK_NEVER,
+		.lifetime_ns = CLOCK_NEVER,
+		.log_level = LOG_LEVEL_INFO,
+		.log_format = LOG_FORMAT_TEXT,
+	},
+};
+
+static void input_fini(struct serve_input *input)
 {
-	struct serve_input input = {
-		.server = {
-			.engine = "auto",
-			.backlog = 4096,
-			.pending_bytes = ECHO_DEFAULT_CAP_BYTES,
-			.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
-			.busy_poll_ns = ENGINE_BUSY_POLL_AUTO,
-			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
-			.ready_fd = -1,
-			.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
-			.idle_ns = CLOCK_NEVER,
-			.lifetime_ns = CLOCK_NEVER,
-		},
-		.level = LOG_LEVEL_INFO,
-		.format = LOG_FORMAT_TEXT,
-	};
+	for (size_t i = 0; i < input->server.spec_count; i++)
+		free(input->server.spec_faults[i]);
+	free(input->server.spec_faults);
+	free(input->specs);
+	free(input->activated);
+	free(input->config);
+	free(input->server.allow.texts);
+	free(input->server.deny.texts);
+}
+
+static void rereading_fini(struct rereading *rereading)
+{
+	if (rereading->last != NULL)
+		input_fini(rereading->last);
+	free(rereading->last);
+	rereading->last = NULL;
+}
+
+static int read_again(void *context, const struct server_options **ret_options)
+{
+	struct rereading *rereading = context;
+	struct serve_input *input = malloc(sizeof(*input));
 	enum cli_status status;
 
-	if (cli_parse(&verb_serve_options, argc, argv, &input, &status)) {
-		log_init(input.level, input.format);
-
-		int r = input.explain ? explain_print(&input.server, stdout)
-				      : server_run(&input.server);
-
-		status = r < 0 ? CLI_FAILED : CLI_OK;
+	rereading_fini(rereading);
+	if (input == NULL) {
+		log_error(_("cannot read the options: %s"), strerror(ENOMEM));
+		return -ENOMEM;
 	}
-	for (size_t i = 0; i < input.server.spec_count; i++)
-		free(input.server.spec_faults[i]);
-	free(input.server.spec_faults);
-	free(input.specs);
-	free(input.activated);
-	free(input.config);
-	free(input.server.allow.texts);
-	free(input.server.deny.texts);
+	rereading->last = input;
+	*input = defaults;
+	input->is_again = true;
+	input->is_offered = rereading->first->is_offered;
+	if (!cli_parse(&verb_serve_options, rereading->argc, rereading->argv, input, &status))
+		return status == CLI_FAILED ? -ENOMEM : -EINVAL;
+	*ret_options = &input->server;
+	return 0;
+}
+
+/* The lists are all that the options only name. Opens nothing else. */
+static enum cli_status check(const struct server_options *server)
+{
+	struct access *access = NULL;
+	int r = access_new(&server->allow, &server->deny, &access);
+
+	access_free(access);
+	return r < 0 ? CLI_USAGE : CLI_OK;
+}
+
+static enum cli_status run(struct serve_input *input, struct rereading *rereading)
+{
+	int r;
+
+	log_init(input->server.log_level, input->server.log_format);
+	if (input->check)
+		return check(&input->server);
+	if (input->server.trace)
+		call_set_hook(call_trace_to_stderr);
+	if (input->server.config_path != NULL) {
+		input->server.read_again = read_again;
+		input->server.read_context = rereading;
+	}
+	r = input->explain ? explain_print(&input->server, stdout) : server_run(&input->server);
+	return r < 0 ? CLI_FAILED : CLI_OK;
+}
+
+enum cli_status verb_serve(int argc, char **argv)
+{
+	struct serve_input input = defaults;
+	struct rereading rereading = { .argc = argc, .argv = argv, .first = &input };
+	enum cli_status status;
+
+	input.is_offered = activation_is_offered();
+	if (cli_parse(&verb_serve_options, argc, argv, &input, &status))
+		status = run(&input, &rereading);
+	rereading_fini(&rereading);
+	input_fini(&input);
 	return status;
 }

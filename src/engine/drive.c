@@ -92,11 +92,21 @@ bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, v
 	return condemned == NULL || condemned(context, &view);
 }
 
-bool drive_ends_with_reset(const struct conn *conn, enum engine_close_reason reason)
+static bool has_unsent_bytes(const struct engine *engine, const struct conn *conn)
+{
+	const struct protocol *protocol = engine->protocol;
+
+	return !output_is_empty(conn->output) ||
+		(protocol->holds_bytes != NULL && !(conn->flags & CONN_CONNECTING) &&
+			protocol->holds_bytes(protocol, &conn->protocol));
+}
+
+bool drive_ends_with_reset(
+	const struct engine *engine, const struct conn *conn, enum engine_close_reason reason)
 {
 	return reason == ENGINE_CLOSE_LOST ||
 		(reason == ENGINE_CLOSE_CUT &&
-			(conn->flags & CONN_RESET_WANTED || !output_is_empty(conn->output)));
+			(conn->flags & CONN_RESET_WANTED || has_unsent_bytes(engine, conn)));
 }
 
 void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason)

@@ -44,9 +44,11 @@ bool drive_is_condemned(const struct conn *conn, engine_condemn_fn *condemned, v
 
 /*
  * Whether it must be closed with RST: a plain close would look like the proper end of a stream that is not
- * complete. Also one that is lost: it need not be the peer that is gone, we may have had no memory.
+ * complete, whether the rest waits here or with the protocol. Also one that is lost: it need not be the
+ * peer that is gone, we may have had no memory.
  */
-bool drive_ends_with_reset(const struct conn *conn, enum engine_close_reason reason);
+bool drive_ends_with_reset(
+	const struct engine *engine, const struct conn *conn, enum engine_close_reason reason);
 
 /*
  * The end of a connection: tells the protocol if it was lost, tells the host, releases slot, output

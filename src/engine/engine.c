@@ -146,6 +146,16 @@ bool engine_nudge(struct engine *engine, uint64_t name)
 	return true;
 }
 
+void engine_nudge_all(struct engine *engine)
+{
+	for (uint32_t slot = 0; slot < engine->conns.used_slots; slot++) {
+		struct conn *conn = conn_at(&engine->conns, slot);
+
+		if (conn != NULL && !(conn->flags & CONN_CONNECTING))
+			engine->ops->nudge(engine, conn);
+	}
+}
+
 int engine_run(struct engine *engine)
 {
 	return engine->ops->run(engine);

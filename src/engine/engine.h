@@ -176,6 +176,8 @@ int engine_connect(
  * connection is gone, or is not there yet.
  */
 bool engine_nudge(struct engine *engine, uint64_t name);
+/* The same for every connection. From a task. */
+void engine_nudge_all(struct engine *engine);
 
 /* Works until engine_drain(), and then until nothing is open. 0 or -errno. */
 int engine_run(struct engine *engine);

@@ -264,7 +264,7 @@ static void close_conn(
 {
 	int fd = conn->fd;
 
-	if (drive_ends_with_reset(conn, reason))
+	if (drive_ends_with_reset(&engine->core, conn, reason))
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);

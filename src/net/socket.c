@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "net/call.h"
+#include "net/path_lock.h"
 
 /* Remembers which call failed; gives the error back so that it can be returned in one line. */
 static int failed(struct socket_failure *failure, const char *call, int error)
@@ -264,6 +265,10 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	r = prepare_server(fd, addr, options);
 	if (r < 0)
 		return failed(ret_failure, "setsockopt", r);
+
+	/* Until it listens, it looks like a stale one to others. */
+	CLEANUP_FD int lock_fd = path_lock_take(addr);
+
 	r = bind_to(fd, addr);
 	if (r < 0)
 		return failed(ret_failure, "bind", r);
@@ -289,6 +294,9 @@ int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_fail
 	/* Before bind: the file then comes into being with this mode, and nobody slips in. */
 	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0)
 		return failed(ret_failure, "fchmod", -errno);
+
+	CLEANUP_FD int lock_fd = path_lock_take(addr);
+
 	r = bind_to(fd, addr);
 	if (r < 0)
 		return failed(ret_failure, "bind", r);

@@ -23,7 +23,7 @@ struct socket_listen_options {
  * Opens a socket for serving `addr` (listening, or bound where datagrams) and writes the address that it
  * really got, with the port that the kernel chose, to `ret_bound`. A stream's backlog is open at return.
  * For unix paths: a stale file (nobody answers on it) is removed first; a live one gives -EADDRINUSE,
- * a file that is no socket -EEXIST.
+ * a file that is no socket -EEXIST. Of several that want the same path at the same time, one gets it.
  * -errno of the call that failed; `ret_failure` (may be NULL) names it.
  */
 int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,

@@ -40,12 +40,13 @@ struct doom {
 /* Of every connection; where nothing is to go wrong, this is all there is. */
 struct fault_conn {
 	struct protocol_conn inner;
-	struct fault_site *site;
+	struct fault_site *site; /* NULL: nothing is to go wrong */
 	struct fault_conn *next, **link;
 };
 
 struct doomed {
 	struct fault_conn conn;
+	const struct fault_plan *plan;
 	uint64_t number;
 	uint64_t received_bytes;
 	uint64_t pending_bytes; /* received and taken by the inner protocol, and not sent */
@@ -72,12 +73,12 @@ static struct fault_conn *state_of(const struct protocol_conn *conn)
 /* NULL where nothing is to go wrong. */
 static struct doomed *doomed_of(struct fault_conn *state)
 {
-	return state->site->plan != NULL ? (struct doomed *)state : NULL;
+	return state->site != NULL ? (struct doomed *)state : NULL;
 }
 
 static const struct fault_plan *plan_of(const struct doomed *state)
 {
-	return state->conn.site->plan;
+	return state->plan;
 }
 
 /* ---- life of a state ---- */
@@ -190,19 +191,20 @@ static void draw_dooms(struct doomed *state)
 static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *conn, unsigned tag)
 {
 	struct fault_site *site = &fault->options.sites[tag];
-	size_t size = site->plan == NULL
-		? sizeof(struct fault_conn)
-		: sizeof(struct doomed) + site->plan->count * sizeof(struct doom);
+	const struct fault_plan *plan = atomic_load_explicit(&site->plan, memory_order_acquire);
+	size_t size = plan == NULL ? sizeof(struct fault_conn)
+				   : sizeof(struct doomed) + plan->count * sizeof(struct doom);
 	struct fault_conn *state = calloc(1, size);
 	struct doomed *doomed;
 
 	conn->word[0] = (uintptr_t)state;
 	if (state == NULL)
 		return NULL;
-	state->site = site;
+	state->site = plan != NULL ? site : NULL;
 	enter(fault, state);
 	doomed = doomed_of(state);
 	if (doomed != NULL) {
+		doomed->plan = plan;
 		doomed->number = atomic_fetch_add_explicit(
 			&site->connections, 1, memory_order_relaxed);
 		doomed->wake_ns = CLOCK_NEVER;
@@ -538,11 +540,28 @@ static void fault_handle(struct protocol *self, struct protocol_conn *conn,
 		handle_doomed(fault, doomed_of(state), event, answer);
 }
 
+static bool holds_bytes(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct fault *fault = (const struct fault *)self;
+	struct fault_conn *state = state_of(conn);
+	const struct doomed *doomed = state != NULL ? doomed_of(state) : NULL;
+
+	if (state == NULL)
+		return false;
+	return (doomed != NULL && doomed->held != NULL) ||
+		(fault->inner->holds_bytes != NULL &&
+			fault->inner->holds_bytes(fault->inner, &state->inner));
+}
+
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options)
 {
 	*fault = (struct fault){
-		.protocol = { .name = inner->name, .handle = fault_handle },
+		.protocol = {
+			.name = inner->name,
+			.handle = fault_handle,
+			.holds_bytes = holds_bytes,
+		},
 		.inner = inner,
 		.counters = counters,
 		.options = *options,

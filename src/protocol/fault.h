@@ -20,7 +20,8 @@
 
 /* What goes wrong on one listener; shared by all threads. */
 struct fault_site {
-	const struct fault_plan *plan; /* with rules, or NULL: nothing */
+	/* With rules, or NULL: nothing. May be another at any time: a connection keeps the one that it met. */
+	_Atomic(const struct fault_plan *) plan;
 	_Atomic uint64_t connections, datagrams; /* that have come: numbers them in their order */
 	_Atomic uint64_t done[FAULT_PLAN_KINDS];
 };

@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 
-static void spoil(const struct fault *fault, struct fault_site *site, unsigned index,
-	uint64_t number, struct protocol_answer *answer)
+static void spoil(const struct fault *fault, struct fault_site *site, const struct fault_plan *plan,
+	unsigned index, uint64_t number, struct protocol_answer *answer)
 {
-	const struct fault_plan_rule *rule = &site->plan->rules[index];
-	uint64_t dice = fault_plan_begin(site->plan, index, number);
+	const struct fault_plan_rule *rule = &plan->rules[index];
+	uint64_t dice = fault_plan_begin(plan, index, number);
 	struct fault_deed deed = {
 		.kind = rule->kind,
 		.tag = (unsigned)(site - fault->options.sites),
@@ -55,12 +55,13 @@ void fault_datagram_handle(
 		return;
 
 	struct fault_site *site = &fault->options.sites[event->tag];
+	const struct fault_plan *plan = atomic_load_explicit(&site->plan, memory_order_acquire);
 
-	if (site->plan == NULL)
+	if (plan == NULL)
 		return;
 
 	uint64_t number = atomic_fetch_add_explicit(&site->datagrams, 1, memory_order_relaxed);
 
-	for (unsigned i = 0; i < site->plan->count && answer->send.bytes != NULL; i++)
-		spoil(fault, site, i, number, answer);
+	for (unsigned i = 0; i < plan->count && answer->send.bytes != NULL; i++)
+		spoil(fault, site, plan, i, number, answer);
 }

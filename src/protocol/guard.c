@@ -19,7 +19,7 @@
 struct guard_conn {
 	struct protocol_conn inner;
 	struct guard_conn *next, **link;
-	uint64_t end_ns; /* of its life */
+	uint64_t opened_ns;
 	uint64_t moved_ns; /* when bytes last came or left */
 	uint64_t paid_ns; /* the rate allows what has come up to here */
 	uint64_t wake_ns; /* the deadline that the engine holds */
@@ -45,7 +45,7 @@ static struct guard_conn *open_conn(
 	conn->word[0] = (uintptr_t)state;
 	if (state == NULL)
 		return NULL;
-	state->end_ns = clock_after_ns(now_ns, guard->options.lifetime_ns);
+	state->opened_ns = now_ns;
 	state->moved_ns = now_ns;
 	state->wake_ns = state->inner_wake_ns = CLOCK_NEVER;
 	state->next = guard->first;
@@ -175,10 +175,15 @@ static void note_bytes(const struct guard *guard, struct guard_conn *state,
 	state->moved_ns = now_ns;
 }
 
+static uint64_t end_ns(const struct guard *guard, const struct guard_conn *state)
+{
+	return clock_after_ns(state->opened_ns, guard->options.lifetime_ns);
+}
+
 static enum guard_ending find_ending(
 	const struct guard *guard, const struct guard_conn *state, uint64_t now_ns)
 {
-	if (state->end_ns <= now_ns)
+	if (end_ns(guard, state) <= now_ns)
 		return GUARD_OLD;
 	if (clock_after_ns(state->moved_ns, guard->options.idle_ns) <= now_ns)
 		return GUARD_IDLE;
@@ -204,8 +209,8 @@ static void limit(struct guard *guard, struct guard_conn *state, uint64_t now_ns
 	uint64_t more_ns = CLOCK_NEVER;
 
 	answer->room = limit_room(guard, state, now_ns, &more_ns);
-	if (state->end_ns < wake_ns)
-		wake_ns = state->end_ns;
+	if (end_ns(guard, state) < wake_ns)
+		wake_ns = end_ns(guard, state);
 	if (more_ns < wake_ns)
 		wake_ns = more_ns;
 	if (state->inner_wake_ns < wake_ns)
@@ -258,15 +263,35 @@ static void guard_handle(struct protocol *self, struct protocol_conn *conn,
 	limit(guard, state, now_ns, answer);
 }
 
+static bool holds_bytes(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct guard *guard = (const struct guard *)self;
+	const struct guard_conn *state = state_of(conn);
+
+	return state != NULL && guard->inner->holds_bytes != NULL &&
+		guard->inner->holds_bytes(guard->inner, &state->inner);
+}
+
 void guard_init(struct guard *guard, struct protocol *inner, struct counters *counters,
 	const struct guard_options *options)
 {
 	*guard = (struct guard){
-		.protocol = { .name = inner->name, .handle = guard_handle },
+		.protocol = {
+			.name = inner->name,
+			.handle = guard_handle,
+			.holds_bytes = holds_bytes,
+		},
 		.inner = inner,
 		.counters = counters,
 		.options = *options,
 	};
+}
+
+void guard_set_limits(struct guard *guard, const struct guard_options *options)
+{
+	guard->options.idle_ns = options->idle_ns;
+	guard->options.lifetime_ns = options->lifetime_ns;
+	guard->options.rate_bytes = options->rate_bytes;
 }
 
 void guard_fini(struct guard *guard)

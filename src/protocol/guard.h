@@ -40,6 +40,12 @@ void guard_init(struct guard *guard, struct protocol *inner, struct counters *co
 /* Forgets the connections that were never told as closed. */
 void guard_fini(struct guard *guard);
 
+/*
+ * Other limits from now on, for the connections that are there as well: each must be nudged once
+ * (engine_nudge_all), since one that is silent is told of nothing else. The rest of `options` is not looked at.
+ */
+void guard_set_limits(struct guard *guard, const struct guard_options *options);
+
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *guard_inner(const struct protocol_conn *conn);
 

@@ -104,6 +104,11 @@ struct protocol {
 	 * when the engine begins to run.
 	 */
 	bool sent_can_wait;
+	/*
+	 * Whether it keeps bytes of this connection that it has taken and will have sent later. They count as
+	 * unsent: an engine that cuts the connection ends it with a reset. NULL: it never does.
+	 */
+	bool (*holds_bytes)(const struct protocol *self, const struct protocol_conn *conn);
 	/* `conn` is NULL for datagram events. */
 	void (*handle)(struct protocol *self, struct protocol_conn *conn,
 		const struct protocol_event *event, struct protocol_answer *answer);

@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "net/resolve.h"
 #include "server/activation.h"
+#include "server/fault_text.h"
 #include "server/listener.h"
 #include "server/sandbox.h"
 #include "server/takeover.h"
@@ -236,25 +237,45 @@ static void tell_upgrade(FILE *stream, const struct addr *at)
 				     : takeover_strerror(r));
 }
 
+static bool write_faults(const struct fault_plan *plan, bool datagrams, bool first, FILE *ret_text)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		const struct fault_plan_rule *rule = &plan->rules[i];
+
+		if (datagrams ? !fault_plan_is_of_datagrams(rule->kind)
+			      : !fault_plan_is_of_streams(rule->kind))
+			continue;
+		fprintf(ret_text, "%s%s", first ? "" : "; ", fault_text_write(rule, text));
+		first = false;
+	}
+	return first;
+}
+
 /* The words are those of the start (fault_map.c). */
 static void tell_faults(FILE *stream, const struct server_options *options)
 {
-	unsigned count = options->faults.count;
-	char text[ADDR_TEXT_SIZE];
+	for (size_t i = 0; i < options->spec_count; i++) {
+		const struct fault_plan *own = options->spec_faults != NULL
+			? options->spec_faults[i]
+			: NULL;
+		bool datagrams = addr_socket_type(options->specs[i].scheme) == SOCK_DGRAM;
+		char address[ADDR_TEXT_SIZE];
+		CLEANUP_FREE char *text = NULL;
+		size_t size;
+		FILE *faults = open_memstream(&text, &size);
+		bool none;
 
-	if (count > 0)
-		tell_format(stream, "faults", true,
-			ngettext("it does %u thing wrong on purpose (--fault)",
-				"it does %u things wrong on purpose (--fault)", count),
-			count);
-	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++) {
-		if (options->spec_faults[i] == NULL)
-			continue;
-		count = options->spec_faults[i]->count;
-		tell_format(stream, "faults", true,
-			ngettext("on %s it does %u thing wrong on purpose",
-				"on %s it does %u things wrong on purpose", count),
-			addr_spec_format(&options->specs[i], text, sizeof(text)), count);
+		if (faults == NULL)
+			return;
+		none = write_faults(&options->faults, datagrams, true, faults);
+		if (own != NULL)
+			none = write_faults(own, datagrams, none, faults);
+		fclose(faults);
+		if (!none)
+			tell_format(stream, "faults", true, _("injecting faults: %s on '%s'"), text,
+				addr_spec_format(&options->specs[i], address, sizeof(address)));
 	}
 }
 

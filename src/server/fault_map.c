@@ -14,67 +14,121 @@
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "server/fault_text.h"
+
+/* A plan that was in force once: connections may still follow it. */
+struct plan_entry {
+	struct plan_entry *next;
+	struct fault_plan plan;
+};
 
 struct place {
-	const struct fault_plan *own; /* NULL: the address has none */
-	struct fault_plan *joined; /* ours to free, where it was made */
+	size_t spec; /* of the options, whose faults it has beside those of all */
+	bool datagrams;
 	char name[ADDR_TEXT_SIZE];
 };
 
 struct fault_map {
-	const struct server_options *options;
+	struct fault_plan given; /* for all listeners */
+	struct plan_entry *plans;
 	size_t count;
 	struct fault_site *sites;
 	struct place *places;
 };
 
+#define NO_SPEC SIZE_MAX
+
 /* ---- life ---- */
 
-/* NULL where no rule can come true. */
-static const struct fault_plan *unless_idle(const struct fault_plan *plan, bool datagrams)
+static bool can_come_true(const struct fault_plan_rule *rule, bool datagrams)
+{
+	return datagrams ? fault_plan_is_of_datagrams(rule->kind)
+			 : fault_plan_is_of_streams(rule->kind);
+}
+
+static bool can_any_come_true(const struct fault_plan *plan, bool datagrams)
 {
 	for (unsigned i = 0; i < plan->count; i++) {
-		enum fault_plan_kind kind = plan->rules[i].kind;
-
-		if (datagrams ? fault_plan_is_of_datagrams(kind) : fault_plan_is_of_streams(kind))
-			return plan;
+		if (can_come_true(&plan->rules[i], datagrams))
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static bool is_same_plan(const struct fault_plan *one, const struct fault_plan *other)
+{
+	char text[FAULT_TEXT_SIZE], other_text[FAULT_TEXT_SIZE];
+	unsigned same = 0;
+
+	while (one->count == other->count && same < one->count &&
+		strcmp(fault_text_write(&one->rules[same], text),
+			fault_text_write(&other->rules[same], other_text)) == 0)
+		same++;
+	return one->count == other->count && same == one->count;
 }
 
 static const struct fault_plan *own_plan(
-	const struct server_options *options, const struct listener *listener)
+	const struct server_options *options, const struct place *place)
 {
-	if (listener->spec == NULL || options->spec_faults == NULL)
+	if (place->spec == NO_SPEC || options->spec_faults == NULL)
 		return NULL;
-	return options->spec_faults[listener->spec - options->specs];
+	return options->spec_faults[place->spec];
 }
 
-static int set_up(struct fault_map *map, size_t index, const struct listener *listener)
+/* What holds on a listener under these options: NULL where no rule can come true. -ENOMEM. */
+static int find_plan(struct fault_map *map, size_t index, const struct server_options *options,
+	const struct fault_plan **ret_plan)
 {
-	const struct fault_plan *plan = &map->options->faults;
-	struct place *place = &map->places[index];
-	bool datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
+	const struct place *place = &map->places[index];
+	const struct fault_plan *own = own_plan(options, place);
+	const struct fault_plan *before = atomic_load(&map->sites[index].plan);
+	struct plan_entry *entry = malloc(sizeof(*entry));
 
-	addr_format(&listener->bound, place->name, sizeof(place->name));
-	place->own = own_plan(map->options, listener);
-	if (place->own != NULL && plan->count == 0) {
-		plan = place->own;
-	} else if (place->own != NULL) {
-		place->joined = malloc(sizeof(*place->joined));
-		if (place->joined == NULL)
-			return -ENOMEM;
-		*place->joined = *plan;
-		fault_plan_append(place->joined, place->own);
-		plan = place->joined;
+	if (entry == NULL)
+		return -ENOMEM;
+	entry->plan = options->faults;
+	if (own != NULL)
+		fault_plan_append(&entry->plan, own);
+	if (!can_any_come_true(&entry->plan, place->datagrams)) {
+		*ret_plan = NULL;
+	} else if (before != NULL && is_same_plan(&entry->plan, before)) {
+		*ret_plan = before;
+	} else {
+		entry->next = map->plans;
+		map->plans = entry;
+		*ret_plan = &entry->plan;
+		return 0;
 	}
-	map->sites[index].plan = unless_idle(plan, datagrams);
+	free(entry);
 	return 0;
+}
+
+int fault_map_set(struct fault_map *map, const struct server_options *options)
+{
+	const struct fault_plan **plans = calloc(map->count + 1, sizeof(*plans));
+	int r = plans == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; r == 0 && i < map->count; i++)
+		r = find_plan(map, i, options, &plans[i]);
+	for (size_t i = 0; r == 0 && i < map->count; i++)
+		atomic_store_explicit(&map->sites[i].plan, plans[i], memory_order_release);
+	if (r == 0)
+		map->given = options->faults;
+	free(plans);
+	return r;
+}
+
+static void set_up(
+	struct place *place, const struct server_options *options, const struct listener *listener)
+{
+	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
+	place->spec = listener->spec != NULL ? (size_t)(listener->spec - options->specs) : NO_SPEC;
+	addr_format(&listener->bound, place->name, sizeof(place->name));
 }
 
 static bool is_wanted(const struct server_options *options)
 {
-	bool wanted = options->faults.count > 0;
+	bool wanted = options->faults.count > 0 || options->read_again != NULL;
 
 	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++)
 		wanted = wanted || options->spec_faults[i] != NULL;
@@ -85,22 +139,22 @@ int fault_map_new(const struct server_options *options, const struct listener_li
 	struct fault_map **ret_map)
 {
 	struct fault_map *map = NULL;
-	int r = 0;
+	int r;
 
-	if (is_wanted(options)) {
-		map = calloc(1, sizeof(*map));
-		if (map == NULL)
-			return -ENOMEM;
-		map->options = options;
-		map->sites = calloc(listeners->count, sizeof(*map->sites));
-		map->places = calloc(listeners->count, sizeof(*map->places));
-		if (map->sites == NULL || map->places == NULL)
-			r = -ENOMEM;
-		while (r == 0 && map->count < listeners->count) {
-			r = set_up(map, map->count, &listeners->listeners[map->count]);
-			map->count++;
-		}
+	if (!is_wanted(options)) {
+		*ret_map = NULL;
+		return 0;
 	}
+	map = calloc(1, sizeof(*map));
+	if (map == NULL)
+		return -ENOMEM;
+	map->sites = calloc(listeners->count, sizeof(*map->sites));
+	map->places = calloc(listeners->count, sizeof(*map->places));
+	r = map->sites == NULL || map->places == NULL ? -ENOMEM : 0;
+	for (; r == 0 && map->count < listeners->count; map->count++)
+		set_up(&map->places[map->count], options, &listeners->listeners[map->count]);
+	if (r == 0)
+		r = fault_map_set(map, options);
 	if (r < 0) {
 		fault_map_free(map);
 		return r;
@@ -113,8 +167,12 @@ void fault_map_free(struct fault_map *map)
 {
 	if (map == NULL)
 		return;
-	for (size_t i = 0; i < map->count; i++)
-		free(map->places[i].joined);
+	while (map->plans != NULL) {
+		struct plan_entry *entry = map->plans;
+
+		map->plans = entry->next;
+		free(entry);
+	}
 	free(map->places);
 	free(map->sites);
 	free(map);
@@ -146,28 +204,69 @@ void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *d
 			number, bytes);
 }
 
+/* The rules of a listener's plan that can come true there, as text and as a list. */
+static void write_faults(
+	const struct fault_plan *plan, bool datagrams, FILE *stream, json_t *ret_list)
+{
+	char text[FAULT_TEXT_SIZE];
+	bool first = true;
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		if (!can_come_true(&plan->rules[i], datagrams))
+			continue;
+		fault_text_write(&plan->rules[i], text);
+		fprintf(stream, "%s%s", first ? "" : "; ", text);
+		json_array_append_new(ret_list, json_string(text));
+		first = false;
+	}
+}
+
+static void tell_faults(const struct fault_map *map, size_t index)
+{
+	const struct place *place = &map->places[index];
+	CLEANUP_FREE char *text = NULL;
+	json_t *list = json_array();
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (stream != NULL) {
+		write_faults(map->sites[index].plan, place->datagrams, stream, list);
+		fclose(stream);
+	}
+	/* Without memory for their names: that there are some, at least. */
+	LOG_EVENT(LOG_LEVEL_INFO, "faulty",
+		json_pack("{s:O, s:s}", "faults", list, "address", place->name),
+		_("injecting faults: %s on '%s'"), text != NULL ? text : "...", place->name);
+	json_decref(list);
+}
+
+/* One that was given for all addresses, and is none of any. */
+static void tell_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
+{
+	char text[FAULT_TEXT_SIZE];
+
+	for (size_t i = 0; i < map->count; i++) {
+		if (can_come_true(rule, map->places[i].datagrams))
+			return;
+	}
+	fault_text_write(rule, text);
+	LOG_EVENT(LOG_LEVEL_WARNING, "fault_idle", json_pack("{s:s}", "fault", text),
+		fault_plan_is_of_streams(rule->kind)
+			? _("the fault '%s' is one of streams, and there are none here")
+			: _("the fault '%s' is one of datagrams, and there are none here"),
+		text);
+}
+
 void fault_map_tell_start(const struct fault_map *map)
 {
-	unsigned count = map != NULL ? map->options->faults.count : 0;
-
-	if (count > 0)
-		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
-			json_pack("{s:i, s:n}", "faults", (int)count, "address"),
-			ngettext("it does %u thing wrong on purpose (--fault)",
-				"it does %u things wrong on purpose (--fault)", count),
-			count);
-	for (size_t i = 0; map != NULL && i < map->count; i++) {
-		const struct place *place = &map->places[i];
-
-		if (place->own == NULL)
-			continue;
-		count = place->own->count;
-		LOG_EVENT(LOG_LEVEL_INFO, "faulty",
-			json_pack("{s:i, s:s}", "faults", (int)count, "address", place->name),
-			ngettext("on %s it does %u thing wrong on purpose",
-				"on %s it does %u things wrong on purpose", count),
-			place->name, count);
+	if (map == NULL)
+		return;
+	for (size_t i = 0; i < map->count; i++) {
+		if (map->sites[i].plan != NULL)
+			tell_faults(map, i);
 	}
+	for (unsigned i = 0; i < map->given.count; i++)
+		tell_idle(map, &map->given.rules[i]);
 }
 
 /* Those kinds that the listener's plan has. */
@@ -180,8 +279,10 @@ static void write_counters(const struct fault_site *site, FILE *stream, json_t *
 	};
 	bool written[FAULT_PLAN_KINDS] = { false };
 
-	for (unsigned i = 0; i < site->plan->count; i++) {
-		enum fault_plan_kind kind = site->plan->rules[i].kind;
+	const struct fault_plan *plan = atomic_load(&site->plan);
+
+	for (unsigned i = 0; i < plan->count; i++) {
+		enum fault_plan_kind kind = plan->rules[i].kind;
 		unsigned long long done = atomic_load_explicit(
 			&site->done[kind], memory_order_relaxed);
 

@@ -11,11 +11,16 @@
 struct fault_map;
 
 /*
- * NULL in `ret_map`: no faults were asked for, and there is nothing to be done. Takes nothing over; the
- * options must outlive the map, the listeners need not. Main thread. -ENOMEM.
+ * NULL in `ret_map`: no faults were asked for, and none can be later (read_again). Takes nothing over, and
+ * needs neither afterwards. Main thread. -ENOMEM.
  */
 int fault_map_new(const struct server_options *options, const struct listener_list *listeners,
 	struct fault_map **ret_map);
+/*
+ * Other faults from now on, for whoever comes from now on: those of --fault, and those of the same addresses as
+ * before. -ENOMEM: nothing has changed. Main thread.
+ */
+int fault_map_set(struct fault_map *map, const struct server_options *options);
 /* NULL is fine. When no worker runs any more. */
 void fault_map_free(struct fault_map *map);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "base/suggest.h"
 
 /* The longest number or time that is taken. */
 #define PIECE_SIZE 40
@@ -21,13 +23,20 @@
 #define LEAST_EXPONENT 0.1
 #define MOST_EXPONENT 1000
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 enum value { VALUE_NONE, VALUE_TIME, VALUE_SIZE };
 
 enum known_keys {
 	KEY_AFTER = 1 << 0,
 	KEY_FOR = 1 << 1,
 	KEY_PER = 1 << 2,
+	KEY_P = 1 << 3, /* these of every kind */
+	KEY_SEED = 1 << 4,
 };
+
+/* In the order of their bits. */
+static const char *const key_names[] = { "after", "for", "per", "p", "seed" };
 
 static const struct {
 	enum value value;
@@ -61,6 +70,23 @@ static int refuse(struct reader *reader, const char *why)
 	return -EINVAL;
 }
 
+/* The same, with what was meant where that can be guessed: `format` has a place for it. */
+static int refuse_word(struct reader *reader, size_t length, const char *const *words, size_t count,
+	const char *why, const char *format)
+{
+	static _Thread_local char text[200];
+	char word[SUGGEST_MOST_BYTES + 1] = "";
+	const char *meant;
+
+	if (length < sizeof(word))
+		memcpy(word, reader->at, length);
+	meant = suggest_nearest(word, words, count);
+	if (meant == NULL)
+		return refuse(reader, why);
+	snprintf(text, sizeof(text), format, meant);
+	return refuse(reader, text);
+}
+
 static bool skip_word(struct reader *reader, const char *word)
 {
 	size_t length = strlen(word);
@@ -92,6 +118,8 @@ static int read_time(struct reader *reader, uint64_t *ret_ns)
 	if (!peek_piece(reader, piece, &length) || duration_parse(piece, ret_ns) < 0 ||
 		*ret_ns > FAULT_PLAN_MOST_NS)
 		return refuse(reader, _("here a time is wanted, such as 20ms, of an hour at most"));
+	if (*ret_ns > 0 && strspn(piece, "0123456789.") == length)
+		return refuse(reader, _("a time needs a unit, such as 20ms or 2s"));
 	reader->at += length;
 	return 0;
 }
@@ -249,9 +277,10 @@ static int read_times(struct reader *reader, struct fault_plan_time *time)
 static int read_kind(struct reader *reader, struct fault_plan_rule *rule)
 {
 	size_t length = strcspn(reader->at, ",=");
+	const char *names[FAULT_PLAN_KINDS];
 
 	for (unsigned i = 0; i < FAULT_PLAN_KINDS; i++) {
-		const char *key = fault_plan_key((enum fault_plan_kind)i);
+		const char *key = names[i] = fault_plan_key((enum fault_plan_kind)i);
 
 		if (strlen(key) != length || strncmp(reader->at, key, length) != 0)
 			continue;
@@ -259,7 +288,8 @@ static int read_kind(struct reader *reader, struct fault_plan_rule *rule)
 		reader->at += length;
 		return 0;
 	}
-	return refuse(reader, _("there is no fault of this name"));
+	return refuse_word(reader, length, names, COUNT(names), _("there is no fault of this name"),
+		_("there is no fault of this name; did you mean '%s'?"));
 }
 
 static int read_value(struct reader *reader, struct fault_plan_rule *rule)
@@ -304,31 +334,55 @@ static int read_per(struct reader *reader, bool *ret_per_message)
 	return 0;
 }
 
-static int read_key(struct reader *reader, struct fault_plan_rule *rule)
+static int refuse_key(struct reader *reader, unsigned known, size_t length)
 {
-	unsigned known = grammar[rule->kind].keys;
+	const char *names[COUNT(key_names)];
+	size_t count = 0;
 
-	if (skip_word(reader, "p="))
-		return read_share(reader, &rule->probability);
-	if (skip_word(reader, "seed="))
-		return read_seed(reader, &rule->seed);
-	if (known & KEY_AFTER && skip_word(reader, "after="))
-		return read_size(reader, 0, &rule->after_bytes);
-	if (known & KEY_FOR && skip_word(reader, "for="))
-		return read_times(reader, &rule->time);
-	if (known & KEY_PER && skip_word(reader, "per="))
-		return read_per(reader, &rule->per_message);
-	return refuse(reader, _("this fault has no such key"));
+	for (unsigned i = 0; i < COUNT(key_names); i++) {
+		if (known & 1u << i)
+			names[count++] = key_names[i];
+	}
+	return refuse_word(reader, length, names, count, _("this fault has no such key"),
+		_("this fault has no such key; did you mean '%s'?"));
+}
+
+/* `seen`: the keys that have been read. */
+static int read_key(struct reader *reader, struct fault_plan_rule *rule, unsigned *seen)
+{
+	unsigned known = grammar[rule->kind].keys | KEY_P | KEY_SEED, key = 0;
+	size_t length = strcspn(reader->at, ",=");
+
+	for (unsigned i = 0; i < COUNT(key_names); i++) {
+		if (strlen(key_names[i]) == length &&
+			strncmp(reader->at, key_names[i], length) == 0 && reader->at[length] == '=')
+			key = 1u << i & known;
+	}
+	if (key == 0)
+		return refuse_key(reader, known, length);
+	if (*seen & key)
+		return refuse(reader, _("this key has been given before"));
+	*seen |= key;
+	reader->at += length + 1;
+	switch ((enum known_keys)key) {
+	case KEY_P: return read_share(reader, &rule->probability);
+	case KEY_SEED: return read_seed(reader, &rule->seed);
+	case KEY_AFTER: return read_size(reader, 0, &rule->after_bytes);
+	case KEY_FOR: return read_times(reader, &rule->time);
+	case KEY_PER: return read_per(reader, &rule->per_message);
+	}
+	return -EINVAL;
 }
 
 static int read_rule(struct reader *reader, struct fault_plan_rule *rule)
 {
+	unsigned seen = 0;
 	int r = read_kind(reader, rule);
 
 	if (r == 0)
 		r = read_value(reader, rule);
 	while (r == 0 && skip_word(reader, ","))
-		r = read_key(reader, rule);
+		r = read_key(reader, rule, &seen);
 	if (r == 0 && *reader->at != '\0')
 		r = refuse(reader, _("here a ',' or the end is wanted"));
 	return r;

@@ -16,7 +16,8 @@
 
 /*
  * -EINVAL: not a fault; then `ret_column` is the place in the text, from 0, and `ret_why` the reason in the
- * user's language, which lives for ever.
+ * user's language, which lives until this thread's next call. A time must have its unit, 0 excepted: elsewhere
+ * seconds may be left out, and here milliseconds would be meant.
  */
 int fault_spec_parse(const char *text, struct fault_plan_rule *ret_rule, size_t *ret_column,
 	const char **ret_why);

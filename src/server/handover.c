@@ -1,10 +1,7 @@
 /*
- *   knocking ──take──▶ offered ──ready──▶ heir
- *       │                 │
- *       └── gone, nonsense, too late ──▶ closed (told, if it was offered)
- *
- * Messages are read as soon as they are there and answered at once, without waiting: an answer that the
- * socket has no room for is a failed upgrade.
+ * Messages are read as soon as they are there and answered at once. The sockets may be more than fit
+ * into the kernel's queue (some 6,000 do): the rest follows as the other reads. Any other answer that the
+ * queue has no room for is a failed upgrade.
  */
 #include "server/handover.h"
 
@@ -29,11 +26,30 @@
 /* Without descriptors nobody can be let in, and whoever knocks goes on knocking. */
 #define SHORTAGE_PAUSE_NS (1 * CLOCK_NS_PER_S)
 
+/*
+ *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the heir
+ *      │                │                        │
+ *      └────────────────┴── gone, nonsense, too late ──▶ closed (told, unless it was silent)
+ */
+enum stage {
+	SILENT, /* it has not asked for the sockets, and has none */
+	GIVING, /* some are on their way: one peer at most, from here on */
+	READYING, /* it has them all */
+};
+
+/* How far a peer's sockets have been given: the first that has not. */
+struct progress {
+	bool control_given;
+	size_t listener;
+	unsigned socket;
+};
+
 struct peer {
 	int fd; /* -1: none */
 	pid_t pid;
 	uint64_t due_ns;
-	bool offered; /* it has our sockets */
+	enum stage stage;
+	struct progress progress; /* while GIVING */
 };
 
 struct handover {
@@ -181,57 +197,63 @@ static struct handover_message introduce(
 	};
 }
 
-/* Messages that are filled one socket at a time. */
-struct parcel {
-	int to_fd;
-	struct handover_message message;
-	int fds[HANDOVER_MESSAGE_MOST_SOCKETS];
-};
-
-static int post(struct parcel *parcel)
+/* The next socket and what is told of it; false: there is none left. */
+static bool next_socket(const struct handover *handover, struct progress *progress, int *ret_fd,
+	struct handover_message_socket *ret_about)
 {
-	unsigned count = parcel->message.socket_count;
-	int r = count > 0 ? speak(parcel->to_fd, &parcel->message, parcel->fds, count) : 0;
+	const struct listener *listener;
 
-	parcel->message.socket_count = 0;
-	return r;
-}
-
-static int pack(struct parcel *parcel, int fd, const struct handover_message_socket *about)
-{
-	unsigned count = parcel->message.socket_count++;
-
-	parcel->fds[count] = fd;
-	parcel->message.sockets[count] = *about;
-	return count + 1 == HANDOVER_MESSAGE_MOST_SOCKETS ? post(parcel) : 0;
-}
-
-static int offer(const struct handover *handover, int to_fd)
-{
-	struct parcel parcel = {
-		.to_fd = to_fd,
-		.message = introduce(handover, HANDOVER_MESSAGE_SOCKETS),
-	};
-	int r = pack(&parcel, handover->fd,
-		&(struct handover_message_socket){
+	if (!progress->control_given) {
+		progress->control_given = true;
+		*ret_fd = handover->fd;
+		*ret_about = (struct handover_message_socket){
 			.role = HANDOVER_MESSAGE_CONTROL,
 			.file_device = handover->file_inode != 0 ? handover->file_device : 0,
 			.file_inode = handover->file_inode,
-		});
-
-	for (size_t i = 0; r == 0 && i < handover->listeners->count; i++) {
-		const struct listener *listener = &handover->listeners->listeners[i];
-		struct handover_message_socket about = {
-			.role = listener->activated ? HANDOVER_MESSAGE_ACTIVATED
-						    : HANDOVER_MESSAGE_OPENED,
-			.file_device = listener->file_inode != 0 ? listener->file_device : 0,
-			.file_inode = listener->file_inode,
 		};
-
-		for (unsigned k = 0; r == 0 && k < listener->socket_count; k++)
-			r = pack(&parcel, listener->kept_fds[k], &about);
+		return true;
 	}
-	return r == 0 ? post(&parcel) : r;
+	while (progress->listener < handover->listeners->count) {
+		listener = &handover->listeners->listeners[progress->listener];
+		if (progress->socket < listener->socket_count) {
+			*ret_fd = listener->kept_fds[progress->socket++];
+			*ret_about = (struct handover_message_socket){
+				.role = listener->activated ? HANDOVER_MESSAGE_ACTIVATED
+							    : HANDOVER_MESSAGE_OPENED,
+				.file_device = listener->file_inode != 0 ? listener->file_device
+									 : 0,
+				.file_inode = listener->file_inode,
+			};
+			return true;
+		}
+		progress->listener++;
+		progress->socket = 0;
+	}
+	return false;
+}
+
+/* As many of the sockets as there is room for. 0: all are given; -EAGAIN: when there is more room. */
+static int give(const struct handover *handover, struct peer *peer)
+{
+	struct handover_message message = introduce(handover, HANDOVER_MESSAGE_SOCKETS);
+	int fds[HANDOVER_MESSAGE_MOST_SOCKETS];
+
+	for (;;) {
+		struct progress behind = peer->progress;
+		unsigned count = 0;
+		int r;
+
+		while (count < HANDOVER_MESSAGE_MOST_SOCKETS &&
+			next_socket(handover, &behind, &fds[count], &message.sockets[count]))
+			count++;
+		if (count == 0)
+			return 0;
+		message.socket_count = count;
+		r = speak(peer->fd, &message, fds, count);
+		if (r < 0)
+			return r;
+		peer->progress = behind;
+	}
 }
 
 /* ---- peers ---- */
@@ -245,12 +267,14 @@ static void drop(struct peer *peer)
 /* Its sockets were ours all the time: nothing has to be undone. `why` is translated. */
 static void abandon(struct handover *handover, struct peer *peer, const char *why)
 {
-	if (peer->offered)
+	bool had_sockets = peer->stage != SILENT;
+
+	if (had_sockets)
 		LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_abandoned",
 			json_pack("{s:i, s:s}", "pid", (int)peer->pid, "reason", why),
 			_("the upgrade by process %d was abandoned: %s; this server goes on"),
 			(int)peer->pid, why);
-	handover->parted = handover->parted || peer->offered;
+	handover->parted = handover->parted || had_sockets;
 	drop(peer);
 }
 
@@ -260,10 +284,10 @@ static const char *reason_of(int error)
 						       : strerror(-error);
 }
 
-static bool is_offered(const struct handover *handover)
+static bool is_under_way(const struct handover *handover)
 {
 	for (unsigned i = 0; i < HANDOVER_MOST_PEERS; i++) {
-		if (handover->peers[i].fd >= 0 && handover->peers[i].offered)
+		if (handover->peers[i].fd >= 0 && handover->peers[i].stage != SILENT)
 			return true;
 	}
 	return false;
@@ -310,12 +334,12 @@ static struct peer *find_place(struct handover *handover)
 
 		if (peer->fd < 0)
 			return peer;
-		if (!peer->offered && (oldest == NULL || peer->due_ns < oldest->due_ns))
+		if (peer->stage == SILENT && (oldest == NULL || peer->due_ns < oldest->due_ns))
 			oldest = peer;
 	}
 	if (oldest != NULL)
 		drop(oldest);
-	return oldest; /* one at most is offered: there is always one that is not */
+	return oldest; /* one at most has sockets: there is always one that has none */
 }
 
 static void let_in(struct handover *handover)
@@ -342,20 +366,26 @@ static void let_in(struct handover *handover)
 	}
 }
 
+static void go_on_giving(struct handover *handover, struct peer *peer)
+{
+	int r = give(handover, peer);
+
+	if (r == 0)
+		peer->stage = READYING;
+	else if (r != -EAGAIN && r != -EINTR)
+		abandon(handover, peer, reason_of(r));
+}
+
 static void on_take(struct handover *handover, struct peer *peer)
 {
-	int r;
-
-	if (is_offered(handover)) {
+	if (is_under_way(handover)) {
 		say(peer->fd, HANDOVER_MESSAGE_BUSY);
 		drop(peer);
 		return;
 	}
-	peer->offered = true;
+	peer->stage = GIVING;
 	peer->due_ns = clock_after_ns(clock_now_ns(), HANDOVER_READY_NS);
-	r = offer(handover, peer->fd);
-	if (r < 0)
-		abandon(handover, peer, reason_of(r));
+	go_on_giving(handover, peer);
 }
 
 /* True: it is in charge. */
@@ -395,13 +425,13 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 		return false;
 	}
 	if (n <= MOST_SAID_BYTES && handover_message_read(text, (size_t)n, &message) == 0) {
-		if (message.kind == HANDOVER_MESSAGE_READY && peer->offered)
+		if (message.kind == HANDOVER_MESSAGE_READY && peer->stage == READYING)
 			return on_ready(handover, peer);
-		if (message.kind == HANDOVER_MESSAGE_TAKE && !peer->offered) {
+		if (message.kind == HANDOVER_MESSAGE_TAKE && peer->stage == SILENT) {
 			on_take(handover, peer);
 			return false;
 		}
-		if (message.kind == HANDOVER_MESSAGE_ASK && !peer->offered) {
+		if (message.kind == HANDOVER_MESSAGE_ASK && peer->stage == SILENT) {
 			on_ask(handover, peer);
 			return false;
 		}
@@ -423,7 +453,8 @@ unsigned handover_prepare(const struct handover *handover, struct pollfd *ret_po
 		if (handover->peers[i].fd >= 0)
 			ret_polled[count++] = (struct pollfd){
 				.fd = handover->peers[i].fd,
-				.events = POLLIN,
+				.events = handover->peers[i].stage == GIVING ? POLLIN | POLLOUT
+									     : POLLIN,
 			};
 	}
 	return count;
@@ -450,6 +481,8 @@ bool handover_work(struct handover *handover, bool *ret_parted)
 
 		if (peer->fd >= 0 && listen_to(handover, peer))
 			return true;
+		if (peer->fd >= 0 && peer->stage == GIVING)
+			go_on_giving(handover, peer);
 		if (peer->fd >= 0 && now_ns >= peer->due_ns) {
 			say(peer->fd, HANDOVER_MESSAGE_LATE);
 			abandon(handover, peer, _("it was not ready in time"));
@@ -487,7 +520,7 @@ void handover_free(struct handover *handover)
 
 		if (peer->fd < 0)
 			continue;
-		if (peer->offered)
+		if (peer->stage != SILENT)
 			say(peer->fd, HANDOVER_MESSAGE_ENDING);
 		drop(peer);
 	}

@@ -41,36 +41,64 @@ struct place {
 	_Atomic uint64_t due_ns;
 };
 
+/* As in limits_options; may change at any time. */
+struct bounds {
+	_Atomic uint32_t connections, memory_connections, per_source, connects_per_s,
+		datagrams_per_s;
+	_Atomic unsigned source_bits;
+};
+
 struct limits {
-	struct limits_options options;
+	struct bounds bounds;
 	uint64_t secret[2];
 	_Atomic uint32_t open_count;
 	_Atomic uint64_t connect_due_ns;
 	pthread_mutex_t lock; /* for the chains */
-	struct limits_source **chains; /* NULL without --max-per-source */
-	struct place *places; /* NULL without --datagram-rate */
+	struct limits_source **chains; /* NULL where --max-per-source is not and will not be */
+	struct place *places; /* the same of --datagram-rate */
 };
 
+#define BOUND(limits, name) atomic_load_explicit(&(limits)->bounds.name, memory_order_relaxed)
+
 /* ---- life ---- */
+
+static void set_bounds(struct limits *limits, const struct limits_options *options)
+{
+#define SET(name) atomic_store_explicit(&limits->bounds.name, options->name, memory_order_relaxed)
+	SET(connections);
+	SET(memory_connections);
+	SET(per_source);
+	SET(source_bits);
+	SET(connects_per_s);
+	SET(datagrams_per_s);
+#undef SET
+}
+
+void limits_set(struct limits *limits, const struct limits_options *options)
+{
+	set_bounds(limits, options);
+}
 
 int limits_new(const struct limits_options *options, struct limits **ret_limits)
 {
 	struct limits *limits = calloc(1, sizeof(*limits));
+	/* Of a table that nobody uses, the kernel gives no memory. */
+	bool per_source = options->per_source > 0 || options->adjustable;
+	bool datagrams = options->datagrams_per_s > 0 || options->adjustable;
 	int r = -ENOMEM;
 
 	if (limits == NULL)
 		return r;
-	limits->options = *options;
+	set_bounds(limits, options);
 	if (getrandom(limits->secret, sizeof(limits->secret), 0) != sizeof(limits->secret)) {
 		r = -EIO;
 		goto fail_memory;
 	}
-	if (options->per_source > 0)
+	if (per_source)
 		limits->chains = calloc(SOURCE_CHAINS, sizeof(struct limits_source *));
-	if (options->datagrams_per_s > 0)
+	if (datagrams)
 		limits->places = calloc(DATAGRAM_PLACES, sizeof(struct place));
-	if ((options->per_source > 0 && limits->chains == NULL) ||
-		(options->datagrams_per_s > 0 && limits->places == NULL))
+	if ((per_source && limits->chains == NULL) || (datagrams && limits->places == NULL))
 		goto fail_memory;
 	r = -pthread_mutex_init(&limits->lock, NULL);
 	if (r < 0)
@@ -120,7 +148,7 @@ static bool find_key(
 	else
 		return false;
 	if (!IN6_IS_ADDR_V4MAPPED(&in6))
-		cidr_mask(in6.s6_addr, sizeof(in6), limits->options.source_bits);
+		cidr_mask(in6.s6_addr, sizeof(in6), BOUND(limits, source_bits));
 	memcpy(ret_key, &in6, sizeof(*ret_key));
 	return true;
 }
@@ -162,7 +190,7 @@ static bool enter_source(
 		if (*link != NULL)
 			(*link)->key = *key;
 	}
-	if (*link != NULL && (*link)->count < limits->options.per_source) {
+	if (*link != NULL && (*link)->count < BOUND(limits, per_source)) {
 		(*link)->count++;
 		*ret_source = *link;
 		entered = true;
@@ -203,13 +231,13 @@ static bool take(_Atomic uint64_t *due_ns, uint32_t per_s, uint64_t now_ns)
 /* One more, if there are fewer than `most`. */
 static enum limits_verdict enter(struct limits *limits)
 {
-	const struct limits_options *options = &limits->options;
+	uint32_t most = BOUND(limits, connections), memory_most = BOUND(limits, memory_connections);
 	uint32_t count = atomic_load_explicit(&limits->open_count, memory_order_relaxed);
 
 	do {
-		if (options->connections > 0 && count >= options->connections)
+		if (most > 0 && count >= most)
 			return LIMITS_CONNECTIONS;
-		if (options->memory_connections > 0 && count >= options->memory_connections)
+		if (memory_most > 0 && count >= memory_most)
 			return LIMITS_MEMORY;
 	} while (!atomic_compare_exchange_weak_explicit(&limits->open_count, &count, count + 1,
 		memory_order_relaxed, memory_order_relaxed));
@@ -219,21 +247,20 @@ static enum limits_verdict enter(struct limits *limits)
 enum limits_verdict limits_admit(struct limits *limits, const struct sockaddr *source,
 	uint64_t now_ns, struct limits_source **ret_source)
 {
-	const struct limits_options *options = &limits->options;
+	uint32_t connects_per_s = BOUND(limits, connects_per_s);
 	struct limits_source *entered = NULL;
 	struct key key;
 	enum limits_verdict verdict = enter(limits);
 
 	if (verdict != LIMITS_ADMITTED)
 		return verdict;
-	if (options->per_source > 0 && find_key(limits, source, &key) &&
+	if (BOUND(limits, per_source) > 0 && find_key(limits, source, &key) &&
 		!enter_source(limits, &key, &entered)) {
 		limits_release(limits, NULL);
 		return LIMITS_PER_SOURCE;
 	}
 	/* Last: who is refused for another reason must not use up the others' rate. */
-	if (options->connects_per_s > 0 &&
-		!take(&limits->connect_due_ns, options->connects_per_s, now_ns)) {
+	if (connects_per_s > 0 && !take(&limits->connect_due_ns, connects_per_s, now_ns)) {
 		limits_release(limits, entered);
 		return LIMITS_CONNECT_RATE;
 	}
@@ -276,12 +303,13 @@ static struct place *find_place(struct limits *limits, uint64_t tag, uint64_t no
 
 bool limits_admit_datagram(struct limits *limits, const struct sockaddr *source, uint64_t now_ns)
 {
+	uint32_t datagrams_per_s = BOUND(limits, datagrams_per_s);
 	struct key key;
 
-	if (limits->options.datagrams_per_s == 0 || !find_key(limits, source, &key))
+	if (datagrams_per_s == 0 || !find_key(limits, source, &key))
 		return true;
 
 	struct place *place = find_place(limits, hash(limits, &key), now_ns);
 
-	return take(&place->due_ns, limits->options.datagrams_per_s, now_ns);
+	return take(&place->due_ns, datagrams_per_s, now_ns);
 }

@@ -20,6 +20,7 @@ struct limits_options {
 	unsigned source_bits; /* how much of an IPv6 address is a source */
 	uint32_t connects_per_s; /* with as many at once after a second's silence; 0: no limit */
 	uint32_t datagrams_per_s; /* of one source, the same; 0: no limit */
+	bool adjustable; /* limits_set() will be called */
 };
 
 enum limits_verdict {
@@ -34,6 +35,11 @@ struct limits;
 struct limits_source;
 
 int limits_new(const struct limits_options *options, struct limits **ret_limits);
+/*
+ * Others from now on, for who comes from now on; of sources only those are counted that came while there was
+ * a limit. Any thread. Only where `adjustable` was set.
+ */
+void limits_set(struct limits *limits, const struct limits_options *options);
 /* All that was admitted must have been released. NULL is fine. */
 void limits_free(struct limits *limits);
 

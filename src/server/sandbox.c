@@ -54,13 +54,31 @@ static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 	return 0;
 }
 
+/* Groups beside that one. */
+static bool has_more_groups(gid_t gid)
+{
+	gid_t groups[2] = { gid, gid };
+	int count = getgroups(2, groups);
+
+	return count < 0 || count > 1 || groups[0] != gid || getgid() != gid || getegid() != gid;
+}
+
 static int become(uid_t uid, gid_t gid)
 {
-	if (uid == getuid() && uid == geteuid())
-		return 0;
+	bool is_already = uid == getuid() && uid == geteuid();
+
 	/* Groups first: afterwards it may not. No supplementary ones: an echo needs none. */
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+		setresuid(uid, uid, uid) == 0)
+		return 0;
+	if (errno != EPERM || !is_already)
 		return -errno;
+	/* Who is that user already, and not root, can do no more than say so. */
+	if (has_more_groups(gid))
+		LOG_EVENT(LOG_LEVEL_WARNING, "groups_kept",
+			json_pack("{s:I}", "uid", (json_int_t)uid),
+			_("it keeps the groups that it was started with: only root can give them up "
+			  "(--user)"));
 	return 0;
 }
 
@@ -94,23 +112,26 @@ static int allow_folder_of(struct landlock *landlock, const char *path,
 	return 0;
 }
 
-/* Folders and not files: a list is often replaced by another file of that name. */
+/* Its folder and not the file itself: it is often replaced by another file of that name. */
+static int allow_file(struct landlock *landlock, const char *path)
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+	int r = real == NULL && errno == ENOMEM ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = allow_folder_of(landlock, path, landlock_allow_reading);
+	if (r == 0 && real != NULL)
+		r = allow_folder_of(landlock, real, landlock_allow_reading);
+	return r;
+}
+
 static int allow_lists(struct landlock *landlock, const struct access_entries *entries)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < entries->count; i++) {
-		const char *path = entries->texts[i];
-
-		if (path[0] != '@')
-			continue;
-		CLEANUP_FREE char *real = realpath(++path, NULL);
-
-		r = real == NULL && errno == ENOMEM ? -ENOMEM : 0;
-		if (r == 0)
-			r = allow_folder_of(landlock, path, landlock_allow_reading);
-		if (r == 0 && real != NULL)
-			r = allow_folder_of(landlock, real, landlock_allow_reading);
+		if (entries->texts[i][0] == '@')
+			r = allow_file(landlock, entries->texts[i] + 1);
 	}
 	return r;
 }
@@ -147,6 +168,8 @@ static int confine_files(const struct sandbox_options *options)
 	r = allow_lists(landlock, options->allow);
 	if (r == 0)
 		r = allow_lists(landlock, options->deny);
+	if (r == 0 && options->config_path != NULL)
+		r = allow_file(landlock, options->config_path);
 	if (r == 0)
 		r = allow_socket_files(landlock, options->listeners);
 	if (r == 0 && options->leaving != NULL)
@@ -182,6 +205,16 @@ int sandbox_enter(const struct sandbox_options *options)
 	if (!is_shortage(r))
 		return 0;
 	/* Whoever counts on the walls must not be left without them by an accident. */
+	log_error(_("cannot enter the sandbox: %s"), strerror(-r));
+	return r;
+}
+
+int sandbox_seal(const struct sandbox_options *options)
+{
+	int r = options->open || IS_SANITIZED ? 0 : syscalls_seal();
+
+	if (!is_shortage(r))
+		return 0;
 	log_error(_("cannot enter the sandbox: %s"), strerror(-r));
 	return r;
 }

@@ -19,6 +19,7 @@ struct sandbox_options {
 	const struct listener_list *listeners; /* their socket files can still be removed, */
 	const struct listener_list *leaving; /* and those of these; NULL: none */
 	const char *control_path; /* and this one; NULL: none */
+	const char *config_path; /* a file that can still be read; NULL: none */
 };
 
 /*
@@ -26,6 +27,9 @@ struct sandbox_options {
  * asked for (the user), and for a wall that could be built but for want of memory or descriptors.
  */
 int sandbox_enter(const struct sandbox_options *options);
+
+/* Once all threads run: takes away what was needed to start them. Errors as above. */
+int sandbox_seal(const struct sandbox_options *options);
 
 /* Told of each part: its name (a key), whether it will be in force here, and why or why not. */
 typedef void sandbox_tell_fn(void *context, const char *name, bool used, const char *reason);

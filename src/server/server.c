@@ -24,7 +24,9 @@
 #include "server/announce.h"
 #include "server/fault_map.h"
 #include "server/listener.h"
+#include "server/memory_share.h"
 #include "server/notify.h"
+#include "server/reload.h"
 #include "server/sandbox.h"
 #include "server/signals.h"
 #include "server/upgrade.h"
@@ -34,13 +36,15 @@
 #define MEMORY_RETRY_MS 10
 
 struct server {
-	const struct server_options *options;
+	const struct server_options *options; /* `current` */
+	struct server_options current; /* as given, and then as far as they could change */
 	const struct engine_ops *engine;
 	unsigned thread_count;
 	struct listener_list listeners;
 	struct upgrade upgrade; /* what --upgrade asks for */
 	size_t pool_bytes; /* of each thread */
 	struct limits *limits; /* NULL: none */
+	uint32_t memory_connections; /* for which there is memory; 0: no limit */
 	struct access *access; /* NULL: everybody */
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
@@ -48,6 +52,7 @@ struct server {
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
 	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
+	bool status_told; /* the manager has been told of a reload that failed */
 };
 
 /* ---- open ---- */
@@ -69,63 +74,26 @@ static int choose_engine(struct server *server)
 	return r;
 }
 
+/* What is not asked for costs nothing; but what can be asked for later has its place. */
 static bool is_guarded(const struct server_options *options)
 {
-	return options->idle_ns != CLOCK_NEVER || options->lifetime_ns != CLOCK_NEVER ||
-		options->rate_bytes > 0;
-}
-
-/*
- * Memory is what the buffers' pool holds, and beyond it a small buffer and a slot for each connection. So a
- * bound of it is half for the pool, if that is not less anyhow, and for as many connections as the rest is
- * enough for: nothing has to be counted while bytes move.
- */
-static int share_memory(struct server *server, struct limits_options *limits)
-{
-	const struct server_options *options = server->options;
-	size_t total = options->memory_bytes, pool = options->pool_bytes;
-
-	if (total > 0 && pool > total / 2)
-		pool = total / 2;
-	server->pool_bytes = pool / server->thread_count;
-	if (server->pool_bytes < SERVER_LEAST_POOL_BYTES)
-		server->pool_bytes = SERVER_LEAST_POOL_BYTES;
-	if (total == 0)
-		return 0;
-	pool = server->pool_bytes * server->thread_count;
-	if (total < pool + SERVER_CONNECTION_BYTES) {
-		log_error(_("--max-memory is too little for %u threads: each needs 1 MiB, and "
-			    "connections some more"),
-			server->thread_count);
-		return -ENOMEM;
-	}
-	total = (total - pool) / SERVER_CONNECTION_BYTES;
-	limits->memory_connections = total < UINT32_MAX ? (uint32_t)total : UINT32_MAX;
-	return 0;
+	return options->read_again != NULL || options->idle_ns != CLOCK_NEVER ||
+		options->lifetime_ns != CLOCK_NEVER || options->rate_bytes > 0;
 }
 
 static int set_up_limits(struct server *server)
 {
 	const struct server_options *options = server->options;
-	struct limits_options limits = {
-		.connections = options->most_connections,
-		.per_source = options->most_per_source,
-		.source_bits = options->source_bits,
-		.connects_per_s = options->connects_per_s,
-		.datagrams_per_s = options->datagrams_per_s,
-	};
-	int r = share_memory(server, &limits);
+	struct limits_options limits;
+	int r = memory_share(
+		options, server->thread_count, &server->pool_bytes, &server->memory_connections);
 
 	if (r < 0)
 		return r;
-	server->guard = (struct guard_options){
-		.idle_ns = options->idle_ns,
-		.lifetime_ns = options->lifetime_ns,
-		.rate_bytes = options->rate_bytes,
-		.now_ns = clock_now_ns,
-	};
-	if (limits.connections > 0 || limits.memory_connections > 0 || limits.per_source > 0 ||
-		limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
+	server->guard = reload_guard(options);
+	limits = reload_limits(options, server->memory_connections);
+	if (limits.adjustable || limits.connections > 0 || limits.memory_connections > 0 ||
+		limits.per_source > 0 || limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
 		r = limits_new(&limits, &server->limits);
 		if (r < 0) {
 			log_error(_("cannot prepare the server: %s"), strerror(-r));
@@ -240,7 +208,9 @@ static int open_server(struct server *server)
 
 	r = fault_map_new(options, &server->listeners, &server->faults);
 	if (r == 0)
-		r = signals_open(server->access != NULL || notify_is_wanted(), &server->signal_fd);
+		r = signals_open(
+			server->access != NULL || options->read_again != NULL || notify_is_wanted(),
+			&server->signal_fd);
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = server->done_fd < 0 ? -errno : 0;
@@ -258,10 +228,11 @@ static int open_server(struct server *server)
 	return r;
 }
 
-static int enter_sandbox(struct server *server)
+static struct sandbox_options sandbox_options(struct server *server)
 {
 	const struct addr *at = server->options->upgrade_at;
-	struct sandbox_options options = {
+
+	return (struct sandbox_options){
 		.user = server->options->user,
 		.engine = server->engine,
 		.open = server->options->no_sandbox,
@@ -270,9 +241,8 @@ static int enter_sandbox(struct server *server)
 		.listeners = &server->listeners,
 		.leaving = upgrade_inherited(&server->upgrade),
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
+		.config_path = server->options->config_path,
 	};
-
-	return sandbox_enter(&options);
 }
 
 /* ---- start ---- */
@@ -303,7 +273,7 @@ static void tell_start(const struct server *server)
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
 	fault_map_tell_start(server->faults);
 	announce_ready(&server->listeners, server->options->ready_fd);
-	if (server->upgrade.committed)
+	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
 	else
 		notify_ready();
@@ -338,39 +308,75 @@ static void tell_counters(struct server *server)
 /* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
 static bool is_in_charge(const struct server *server)
 {
-	return !server->upgrade.handed_over &&
-		(!server->upgrade.taking || server->upgrade.committed);
+	return upgrade_is_in_charge(&server->upgrade);
 }
 
-/* Reads the lists again; as long as they cannot be read, the old ones hold. */
-static void reload_lists(struct server *server)
+/* Takes over `access`, which may be NULL: everybody. */
+static void use_access(struct server *server, struct access *access)
 {
-	const struct server_options *options = server->options;
-	struct access *access;
-
-	if (server->access == NULL) {
-		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
-		return;
-	}
-	if (access_new(&options->allow, &options->deny, &access) < 0) {
-		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("the lists were not read again; the old ones hold"));
-		return;
-	}
 	for (unsigned i = 0; i < server->thread_count; i++)
 		worker_set_access(server->workers[i], access);
 	access_free(server->access);
 	server->access = access;
+}
+
+/* Reads the lists again; as long as they cannot be read, the old ones hold. */
+static int reload_lists(struct server *server)
+{
+	const struct server_options *options = server->options;
+	struct access *access;
+	int r;
+
+	if (server->access == NULL) {
+		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
+		return 0;
+	}
+	r = access_new(&options->allow, &options->deny, &access);
+	if (r < 0) {
+		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
+			_("the lists were not read again; the old ones hold"));
+		return r;
+	}
+	use_access(server, access);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the lists have been read again"));
+	return 0;
+}
+
+static int reload_all(struct server *server)
+{
+	const struct reload reload = {
+		.current = &server->current,
+		.limits = server->limits,
+		.memory_connections = server->memory_connections,
+		.guard = &server->guard,
+		.faults = server->faults,
+	};
+	struct access *access;
+	int r = reload_options(&reload, &access);
+
+	if (r < 0)
+		return r;
+	use_access(server, access);
+	fault_map_tell_start(server->faults);
+	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
+		server->options->config_path);
+	return 0;
 }
 
 static void reload(struct server *server)
 {
 	bool told = is_in_charge(server);
+	char why[500];
+	int r;
 
 	if (told)
 		notify_reloading();
-	reload_lists(server);
+	log_keep_errors(why, sizeof(why));
+	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
+	log_keep_errors(NULL, 0);
+	if (told && (r < 0 || server->status_told))
+		notify_status(r < 0 ? why : "");
+	server->status_told = r < 0;
 	if (told)
 		notify_ready();
 }
@@ -412,7 +418,7 @@ static bool work_on_upgrade(struct server *server)
 
 	for (unsigned i = 0; news == UPGRADE_PARTED && i < server->thread_count; i++)
 		worker_look_again(server->workers[i]);
-	return news == UPGRADE_HANDED_OVER;
+	return news == UPGRADE_GONE;
 }
 
 /*
@@ -532,21 +538,27 @@ static void close_server(struct server *server)
 
 int server_run(const struct server_options *options)
 {
-	struct server server = { .options = options, .signal_fd = -1, .done_fd = -1 };
+	struct server server = { .current = *options, .signal_fd = -1, .done_fd = -1 };
 
 	int r = activation_check();
 
 	if (r < 0)
 		return r;
+	server.options = &server.current;
 	upgrade_init(&server.upgrade, options->upgrade_at);
 	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
 	r = open_server(&server);
+
+	const struct sandbox_options walls = sandbox_options(&server);
+
 	if (r == 0)
-		r = enter_sandbox(&server);
+		r = sandbox_enter(&walls);
 	if (r == 0) {
 		r = start_workers(&server);
+		if (r == 0)
+			r = sandbox_seal(&walls);
 		if (r == 0)
 			r = upgrade_commit(&server.upgrade, &server.listeners);
 		if (r == 0) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "net/addr.h"
 #include "protocol/fault_plan.h"
 #include "server/access.h"
@@ -51,6 +52,19 @@ struct server_options {
 
 	const char *user; /* NULL: as whom it was started */
 	bool no_sandbox;
+
+	/* As they are in force already. */
+	enum log_level log_level;
+	enum log_format log_format;
+	bool trace;
+
+	/*
+	 * SIGHUP: gives the options as they are now. The result is good until the next call. -errno, and one
+	 * line has been printed. NULL: there are but lists to be read again.
+	 */
+	int (*read_again)(void *context, const struct server_options **ret_options);
+	void *read_context;
+	const char *config_path; /* the file that it reads; NULL: none */
 
 	int ready_fd; /* -1: none; taken over */
 };

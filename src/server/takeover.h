@@ -16,6 +16,7 @@
 struct takeover {
 	int fd; /* the conversation; -1: it is over */
 	pid_t pid; /* of the other, as it says itself */
+	int process_fd; /* by which its end is seen (process.h); -1: it cannot be */
 	uint64_t watchdog_ns; /* CLOCK_NEVER: nobody watches it */
 	struct listener_list inherited; /* what nobody has asked for yet; see inheritance.h */
 	int control_fd; /* -1: taken */
@@ -24,14 +25,15 @@ struct takeover {
 };
 
 /*
- * Asks whoever answers there for its sockets. 0; -ENOENT: nobody answers, nothing has been printed; another
- * -errno, and one line has been printed. What is in `ret_takeover` is the caller's, with takeover_fini().
+ * Asks whoever answers there for its sockets. 0; -ENOENT: nobody answers, or the one that did has ended
+ * meanwhile, and nothing has been printed; another -errno, and one line has been printed. What is in `ret_takeover` is the caller's, with takeover_fini().
  */
 int takeover_begin(const struct addr *at, struct takeover *ret_takeover);
 
 /*
  * Everything here serves: asks for the other's place. 0: this server is in charge now, and the other one
- * drains, or has died; -errno, and one line has been printed: it is not, and must end.
+ * drains, or has died; -errno, and one line has been printed: it is not, and must end. On failure the
+ * conversation is over: the other has not given up its place, and cannot do so any more.
  */
 int takeover_commit(struct takeover *takeover);
 

@@ -18,7 +18,13 @@ void upgrade_init(struct upgrade *upgrade, const struct addr *at)
 {
 	*upgrade = (struct upgrade){
 		.at = at,
-		.takeover = { .fd = -1, .control_fd = -1, .watchdog_ns = CLOCK_NEVER },
+		.stage = UPGRADE_ALONE,
+		.takeover = {
+			.fd = -1,
+			.process_fd = -1,
+			.control_fd = -1,
+			.watchdog_ns = CLOCK_NEVER,
+		},
 	};
 }
 
@@ -26,6 +32,11 @@ void upgrade_fini(struct upgrade *upgrade)
 {
 	handover_free(upgrade->handover);
 	takeover_fini(&upgrade->takeover);
+}
+
+bool upgrade_is_in_charge(const struct upgrade *upgrade)
+{
+	return upgrade->stage == UPGRADE_ALONE || upgrade->stage == UPGRADE_TAKEN;
 }
 
 /* ---- the new one ---- */
@@ -36,20 +47,21 @@ int upgrade_begin(struct upgrade *upgrade)
 
 	if (r == -ENOENT)
 		return 0;
-	upgrade->taking = r == 0;
+	if (r == 0)
+		upgrade->stage = UPGRADE_TAKING;
 	upgrade->taken_count = (unsigned)upgrade->takeover.inherited.count;
 	return r;
 }
 
 struct listener_list *upgrade_inherited(struct upgrade *upgrade)
 {
-	return upgrade->taking ? &upgrade->takeover.inherited : NULL;
+	return upgrade->stage == UPGRADE_TAKING ? &upgrade->takeover.inherited : NULL;
 }
 
 int upgrade_add_activated(
 	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners)
 {
-	while (upgrade->taking) {
+	while (upgrade->stage == UPGRADE_TAKING) {
 		struct listener *next = listener_append(listeners);
 
 		if (next == NULL) {
@@ -101,12 +113,12 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners)
 	int pid = (int)upgrade->takeover.pid;
 	int r;
 
-	if (!upgrade->taking)
+	if (upgrade->stage != UPGRADE_TAKING)
 		return 0;
 	r = takeover_commit(&upgrade->takeover);
 	if (r < 0)
 		return r;
-	upgrade->committed = true;
+	upgrade->stage = UPGRADE_TAKEN;
 	listener_claim_files(listeners);
 	handover_claim(upgrade->handover);
 	/* Sockets that nobody has asked for end with the other; their files do not. */
@@ -126,7 +138,7 @@ unsigned upgrade_poll(const struct upgrade *upgrade, struct pollfd *ret_polled)
 {
 	unsigned count = 0;
 
-	if (upgrade->handover != NULL && !upgrade->handed_over)
+	if (upgrade->handover != NULL && upgrade->stage != UPGRADE_HANDED_OVER)
 		count = handover_prepare(upgrade->handover, ret_polled);
 	if (upgrade->takeover.fd >= 0)
 		ret_polled[count++] = (struct pollfd){ .fd = upgrade->takeover.fd,
@@ -136,7 +148,7 @@ unsigned upgrade_poll(const struct upgrade *upgrade, struct pollfd *ret_polled)
 
 uint64_t upgrade_due_ns(const struct upgrade *upgrade)
 {
-	return upgrade->handover != NULL && !upgrade->handed_over
+	return upgrade->handover != NULL && upgrade->stage != UPGRADE_HANDED_OVER
 		? handover_due_ns(upgrade->handover)
 		: CLOCK_NEVER;
 }
@@ -154,12 +166,12 @@ enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *li
 {
 	bool parted = false;
 
-	if (upgrade->handover != NULL && !upgrade->handed_over &&
+	if (upgrade->handover != NULL && upgrade->stage != UPGRADE_HANDED_OVER &&
 		handover_work(upgrade->handover, &parted)) {
-		upgrade->handed_over = true;
+		upgrade->stage = UPGRADE_HANDED_OVER;
 		listener_disown_files(listeners);
 		tell_handed_over(upgrade, listeners);
-		return UPGRADE_HANDED_OVER;
+		return UPGRADE_GONE;
 	}
 	if (upgrade->takeover.fd >= 0 && takeover_is_released(&upgrade->takeover))
 		parted = true;
@@ -169,7 +181,7 @@ enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *li
 void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners)
 {
 	listener_close_kept(listeners);
-	if (upgrade->handed_over)
+	if (upgrade->stage == UPGRADE_HANDED_OVER)
 		return;
 	handover_free(upgrade->handover);
 	upgrade->handover = NULL;
@@ -177,6 +189,6 @@ void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners)
 
 void upgrade_release(struct upgrade *upgrade)
 {
-	if (upgrade->handed_over)
+	if (upgrade->stage == UPGRADE_HANDED_OVER)
 		handover_release(upgrade->handover);
 }

@@ -16,18 +16,34 @@
 
 #define UPGRADE_MOST_POLLED (HANDOVER_MOST_POLLED + 1)
 
+/*
+ *   ALONE ───────────────────────┐
+ *                                ├── another server takes over ──▶ HANDED_OVER
+ *   TAKING ── it serves ──▶ TAKEN┘
+ *      └── anything fails: stays so until the end, which is soon
+ *
+ * In charge is who is ALONE or has TAKEN: the files are its own, and a service manager hears of it.
+ */
+enum upgrade_stage {
+	UPGRADE_ALONE, /* started as ever; without --upgrade for ever */
+	UPGRADE_TAKING, /* has another server's sockets, and that one is in charge */
+	UPGRADE_TAKEN, /* has its place, too */
+	UPGRADE_HANDED_OVER, /* somebody else is in charge now */
+};
+
 struct upgrade {
 	const struct addr *at; /* NULL: not wanted */
+	enum upgrade_stage stage;
 	struct takeover takeover;
 	struct handover *handover;
 	unsigned taken_count; /* listeners that are served on from there */
-	bool taking; /* another server's sockets have been taken, */
-	bool committed; /* ... and its place */
-	bool handed_over; /* somebody else is in charge now */
 };
 
 void upgrade_init(struct upgrade *upgrade, const struct addr *at);
 void upgrade_fini(struct upgrade *upgrade);
+
+/* Whether this server answers for itself: not one that is still taking over, or has been taken over from. */
+bool upgrade_is_in_charge(const struct upgrade *upgrade);
 
 /* Asks whoever answers for its sockets. 0 also where nobody does. */
 int upgrade_begin(struct upgrade *upgrade);
@@ -45,7 +61,7 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners);
 enum upgrade_news {
 	UPGRADE_NOTHING,
 	UPGRADE_PARTED, /* the other server, old or new, looks at the sockets no more: look again */
-	UPGRADE_HANDED_OVER, /* drain; files and place are another's */
+	UPGRADE_GONE, /* drain; files and place are another's */
 };
 
 /* What to poll, and until when; then what has come of it. */

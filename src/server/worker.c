@@ -191,6 +191,11 @@ static void run_access(struct engine *engine, struct engine_task *task)
 
 	worker->gate.access = worker->next_access;
 	engine_cut_some(engine, is_condemned, worker);
+	/* Its limits may be others now; one that is silent would never look. */
+	if (worker->guarded) {
+		guard_set_limits(&worker->guard, worker->options.guard);
+		engine_nudge_all(engine);
+	}
 	pthread_mutex_lock(&worker->lock);
 	worker->access_wanted = false;
 	pthread_cond_broadcast(&worker->changed);

@@ -50,8 +50,9 @@ void worker_look_again(struct worker *worker);
 void worker_snapshot(struct worker *worker, struct counters *ret_counters);
 
 /*
- * New lists, where the worker was made with some: who is connected and not allowed any more is cut.
- * At return the old ones are not used any more.
+ * New lists, where the worker was made with lists or limits: who is connected and not allowed any more is
+ * cut. At return the old ones are not used any more. What options.guard points to may have changed
+ * before, and holds from now on.
  */
 void worker_set_access(struct worker *worker, const struct access *access);
 

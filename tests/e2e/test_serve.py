@@ -10,12 +10,13 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 
 import pytest
 
 from crowd import Peer, stuff
-from meari import (ANSWER_S, Server, connect, endpoint, exchange, random_bytes, receive_all,
-                   receive_exactly, run)
+from meari import (ANSWER_S, MEARI, Server, connect, endpoint, environment, exchange, random_bytes,
+                   receive_all, receive_exactly, run)
 from procfs import SANITIZER, counters_of, state, wait_until
 
 STREAM = random_bytes(4 << 20, seed=1)
@@ -307,6 +308,29 @@ def test_a_stale_socket_file_is_replaced(engine, tmp_path, scheme, left_by):
     with Server(f"{scheme}:{path}", engine=engine) as server, server.connect() as peer:
         peer.send(b"hello")
         assert peer.recv(10) == b"hello"
+
+
+def test_several_at_once_on_one_path(tmp_path):
+    """One has it, and the others are told: also where a dead server has left its file."""
+    path = tmp_path / "echo"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    command = [MEARI, "serve", f"unix:{path}", "--threads", "1", "--drain", "0s"]
+    together = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
+                for _ in range(6)]
+    try:
+        told = [one.stderr.readline() for one in together]
+        assert sum("echoing on" in line for line in told) == 1, told
+        assert sum("(somebody answers on it" in line for line in told) == 5, told
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(ANSWER_S)
+            peer.connect(str(path))
+            peer.sendall(b"hello")
+            assert receive_exactly(peer, 5) == b"hello"
+    finally:
+        for one in together:
+            one.kill()
+            one.communicate()
 
 
 @pytest.mark.parametrize("make", [

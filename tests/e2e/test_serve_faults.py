@@ -497,8 +497,24 @@ def test_v_logs_each_fault(engine):
 
 
 def test_it_says_that_it_is_faulty(engine):
-    with serve("tcp://127.0.0.1:0", "delay=1ms", "drop", engine=engine) as server:
-        server.wait_stderr("meari: it does 2 things wrong on purpose (--fault)\n")
+    with serve("tcp://127.0.0.1:0", "delay=20ms", "drop", engine=engine) as server:
+        address = server.addresses[0]
+        server.wait_stderr(f"meari: injecting faults: delay=20ms on '{address}'\n")
+        server.wait_stderr("meari: the fault 'drop' is one of datagrams, and there are none here\n")
+
+
+@pytest.mark.parametrize("guard", ((), ("--idle-timeout", "1h")), ids=("alone", "guarded"))
+def test_what_is_delayed_and_never_sent_ends_with_a_reset(engine, guard):
+    """The time for draining is over: an end in order would say that this was all."""
+    with serve("tcp://127.0.0.1:0", "delay=1h", engine=engine,
+               options=["--drain", "100ms", *guard]) as server:
+        with server.connect() as held, server.connect() as idle:
+            held.sendall(b"hello")
+            wait_until(lambda: counters_of(server)["bytes_received"] == 5, "it has them")
+            server.process.send_signal(signal.SIGTERM)
+            assert ended_after(held, b"") == (b"", "reset")
+            assert ended_after(idle, b"") == (b"", "end")
+        server.wait_stderr("2 connections were cut")
 
 
 def test_with_a_limit_around_it(engine):

@@ -227,14 +227,20 @@ def test_reloading(tmp_path):
     with Manager(tmp_path) as manager:
         with Server("tcp://127.0.0.1:0", "--allow", f"@{listed}", env=manager.env) as server:
             assert manager.next() == ["READY=1"]
-            for text in ("127.0.0.0/8\n", "no block\n"):  # also when it fails, it is over
+            for text, states in (
+                    ("127.0.0.0/8\n", ["READY=1"]),
+                    # Also when it fails, it is over; and `systemctl status` says why.
+                    ("no block\n", [f"STATUS='{listed}', line 1: 'no block' is not a block of addresses: "
+                                    "'n' is not a decimal digit (column 1)", "READY=1"]),
+                    ("127.0.0.0/8\n", ["STATUS=", "READY=1"])):
                 listed.write_text(text)
                 earliest = time.monotonic_ns() // 1000
                 server.process.send_signal(signal.SIGHUP)
                 reloading, at = manager.next()
                 assert reloading == "RELOADING=1" and at.startswith("MONOTONIC_USEC=")
                 assert earliest <= int(at.split("=")[1]) <= time.monotonic_ns() // 1000
-                assert manager.next() == ["READY=1"]
+                for state in states:
+                    assert manager.next() == [state]
 
 
 def test_reload_without_lists_is_no_end(tmp_path):

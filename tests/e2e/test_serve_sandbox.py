@@ -3,6 +3,7 @@
 All the other tests of serve run in the sandbox too; here is what is in force, and what it must leave.
 """
 
+import ctypes
 import os
 import pathlib
 import pwd
@@ -45,6 +46,16 @@ def test_every_thread_is_confined(engine):
         for told in threads:
             assert told["NoNewPrivs"] == "1"
             assert told["Seccomp"] == "2" or not in_force("seccomp")
+
+
+def test_every_thread_is_sealed_once_all_run(engine):
+    """The second filter: no more threads, rings or filters. It came after the threads, and holds for each."""
+    if not in_force("seccomp"):
+        pytest.skip("no seccomp here")
+    before = int(next(statuses(os.getpid())).get("Seccomp_filters", 0))
+    with Server("tcp://127.0.0.1:0", "--threads", 3, engine=engine) as server:
+        assert {told["Seccomp_filters"] for told in statuses(server.process.pid)} == {str(before + 2)}
+        assert echo(server)
 
 
 def test_no_sandbox(engine):
@@ -150,6 +161,32 @@ def test_user(engine, tmp_path):
             assert told["Groups"].strip() == "" and int(told["CapEff"], 16) == 0
         assert echo(server, 0) and echo(server, 1)
         assert server.stop() == 0
+
+
+@needs_root
+@pytest.mark.parametrize("options", ((), ("--no-sandbox",)), ids=("confined", "open"))
+def test_who_is_that_user_already_gives_up_the_groups_too(options):
+    with Server("tcp://127.0.0.1:0", "--user", "root", *options,
+                preexec_fn=lambda: os.setgroups([1, 2, 3])) as server:
+        for told in statuses(server.process.pid):
+            assert told["Groups"].strip() == "" and set(told["Uid"].split()) == {"0"}
+        assert echo(server)
+
+
+def without_the_right_to_change_groups():
+    """What an ordinary user lacks: CAP_SETGID is taken out of the bounding set, and of what exec gives."""
+    os.setgroups([1, 2, 3])
+    PR_CAPBSET_DROP, CAP_SETGID = 24, 6
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_SETGID, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@needs_root
+def test_who_cannot_give_up_the_groups_says_so():
+    with Server("tcp://127.0.0.1:0", "--user", "root",
+                preexec_fn=without_the_right_to_change_groups) as server:
+        server.wait_stderr("it keeps the groups that it was started with: only root can give them up")
+        assert echo(server)
 
 
 @needs_root

@@ -7,13 +7,15 @@ import re
 import resource
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from callers import Callers
-from meari import ANSWER_S, ENGINES, Server, connect, endpoint, receive_exactly, run
+from meari import (ANSWER_S, ENGINES, MEARI, Server, connect, endpoint, environment, receive_exactly,
+                   run)
 from procfs import cpu_share_while_idle, descriptor_count, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user takes root")
@@ -533,26 +535,48 @@ def test_an_old_one_that_ends_meanwhile_says_so(path, tmp_path):
         assert not path.exists() and not (tmp_path / "s").exists()
 
 
-def fake_old(path, *answers):
-    """Somebody who answers on the path: to each message, the next of these; gives the thread.
+def converse(listener, answers):
+    """Lets one peer in: to each message, the next of these. "control" stands for the listener's descriptor."""
+    peer = listener.accept()[0]
+    peer.settimeout(ANSWER_S)
+    for text, fds in answers:
+        peer.recv(100)
+        socket.send_fds(peer, [text], [listener.fileno() if fd == "control" else fd for fd in fds])
+    return peer
 
-    The descriptor "control" stands for the socket on the path.
-    """
+
+def control_socket(path):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(path))
     listener.listen()
+    return listener
+
+
+def fake_old(path, *answers):
+    """Somebody who answers on the path, hears one message more, and then goes; gives the thread."""
+    listener = control_socket(path)
 
     def serve():
-        with listener, listener.accept()[0] as peer:
-            peer.settimeout(ANSWER_S)
-            for text, fds in answers:
-                peer.recv(100)
-                socket.send_fds(peer, [text], [listener.fileno() if fd == "control" else fd for fd in fds])
+        with listener, converse(listener, answers) as peer:
             peer.recv(100)
 
     thread = threading.Thread(target=serve)
     thread.start()
     return thread
+
+
+def dying_old(path, *answers, after=1):
+    """A process that answers on the path, hears so many messages more, and then dies; gives its number."""
+    listener = control_socket(path)
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            peer = converse(listener, answers)
+            for _ in range(after):
+                peer.recv(100)
+        os._exit(0)
+    listener.close()
+    return pid
 
 
 def answer(*lines, total=2):
@@ -585,9 +609,9 @@ def test_an_old_one_that_dies_before_it_has_given_up_its_place(engine, path):
     """There is nobody else to serve: the new one does."""
     with socket.create_server(("127.0.0.1", 0)) as given:
         address = "tcp://127.0.0.1:%d" % given.getsockname()[1]
-        thread = fake_old(path, (SOCKETS, [given.fileno(), "control"]))
+        pid = dying_old(path, (SOCKETS, [given.fileno(), "control"]))
         with Server("--upgrade", path, address, engine=engine) as new:
-            thread.join()
+            os.waitpid(pid, 0)
             assert new.addresses == [address] and echo(new)
             with upgraded(new, "--upgrade", path, address, engine=engine) as newest:
                 assert ended(new) and echo(newest)
@@ -605,6 +629,54 @@ def test_an_old_one_that_keeps_its_place(engine, path, said, why):
                           "tcp://127.0.0.1:%d" % given.getsockname()[1])
         thread.join()
         assert why in refusal and "took over" not in refusal and "echoing" not in refusal
+
+
+def test_an_old_one_that_says_nothing_but_lives_is_in_charge(path):
+    """It could not say "yours" (ENOBUFS) and goes on: two would be in charge."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        thread = fake_old(path, (SOCKETS, [given.fileno(), "control"]))
+        said = refused("--upgrade", path, "tcp://127.0.0.1:%d" % given.getsockname()[1])
+        thread.join()
+    assert "it still runs" in said and "took over" not in said and path.exists()
+
+
+def test_a_new_one_that_has_given_up_cannot_be_put_in_charge(path):
+    """The old one was stopped, and says "yours" too late: it must see that, and go on."""
+    with socket.create_server(("127.0.0.1", 0)) as given, control_socket(path) as listener:
+        command = [MEARI, "serve", "--upgrade", path, "--drain", "60s",
+                   "tcp://127.0.0.1:%d" % given.getsockname()[1]]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment()) as new:
+            with converse(listener, [(SOCKETS, [given.fileno(), listener.fileno()])]) as peer, \
+                    socket.create_connection(given.getsockname(), timeout=ANSWER_S) as client:
+                assert peer.recv(100) == b"meari-upgrade 1 ready\n"
+                assert echo_on(client)  # who is in there keeps it from ending
+                assert b"it does not answer" in new.stderr.readline()
+                with pytest.raises(BrokenPipeError):
+                    peer.send(b"meari-upgrade 1 yours\n")
+            new.kill()
+
+
+@pytest.mark.parametrize("answers", (
+    (), ((answer("socket opened -", total=3), ["given"]),)), ids=("asked", "half given"))
+def test_an_old_one_that_dies_while_it_hands_over(path, answers):
+    """Then there is no server, and the new one starts as ever."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        address = "tcp://127.0.0.1:%d" % given.getsockname()[1]
+        pid = dying_old(path, *((text, [given.fileno()]) for text, _ in answers), after=not answers)
+    with Server("--upgrade", path, address) as new:
+        os.waitpid(pid, 0)
+        assert new.addresses == [address] and echo(new) and "took over" not in new.stderr
+        with upgraded(new, "--upgrade", path, address) as newest:
+            assert ended(new) and echo(newest)
+
+
+def test_a_control_socket_that_does_not_listen_is_not_taken(path):
+    with socket.create_server(("127.0.0.1", 0)) as given, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as deaf:
+        thread = fake_old(path, (SOCKETS, [given.fileno(), deaf.fileno()]))
+        said = refused("--upgrade", path, "tcp://127.0.0.1:%d" % given.getsockname()[1])
+        thread.join()
+    assert "makes no sense" in said
 
 
 # ---- users ----

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/core.h"
 #include "harness.h"
 #include "net/socket.h"
 
@@ -352,6 +353,51 @@ static void cut_counts_what_was_open(void **state)
 
 /* ---- who came in where ---- */
 
+/* Takes what comes and keeps it: what it has of a connection is in its second word. */
+static void keep(struct scripted *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 100;
+	if (event->kind == PROTOCOL_BYTES)
+		conn->word[1] += event->span.length;
+}
+
+static bool keeps(const struct protocol *self, const struct protocol_conn *conn)
+{
+	return conn->word[1] > 0;
+}
+
+static void read_bytes_told(struct engine *engine, void *data)
+{
+	*(unsigned *)data = ((const struct scripted *)engine->protocol)->told[PROTOCOL_BYTES];
+}
+
+/* A FIN would say that the stream was complete. */
+static void what_the_protocol_holds_counts_as_unsent(void **state)
+{
+	struct scripted scripted;
+	struct harness harness;
+	unsigned count = 0;
+	char byte;
+
+	start(&scripted, &harness, state, keep);
+	scripted.protocol.holds_bytes = keeps;
+	int one = harness_connect(&harness, ADDR_TCP), other = harness_connect(&harness, ADDR_TCP);
+
+	harness_send(one, "x", 1);
+	while (count == 0)
+		harness_do(&harness, read_bytes_told, &count);
+	harness_do(&harness, count_cut, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(recv(one, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	harness_expect_end(other);
+	close(one);
+	close(other);
+	harness_wait(&harness);
+	assert_int_equal(harness.news.cut, 2);
+}
+
 #define FIRST_TAG 7
 #define SECOND_TAG 4000000000u
 
@@ -572,6 +618,7 @@ int main(void)
 		HARNESS_TEST(who_comes_in_brings_the_tag_of_the_listener),
 		HARNESS_TEST(drain_serves_who_knocked_and_lets_all_finish),
 		HARNESS_TEST(cut_counts_what_was_open),
+		HARNESS_TEST(what_the_protocol_holds_counts_as_unsent),
 		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),
 		HARNESS_TEST(a_drain_without_descriptors_serves_who_waits),
 		HARNESS_TEST(what_has_left_is_told_before_what_comes_next),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server/fault_spec.h"
+#include "server/fault_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -32,6 +33,25 @@ static void draw(const struct fault_plan_rule *rule)
 	}
 }
 
+/* As it is written in the log: it could be given again. A table's times may be too long for one option. */
+static void write_back(const struct fault_plan_rule *rule)
+{
+	char text[FAULT_TEXT_SIZE];
+	struct fault_plan_rule again;
+	const char *why;
+	size_t column;
+
+	fault_text_write(rule, text);
+	ASSERT(strlen(text) < FAULT_TEXT_SIZE - 1);
+	if (strlen(text) > FAULT_SPEC_MOST || rule->time.shape == FAULT_PLAN_TABLE)
+		return;
+	ASSERT(fault_spec_parse(text, &again, &column, &why) == 0);
+	ASSERT(again.kind == rule->kind && again.per_message == rule->per_message &&
+		again.bytes == rule->bytes && again.after_bytes == rule->after_bytes &&
+		again.seed == rule->seed && again.time.first_ns == rule->time.first_ns &&
+		again.time.second_ns == rule->time.second_ns);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	char *text = malloc(length + 1);
@@ -41,10 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 
 	memcpy(text, bytes, length);
 	text[length] = '\0';
-	if (fault_spec_parse(text, &rule, &column, &why) == 0)
+	if (fault_spec_parse(text, &rule, &column, &why) == 0) {
 		draw(&rule);
-	else
+		write_back(&rule);
+	} else {
 		ASSERT(column <= strlen(text) && why != NULL && why[0] != '\0');
+	}
 	free(text);
 	return 0;
 }

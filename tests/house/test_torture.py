@@ -23,8 +23,8 @@ CANNOT_FAIL = {
     "free", "freeaddrinfo", "json_delete", "io_uring_free_probe", "io_uring_queue_exit", "seccomp_release",
     "pthread_attr_destroy", "pthread_cond_destroy", "pthread_mutex_destroy",
     # asking for what is there; the clock
-    "clock_gettime", "getenv", "geteuid", "getpid", "getuid", "sysconf", "seccomp_syscall_resolve_name",
-    "unsetenv",
+    "clock_gettime", "getegid", "getenv", "geteuid", "getgid", "getgroups", "getpid", "getuid", "sysconf",
+    "seccomp_syscall_resolve_name", "unsetenv",
     # threads, signals: only by a fault of the caller
     "pthread_cond_broadcast", "pthread_cond_wait", "pthread_join", "pthread_mutex_lock",
     "pthread_mutex_unlock", "pthread_once", "sigaddset", "sigemptyset", "signal",
@@ -39,7 +39,7 @@ BY_MEMORY = re.compile(r"json_")
 ELSEWHERE = {"setlocale", "printf", "io_uring_unregister_buf_ring"}
 # The compiler's and libc's own.
 INTERNAL = re.compile(r"_GLOBAL_OFFSET_TABLE_|__errno_location|__sched_cpucount|__udivti3|in6addr_\w+"
-                      r"|stdout|stderr|__(asan|ubsan|tsan|stack_chk)_\w+")
+                      r"|stdout|stderr|__tls_get_addr|__(asan|ubsan|tsan|stack_chk)_\w+")
 
 
 def symbols(kind, *files):

@@ -33,7 +33,7 @@ PATIENCE_LEAST_S = 60
 LOOK_S = 0.25
 GONE_S = 60  # a reset that was lost is found by keep-alive after some seconds
 REFUSED_NEAR = "127.0.0.66"
-EXPECTED_EVENTS = {"started", "faulty", "counters", "fault_counters", "reloaded", "limit_refused", "limit_slowed",
+EXPECTED_EVENTS = {"started", "faulty", "fault_idle", "counters", "fault_counters", "reloaded", "limit_refused", "limit_slowed",
                    "draining", "stopped"}
 
 

@@ -9,8 +9,12 @@ What is allowed: (a) the server does not start, says why in one line, ends with 
 (b) it serves, loses the one conversation that was hit at most, and no byte of any; its peer sees a reset, or an end
 after everything. On a unix stream a reset cannot be made, so there an early end is allowed. New connections come
 in afterwards, its descriptors are back where they were, it has not spun, and SIGTERM ends it with status 0.
+
+In the play "upgrade" it takes over from another server, and then another takes over from it. Whatever fails, one of
+them is in charge, and only one: the old one ends when the new one serves, and serves when the new one does not.
 """
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -78,7 +82,7 @@ def _localhost():
         return "127.0.0.1"
 
 
-# What the server is told, for each kind of play; {0} is the folder of its files.
+# What the server is told, for each kind of play; {0} is the folder of its files, {1} the address of another server.
 PLAYS = {
     "plain": ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "unix:{0}/stream", "unixgram:{0}/messages",
               "--threads", "1", "--pending", "64K", "--deny", "@{0}/deny"],
@@ -87,6 +91,7 @@ PLAYS = {
     "handed": ["unix:{0}/stream", "--threads", "2", "-v", "--busy-poll", "50us", "--pin",
                "--deny", "@{0}/deny", "--max-memory", "64M", "--user", str(os.getuid())],
     "sealed": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--deny", "@{0}/deny"],
+    "upgrade": ["--upgrade", "{0}/upgrade", "{1}", "--threads", "1"],
 }
 RICH_CONFIG = """\
 # Everything that a server can be asked for at once.
@@ -240,10 +245,11 @@ class Play:
             self._leave_stale_file()
             self._write_lists(["192.0.2.0/24", "198.51.100.0/24", "127.0.0.9"])
             (self.folder / "config").write_text(RICH_CONFIG.replace("{0}", folder))
-            with open(_high(os.open(self.folder / "report", os.O_RDWR | os.O_CREAT | os.O_APPEND)), "r+") as report:
-                self._start(report)
+            with open(_high(os.open(self.folder / "report", os.O_RDWR | os.O_CREAT | os.O_APPEND)), "r+") as report, \
+                    self._another("tcp://127.0.0.1:0") if self.kind == "upgrade" else contextlib.nullcontext() as old:
+                self._start(report, old)
                 try:
-                    self._watch()
+                    self._watch_upgrade(old) if old is not None else self._watch()
                 except OSError as error:  # who talks to it does not look at each call
                     self.problem(f"the play broke off: {error!r}")
                 finally:
@@ -262,8 +268,10 @@ class Play:
 
     # ---- the server ----
 
-    def _start(self, report):
+    def _start(self, report, old):
         arguments = [text.replace("{0}", str(self.folder)) for text in PLAYS[self.kind]]
+        if old is not None:
+            arguments = [text.replace("{1}", old.addresses[0]) for text in arguments]
         if self.engine is not None:
             arguments += ["--engine", self.engine]
         ready, tell = os.pipe()
@@ -385,6 +393,54 @@ class Play:
         if len(self.lost) > 1 and not (self.victim and self.victim.every):
             self.problem("more than one conversation was lost: " + "; ".join(self.lost))
 
+    # ---- upgrades ----
+
+    def _another(self, address):
+        """A server on which nothing fails."""
+        return meari.Server("--upgrade", self.folder / "upgrade", address, "--threads", 1, "--drain", "3s")
+
+    def _watch_upgrade(self, old):
+        address = old.addresses[0]
+        addresses = self._wait_addresses()
+        if addresses is None:
+            self._wait_end()
+            self._must_be_in_charge(old, address)
+            return
+        self.serving = True
+        if not _has_ended(old.process):
+            self.problem("two are in charge: the old one goes on beside the victim: " + old.stderr)
+        before = Conversation(self, address)
+        before.say(b"before all else")
+        self._count_descriptors()
+        with contextlib.ExitStack() as stack:
+            try:
+                new = stack.enter_context(self._another(address))
+            except meari.ServerError:
+                new = None
+            before.say(b"still here")
+            if new is None:
+                late = Conversation(self, address)
+                late.say(b"late")
+                late.finish()
+                self.process.send_signal(signal.SIGTERM)
+            before.finish()
+            self._wait_end()
+            if new is not None:
+                self._must_be_in_charge(new, address)
+                new.stop()
+        if (self.folder / "upgrade").exists() and not self._may_stay():
+            self.problem("the socket file 'upgrade' is left behind")
+
+    def _must_be_in_charge(self, server, address):
+        """It serves, and can be taken over from."""
+        conversation = Conversation(self, address)
+        conversation.say(b"in charge")
+        conversation.finish()
+        if conversation.lost or server.process.poll() is not None:
+            self.problem("nobody is in charge: " + server.stderr)
+        if not (self.folder / "upgrade").is_socket():
+            self.problem("the socket file 'upgrade' of whoever is in charge has been removed")
+
     def _exchange_datagrams(self, address):
         with meari.connect(address, timeout=DATAGRAM_S) as peer:
             for length in 1, 1000, 0:
@@ -497,7 +553,9 @@ class Play:
         if not self.serving:
             if status not in (1, 2):  # 2: the options are not right, and a file of them was not read
                 self.problem(f"it did not start, and ended with status {status}")
-            if len(lines) != 1 or not lines[0].startswith(("meari: ", '{"time"')):
+            # One that has begun to serve, and must end since another is in charge, says that too.
+            most = 1 if self.kind != "upgrade" else 10
+            if not 1 <= len(lines) <= most or not lines[0].startswith(("meari: ", '{"time"')):
                 self.problem(f"it did not start, and said so in {len(lines)} lines")
         for name in "stream", "messages":
             stale = self.kind == "handed" and not self.serving
@@ -512,6 +570,14 @@ class Play:
     def _may_stay(self):
         """What cannot be removed, or is not known to be ours, stays."""
         return self.victim and self.victim.name in ("unlink", "lstat64")
+
+
+def _has_ended(process):
+    try:
+        process.wait(MOST_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _read_all(manager):

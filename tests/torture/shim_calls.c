@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -254,6 +255,7 @@ int __wrap_open64(const char *path, int flags, ...)
 #define RET_ADDRESS struct sockaddr *address, socklen_t *length
 
 WRAP(int, fchmod, -1, (int fd, mode_t mode), (fd, mode))
+WRAP(int, flock, -1, (int fd, int how), (fd, how))
 WRAP(int, socket, -1, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, socketpair, -1, (int domain, int type, int protocol, int *ret),
 	(domain, type, protocol, ret))

@@ -30,7 +30,7 @@ ERRORS = {
     "__isoc99_fscanf": [errno.EIO], "fopen64": [errno.EMFILE, errno.ENOMEM, errno.EACCES],
     "fclose": [errno.EIO], "fprintf": MEMORY, "vfprintf": MEMORY, "dprintf": [errno.EPIPE, errno.ENOSPC],
     "fflush": [errno.ENOSPC], "access": [errno.EACCES], "readlink": [errno.EACCES],
-    "unlink": [errno.EACCES], "fchmod": [errno.EPERM], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
+    "unlink": [errno.EACCES], "fchmod": [errno.EPERM], "flock": [errno.EINTR, errno.ENOLCK], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
     "read": [errno.EINTR], "write": [errno.EINTR], "write_log": [errno.EINTR, errno.EPIPE, errno.ENOSPC],
     "close": [errno.EINTR, errno.EIO], "fcntl64": [errno.EMFILE], "ioctl": [errno.EPERM],
     "prctl": [errno.EPERM], "syscall": [errno.ENOSYS, errno.ENOMEM],
@@ -120,14 +120,19 @@ class Walk:
                 gone.add((name, way))
                 times = MOST_TIMES if FULL else 1
             for nth in range(1, min(times, count) + 1):
-                errors = ERRORS[name]
+                errors = self._errors_of(name)
                 if not FULL:
                     turns[name] = turns.get(name, -1) + 1
                     errors = [errors[turns[name] % len(errors)]]
                 found += [Victim(name, way, nth, error) for error in errors]
         for name, last in turns.items():
-            found += [Victim(name, self._way_of(name), 1, error) for error in ERRORS[name][last + 1:]]
+            found += [Victim(name, self._way_of(name), 1, error) for error in self._errors_of(name)[last + 1:]]
         return found
+
+    def _errors_of(self, name):
+        """Messages between two servers (SOCK_SEQPACKET) are never sent in part."""
+        errors = ERRORS[name]
+        return [error for error in errors if error != SHORT] if self.kind == "upgrade" else errors
 
     def _way_of(self, name):
         return next(way for called, way in sorted(self.calm.calls) if called == name)

@@ -69,8 +69,11 @@ static void an_address_has_its_own(void **state)
 
 	make(&f, false, true);
 	assert_null(f.sites[0].plan);
-	assert_ptr_equal(f.sites[1].plan, &f.own);
-	assert_ptr_equal(f.sites[2].plan, &f.own);
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(f.sites[i].plan->count, 2);
+		assert_int_equal(f.sites[i].plan->rules[0].kind, FAULT_PLAN_RESET);
+		assert_int_equal(f.sites[i].plan->rules[1].kind, FAULT_PLAN_DROP);
+	}
 	assert_null(f.sites[3].plan);
 	assert_null(f.sites[4].plan);
 	fault_map_free(f.map);
@@ -81,14 +84,57 @@ static void what_is_for_all_comes_first(void **state)
 	struct fixture f;
 
 	make(&f, true, true);
-	assert_ptr_equal(f.sites[0].plan, &f.options.faults);
+	assert_int_equal(f.sites[0].plan->count, 2);
+	assert_int_equal(f.sites[0].plan->rules[0].kind, FAULT_PLAN_CLOSE);
 	assert_int_equal(f.sites[1].plan->count, 4);
 	assert_int_equal(f.sites[1].plan->rules[0].kind, FAULT_PLAN_CLOSE);
 	assert_int_equal(f.sites[1].plan->rules[1].kind, FAULT_PLAN_CHOP);
 	assert_int_equal(f.sites[1].plan->rules[2].kind, FAULT_PLAN_RESET);
 	assert_int_equal(f.sites[2].plan->count, 4);
 	assert_null(f.sites[3].plan); /* nothing of that can happen to datagrams */
-	assert_ptr_equal(f.sites[4].plan, &f.options.faults);
+	assert_int_equal(f.sites[4].plan->count, 2);
+	fault_map_free(f.map);
+}
+
+static int never(void *context, const struct server_options **ret_options)
+{
+	return -1;
+}
+
+/* A connection may still follow an old plan: it stays what it was, until the end. */
+static void other_faults_take_their_place(void **state)
+{
+	const struct fault_plan *before;
+	struct fixture f;
+
+	make(&f, true, true);
+	before = f.sites[1].plan;
+	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	assert_ptr_equal(f.sites[1].plan, before); /* nothing is other: nothing grows */
+	f.options.faults = plan_of(FAULT_PLAN_STALL, FAULT_PLAN_CHOP);
+	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	assert_int_equal(f.sites[0].plan->rules[0].kind, FAULT_PLAN_STALL);
+	assert_int_equal(f.sites[1].plan->rules[0].kind, FAULT_PLAN_STALL);
+	assert_int_equal(before->rules[0].kind, FAULT_PLAN_CLOSE);
+	f.options.faults.count = 0;
+	f.spec_faults[1] = NULL;
+	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_null(f.sites[i].plan);
+	fault_map_free(f.map);
+}
+
+static void where_there_may_be_some_later_there_is_a_map(void **state)
+{
+	struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	f.options.read_again = never;
+	f.listeners[0].bound.scheme = ADDR_TCP;
+	f.list = (struct listener_list){ f.listeners, 1 };
+	assert_int_equal(fault_map_new(&f.options, &f.list, &f.map), 0);
+	assert_non_null(f.map);
+	assert_null(fault_map_sites(f.map)[0].plan);
 	fault_map_free(f.map);
 }
 
@@ -98,6 +144,8 @@ int main(void)
 		cmocka_unit_test(nothing_of_nothing),
 		cmocka_unit_test(an_address_has_its_own),
 		cmocka_unit_test(what_is_for_all_comes_first),
+		cmocka_unit_test(other_faults_take_their_place),
+		cmocka_unit_test(where_there_may_be_some_later_there_is_a_map),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,20 @@ static void what_is_wrong_has_a_place(void **state)
 	assert_refused("delay", 5, "'='");
 	assert_refused("delay=", 6, "time");
 	assert_refused("delay=2h", 6, "an hour at most");
+	/* Seconds elsewhere, milliseconds in other tools: nobody knows what is meant. */
+	assert_refused("delay=20", 6, "needs a unit");
+	assert_refused("delay=0.5", 6, "needs a unit");
+	assert_refused("delay=uniform:1:5ms", 14, "needs a unit");
+	assert_refused("delay=table:50=1ms/99=10", 22, "needs a unit");
+	assert_refused("stall,for=2", 10, "needs a unit");
+	assert_int_equal(take("delay=uniform:0:5ms").time.first_ns, 0);
+	assert_refused("drop,p=1%,p=2%", 10, "given before");
+	assert_refused("drop,seed=1,p=1%,seed=1", 17, "given before");
+	assert_refused("stall,after=1,for=1s,after=1", 21, "given before");
+	assert_refused("dealy=1ms", 0, "did you mean 'delay'?");
+	assert_refused("halfclose", 0, "did you mean 'half-close'?");
+	assert_refused("close,aftr=1", 6, "did you mean 'after'?");
+	assert_refused("drop,sed=1", 5, "did you mean 'seed'?");
 	assert_refused("delay=uniform:5ms:1ms", 18, "less than the first");
 	assert_refused("delay=uniform:5ms", 17, "':'");
 	assert_refused("delay=pareto:5ms:0", 17, "exponent");

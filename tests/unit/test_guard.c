@@ -276,9 +276,43 @@ static void forgets_who_was_never_told_as_closed(void **state)
 	assert_null(f.guard.first);
 }
 
+/* Limits that come later hold for who is there: it is nudged, and looks. */
+static void other_limits_hold_from_the_next_look_on(void **state)
+{
+	struct guard_options later = {
+		.idle_ns = 5 * SECOND, .lifetime_ns = CLOCK_NEVER, .now_ns = read_now
+	};
+	struct fixture f;
+	uint64_t start_ns;
+
+	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 0);
+	start_ns = now_ns;
+	now_ns += SECOND;
+	assert_int_equal(f.wake_ns, CLOCK_NEVER);
+	guard_set_limits(&f.guard, &later);
+	tell(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
+	assert_int_equal(f.wake_ns, start_ns + 5 * SECOND);
+	/* It has been open for longer than that already. */
+	later.idle_ns = CLOCK_NEVER;
+	later.lifetime_ns = SECOND / 2;
+	guard_set_limits(&f.guard, &later);
+	tell(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
+	assert_true(f.wake_ns <= now_ns);
+	f.wake_ns = now_ns;
+	assert_int_equal(tell_deadline(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(close_one(&f), GUARD_OLD);
+	/* And one that is taken back ends nobody, though its deadline comes. */
+	open_one(&f, SECOND, CLOCK_NEVER, 0);
+	later.lifetime_ns = CLOCK_NEVER;
+	guard_set_limits(&f.guard, &later);
+	assert_int_equal(tell_deadline(&f).end, PROTOCOL_GO_ON);
+	assert_int_equal(close_one(&f), GUARD_NOT_ENDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(other_limits_hold_from_the_next_look_on),
 		cmocka_unit_test(without_limits_it_changes_nothing),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(bytes_put_it_off_without_touching_the_timer),

@@ -229,9 +229,36 @@ static void threads_lose_no_count(void **state)
 	limits_free(limits);
 }
 
+static void limits_can_change(void **state)
+{
+	struct limits_options options = { .adjustable = true, .source_bits = 64 };
+	struct limits *limits = make(&options);
+	struct limits_source *early = NULL, *held = NULL, *other = NULL;
+
+	assert_int_equal(admit(limits, "192.0.2.1", START, &early), LIMITS_ADMITTED);
+	assert_null(early);
+	options.per_source = 1;
+	options.datagrams_per_s = 1;
+	limits_set(limits, &options);
+	/* Who came before is not counted. */
+	assert_int_equal(admit(limits, "192.0.2.1", START, &held), LIMITS_ADMITTED);
+	assert_non_null(held);
+	assert_int_equal(admit(limits, "192.0.2.1", START, &other), LIMITS_PER_SOURCE);
+	options.per_source = 0;
+	options.connections = 2;
+	limits_set(limits, &options);
+	assert_int_equal(admit(limits, "192.0.2.1", START, &other), LIMITS_CONNECTIONS);
+	limits_release(limits, held); /* though nobody is counted by source any more */
+	limits_release(limits, early);
+	assert_int_equal(admit(limits, "192.0.2.1", START, &other), LIMITS_ADMITTED);
+	limits_release(limits, other);
+	limits_free(limits);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_can_change),
 		cmocka_unit_test(connections_up_to_the_cap),
 		cmocka_unit_test(memory_is_told_apart),
 		cmocka_unit_test(each_source_has_its_own_cap),

@@ -817,6 +817,27 @@ static void late_ones_are_no_duplicates_of_older_ones(void **state)
 	teardown(&f);
 }
 
+/* Of the last 1,024 that were sent it is known whether they have come, and of no older one. */
+static void duplicates_are_told_of_the_last_1024(void **state)
+{
+	struct load_options options = flows(1, 1, 16);
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (size_t i = 0; i < 1024; i++)
+		echo_message(&f, 0, i, 16);
+	assert_int_equal(f.sent_length[0], 1025 * 16);
+	echo_message(&f, 0, 1, 16); /* the last but 1023 */
+	echo_message(&f, 0, 0, 16); /* one more, and it may have been lost as well */
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.duplicates, 1);
+	assert_int_equal(record->counts.late, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
 /* Without comparing bytes, the mark alone says whose a message is. */
 static void marks_tell_connections_and_lives_apart(void **state)
 {
@@ -906,6 +927,7 @@ int main(void)
 		cmocka_unit_test(short_messages_are_known_by_their_bytes),
 		cmocka_unit_test(one_that_is_slow_does_not_stop_the_others),
 		cmocka_unit_test(late_ones_are_no_duplicates_of_older_ones),
+		cmocka_unit_test(duplicates_are_told_of_the_last_1024),
 		cmocka_unit_test(marks_tell_connections_and_lives_apart),
 		cmocka_unit_test(a_message_that_did_not_leave_is_not_sent_in_a_circle),
 		cmocka_unit_test(senseless_options_are_refused),

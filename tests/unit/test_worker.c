@@ -18,15 +18,23 @@
 
 static const struct engine *seen_engine;
 static unsigned seen_tag;
+static unsigned looks;
 
 static int create(const struct engine_options *options, struct engine **ret_engine)
 {
-	*ret_engine = calloc(1, sizeof(struct engine));
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	assert_non_null(engine);
+	pthread_mutex_init(&engine->tasks_lock, NULL);
+	engine->tasks_last = &engine->tasks_first;
+	engine->wake_fd = -1;
+	*ret_engine = engine;
 	return 0;
 }
 
 static void destroy(struct engine *engine)
 {
+	pthread_mutex_destroy(&engine->tasks_lock);
 	free(engine);
 }
 
@@ -37,8 +45,17 @@ static int note_listen(struct engine *engine, int fd, enum addr_scheme scheme, u
 	return 0;
 }
 
+static void note_look(struct engine *engine)
+{
+	looks++;
+}
+
 static const struct engine_ops looking = {
-	.name = "looking", .create = create, .destroy = destroy, .listen = note_listen
+	.name = "looking",
+	.create = create,
+	.destroy = destroy,
+	.listen = note_listen,
+	.look_again = note_look,
 };
 
 static struct worker *make(const struct guard_options *guard, const struct fault_map *faults)
@@ -121,11 +138,30 @@ static void what_was_asked_for_stands_around_the_echo(void **state)
 	worker_free(worker);
 }
 
+/* However often an heir parts with the sockets: each time somebody may have been told in our place. */
+static void each_parting_is_worth_a_look(void **state)
+{
+	struct worker *worker = make(NULL, NULL);
+	struct engine *engine = (struct engine *)(uintptr_t)seen_engine;
+
+	looks = 0;
+	worker_look_again(worker);
+	worker_look_again(worker); /* before the first has been: one look finds both */
+	assert_int_equal(looks, 0);
+	engine_run_tasks(engine);
+	assert_int_equal(looks, 1);
+	worker_look_again(worker);
+	engine_run_tasks(engine);
+	assert_int_equal(looks, 2);
+	worker_free(worker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_faults_nobody_knows_of_them),
 		cmocka_unit_test(what_was_asked_for_stands_around_the_echo),
+		cmocka_unit_test(each_parting_is_worth_a_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

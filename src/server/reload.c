@@ -1,0 +1,172 @@
+/*
+ * An option is told by the name that it has on the command line. What is told again and again at each reload is
+ * still so: the file and the server differ.
+ */
+#include "server/reload.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+
+static void tell_rest(const char *option)
+{
+	LOG_EVENT(LOG_LEVEL_WARNING, "needs_restart", json_pack("{s:s}", "option", option),
+		_("'%s' needs a restart"), option);
+}
+
+static bool is_same_text(const char *one, const char *other)
+{
+	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+static bool has_same_names(const struct server_options *one, const struct server_options *other)
+{
+	size_t same = 0;
+
+	while (one->activated_count == other->activated_count && same < one->activated_count &&
+		strcmp(one->activated[same], other->activated[same]) == 0)
+		same++;
+	return one->activated_count == other->activated_count && same == one->activated_count;
+}
+
+static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
+{
+	char text[ADDR_TEXT_SIZE], other_text[ADDR_TEXT_SIZE];
+	size_t same = 0;
+
+	while (one->spec_count == other->spec_count && same < one->spec_count &&
+		strcmp(addr_spec_format(&one->specs[same], text, sizeof(text)),
+			addr_spec_format(&other->specs[same], other_text, sizeof(other_text))) == 0)
+		same++;
+	return one->spec_count == other->spec_count && same == one->spec_count;
+}
+
+static bool has_same_upgrade(const struct server_options *one, const struct server_options *other)
+{
+	return one->upgrade_at == other->upgrade_at ||
+		(one->upgrade_at != NULL && other->upgrade_at != NULL &&
+			addr_equal(one->upgrade_at, other->upgrade_at));
+}
+
+static void tell_what_cannot_change(
+	const struct server_options *current, const struct server_options *next)
+{
+	const struct {
+		const char *option;
+		bool same;
+	} rest[] = {
+		{ "engine", is_same_text(current->engine, next->engine) },
+		{ "threads", current->threads == next->threads },
+		{ "backlog", current->backlog == next->backlog },
+		{ "pending", current->pending_bytes == next->pending_bytes },
+		{ "pending-total", current->pool_bytes == next->pool_bytes },
+		{ "urgent", current->return_urgent == next->return_urgent },
+		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
+		{ "pin", current->pin == next->pin },
+		{ "activated", has_same_names(current, next) },
+		{ "upgrade", has_same_upgrade(current, next) },
+		{ "max-memory", current->memory_bytes == next->memory_bytes },
+		{ "user", is_same_text(current->user, next->user) },
+		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
+		{ "trace", current->trace == next->trace },
+		{ "log-format", current->log_format == next->log_format },
+		{ "address", has_same_addresses(current, next) },
+	};
+
+	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		if (!rest[i].same)
+			tell_rest(rest[i].option);
+	}
+}
+
+struct limits_options reload_limits(
+	const struct server_options *options, uint32_t memory_connections)
+{
+	return (struct limits_options){
+		.connections = options->most_connections,
+		.memory_connections = memory_connections,
+		.per_source = options->most_per_source,
+		.source_bits = options->source_bits,
+		.connects_per_s = options->connects_per_s,
+		.datagrams_per_s = options->datagrams_per_s,
+		.adjustable = options->read_again != NULL,
+	};
+}
+
+struct guard_options reload_guard(const struct server_options *options)
+{
+	return (struct guard_options){
+		.idle_ns = options->idle_ns,
+		.lifetime_ns = options->lifetime_ns,
+		.rate_bytes = options->rate_bytes,
+		.now_ns = clock_now_ns,
+	};
+}
+
+static void take_what_can_change(struct server_options *current, const struct server_options *next)
+{
+	current->most_connections = next->most_connections;
+	current->most_per_source = next->most_per_source;
+	current->source_bits = next->source_bits;
+	current->connects_per_s = next->connects_per_s;
+	current->datagrams_per_s = next->datagrams_per_s;
+	current->idle_ns = next->idle_ns;
+	current->lifetime_ns = next->lifetime_ns;
+	current->rate_bytes = next->rate_bytes;
+	current->faults = next->faults;
+	current->drain_ns = next->drain_ns;
+	current->log_level = next->log_level;
+}
+
+static int set_faults(const struct reload *reload, const struct server_options *next)
+{
+	struct server_options options = *reload->current;
+	int r;
+
+	options.faults = next->faults;
+	if (has_same_addresses(reload->current, next))
+		options.spec_faults = next->spec_faults;
+	r = fault_map_set(reload->faults, &options);
+	if (r < 0)
+		log_error(_("cannot read the options: %s"), strerror(-r));
+	return r;
+}
+
+static int adopt(
+	const struct reload *reload, const struct server_options *next, struct access **ret_access)
+{
+	struct limits_options limits;
+	struct access *access = NULL;
+	int r = next->allow.count + next->deny.count > 0
+		? access_new(&next->allow, &next->deny, &access)
+		: 0;
+
+	if (r == 0)
+		r = set_faults(reload, next);
+	if (r < 0) {
+		access_free(access);
+		return r;
+	}
+	tell_what_cannot_change(reload->current, next);
+	take_what_can_change(reload->current, next);
+	limits = reload_limits(reload->current, reload->memory_connections);
+	limits_set(reload->limits, &limits);
+	*reload->guard = reload_guard(reload->current);
+	log_set_level(next->log_level);
+	*ret_access = access;
+	return 0;
+}
+
+int reload_options(const struct reload *reload, struct access **ret_access)
+{
+	const struct server_options *current = reload->current, *next;
+	int r = current->read_again(current->read_context, &next);
+
+	if (r == 0)
+		r = adopt(reload, next, ret_access);
+	if (r < 0)
+		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
+			_("'%s' was not read again; the old options hold"), current->config_path);
+	return r;
+}

@@ -1,0 +1,33 @@
+/*
+ * Options that are read again while the server runs: some can change then, of the others is said that they
+ * need a restart. Main thread.
+ */
+#pragma once
+
+#include "protocol/guard.h"
+#include "server/access.h"
+#include "server/fault_map.h"
+#include "server/limits.h"
+#include "server/server.h"
+
+/* What options mean for the parts that can change; `memory_connections` as in limits_options. */
+struct limits_options reload_limits(
+	const struct server_options *options, uint32_t memory_connections);
+struct guard_options reload_guard(const struct server_options *options);
+
+/* What is in force, all the caller's. */
+struct reload {
+	struct server_options *current;
+	struct limits *limits;
+	uint32_t memory_connections;
+	struct guard_options *guard;
+	struct fault_map *faults;
+};
+
+/*
+ * Reads the options again (current->read_again). What can change does: limits, faults, the time to drain, how
+ * much is logged; of all others that differ it is said that they do. The new lists are given to the caller,
+ * who must have the workers use them, and their guards look (worker_set_access); NULL: everybody may
+ * come. On failure nothing has changed, and it has been said why.
+ */
+int reload_options(const struct reload *reload, struct access **ret_access);
