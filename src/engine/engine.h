@@ -177,6 +177,12 @@ int engine_connect(
  */
 bool engine_nudge(struct engine *engine, uint64_t name);
 
+/*
+ * From `closed`, which may come when the pacer has been called already: it is to be called again no later than
+ * `when_ns`, whatever it has said.
+ */
+void engine_pace_by(struct engine *engine, uint64_t when_ns);
+
 /* Works until engine_drain(), and then until nothing is open. 0 or -errno. */
 int engine_run(struct engine *engine);
 
