@@ -28,7 +28,7 @@ extern const struct figure figure_table[FIGURE_COUNT];
 /* The figure of a run; NAN where it has none. */
 double figure_value(const struct figure *figure, const struct model *run);
 
-/* Lost, damaged, resets and failed connects together. */
+/* All that should not be, messages and connections together. */
 uint64_t figure_errors(const struct model_counts *counts);
 
 /* For people, three significant digits and the unit: "1.23ms", "45.6k/s"; NAN: "-". Returns buffer. */

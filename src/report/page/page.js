@@ -158,6 +158,10 @@ function tile(name, title, [number, unit], value, more = null) {
 		changeOf(name));
 }
 
+/* As report/figure.c has them. */
+const ERROR_COUNTS = ["unsent", "lost", "damaged", "duplicates", "resets", "connect_errors", "silent", "stalled",
+	"overruns", "faults", "strays"];
+
 function tiles() {
 	const { figures, result } = DATA.merged;
 	const made = [];
@@ -171,10 +175,10 @@ function tiles() {
 		for (const name of ["connect_p50", "connect_p99"])
 			made.push(tile(name, t(name), timeParts(figures[name]), figures[name]));
 	if (figures.errors !== null) {
-		const { lost, damaged, resets, connect_errors: failed, sent, connects } = result.counts;
-		const errors = lost + damaged + resets + failed;
+		const { sent, unsent, connects } = result.counts;
+		const errors = ERROR_COUNTS.reduce((sum, name) => sum + result.counts[name], 0);
 		made.push(tile("errors", t("errors"), [count(errors), ""], errors,
-			t("errors_of", short(Math.max(sent, connects)))));
+			t("errors_of", short(Math.max(sent + unsent, connects)))));
 	}
 	return element("dl", { className: "tiles", id: "tiles" }, ...made);
 }
