@@ -130,7 +130,7 @@ static int fill_intervals(struct model *model, const struct outcome *outcome)
 			.length_ns = from->length_ns,
 			.sent = from->sent,
 			.received = from->received,
-			.unsent = from->unsent,
+			.unsent = { from->unsent, true },
 			.asked_per_s = from->asked_per_s,
 			.p50_ns = from->p50_ns,
 			.p99_ns = from->p99_ns,

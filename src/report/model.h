@@ -105,6 +105,12 @@ struct model_latency {
 	struct histogram *connect;
 };
 
+/* A count that results of the first versions do not have: they are not given a 0 that nobody counted. */
+struct model_known {
+	uint64_t count;
+	bool known;
+};
+
 struct model_interval {
 	uint64_t start_ns; /* since the measuring began */
 	uint64_t length_ns;
@@ -115,7 +121,7 @@ struct model_interval {
 	uint64_t p99_ns;
 	uint64_t max_ns;
 	uint64_t errors;
-	uint64_t unsent; /* due in it and never sent; part of the errors */
+	struct model_known unsent; /* due in it and never sent; part of the errors */
 };
 
 struct model_figure {

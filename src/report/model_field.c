@@ -107,7 +107,7 @@ static const struct model_field interval[] = {
 	FIELD(struct model_interval, length_ns, COUNT),
 	FIELD(struct model_interval, sent, COUNT),
 	FIELD(struct model_interval, received, COUNT),
-	FIELD(struct model_interval, unsent, COUNT),
+	FIELD(struct model_interval, unsent, KNOWN),
 	FIELD(struct model_interval, asked_per_s, REAL),
 	FIELD(struct model_interval, p50_ns, COUNT),
 	FIELD(struct model_interval, p99_ns, COUNT),

@@ -175,9 +175,7 @@ def test_a_service_that_dies(load):
 
         def die():
             dead.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            for connection in connections:
-                connection.close()
+            listener.shutdown(socket.SHUT_RDWR)  # which ends accept(), which ends the others
 
         def serve(connection):
             try:
@@ -200,6 +198,7 @@ def test_a_service_that_dies(load):
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+                connection.close()
 
         thread = threading.Thread(target=accept)
         thread.start()
