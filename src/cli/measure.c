@@ -5,12 +5,14 @@
 #include "cli/measure.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
@@ -26,6 +28,8 @@
 /* At a terminal the block is drawn so often. */
 #define TICK_NS (250 * CLOCK_NS_PER_MS)
 #define TITLE_SIZE 200
+/* As shells count it: 130 after Ctrl-C. */
+#define SIGNAL_STATUS 128
 
 struct measurement {
 	const struct measure_options *options;
@@ -59,6 +63,7 @@ static void write_hdr(struct measurement *measurement, const struct outcome_inte
 		{ "intended", record->intended },
 		{ "sent", record->sent },
 		{ "connect", record->connect },
+		{ "unsent", record->unsent },
 	};
 	const struct histogram *main = measurement->options->bench.load.open_loop ? record->intended
 										  : record->sent;
@@ -203,8 +208,26 @@ static void tell_search(const struct measurement *measurement)
 		fprintf(measurement->people, _("%s holds up to %s/s, where the search ends\n"),
 			goal, rate);
 		break;
-	case SEARCH_NONE: fprintf(measurement->people, _("no rate keeps %s\n"), goal); break;
-	case SEARCH_GOES_ON: fprintf(measurement->people, _("the search was interrupted\n")); break;
+	case SEARCH_NONE:
+		fprintf(measurement->people,
+			search->upper_not_trusted
+				? _("no rate was found that keeps %s: what was measured is the "
+				    "generator's limit\n")
+				: _("no rate keeps %s\n"),
+			goal);
+		break;
+	case SEARCH_GOES_ON:
+		if (search->kept_per_s > 0)
+			fprintf(measurement->people,
+				_("the search was cut short: %s held at %s/s, and what is higher "
+				  "is not known\n"),
+				goal, number_format_rate(search->kept_per_s, rate, sizeof(rate)));
+		else
+			fprintf(measurement->people,
+				_("the search was cut short before a rate was found that keeps "
+				  "%s\n"),
+				goal);
+		break;
 	}
 }
 
@@ -270,12 +293,29 @@ static struct result_context context_of(const struct measurement *measurement)
 	};
 }
 
+/* The person should not have to guess that there could have been more. */
+static void tell_cut(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct measure_options *options = measurement->options;
+	char measured[DURATION_TEXT_SIZE], planned[DURATION_TEXT_SIZE];
+
+	if (outcome->signal == 0)
+		return;
+	fprintf(measurement->people,
+		_("cut short by SIG%s: the figures are of the first %s of %s\n"),
+		sigabbrev_np(outcome->signal),
+		duration_format(outcome->duration_ns, measured, sizeof(measured)),
+		duration_format(options->duration_ns, planned, sizeof(planned)));
+}
+
 static int tell_result(const struct measurement *measurement, const struct model *model,
 	const struct outcome *outcome)
 {
 	int r = text_result(model, model, 1, width_of(measurement->people), measurement->people);
 
 	tell_damage(measurement, outcome);
+	if (!measurement->options->has_goal)
+		tell_cut(measurement, outcome);
 	if (measurement->options->has_goal)
 		tell_search(measurement);
 	tell_promises(measurement, outcome);
@@ -302,20 +342,39 @@ static int write_result(struct measurement *measurement, const struct outcome *o
 	return r < 0 ? r : files;
 }
 
+/* Nothing was measured: why, as far as it is known. */
+static void tell_nothing(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+	char address[ADDR_TEXT_SIZE];
+	const char *format;
+
+	if (outcome->signal != 0)
+		format = _("'%s': interrupted before anything was measured");
+	else if (outcome->record->damage.found)
+		format = _("nothing came back from '%s' as it was sent (is it an echo service?)");
+	else if (counts->sent + counts->unsent == 0 && outcome_errors(counts) == 0)
+		format = _("nothing was due to be sent to '%s' (a higher --rate or a longer "
+			   "--duration sends something)");
+	else
+		format = _("nothing came back from '%s' (is it an echo service?)");
+	log_error(format, addr_format(bench_target(measurement->bench), address, sizeof(address)));
+}
+
 static enum cli_status judge(struct measurement *measurement, const struct outcome *outcome)
 {
 	const struct measure_options *options = measurement->options;
 	struct result_context context = context_of(measurement);
-	char address[ADDR_TEXT_SIZE];
+	bool nothing =
+		/* Beyond its limit a generator has old messages to send when new ones are due. */
+		outcome->record->counts.received == 0 && outcome->record->counts.completed == 0;
 
-	/* Beyond its limit a generator has old messages to send when the new ones are due. */
-	if (outcome->record->counts.received == 0 && outcome->record->counts.completed == 0) {
-		log_error(outcome->interrupted
-				? _("'%s': interrupted before anything was measured")
-				: _("nothing came back from '%s' (is it an echo service?)"),
-			addr_format(bench_target(measurement->bench), address, sizeof(address)));
+	if (nothing)
+		tell_nothing(measurement, outcome);
+	if (outcome->signal != 0)
+		return (enum cli_status)(SIGNAL_STATUS + outcome->signal);
+	if (nothing)
 		return CLI_FAILED;
-	}
 	if (options->has_goal && measurement->search.end == SEARCH_NONE)
 		return CLI_UNMET;
 	return result_broken(&context, outcome) > 0 ? CLI_UNMET : CLI_OK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/duration.h"
+#include "engine/engine.h"
 #include "report/environment.h"
 #include "report/reason.h"
 
@@ -45,6 +46,8 @@ static int fill_environment(struct model *model, const struct result_context *co
 		snprintf(text, sizeof(text), "%zu", context->options->source->count);
 		r = add_option(model, "source-ranges", text);
 	}
+	if (r == 0 && context->options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
+		r = add_option(model, "busy-poll", "auto");
 	if (r == 0 && context->options->load.end_by_reset)
 		r = add_option(model, "reset", "yes");
 	if (r == 0)
@@ -68,7 +71,9 @@ static int fill_load(struct model *model, const struct result_context *context)
 	model->load.pipeline = load->depth;
 	model->load.threads = bench_threads(context->bench);
 	model->load.verify = load->verify;
-	model->load.busy_poll_ns = options->busy_poll_ns;
+	/* "auto" is no time, and among the options instead. */
+	if (options->busy_poll_ns != ENGINE_BUSY_POLL_AUTO)
+		model->load.busy_poll_ns = options->busy_poll_ns;
 	model->load.rate_per_s = context->rate_per_s;
 	model->load.arrivals = options->arrivals == PACE_POISSON ? MODEL_POISSON : MODEL_CONSTANT;
 	for (size_t i = 0; i < load->size_count; i++) {
@@ -86,6 +91,7 @@ static int fill_load(struct model *model, const struct result_context *context)
 static void fill_counts(struct model_counts *to, const struct load_record_counts *from)
 {
 	*to = (struct model_counts){
+		.unsent = from->unsent,
 		.sent = from->sent,
 		.received = from->received,
 		.lost = from->lost,
@@ -96,6 +102,11 @@ static void fill_counts(struct model_counts *to, const struct load_record_counts
 		.connects = from->connects,
 		.connect_errors = from->connect_errors,
 		.resets = from->resets + from->ended,
+		.silent = from->silent,
+		.stalled = from->stalled,
+		.overruns = from->overruns,
+		.faults = from->faults,
+		.strays = from->strays,
 		.bytes_sent = from->bytes_sent,
 		.bytes_received = from->bytes_received,
 	};
@@ -119,6 +130,7 @@ static int fill_intervals(struct model *model, const struct outcome *outcome)
 			.length_ns = from->length_ns,
 			.sent = from->sent,
 			.received = from->received,
+			.unsent = { from->unsent, true },
 			.asked_per_s = from->asked_per_s,
 			.p50_ns = from->p50_ns,
 			.p99_ns = from->p99_ns,
@@ -137,7 +149,7 @@ static int fill_measured(struct model *model, const struct outcome *outcome)
 	model->started_unix_ns = outcome->started_unix_ns;
 	model->duration_ns = outcome->duration_ns;
 	model->warm_up_ns = outcome->warm_up_ns;
-	model->interrupted = outcome->interrupted;
+	model->interrupted = outcome->signal != 0;
 	model->rate = (struct model_rate){
 		.asked_per_s = outcome->asked_per_s,
 		.reached_per_s = outcome->reached_per_s,
@@ -155,6 +167,7 @@ static int fill_measured(struct model *model, const struct outcome *outcome)
 static int add_figures(
 	struct model_reason *reason, enum outcome_doubt_kind kind, const struct outcome *outcome)
 {
+	const struct load_record_counts *counts = &outcome->record->counts;
 	const struct {
 		enum outcome_doubt_kind kind;
 		const char *name;
@@ -163,9 +176,15 @@ static int add_figures(
 		{ OUTCOME_NO_CPU, "running_share", outcome->cpu_share },
 		{ OUTCOME_NO_CPU, "waiting_share", outcome->delay_share },
 		{ OUTCOME_BEHIND, "late_ns", (double)outcome->lag_p99_ns },
+		{ OUTCOME_BEHIND, "latency_ns", (double)outcome_late_latency_ns(outcome) },
 		{ OUTCOME_UNCONNECTED, "connected", outcome->connected },
 		{ OUTCOME_UNCONNECTED, "connections", outcome->connections },
 		{ OUTCOME_UNCONNECTED, "errno", -outcome->connect_error },
+		{ OUTCOME_UNSENT, "unsent", (double)counts->unsent },
+		{ OUTCOME_UNSENT, "due", (double)(counts->sent + counts->unsent) },
+		{ OUTCOME_SILENT, "silent", (double)counts->silent },
+		{ OUTCOME_SILENT, "stalled", (double)counts->stalled },
+		{ OUTCOME_SILENT, "connections", outcome->connections },
 	};
 	int r = 0;
 
@@ -334,10 +353,10 @@ static json_t *latency(uint64_t ns)
 
 json_t *result_interval(const struct outcome_interval *interval)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I}", "start_ns",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I}", "start_ns",
 		(json_int_t)interval->start_ns, "length_ns", (json_int_t)interval->length_ns,
 		"sent", (json_int_t)interval->sent, "received", (json_int_t)interval->received,
-		"asked_per_s", interval->asked_per_s, "p50_ns", latency(interval->p50_ns), "p99_ns",
-		latency(interval->p99_ns), "max_ns", latency(interval->max_ns), "errors",
-		(json_int_t)interval->errors);
+		"unsent", (json_int_t)interval->unsent, "asked_per_s", interval->asked_per_s,
+		"p50_ns", latency(interval->p50_ns), "p99_ns", latency(interval->p99_ns), "max_ns",
+		latency(interval->max_ns), "errors", (json_int_t)interval->errors);
 }

@@ -49,6 +49,7 @@ struct run {
 	uint64_t start_ns, from_ns, until_ns;
 	uint64_t tick_start_ns, interval_start_ns;
 	unsigned signals; /* that have come: the second ends it at once */
+	int signal; /* the first of them */
 	struct outcome *outcome;
 };
 
@@ -200,8 +201,12 @@ static void wait_until(struct run *run, uint64_t until_ns)
 
 	if (poll(pollfds, 2, clock_poll_ms(clock_now_ns(), until_ns)) <= 0)
 		return;
-	if (pollfds[0].revents != 0 && interrupt_take(&bench->interrupt) != 0)
-		run->signals++;
+	if (pollfds[0].revents != 0) {
+		int signal = interrupt_take(&bench->interrupt);
+
+		run->signals += signal != 0;
+		run->signal = run->signal != 0 ? run->signal : signal;
+	}
 	if (pollfds[1].revents != 0 && read(bench->event_fd, &count, sizeof(count)) < 0)
 		return;
 }
@@ -251,7 +256,9 @@ static struct outcome_interval summarize(
 		.sent = counts->sent,
 		.received = counts->completed,
 		.bytes_received = counts->bytes_received,
-		.errors = outcome_errors(counts) + counts->lost + counts->damaged,
+		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
+		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
+		.errors = outcome_errors(counts) - counts->unsent,
 		.p50_ns = histogram_percentile(latency, 50),
 		.p99_ns = histogram_percentile(latency, 99),
 		.max_ns = histogram_max(latency),
@@ -308,10 +315,11 @@ static void end_interval(struct run *run, uint64_t now_ns)
 	if (now_ns <= run->interval_start_ns)
 		return;
 	interval = summarize(run, run->interval, run->interval_start_ns, now_ns);
-	outcome_add_interval(
-		run->outcome, &interval); /* without memory: a line less in the result */
 	if (run->watch->interval != NULL)
 		run->watch->interval(run->watch->context, &interval, run->interval);
+	interval.unsent = 0; /* until outcome_spread_unsent() */
+	outcome_add_interval(
+		run->outcome, &interval); /* without memory: a line less in the result */
 	load_record_reset(run->interval);
 	run->interval_start_ns = now_ns;
 }
@@ -429,12 +437,12 @@ static void add_up(struct run *run, uint64_t end_ns)
 	struct bench *bench = run->bench;
 	struct outcome *outcome = run->outcome;
 	struct histogram *lag = NULL;
+	uint64_t concluded_ns = clock_now_ns();
 
 	for (unsigned i = 0; i < bench->thread_count; i++) {
 		const struct generator_sample *first = &run->first[i], *last = &run->last[i];
 		double length_ns = (double)(last->at_ns - first->at_ns);
 		const struct histogram *one;
-		uint64_t unsent;
 
 		if (length_ns > 0) {
 			double cpu = (double)(last->cpu_ns - first->cpu_ns) / length_ns;
@@ -445,9 +453,7 @@ static void add_up(struct run *run, uint64_t end_ns)
 				outcome->delay_share = delay;
 			}
 		}
-		generator_conclude(run->generators[i], &one, &unsent);
-		run->tick->counts.unsent += unsent;
-		run->tick->counts.offered += unsent;
+		one = generator_conclude(run->generators[i]);
 		if (lag == NULL)
 			histogram_copy(one, &lag);
 		else
@@ -462,14 +468,17 @@ static void add_up(struct run *run, uint64_t end_ns)
 	load_record_merge(run->interval, run->tick);
 	load_record_merge(outcome->record, run->tick);
 	end_interval(run, end_ns);
+	outcome_spread_unsent(
+		outcome, concluded_ns > run->from_ns ? concluded_ns - run->from_ns : 0);
 }
 
 static void conclude(struct run *run, uint64_t end_ns)
 {
 	struct outcome *outcome = run->outcome;
-	const struct load_record_counts *counts = &outcome->record->counts;
+	struct load_record_counts *counts = &outcome->record->counts;
 	double seconds;
 
+	outcome_settle(counts);
 	outcome->open_loop = run->open_loop;
 	outcome->warm_up_ns = (end_ns < run->from_ns ? end_ns : run->from_ns) - run->start_ns;
 	outcome->duration_ns = end_ns > run->from_ns ? end_ns - run->from_ns : 0;
@@ -507,7 +516,7 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 		generator_begin(run->generators[i], run->open_loop ? &run->profile : NULL,
 			run->start_ns, run->from_ns, run->until_ns);
 	measure(run);
-	outcome->interrupted = is_cut_short(run);
+	outcome->verified = bench->options.load.verify;
 	progress = sum_progress(run);
 	end_ns = clock_now_ns() < run->until_ns ? clock_now_ns() : run->until_ns;
 	outcome->connections = bench->options.connections;
@@ -515,6 +524,7 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	outcome->connected = bench->options.load.echoes > 0 ? outcome->connections : progress.open;
 	outcome->connect_error = progress.error;
 	finish(run);
+	outcome->signal = run->signal;
 	for (unsigned i = 0; i < bench->thread_count; i++) {
 		int one = generator_join(run->generators[i]);
 

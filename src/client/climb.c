@@ -15,13 +15,14 @@ static struct search_step judge(const struct promise *promise, const struct outc
 	bool kept;
 
 	step.value_known = promise_value(promise, &facts, &step.value);
-	kept = step.value_known && promise_holds(promise, step.value) && facts.lost == 0 &&
+	/* Errors are also all that was lost, damaged or never sent. */
+	kept = step.value_known && promise_holds(promise, step.value) && facts.sent > 0 &&
 		facts.errors == 0 && outcome->reached_per_s >= CLIMB_CARRIED_LEAST * carried;
 	step.trusted = outcome_is_trusted(outcome);
 	/* What holds in spite of a generator at its limit holds all the more. */
-	step.outcome = kept                   ? SEARCH_KEPT
-		: outcome_is_trusted(outcome) ? SEARCH_BROKEN
-					      : SEARCH_NOT_TRUSTED;
+	step.outcome = kept                    ? SEARCH_KEPT
+		: !outcome_is_limited(outcome) ? SEARCH_BROKEN
+					       : SEARCH_NOT_TRUSTED;
 	return step;
 }
 
@@ -36,12 +37,13 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 		.precision = PRECISION,
 	};
 	struct outcome best = { 0 };
-	bool have_best = false, best_is_kept = false, interrupted = false;
+	bool have_best = false, best_is_kept = false;
+	int signal = 0;
 	double rate_per_s;
 	int r = 0;
 
 	search_init(search, &options);
-	while (!interrupted && search_next(search, &rate_per_s)) {
+	while (signal == 0 && search_next(search, &rate_per_s)) {
 		struct outcome outcome;
 		struct profile profile;
 		struct search_step step;
@@ -51,14 +53,14 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 		r = bench_run(bench, &profile, warm_up_ns, duration_ns, &watch->bench, &outcome);
 		if (r < 0)
 			break;
-		interrupted = outcome.interrupted;
+		signal = outcome.signal;
 		step = judge(promise, &outcome);
-		if (!interrupted) {
+		if (signal == 0) {
 			search_tell(search, &step);
 			watch->ends(watch->bench.context, &search->steps[search->step_count - 1]);
 		}
 		/* The search ends with a run at the rate found, so the last that kept it is the best. */
-		if (step.outcome == SEARCH_KEPT || !best_is_kept) {
+		if (!have_best || (signal == 0 && (step.outcome == SEARCH_KEPT || !best_is_kept))) {
 			outcome_fini(&best);
 			best = outcome;
 			have_best = true;
@@ -71,7 +73,7 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 		outcome_fini(&best);
 		return r;
 	}
-	best.interrupted = interrupted;
+	best.signal = signal;
 	*ret_outcome = best;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * The pacer is the heart: once a round of the engine it hands out the messages whose time has come, and
- * calls again the connections that were lost a while ago. It is the only one that knows how late it is.
+ * The pacer is the heart: once a round of the engine it keeps the schedule (schedule.c), and calls again the
+ * connections that were lost a while ago.
  *
  * A connection that could not be made is tried again after RETRY_NS; that is the same for all, so those
  * that wait form a queue in the order of their times.
@@ -8,19 +8,18 @@
 #include "client/generator.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "client/schedstat.h"
+#include "client/schedule.h"
 
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
-/* Messages handed out in one call, at most: then the engine looks at its sockets. */
+/* Connections called again in one call, at most: then the engine looks at its sockets. */
 #define BURST 256
 /*
  * Calls are made for so long, then the engine looks what has become of them: made all at once, the last
@@ -51,7 +50,6 @@ struct generator {
 	struct generator_options options;
 	struct engine *engine;
 	struct load *load;
-	struct histogram *lag;
 	uint64_t source_next; /* counts calls, so that each has a source of its own */
 
 	/* The thread's own. */
@@ -65,12 +63,11 @@ struct generator {
 	uint32_t idle_count;
 	uint64_t *late;
 	uint32_t late_first, late_count;
-	uint64_t unsent; /* found no room in the ring */
 	bool begun, stopping;
-	struct pace pace;
+	struct schedule_host schedule_host;
+	struct schedule schedule;
 	const struct profile *profile;
 	uint64_t start_ns, from_ns, until_ns;
-	uint64_t due_ns; /* of the next message; CLOCK_NEVER: no more */
 	int schedstat_fd;
 
 	pthread_t thread;
@@ -131,6 +128,7 @@ static void retry_later(struct generator *generator, uint32_t index)
 
 	generator->members[index].state = MEMBER_RETRY;
 	generator->retries[at] = (struct retry){ index, clock_now_ns() + RETRY_NS };
+	engine_pace_by(generator->engine, generator->retries[at].due_ns);
 }
 
 /* False: it has failed at once, for a reason of this machine. */
@@ -179,6 +177,12 @@ static void take_next(struct generator *generator, uint32_t index)
 	call(generator, index, intended_ns);
 }
 
+/* A connection that was due, with all of its messages, will not be made. */
+static void give_up_call(struct generator *generator, uint64_t intended_ns)
+{
+	load_give_up(generator->load, intended_ns, generator->options.load.echoes);
+}
+
 static void call_on_time(struct generator *generator, uint64_t intended_ns)
 {
 	uint32_t size = generator->options.load.waiting_most;
@@ -189,7 +193,7 @@ static void call_on_time(struct generator *generator, uint64_t intended_ns)
 		generator->late[(generator->late_first + generator->late_count++) % size] =
 			intended_ns;
 	else
-		generator->unsent++;
+		give_up_call(generator, intended_ns);
 }
 
 static void on_opened(void *context, const struct engine_conn *conn)
@@ -256,52 +260,42 @@ static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 }
 
 /* A message, or in churn a connection, whose time has come. */
-static void hand_out(struct generator *generator, uint64_t now_ns)
+static void on_due(void *context, uint64_t due_ns, uint64_t now_ns)
 {
+	struct generator *generator = context;
 	uint32_t index;
 
-	histogram_record(generator->lag, now_ns - generator->due_ns);
 	if (is_timed_churn(generator)) {
-		call_on_time(generator, generator->due_ns);
+		call_on_time(generator, due_ns);
 		return;
 	}
-	index = load_offer(generator->load, generator->due_ns, now_ns);
+	index = load_offer(generator->load, due_ns, now_ns);
 	if (index != LOAD_NOBODY)
 		engine_nudge(generator->engine, generator->members[index].name);
 }
 
-static uint64_t next_due(struct generator *generator)
+static void on_given_up(void *context, uint64_t due_ns, uint64_t count)
 {
-	uint64_t offset_ns = pace_next_ns(&generator->pace);
+	struct generator *generator = context;
 
-	return clock_after_ns(generator->start_ns, offset_ns);
-}
-
-static uint64_t keep_schedule(struct generator *generator, uint64_t now_ns)
-{
-	for (unsigned i = 0; generator->due_ns <= now_ns; i++) {
-		if (i == BURST)
-			return now_ns;
-		hand_out(generator, now_ns);
-		generator->due_ns = next_due(generator);
-		now_ns = clock_now_ns(); /* each send takes its time */
-	}
-	return generator->due_ns;
+	if (is_timed_churn(generator))
+		count *= generator->options.load.echoes;
+	load_give_up(generator->load, due_ns, count);
 }
 
 static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 {
 	struct generator *generator = context;
-	uint64_t retry_ns, due_ns = CLOCK_NEVER;
+	uint64_t retry_ns = CLOCK_NEVER, due_ns = CLOCK_NEVER;
 
 	if (generator->stopping)
 		return CLOCK_NEVER;
 	if (generator->first_calls > 0)
 		retry_ns = call_first(generator, now_ns);
-	else
+	if (generator->first_calls == 0)
 		retry_ns = call_again(generator, now_ns);
-	if (generator->begun && generator->profile != NULL)
-		due_ns = keep_schedule(generator, now_ns);
+	if (generator->begun)
+		due_ns = schedule_keep(&generator->schedule, now_ns);
 	return due_ns < retry_ns ? due_ns : retry_ns;
 }
 
@@ -335,24 +329,28 @@ static void run_connect(struct engine *engine, struct engine_task *task)
 static void run_begin(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, begin_task));
+	struct pace pace;
 
 	load_set_window(generator->load, generator->from_ns, generator->until_ns);
 	generator->begun = true;
 	if (generator->profile == NULL)
 		return;
-	pace_init(&generator->pace, generator->profile, generator->options.arrivals,
-		generator->options.seed, generator->options.index, generator->options.share_count);
-	generator->due_ns = next_due(generator);
+	pace_init(&pace, generator->profile, generator->options.arrivals, generator->options.seed,
+		generator->options.index, generator->options.share_count);
+	schedule_begin(&generator->schedule, &pace, generator->start_ns);
 }
 
 static void run_stop(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, stop_task));
 	uint64_t now_ns = clock_now_ns();
+	uint64_t until_ns = now_ns < generator->until_ns ? now_ns : generator->until_ns;
 
+	if (generator->begun) {
+		load_set_window(generator->load, generator->from_ns, until_ns);
+		schedule_end(&generator->schedule, until_ns);
+	}
 	generator->stopping = true;
-	if (generator->begun && now_ns < generator->until_ns)
-		load_set_window(generator->load, generator->from_ns, now_ns);
 	load_stop(generator->load);
 	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
 		if (generator->members[i].state == MEMBER_OPEN)
@@ -369,21 +367,6 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 	engine_cut(engine);
 }
 
-/* The second number of schedstat is how long the thread waited for a processor (proc(5)). */
-static uint64_t read_delay(const struct generator *generator)
-{
-	char text[100];
-	unsigned long long ran, waited;
-	ssize_t length = generator->schedstat_fd < 0
-		? -1
-		: pread(generator->schedstat_fd, text, sizeof(text) - 1, 0);
-
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
-}
-
 static void run_exchange(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, exchange_task));
@@ -391,7 +374,7 @@ static void run_exchange(struct engine *engine, struct engine_task *task)
 	struct generator_sample sample = {
 		.record = load_exchange(generator->load, generator->fresh),
 		.at_ns = clock_now_ns(),
-		.delay_ns = read_delay(generator),
+		.delay_ns = schedstat_waited_ns(generator->schedstat_fd),
 	};
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
@@ -406,11 +389,9 @@ static void run_exchange(struct engine *engine, struct engine_task *task)
 static void *run_thread(void *context)
 {
 	struct generator *generator = context;
-	char path[64];
 	int result;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/schedstat", syscall(SYS_gettid));
-	generator->schedstat_fd = open(path, O_RDONLY | O_CLOEXEC);
+	generator->schedstat_fd = schedstat_open();
 	result = engine_run(generator->engine);
 	pthread_mutex_lock(&generator->lock);
 	generator->progress.ended = true; /* from here on nothing is posted */
@@ -446,8 +427,7 @@ static int new_parts(struct generator *generator)
 		if (generator->late == NULL)
 			return -ENOMEM;
 	}
-	r = histogram_new(
-		HISTOGRAM_LOWEST_NS, HISTOGRAM_HIGHEST_NS, HISTOGRAM_DIGITS, &generator->lag);
+	r = schedule_init(&generator->schedule, &generator->schedule_host);
 	if (r == 0)
 		r = load_new(&options->load, &generator->load);
 	if (r == 0)
@@ -464,8 +444,13 @@ int generator_new(const struct generator_options *options, struct generator **re
 	if (generator == NULL)
 		return -ENOMEM;
 	generator->options = *options;
-	generator->due_ns = CLOCK_NEVER;
 	generator->schedstat_fd = -1;
+	generator->schedule_host = (struct schedule_host){
+		.hand_out = on_due,
+		.give_up = on_given_up,
+		.clock = clock_now_ns,
+		.context = generator,
+	};
 	generator->connect_task.run = run_connect;
 	generator->begin_task.run = run_begin;
 	generator->stop_task.run = run_stop;
@@ -574,12 +559,16 @@ int generator_join(struct generator *generator)
 	return generator->progress.result;
 }
 
-void generator_conclude(
-	struct generator *generator, const struct histogram **ret_lag, uint64_t *ret_unsent)
+const struct histogram *generator_conclude(struct generator *generator)
 {
+	uint32_t size = generator->options.load.waiting_most;
+
+	for (; generator->late_count > 0; generator->late_count--) {
+		give_up_call(generator, generator->late[generator->late_first]);
+		generator->late_first = (generator->late_first + 1) % size;
+	}
 	load_conclude(generator->load);
-	*ret_lag = generator->lag;
-	*ret_unsent = generator->unsent + generator->late_count;
+	return generator->schedule.lag;
 }
 
 void generator_free(struct generator *generator)
@@ -588,7 +577,7 @@ void generator_free(struct generator *generator)
 		return;
 	engine_free(generator->engine);
 	load_free(generator->load);
-	histogram_free(generator->lag);
+	schedule_fini(&generator->schedule);
 	free(generator->members);
 	free(generator->retries);
 	free(generator->idle);

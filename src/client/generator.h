@@ -74,12 +74,11 @@ void generator_cut(struct generator *generator);
 int generator_join(struct generator *generator);
 
 /*
- * After the end: what is still open counts as lost (generator_exchange brings it). How late the schedule
- * was kept, by the generator's own fault, is in `lag`, which stays the generator's. `unsent`: connections
- * of a churn that were due and never made, which the record does not know.
+ * After the end: what is still under way counts as lost, what was due and has not left as unsent
+ * (generator_exchange brings both). Returns how late the schedule was kept, by the generator's own fault; it
+ * stays the generator's.
  */
-void generator_conclude(
-	struct generator *generator, const struct histogram **ret_lag, uint64_t *ret_unsent);
+const struct histogram *generator_conclude(struct generator *generator);
 
 /* NULL is fine. Not while the thread runs. */
 void generator_free(struct generator *generator);

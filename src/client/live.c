@@ -155,9 +155,11 @@ static void compose_counts(const struct live *live, const struct load_record_cou
 	unsigned columns, char line[static LIVE_LINE_SIZE])
 {
 	size_t bars = live->history_count < columns / 3 ? live->history_count : columns / 3;
-	int used = snprintf(line, LIVE_LINE_SIZE, _("  errors %llu  lost %llu  damaged %llu  "),
-		(unsigned long long)outcome_errors(counts), (unsigned long long)counts->lost,
-		(unsigned long long)counts->damaged);
+	uint64_t waiting = counts->offered > counts->sent ? counts->offered - counts->sent : 0;
+	int used = snprintf(line, LIVE_LINE_SIZE,
+		_("  errors %llu  waiting %llu  lost %llu  damaged %llu  "),
+		(unsigned long long)outcome_errors(counts), (unsigned long long)waiting,
+		(unsigned long long)counts->lost, (unsigned long long)counts->damaged);
 
 	if (used > 0 && used < LIVE_LINE_SIZE)
 		live_draw_bars(live->history + live->history_count - bars, bars, live->bars,
@@ -253,13 +255,18 @@ void live_tick(struct live *live, const struct bench_progress *progress)
 void live_interval(struct live *live, const struct outcome_interval *interval)
 {
 	char time[DURATION_TEXT_SIZE], line[LIVE_LINE_SIZE], figures[LIVE_LINE_SIZE / 2];
+	int used;
 
 	if (live->redraws)
 		return;
 	compose_figures(interval, figures, sizeof(figures), "  ");
 	duration_format(interval->start_ns + interval->length_ns, time, sizeof(time));
-	snprintf(line, sizeof(line), _("%7s%s  errors %llu"), time, figures,
+	used = snprintf(line, sizeof(line), _("%7s%s  errors %llu"), time, figures,
 		(unsigned long long)interval->errors);
+	/* They are no errors yet: they may still be sent. */
+	if (interval->unsent > 0 && used > 0 && (size_t)used < sizeof(line))
+		snprintf(line + used, sizeof(line) - (size_t)used, _("  waiting %llu"),
+			(unsigned long long)interval->unsent);
 	fprintf(live->out, "%s\n", line);
 	fflush(live->out);
 }

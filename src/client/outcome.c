@@ -11,6 +11,8 @@ static const char *const codes[OUTCOME_DOUBT_COUNT] = {
 	[OUTCOME_BEHIND] = "behind-schedule",
 	[OUTCOME_UNCONNECTED] = "connections-missing",
 	[OUTCOME_OUT_OF_RANGE] = "latency-out-of-range",
+	[OUTCOME_UNSENT] = "messages-unsent",
+	[OUTCOME_SILENT] = "connections-silent",
 };
 
 int outcome_init(struct outcome *outcome)
@@ -28,8 +30,34 @@ void outcome_fini(struct outcome *outcome)
 
 uint64_t outcome_errors(const struct load_record_counts *counts)
 {
-	return counts->connect_errors + counts->resets + counts->ended + counts->faults +
-		counts->strays + (counts->surplus_bytes > 0);
+	return counts->unsent + counts->lost + counts->damaged + counts->duplicates +
+		counts->silent + counts->stalled + counts->connect_errors + counts->resets +
+		counts->ended + counts->overruns + counts->faults + counts->strays;
+}
+
+void outcome_settle(struct load_record_counts *counts)
+{
+	uint64_t both = counts->lost < counts->strays ? counts->lost : counts->strays;
+
+	counts->lost -= both;
+	counts->strays -= both;
+	counts->damaged += both;
+}
+
+void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns)
+{
+	struct histogram_step step = { 0 };
+	size_t last = outcome->interval_count;
+
+	while (last > 0 && histogram_next(outcome->record->unsent, &step)) {
+		uint64_t due_ns = end_ns > step.lower ? end_ns - step.lower : 0;
+		size_t at = last - 1;
+
+		while (at > 0 && outcome->intervals[at].start_ns > due_ns)
+			at--;
+		outcome->intervals[at].unsent += step.count;
+		outcome->intervals[at].errors += step.count;
+	}
 }
 
 const struct histogram *outcome_latency(const struct outcome *outcome)
@@ -40,6 +68,9 @@ const struct histogram *outcome_latency(const struct outcome *outcome)
 struct promise_facts outcome_facts(const struct outcome *outcome)
 {
 	const struct load_record_counts *counts = &outcome->record->counts;
+	/* Found, but not in a message of the measuring: a service that lies does so in the warm-up, too. */
+	bool before = outcome->record->damage.found &&
+		counts->damaged + counts->strays + counts->overruns == 0;
 
 	return (struct promise_facts){
 		.latency = {
@@ -51,8 +82,12 @@ struct promise_facts outcome_facts(const struct outcome *outcome)
 		.bandwidth_bytes_per_s = outcome->bytes_per_s,
 		.sent = counts->sent,
 		.lost = counts->lost + counts->damaged,
-		.errors = outcome_errors(counts),
-		.damaged = counts->damaged,
+		.unsent = counts->unsent,
+		.silent = counts->silent,
+		.stalled = counts->stalled,
+		.verified = outcome->verified,
+		.errors = outcome_errors(counts) + before,
+		.damaged = counts->damaged + before,
 		.duplicates = counts->duplicates,
 		.reordered = counts->reordered,
 		.late = counts->late,
@@ -78,14 +113,27 @@ int outcome_add_interval(struct outcome *outcome, const struct outcome_interval 
 	return 0;
 }
 
+/* The latency that the lateness is held against: of the same share of messages. */
+uint64_t outcome_late_latency_ns(const struct outcome *outcome)
+{
+	return histogram_percentile(outcome_latency(outcome), 99);
+}
+
 static bool is_behind(const struct outcome *outcome)
 {
-	double p99_ns = (double)histogram_percentile(outcome_latency(outcome), 99);
+	const struct histogram *latency = outcome_latency(outcome);
+	uint64_t p99_ns = outcome_late_latency_ns(outcome), in_range_ns;
 
 	if (!outcome->open_loop || outcome->lag_p99_ns < OUTCOME_LAG_LEAST_NS)
 		return false;
+	/* Less than two neighbouring values differ by cannot be seen in the figure. */
+	in_range_ns = p99_ns < latency->limit ? p99_ns : latency->limit;
+	if (histogram_count(latency) > 0 &&
+		outcome->lag_p99_ns <= histogram_step_upper(latency, in_range_ns) -
+				histogram_step_lower(latency, in_range_ns))
+		return false;
 	return outcome->lag_p99_ns > OUTCOME_LAG_MOST_NS ||
-		(double)outcome->lag_p99_ns > OUTCOME_LAG_SHARE * p99_ns;
+		(double)outcome->lag_p99_ns > OUTCOME_LAG_SHARE * (double)p99_ns;
 }
 
 void outcome_judge(struct outcome *outcome, bool spinning)
@@ -98,6 +146,17 @@ void outcome_judge(struct outcome *outcome, bool spinning)
 	outcome->doubts[OUTCOME_UNCONNECTED] = outcome->connected < outcome->connections;
 	outcome->doubts[OUTCOME_OUT_OF_RANGE] = record->intended->overflow_count > 0 ||
 		record->sent->overflow_count > 0 || record->connect->overflow_count > 0;
+	outcome->doubts[OUTCOME_UNSENT] = record->counts.unsent > 0;
+	outcome->doubts[OUTCOME_SILENT] = record->counts.silent + record->counts.stalled > 0;
+}
+
+bool outcome_is_limited(const struct outcome *outcome)
+{
+	for (size_t i = 0; i <= OUTCOME_OUT_OF_RANGE; i++) {
+		if (outcome->doubts[i])
+			return true;
+	}
+	return false;
 }
 
 bool outcome_is_trusted(const struct outcome *outcome)

@@ -30,6 +30,9 @@ static const struct {
 	{ "duplicates", PROMISE_DUPLICATES },
 	{ "reordered", PROMISE_REORDERED },
 	{ "late", PROMISE_LATE },
+	{ "unsent", PROMISE_UNSENT },
+	{ "silent", PROMISE_SILENT },
+	{ "stalled", PROMISE_STALLED },
 };
 
 /* The longer ones first: "<" begins "<=". */
@@ -128,7 +131,7 @@ static int read_figure(struct reader *reader, struct promise *promise)
 	}
 	return refuse(reader,
 		_("a figure is expected here: p99, min, mean, stddev, max, rate, bandwidth, loss, "
-		  "errors, damaged, duplicates, reordered or late"));
+		  "errors, damaged, duplicates, reordered, late, unsent, silent or stalled"));
 }
 
 static int read_comparison(struct reader *reader, struct promise *promise)
@@ -258,18 +261,29 @@ static bool latency_value(
 bool promise_value(
 	const struct promise *promise, const struct promise_facts *facts, double *ret_value)
 {
+	uint64_t due = facts->sent + facts->unsent;
+
 	if (is_latency(promise->figure))
 		return latency_value(promise, facts->latency[promise->latency], ret_value);
+	if (due == 0 && facts->errors == 0)
+		return false;
 	switch (promise->figure) {
 	case PROMISE_RATE: *ret_value = facts->rate_per_s; return true;
 	case PROMISE_BANDWIDTH: *ret_value = facts->bandwidth_bytes_per_s; return true;
 	case PROMISE_LOSS:
-		if (facts->sent == 0)
+		if (due == 0)
 			return false;
-		*ret_value = (double)facts->lost / (double)facts->sent;
+		*ret_value = (double)(facts->unsent + facts->lost) / (double)due;
 		return true;
 	case PROMISE_ERRORS: *ret_value = (double)facts->errors; return true;
-	case PROMISE_DAMAGED: *ret_value = (double)facts->damaged; return true;
+	case PROMISE_DAMAGED:
+		if (!facts->verified && facts->damaged == 0)
+			return false;
+		*ret_value = (double)facts->damaged;
+		return true;
+	case PROMISE_UNSENT: *ret_value = (double)facts->unsent; return true;
+	case PROMISE_SILENT: *ret_value = (double)facts->silent; return true;
+	case PROMISE_STALLED: *ret_value = (double)facts->stalled; return true;
 	case PROMISE_DUPLICATES: *ret_value = (double)facts->duplicates; return true;
 	case PROMISE_REORDERED: *ret_value = (double)facts->reordered; return true;
 	case PROMISE_LATE: *ret_value = (double)facts->late; return true;

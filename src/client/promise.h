@@ -3,7 +3,7 @@
  * a value.
  *
  *	p99<5ms  p99.9<=20ms  max<1s  mean<300us  sent.p50<1ms  connect.p99<10ms
- *	rate>=10k  bandwidth>=100M  loss==0  loss<0.1%  errors==0  damaged==0  duplicates==0
+ *	rate>=10k  bandwidth>=100M  loss==0  loss<0.1%  errors==0  damaged==0  silent==0
  *
  * Latency is that which the load's mode stands for (from the intended time where there is one);
  * `sent.` and `connect.` name one of the others. Pure; any thread; nothing is allocated.
@@ -35,6 +35,9 @@ enum promise_figure {
 	PROMISE_DUPLICATES,
 	PROMISE_REORDERED,
 	PROMISE_LATE,
+	PROMISE_UNSENT,
+	PROMISE_SILENT,
+	PROMISE_STALLED,
 };
 
 enum promise_latency { PROMISE_OF_MODE, PROMISE_SENT, PROMISE_CONNECT };
@@ -61,7 +64,10 @@ struct promise {
 struct promise_facts {
 	const struct histogram *latency[3]; /* by enum promise_latency */
 	double rate_per_s, bandwidth_bytes_per_s;
-	uint64_t sent, lost, errors, damaged, duplicates, reordered, late;
+	uint64_t sent, lost; /* messages; damaged ones are lost, too */
+	uint64_t unsent; /* ... that were due and never sent */
+	uint64_t silent, stalled, errors, damaged, duplicates, reordered, late;
+	bool verified; /* otherwise nobody has looked for damage */
 };
 
 /*
@@ -71,7 +77,10 @@ struct promise_facts {
 int promise_parse(
 	const char *text, struct promise *ret_promise, size_t *ret_column, const char **ret_why);
 
-/* What the figure came to. False: nothing of the kind was measured. */
+/*
+ * What the figure came to. False: nothing of the kind was measured, so that nothing is kept by it; what went
+ * wrong without a message (connections refused) is an error all the same.
+ */
 bool promise_value(
 	const struct promise *promise, const struct promise_facts *facts, double *ret_value);
 

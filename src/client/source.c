@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "base/i18n.h"
@@ -26,11 +27,8 @@ static int refuse(struct reader *reader, const char *why)
 	return -EINVAL;
 }
 
-/* Reads up to one of `ends`, which is not taken. */
-static int read_piece(struct reader *reader, const char *ends, char piece[static PIECE_SIZE])
+static int copy_piece(struct reader *reader, size_t length, char piece[static PIECE_SIZE])
 {
-	size_t length = strcspn(reader->at, ends);
-
 	if (length >= PIECE_SIZE)
 		return -EINVAL;
 	memcpy(piece, reader->at, length);
@@ -38,15 +36,53 @@ static int read_piece(struct reader *reader, const char *ends, char piece[static
 	return (int)length;
 }
 
-static int read_literal(struct reader *reader, const char *ends, struct literal *ret_literal)
+/* Reads up to one of `ends`, which is not taken. */
+static int read_piece(struct reader *reader, const char *ends, char piece[static PIECE_SIZE])
+{
+	return copy_piece(reader, strcspn(reader->at, ends), piece);
+}
+
+/*
+ * An address up to one of `ends` or to the '-' of a range. A zone may have a '-' of its own (br-lan): what
+ * begins the last address of a range has a colon in it.
+ */
+static size_t address_length(const char *at, const char *ends)
+{
+	size_t length = strcspn(at, ends), zone = strcspn(at, "%"), dash = strcspn(at, "-");
+
+	if (dash < zone || zone >= length)
+		return dash < length ? dash : length;
+	for (size_t i = length; i-- > zone;) {
+		if (at[i] == '-' && strcspn(at + i + 1, ":") < strcspn(at + i + 1, "-,]"))
+			return i;
+	}
+	return length;
+}
+
+static int read_literal(struct reader *reader, size_t wanted, struct literal *ret_literal)
 {
 	char piece[PIECE_SIZE];
-	int length = read_piece(reader, ends, piece);
+	int length = copy_piece(reader, wanted, piece);
 
-	if (length < 0 || literal_parse(piece, ret_literal, NULL) < 0 || ret_literal->classic ||
-		ret_literal->zone[0] != '\0')
+	if (length < 0 || literal_parse(piece, ret_literal, NULL) < 0 || ret_literal->classic)
 		return refuse(reader, _("a numeric address is expected here"));
 	reader->at += length;
+	return 0;
+}
+
+/* The address has been read; 0 for one without a zone. */
+static int find_zone(struct reader *reader, const char *zone, uint32_t *ret_scope_id)
+{
+	uint64_t number = 0;
+	unsigned index = *zone != '\0' ? if_nametoindex(zone) : 0;
+
+	/* An index need not exist here: the kernel judges it, as that of a target. */
+	if (index == 0 && *zone != '\0' && number_parse(zone, 1, UINT32_MAX, &number) < 0) {
+		reader->at -= strlen(zone);
+		return refuse(reader,
+			_("there is no network interface of this name ('ip link' lists them)"));
+	}
+	*ret_scope_id = index != 0 ? index : (uint32_t)number;
 	return 0;
 }
 
@@ -93,10 +129,17 @@ static int read_last(struct reader *reader, const char *ends, struct source_rang
 {
 	const char *start = reader->at;
 	struct literal last;
-	int r = read_literal(reader, ends, &last);
+	uint32_t scope_id = 0;
+	int r = read_literal(reader, strcspn(reader->at, ends), &last);
 
+	if (r == 0)
+		r = find_zone(reader, last.zone, &scope_id);
 	if (r < 0)
 		return r;
+	if (scope_id != 0 && scope_id != range->scope_id) {
+		reader->at = start;
+		return refuse(reader, _("a range has one zone, that of its first address"));
+	}
 	if (last.family != range->family || to_number(&last) < range->first) {
 		reader->at = start;
 		return refuse(
@@ -111,11 +154,13 @@ static int read_last(struct reader *reader, const char *ends, struct source_rang
 static int read_addresses(struct reader *reader, const char *ends, struct source_range *range)
 {
 	struct literal first;
-	char all_ends[8] = "-/";
+	char all_ends[8] = "/";
 	int r;
 
 	strcat(all_ends, ends);
-	r = read_literal(reader, all_ends, &first);
+	r = read_literal(reader, address_length(reader->at, all_ends), &first);
+	if (r == 0)
+		r = find_zone(reader, first.zone, &range->scope_id);
 	if (r < 0)
 		return r;
 	range->family = first.family;
@@ -269,6 +314,7 @@ bool source_at(const struct source *source, uint64_t index, enum addr_scheme sch
 	} else {
 		ret_addr->length = sizeof(ret_addr->in6);
 		ret_addr->in6.sin6_family = AF_INET6;
+		ret_addr->in6.sin6_scope_id = range->scope_id;
 		for (size_t i = 16; i-- > 0; number >>= 8)
 			ret_addr->in6.sin6_addr.s6_addr[i] = (uint8_t)number;
 	}

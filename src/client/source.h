@@ -4,9 +4,11 @@
  * (ip_local_port_range), and 64,000 when ports are given; more connections need more addresses.
  *
  *	192.0.2.7  127.0.0.2-127.0.0.9  127.0.1.0/24  10.0.0.1:1024-65535  [fd00::1-fd00::8]:2000-2999
+ *	fe80::1%eth0  fe80::1%eth0-fe80::9  fe80::%eth0/64  [fe80::1%2]:2000
  *
  * Of an IPv4 prefix the first and the last address are left out, of an IPv6 prefix the first (RFC 1122
- * 3.2.1.3, RFC 4291 2.6.1). Pure; any thread; nothing is allocated.
+ * 3.2.1.3, RFC 4291 2.6.1). A zone (RFC 4007) is an interface's name or index; the last address of a range
+ * may repeat it. Looks interfaces up; otherwise pure. Any thread; nothing is allocated.
  */
 #pragma once
 
@@ -22,6 +24,7 @@ struct source_range {
 	int family;
 	unsigned __int128 first; /* the address as a number */
 	uint64_t address_count; /* at most 2^32 of a range are used */
+	uint32_t scope_id; /* 0: no zone */
 	uint16_t first_port; /* 0: the kernel chooses */
 	uint32_t port_count;
 };

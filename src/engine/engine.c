@@ -136,6 +136,12 @@ int engine_connect(
 	return 0;
 }
 
+void engine_pace_by(struct engine *engine, uint64_t when_ns)
+{
+	if (when_ns < engine->pace_ns)
+		engine->pace_ns = when_ns;
+}
+
 bool engine_nudge(struct engine *engine, uint64_t name)
 {
 	struct conn *conn = conn_from_token(&engine->conns, name);

@@ -179,6 +179,12 @@ bool engine_nudge(struct engine *engine, uint64_t name);
 /* The same for every connection. From a task. */
 void engine_nudge_all(struct engine *engine);
 
+/*
+ * From `closed`, which may come when the pacer has been called already: it is to be called again no later than
+ * `when_ns`, whatever it has said.
+ */
+void engine_pace_by(struct engine *engine, uint64_t when_ns);
+
 /* Works until engine_drain(), and then until nothing is open. 0 or -errno. */
 int engine_run(struct engine *engine);
 

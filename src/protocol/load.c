@@ -8,6 +8,9 @@
 
 #include "protocol/load_conn.h"
 
+/* Flows: so many messages lost in a row, up to the end, are no chance any more. */
+#define STALLED_FLOW_LOST 3
+
 /* ---- messages ---- */
 
 /* A number that looks like chance and is always the same: splitmix64 (Steele, Lea, Flood 2014). */
@@ -37,6 +40,12 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 	return size->bytes;
 }
 
+/* Connections are made by a schedule. */
+static bool is_timed_churn(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes != 0;
+}
+
 /* Messages leave when they are offered; otherwise, when there is a place for them. */
 static bool is_offered(const struct load *load)
 {
@@ -51,7 +60,8 @@ bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
 		return conn->first_waiting != LOAD_CONN_NOTHING;
 	if (load->options.echoes != 0 && conn->sent_messages >= load->options.echoes)
 		return false;
-	return !load->stopping;
+	/* The first one of a connection that was due is due itself. */
+	return !load->stopping || (is_timed_churn(load) && conn->sent_messages == 0);
 }
 
 static uint64_t take_waiting(struct load *load, struct load_conn *conn)
@@ -80,17 +90,34 @@ void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
 	conn->sent_messages++;
 	conn->under_way++;
 	load->under_way++;
-	if (load_conn_in_window(load, load_conn_moment(load, &message))) {
+	message.counts = load_conn_in_window(load, load_conn_moment(load, &message));
+	if (message.counts) {
 		counts->sent++;
 		counts->offered += !is_offered(load);
 	}
 	*ret_message = message;
 }
 
-static void no_longer_under_way(struct load *load, struct load_conn *conn)
+static bool has_begun(const struct load *load, uint64_t now_ns)
+{
+	return now_ns >= load->from_ns && load->from_ns < load->until_ns;
+}
+
+static void no_longer_under_way(struct load *load, struct load_conn *conn,
+	const struct load_conn_message *message, uint64_t now_ns)
 {
 	conn->under_way--;
 	load->under_way--;
+	if (has_begun(load, now_ns) && message->sent_ns < load->until_ns)
+		conn->asked = true;
+}
+
+void load_conn_heard(struct load *load, struct load_conn *conn, uint64_t now_ns)
+{
+	conn->heard_ns = now_ns;
+	conn->lost_in_a_row = 0;
+	if (load_conn_in_window(load, now_ns))
+		conn->answered = true;
 }
 
 void load_conn_came_back(struct load *load, struct load_conn *conn,
@@ -98,13 +125,15 @@ void load_conn_came_back(struct load *load, struct load_conn *conn,
 {
 	struct load_record *record = load->record;
 
-	no_longer_under_way(load, conn);
+	no_longer_under_way(load, conn, message, now_ns);
 	if (!damaged && load_conn_in_window(load, now_ns))
 		record->counts.completed++;
-	if (!load_conn_in_window(load, load_conn_moment(load, message)))
+	if (!message->counts)
 		return;
+	conn->answered = true;
 	if (damaged) {
 		record->counts.damaged++;
+		load_gone_add(&load->lost, message->intended_ns, message->sent_ns, 1);
 		return;
 	}
 	record->counts.received++;
@@ -113,12 +142,36 @@ void load_conn_came_back(struct load *load, struct load_conn *conn,
 		histogram_record(record->intended, now_ns - message->intended_ns);
 }
 
-void load_conn_gone(
-	struct load *load, struct load_conn *conn, const struct load_conn_message *message)
+/* A closed loop waits for its messages: one that it waited for in the window belongs there. */
+static bool is_waited_for(
+	const struct load *load, const struct load_conn_message *message, uint64_t now_ns)
 {
-	no_longer_under_way(load, conn);
-	if (load_conn_in_window(load, load_conn_moment(load, message)))
-		load->record->counts.lost++;
+	return !load->options.open_loop && has_begun(load, now_ns) &&
+		message->sent_ns < load->from_ns;
+}
+
+void load_conn_gone(struct load *load, struct load_conn *conn,
+	const struct load_conn_message *message, bool timed_out)
+{
+	struct load_record *record = load->record;
+	uint64_t now_ns = load->options.clock();
+
+	no_longer_under_way(load, conn, message, now_ns);
+	conn->lost_in_a_row += message->sent_ns >= conn->heard_ns;
+	if (!message->counts && is_waited_for(load, message, now_ns)) {
+		record->counts.offered++;
+		record->counts.sent++;
+	} else if (!message->counts) {
+		return;
+	}
+	record->counts.lost++;
+	if (!timed_out) {
+		load_gone_add(&load->lost, message->intended_ns, message->sent_ns, 1);
+		return;
+	}
+	histogram_record(record->sent, now_ns - message->sent_ns);
+	if (load->options.open_loop)
+		histogram_record(record->intended, now_ns - message->intended_ns);
 }
 
 void load_conn_note_damage(
@@ -133,12 +186,19 @@ void load_conn_note_damage(
 
 /* ---- connections ---- */
 
+/* Nothing is expected of it any more in this life. */
 static void abandon(struct load *load, struct load_conn *conn)
 {
+	uint64_t call_due_ns = conn->call_due_ns;
+
 	if (load->flow != NULL)
 		load_flow_abandon(load, conn);
 	else
 		load_stream_abandon(load, conn);
+	conn->call_due_ns = 0;
+	/* At the end of a load, those that would have followed were not due yet. */
+	if (call_due_ns != 0 && (conn->sent_messages == 0 || !load->stopping))
+		load_give_up(load, call_due_ns, load->options.echoes - conn->sent_messages);
 }
 
 struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns)
@@ -148,6 +208,7 @@ struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t
 	abandon(load, conn); /* it may have been cut, of which a protocol is not told */
 	conn->connect_ns = load->options.clock();
 	conn->first_intended_ns = intended_ns;
+	conn->call_due_ns = is_timed_churn(load) ? intended_ns : 0;
 	conn->sent_messages = conn->back_messages = 0;
 	conn->sent_bytes = conn->back_bytes = 0;
 	conn->damaged = false;
@@ -176,6 +237,7 @@ static void note_opened(struct load *load, struct load_conn *conn)
 	uint64_t now_ns = load->options.clock();
 
 	conn->state = LOAD_CONN_OPEN;
+	conn->was_open = true;
 	if (!load_conn_in_window(load, now_ns))
 		return;
 	load->record->counts.connects++;
@@ -267,6 +329,21 @@ static void count_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns
 		record->lag_most_ns = lag_ns;
 }
 
+/* They are among those offered. */
+static void note_unsent(struct load *load, uint64_t intended_ns, uint64_t count)
+{
+	load->record->counts.unsent += count;
+	load_gone_add(&load->unsent, intended_ns, 0, count);
+}
+
+void load_give_up(struct load *load, uint64_t intended_ns, uint64_t count)
+{
+	if (count == 0 || !load_conn_in_window(load, intended_ns))
+		return;
+	load->record->counts.offered += count;
+	note_unsent(load, intended_ns, count);
+}
+
 uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 {
 	uint32_t index = load->next_offer;
@@ -278,7 +355,8 @@ uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 	if (counts)
 		count_offer(load, intended_ns, now_ns);
 	if (which == LOAD_CONN_NOTHING) {
-		load->record->counts.unsent += counts;
+		if (counts)
+			note_unsent(load, intended_ns, 1);
 		return LOAD_NOBODY;
 	}
 	load->waiting[which] = (struct load_conn_waiting){ intended_ns, LOAD_CONN_NOTHING };
@@ -309,19 +387,84 @@ struct load_record *load_exchange(struct load *load, struct load_record *fresh)
 	return before;
 }
 
+/* Had answered, and did no more until the end. */
+static bool has_stalled(const struct load *load, const struct load_conn *conn, uint64_t now_ns)
+{
+	uint64_t end_ns = load->until_ns < now_ns ? load->until_ns : now_ns;
+	uint64_t quiet_ns = end_ns > conn->heard_ns ? end_ns - conn->heard_ns : 0;
+
+	if (load->flow == NULL) {
+		/* By a schedule it may just not have been its turn; what was due then is unsent. */
+		bool gone = !is_timed_churn(load) &&
+			(conn->state == LOAD_CONN_CLOSED || conn->state == LOAD_CONN_CONNECTING);
+
+		return (conn->under_way > 0 || gone) &&
+			now_ns - conn->heard_ns >= load->options.timeout_ns / 2;
+	}
+	/* Datagrams are lost one by one, too: a few in a row, or half of the time. */
+	return conn->lost_in_a_row >= STALLED_FLOW_LOST ||
+		(conn->lost_in_a_row > 0 && quiet_ns >= (end_ns - load->from_ns) / 2);
+}
+
+static void conclude_conn(struct load *load, struct load_conn *conn, uint64_t now_ns)
+{
+	struct load_record_counts *counts = &load->record->counts;
+	bool stalled;
+
+	if (load->flow != NULL)
+		abandon(load, conn);
+	stalled = has_begun(load, now_ns) && has_stalled(load, conn, now_ns);
+	abandon(load, conn);
+	while (conn->first_waiting != LOAD_CONN_NOTHING) {
+		uint64_t intended_ns = take_waiting(load, conn);
+
+		if (!load_conn_in_window(load, intended_ns))
+			continue;
+		note_unsent(load, intended_ns, 1);
+		conn->asked = true;
+	}
+	if (conn->was_open && conn->asked && !conn->answered)
+		counts->silent++;
+	else if (stalled && conn->was_open)
+		counts->stalled++;
+}
+
+static uint64_t since(uint64_t when_ns, uint64_t now_ns)
+{
+	return now_ns > when_ns ? now_ns - when_ns : 0;
+}
+
+/* What never came back right, with the time that it has waited. */
+static void record_waits(struct load *load, uint64_t now_ns)
+{
+	struct load_record *record = load->record;
+
+	for (uint32_t i = 0; i < load->lost.count; i++) {
+		const struct load_gone_entry *entry = &load->lost.entries[i];
+
+		histogram_record_many(record->sent, since(entry->sent_ns, now_ns), entry->count);
+		if (load->options.open_loop)
+			histogram_record_many(
+				record->intended, since(entry->intended_ns, now_ns), entry->count);
+	}
+	for (uint32_t i = 0; i < load->unsent.count; i++) {
+		const struct load_gone_entry *entry = &load->unsent.entries[i];
+		uint64_t wait_ns = since(entry->intended_ns, now_ns);
+
+		histogram_record_many(record->intended, wait_ns, entry->count);
+		histogram_record_many(record->unsent, wait_ns, entry->count);
+	}
+	load->lost.count = load->unsent.count = 0;
+}
+
 void load_conclude(struct load *load)
 {
-	for (uint32_t i = 0; i < load->options.connections; i++) {
-		struct load_conn *conn = &load->conns[i];
+	uint64_t now_ns = load->options.clock();
 
-		abandon(load, conn);
-		while (conn->first_waiting != LOAD_CONN_NOTHING) {
-			uint64_t intended_ns = take_waiting(load, conn);
-
-			if (load_conn_in_window(load, intended_ns))
-				load->record->counts.unsent++;
-		}
-	}
+	load->stopping = true;
+	for (uint32_t i = 0; i < load->options.connections; i++)
+		conclude_conn(load, &load->conns[i], now_ns);
+	record_waits(load, now_ns);
 }
 
 /* ---- life ---- */
@@ -349,6 +492,10 @@ static int allocate(struct load *load)
 	const struct load_options *options = &load->options;
 	int r = load_record_new(&load->record);
 
+	if (r == 0)
+		r = load_gone_init(&load->lost);
+	if (r == 0)
+		r = load_gone_init(&load->unsent);
 	if (r < 0)
 		return r;
 	load->conns = calloc(options->connections, sizeof(*load->conns));
@@ -399,6 +546,8 @@ void load_free(struct load *load)
 	if (load == NULL)
 		return;
 	load_record_free(load->record);
+	load_gone_fini(&load->lost);
+	load_gone_fini(&load->unsent);
 	load_flow_free(load->flow);
 	free(load->conns);
 	free(load->messages);

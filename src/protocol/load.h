@@ -41,7 +41,7 @@ struct load_size {
 struct load_options {
 	uint32_t connections;
 	uint32_t first_number; /* of this thread's connections: the bytes of each number differ */
-	uint32_t depth; /* messages under way on a connection, at most; 16 bytes each (flows: 40) */
+	uint32_t depth; /* messages under way on a connection, at most; 24 bytes each (flows: 48) */
 	bool flows; /* the connections are flows */
 	bool open_loop;
 	bool verify; /* otherwise bytes are only counted */
@@ -51,7 +51,9 @@ struct load_options {
 	struct load_size sizes[LOAD_MOST_SIZES];
 	uint32_t
 		waiting_most; /* open loop: messages that wait their turn, at most; 16 bytes each */
-	uint64_t timeout_ns; /* flows: a message that has not come back by then is lost */
+	/* Flows: a message that has not come back by then is lost. Streams: how long what is under way at
+	 * the end is waited for; a connection that is silent for half of it has stalled. */
+	uint64_t timeout_ns;
 	uint64_t (*clock)(void); /* clock_now_ns, but for tests */
 };
 
@@ -86,6 +88,12 @@ void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);
 uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns);
 
 /*
+ * Open loop: `count` messages were due at `intended_ns` and will never be sent, because their owner is too
+ * far behind, or cannot make the connection.
+ */
+void load_give_up(struct load *load, uint64_t intended_ns, uint64_t count);
+
+/*
  * From now on connections end when nothing is under way or waits on them; a nudge ends those that are idle
  * already. Messages that wait are still sent.
  */
@@ -98,5 +106,8 @@ bool load_is_idle(const struct load *load);
  * empty. A few nanoseconds: an interval's figures cost the load nothing.
  */
 struct load_record *load_exchange(struct load *load, struct load_record *fresh);
-/* When the engine has ended: what is still under way is lost, what waits was never sent. */
+/*
+ * When the engine has ended: what is still under way is lost, what waits was never sent, and all that never
+ * came back right enters the histograms with the time it has waited until now. Once.
+ */
 void load_conclude(struct load *load);

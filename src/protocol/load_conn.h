@@ -4,6 +4,7 @@
 #pragma once
 
 #include "protocol/load.h"
+#include "protocol/load_gone.h"
 #include "protocol/pattern.h"
 
 #define LOAD_CONN_NOTHING UINT32_MAX
@@ -11,6 +12,7 @@
 /* Times of a message under way. */
 struct load_conn_message {
 	uint64_t intended_ns, sent_ns;
+	bool counts; /* as sent; so what becomes of it does, too, however the window is set later */
 };
 
 /* A message that waits its turn. */
@@ -35,6 +37,8 @@ enum load_conn_state {
 struct load_conn {
 	uint64_t connect_ns; /* when it was called */
 	uint64_t first_intended_ns; /* of the next message; 0: that is when it is sent */
+	uint64_t call_due_ns; /* churn in the open loop: when it was meant to be called; 0: done */
+	uint64_t heard_ns; /* when something came back last, in any life */
 	uint64_t sent_messages; /* begun to be handed over, in this life */
 	uint64_t back_messages; /* streams: come back, in this life */
 	uint64_t sent_bytes, back_bytes; /* streams: positions */
@@ -45,9 +49,13 @@ struct load_conn {
 	uint32_t
 		back_left; /* streams: of the message that is coming back; 0: the next one begins */
 	uint32_t under_way;
+	uint32_t lost_in_a_row; /* flows: messages sent since something came back last */
 	uint32_t first_waiting, last_waiting;
 	uint8_t state; /* enum load_conn_state */
 	bool damaged; /* streams: the message that is coming back is */
+	bool was_open; /* in any life */
+	bool asked; /* in any life: a message was under way, or due, in the window */
+	bool answered; /* in any life: something came back in the window, or of what was sent in it */
 };
 
 struct load_flow;
@@ -56,6 +64,7 @@ struct load {
 	struct protocol protocol; /* first: a protocol is its load */
 	struct load_options options;
 	struct load_record *record;
+	struct load_gone lost, unsent; /* what will go into the record's histograms at the end */
 	uint64_t from_ns, until_ns; /* the window */
 	bool stopping;
 	uint32_t next_offer; /* whose turn it is */
@@ -100,9 +109,11 @@ void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
 /* A message has come back whole, and is no longer under way. */
 void load_conn_came_back(struct load *load, struct load_conn *conn,
 	const struct load_conn_message *message, uint64_t now_ns, bool damaged);
-/* A message will not come back. */
-void load_conn_gone(
-	struct load *load, struct load_conn *conn, const struct load_conn_message *message);
+/* A message will not come back. `timed_out`: it may, after all; so its wait ends now. */
+void load_conn_gone(struct load *load, struct load_conn *conn,
+	const struct load_conn_message *message, bool timed_out);
+/* Something has come, right or wrong. */
+void load_conn_heard(struct load *load, struct load_conn *conn, uint64_t now_ns);
 /* Keeps it if it is the first. `connection` is filled in here. */
 void load_conn_note_damage(
 	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage);

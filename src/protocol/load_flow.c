@@ -210,7 +210,7 @@ static void expire(const struct view *v)
 
 		if (slot->times.sent_ns + v->load->options.timeout_ns > now_ns)
 			break;
-		load_conn_gone(v->load, v->conn, &slot->times);
+		load_conn_gone(v->load, v->conn, &slot->times, true);
 		give_slot(v, which);
 	}
 }
@@ -391,6 +391,7 @@ static void handle_message(const struct view *v, const struct protocol_event *ev
 		.when_ns = v->load->options.clock(),
 	};
 
+	load_conn_heard(v->load, v->conn, arrival.when_ns);
 	arrival.counts = load_conn_in_window(v->load, arrival.when_ns);
 	if (arrival.counts)
 		v->load->record->counts.bytes_received += arrival.length;
@@ -453,7 +454,7 @@ void load_flow_abandon(struct load *load, struct load_conn *conn)
 	while (conn->under_way > 0) {
 		uint16_t which = v.side->first;
 
-		load_conn_gone(load, conn, &v.slots[which].times);
+		load_conn_gone(load, conn, &v.slots[which].times, false);
 		give_slot(&v, which);
 	}
 	conn->unsent_bytes = 0;

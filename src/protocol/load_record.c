@@ -23,6 +23,8 @@ int load_record_new(struct load_record **ret_record)
 	if (r == 0)
 		r = new_histogram(&record->sent);
 	if (r == 0)
+		r = new_histogram(&record->unsent);
+	if (r == 0)
 		r = new_histogram(&record->connect);
 	if (r < 0) {
 		load_record_free(record);
@@ -38,6 +40,7 @@ void load_record_free(struct load_record *record)
 		return;
 	histogram_free(record->intended);
 	histogram_free(record->sent);
+	histogram_free(record->unsent);
 	histogram_free(record->connect);
 	free(record);
 }
@@ -49,6 +52,7 @@ void load_record_reset(struct load_record *record)
 	record->damage = (struct load_record_damage){ 0 };
 	histogram_reset(record->intended);
 	histogram_reset(record->sent);
+	histogram_reset(record->unsent);
 	histogram_reset(record->connect);
 }
 
@@ -66,5 +70,6 @@ void load_record_merge(struct load_record *into, const struct load_record *from)
 	/* Same shape, and 2^63 samples are beyond anybody's patience: these cannot fail. */
 	histogram_merge(into->intended, from->intended);
 	histogram_merge(into->sent, from->sent);
+	histogram_merge(into->unsent, from->unsent);
 	histogram_merge(into->connect, from->connect);
 }

@@ -16,7 +16,8 @@
 
 #define LOAD_RECORD_EACH(X)                                                                         \
 	X(offered) /* open loop: messages that were meant to be sent */                             \
-	X(unsent) /* ... and have not been: their connection was busy or gone until the end */      \
+	X(unsent) /* ... and have not been: their connection was busy or gone until the end, or   \
+		     the generator too far behind */ \
 	X(sent) /* messages handed over */                                                          \
 	X(received) /* ... that came back whole and right */                                        \
 	X(damaged) /* ... that came back wrong */                                                   \
@@ -30,9 +31,12 @@
 	X(reordered) /* flows: came back after one that was sent later (RFC 4737) */                \
 	X(strays) /* flows: messages that are none of ours, or damaged beyond recognition */        \
 	X(connect_errors) /* calls that came to nothing; these and what follows: at any time */     \
+	X(silent) /* connections that were asked and brought nothing back in the window */          \
+	X(stalled) /* ... that stopped: brought nothing more until the end of the window */         \
 	X(resets) /* open connections lost: reset, timed out */                                     \
 	X(ended) /* open connections that the peer has finished before we did */                    \
-	X(surplus_bytes) /* came back without having been sent; that connection is then reset */    \
+	X(overruns) /* connections that brought more than was sent: reset for that */               \
+	X(surplus_bytes) /* ... and how much more */                                                \
 	X(faults) /* flows: messages that the kernel did not send, or said were refused */
 
 struct load_record_counts {
@@ -55,8 +59,14 @@ struct load_record {
 	/* Open loop: how late messages were offered, which is the generator's own fault. */
 	uint64_t lag_sum_ns, lag_most_ns;
 	struct load_record_damage damage;
+	/*
+	 * Of messages that came back, how long that took; of the others, once the load is over, how long
+	 * they had waited by then, which is a lower bound (flows: or until they timed out). So each
+	 * message of `offered` is in `intended`, and each of `sent` in `sent`.
+	 */
 	struct histogram *intended; /* from when it was meant to be sent; closed loop: empty */
 	struct histogram *sent; /* from when it was handed over */
+	struct histogram *unsent; /* of `intended` those that were never sent */
 	struct histogram *connect; /* from the call to being connected */
 };
 

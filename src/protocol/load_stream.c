@@ -54,8 +54,13 @@ static void hand_over(struct load *load, struct load_conn *conn, struct protocol
 
 void load_stream_abandon(struct load *load, struct load_conn *conn)
 {
+	/* Of this one some has come, and was wrong. */
+	if (conn->damaged && conn->back_messages < conn->sent_messages)
+		load_conn_came_back(load, conn, message_at(load, conn, conn->back_messages++),
+			load->options.clock(), true);
+	conn->damaged = false;
 	while (conn->back_messages < conn->sent_messages)
-		load_conn_gone(load, conn, message_at(load, conn, conn->back_messages++));
+		load_conn_gone(load, conn, message_at(load, conn, conn->back_messages++), false);
 	conn->send_left = conn->back_left = conn->unsent_bytes = 0;
 }
 
@@ -121,6 +126,7 @@ static void handle_bytes(struct load *load, struct load_conn *conn,
 		surplus = length - (uint32_t)(conn->sent_bytes - conn->back_bytes);
 		length -= surplus;
 	}
+	load_conn_heard(load, conn, now_ns);
 	if (load_conn_in_window(load, now_ns))
 		load->record->counts.bytes_received += length;
 	right = load->options.verify ? pattern_match(bytes, length, conn->start, conn->back_bytes)
@@ -131,6 +137,7 @@ static void handle_bytes(struct load *load, struct load_conn *conn,
 	count_messages(load, conn, bytes, length, now_ns, right < length);
 	if (surplus > 0) {
 		note_damage(load, conn, conn->back_bytes, -1, bytes[length], now_ns);
+		load->record->counts.overruns++;
 		load->record->counts.surplus_bytes += surplus;
 		load_stream_abandon(load, conn);
 		conn->state = LOAD_CONN_LEAVING;

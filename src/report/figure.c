@@ -35,7 +35,9 @@ static double percentile(const struct histogram *histogram, double which)
 
 uint64_t figure_errors(const struct model_counts *counts)
 {
-	return counts->lost + counts->damaged + counts->resets + counts->connect_errors;
+	return counts->unsent + counts->lost + counts->damaged + counts->duplicates +
+		counts->resets + counts->connect_errors + counts->silent + counts->stalled +
+		counts->overruns + counts->faults + counts->strays;
 }
 
 bool figure_has_tried(const struct model_counts *counts)
@@ -56,7 +58,8 @@ static double rate(const struct model *run)
 
 static double errors_per_million(const struct model_counts *counts)
 {
-	uint64_t tries = counts->sent > counts->connects ? counts->sent : counts->connects;
+	uint64_t due = counts->sent + counts->unsent;
+	uint64_t tries = due > counts->connects ? due : counts->connects;
 
 	if (tries == 0)
 		return figure_errors(counts) == 0 ? NAN : 1e6;

@@ -31,7 +31,7 @@ double figure_value(const struct figure *figure, const struct model *run);
 /* Whether anything was tried in a run, so that having had no errors means something. */
 bool figure_has_tried(const struct model_counts *counts);
 
-/* Lost, damaged, resets and failed connects together. */
+/* All that should not be, messages and connections together. */
 uint64_t figure_errors(const struct model_counts *counts);
 
 /* For people, three significant digits and the unit: "1.23ms", "45.6k/s"; NAN: "-". Returns buffer. */

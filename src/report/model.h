@@ -83,6 +83,13 @@ struct model_counts {
 	uint64_t resets;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
+	/* Results from before there were these have 0. */
+	uint64_t unsent; /* messages that were due and never sent; so `sent + unsent` were due */
+	uint64_t silent; /* connections that brought nothing back within the measuring */
+	uint64_t stalled; /* ... that did at first and brought nothing more until its end */
+	uint64_t overruns; /* ... that brought more bytes than were sent */
+	uint64_t faults; /* datagrams that the kernel did not send, or said were refused */
+	uint64_t strays; /* ... that came back and answer nothing that was sent */
 };
 
 struct model_rate {
@@ -98,6 +105,12 @@ struct model_latency {
 	struct histogram *connect;
 };
 
+/* A count that results of the first versions do not have: they are not given a 0 that nobody counted. */
+struct model_known {
+	uint64_t count;
+	bool known;
+};
+
 struct model_interval {
 	uint64_t start_ns; /* since the measuring began */
 	uint64_t length_ns;
@@ -109,6 +122,7 @@ struct model_interval {
 	uint64_t p99_ns;
 	uint64_t max_ns;
 	uint64_t errors;
+	struct model_known unsent; /* due in it and never sent; part of the errors */
 };
 
 struct model_figure {

@@ -60,6 +60,7 @@ static int copy_field(const struct model_field *field, const void *from, void *t
 	switch (field->kind) {
 	case MODEL_FIELD_COUNT:
 	case MODEL_FIELD_MAYBE: memcpy(to, from, sizeof(uint64_t)); return 0;
+	case MODEL_FIELD_KNOWN: memcpy(to, from, sizeof(struct model_known)); return 0;
 	case MODEL_FIELD_REAL:
 	case MODEL_FIELD_FIGURE: memcpy(to, from, sizeof(double)); return 0;
 	case MODEL_FIELD_FLAG:

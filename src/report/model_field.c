@@ -67,6 +67,7 @@ static const struct model_field load[] = {
 };
 
 static const struct model_field counts[] = {
+	FIELD(struct model_counts, unsent, COUNT),
 	FIELD(struct model_counts, sent, COUNT),
 	FIELD(struct model_counts, received, COUNT),
 	FIELD(struct model_counts, lost, COUNT),
@@ -77,6 +78,11 @@ static const struct model_field counts[] = {
 	FIELD(struct model_counts, connects, COUNT),
 	FIELD(struct model_counts, connect_errors, COUNT),
 	FIELD(struct model_counts, resets, COUNT),
+	FIELD(struct model_counts, silent, COUNT),
+	FIELD(struct model_counts, stalled, COUNT),
+	FIELD(struct model_counts, overruns, COUNT),
+	FIELD(struct model_counts, faults, COUNT),
+	FIELD(struct model_counts, strays, COUNT),
 	FIELD(struct model_counts, bytes_sent, COUNT),
 	FIELD(struct model_counts, bytes_received, COUNT),
 	END,
@@ -101,6 +107,7 @@ static const struct model_field interval[] = {
 	FIELD(struct model_interval, length_ns, COUNT),
 	FIELD(struct model_interval, sent, COUNT),
 	FIELD(struct model_interval, received, COUNT),
+	FIELD(struct model_interval, unsent, KNOWN),
 	FIELD(struct model_interval, asked_per_s, REAL),
 	FIELD(struct model_interval, p50_ns, MAYBE),
 	FIELD(struct model_interval, p99_ns, MAYBE),

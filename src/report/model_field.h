@@ -10,6 +10,7 @@
 enum model_field_kind {
 	MODEL_FIELD_COUNT, /* uint64_t, whole number */
 	MODEL_FIELD_MAYBE, /* the same; null in JSON is 0 */
+	MODEL_FIELD_KNOWN, /* struct model_known; left out where it is not known */
 	MODEL_FIELD_REAL, /* double, 0 or more */
 	MODEL_FIELD_FIGURE, /* double, 0 or more; null in JSON is NAN */
 	MODEL_FIELD_FLAG, /* bool */

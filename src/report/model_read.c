@@ -216,6 +216,13 @@ static int read_histogram(json_t *value, struct histogram **histogram, const str
 	return r;
 }
 
+static int read_known(json_t *value, struct model_known *known, const struct place *place,
+	struct model_fault *fault)
+{
+	known->known = true;
+	return read_count(value, &known->count, place, fault);
+}
+
 static int read_field(json_t *value, const struct model_field *field, void *at,
 	const struct place *place, struct model_fault *fault)
 {
@@ -227,6 +234,7 @@ static int read_field(json_t *value, const struct model_field *field, void *at,
 			return 0;
 		}
 		return read_count(value, at, place, fault);
+	case MODEL_FIELD_KNOWN: return read_known(value, at, place, fault);
 	case MODEL_FIELD_REAL: return read_real(value, at, place, fault);
 	case MODEL_FIELD_FIGURE:
 		if (json_is_null(value)) {

@@ -109,6 +109,11 @@ static json_t *write_field(const struct model_field *field, const void *at, bool
 		value = *(const uint64_t *)at > 0 ? write_count(*(const uint64_t *)at, ret)
 						  : json_null();
 		break;
+	case MODEL_FIELD_KNOWN:
+		if (!((const struct model_known *)at)->known)
+			return NULL;
+		value = write_count(((const struct model_known *)at)->count, ret);
+		break;
 	case MODEL_FIELD_REAL: value = write_real(*(const double *)at, false, ret); break;
 	case MODEL_FIELD_FIGURE: value = write_real(*(const double *)at, true, ret); break;
 	case MODEL_FIELD_FLAG: value = json_boolean(*(const bool *)at); break;

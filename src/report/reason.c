@@ -34,6 +34,13 @@ static const struct kind kinds[] = {
 		"late_ns", false },
 	{ "connections-missing", N_("not all connections could be had: the others carried no load"),
 		"connected", true },
+	{ "messages-unsent",
+		N_("messages that were due were never sent: the latency from the intended time is at "
+		   "least what is shown"),
+		"unsent", false },
+	{ "connections-silent",
+		N_("some connections stopped answering: the figures are those of the others"), NULL,
+		false },
 	{ "latency-out-of-range", N_("some latencies were longer than the hour that is measured"),
 		NULL, false },
 	{ "intervals-overlap",
@@ -97,6 +104,14 @@ static void format_cpu(double running, double waiting, bool translated, char *bu
 	snprintf(buffer, size, format, fmin(running, 1) * 100, fmin(waiting, 1) * 100);
 }
 
+/* 2^63 ns are three centuries. */
+static const char *format_time(double ns, char text[static DURATION_TEXT_SIZE])
+{
+	return duration_format(
+		ns >= 0 && ns < 0x1p63 ? (uint64_t)ns : INT64_MAX, text, DURATION_TEXT_SIZE);
+}
+
+/* As it is known of results from before there was a share. */
 static void format_behind(double late_ns, bool translated, char *buffer, size_t size)
 {
 	char time[DURATION_TEXT_SIZE];
@@ -104,9 +119,60 @@ static void format_behind(double late_ns, bool translated, char *buffer, size_t 
 		N_("the generator was behind its schedule (1 message in 100 was handed out %s late "
 		   "or more): that is part of the latency from the intended time"));
 
-	/* 2^63 ns are three centuries. */
-	duration_format(late_ns < 0x1p63 ? (uint64_t)late_ns : INT64_MAX, time, sizeof(time));
-	snprintf(buffer, size, format, time);
+	snprintf(buffer, size, format, format_time(late_ns, time));
+}
+
+/* How much of the latency that is, and what to do about it. */
+static void format_explained(
+	double late_ns, double latency_ns, bool translated, char *buffer, size_t size)
+{
+	char late[DURATION_TEXT_SIZE], latency[DURATION_TEXT_SIZE];
+	const char *format = pick(translated,
+		N_("the generator was behind its schedule (1 message in 100 was handed out %s late "
+		   "or more), which can explain up to %.0f%% of the p99 of %s from the intended "
+		   "time; --busy-poll, a lower --rate or an idle machine helps"));
+
+	snprintf(buffer, size, format, format_time(late_ns, late),
+		latency_ns > late_ns ? late_ns / latency_ns * 100 : 100,
+		format_time(latency_ns, latency));
+}
+
+static void format_unsent(double unsent, double due, bool translated, char *buffer, size_t size)
+{
+	const char *format = pick(translated,
+		N_("%.0f of %.0f messages that were due were never sent, because the connections "
+		   "waited for answers, were gone, or the generator was too slow: they count as "
+		   "lost, and the latency from the intended time is at least what is shown"));
+
+	snprintf(buffer, size, format, unsent, due);
+}
+
+static void format_silent(
+	const struct model_reason *reason, bool translated, char *buffer, size_t size)
+{
+	unsigned connections = whole(figure(reason, "connections"));
+	unsigned silent = whole(figure(reason, "silent"));
+	unsigned stalled = whole(figure(reason, "stalled"));
+
+	if (stalled == 0)
+		snprintf(buffer, size,
+			pick(translated,
+				N_("%u of %u connections brought nothing back during the whole "
+				   "measurement: the figures are those of the others")),
+			silent, connections);
+	else if (silent == 0)
+		snprintf(buffer, size,
+			pick(translated,
+				N_("%u of %u connections stopped answering before the measurement "
+				   "ended: from then on the figures are those of the others")),
+			stalled, connections);
+	else
+		snprintf(buffer, size,
+			pick(translated,
+				N_("%u connections brought nothing back during the whole "
+				   "measurement, and %u stopped answering before it ended, of %u: "
+				   "the figures are those of the others")),
+			silent, stalled, connections);
 }
 
 /* What to do about it; "" where nobody knows. */
@@ -138,10 +204,20 @@ static bool format_figures(
 	const struct model_reason *reason, bool translated, char *buffer, size_t size)
 {
 	double running = figure(reason, "running_share"), waiting = figure(reason, "waiting_share");
-	double late_ns = figure(reason, "late_ns");
+	double late_ns = figure(reason, "late_ns"), latency_ns = figure(reason, "latency_ns");
+	double unsent = figure(reason, "unsent"), due = figure(reason, "due");
 
 	if (strcmp(reason->code, "generator-cpu") == 0 && !isnan(running) && !isnan(waiting))
 		format_cpu(running, waiting, translated, buffer, size);
+	else if (strcmp(reason->code, "behind-schedule") == 0 && !isnan(late_ns) &&
+		!isnan(latency_ns))
+		format_explained(late_ns, latency_ns, translated, buffer, size);
+	else if (strcmp(reason->code, "messages-unsent") == 0 && !isnan(unsent) && !isnan(due))
+		format_unsent(unsent, due, translated, buffer, size);
+	else if (strcmp(reason->code, "connections-silent") == 0 &&
+		!isnan(figure(reason, "silent")) && !isnan(figure(reason, "stalled")) &&
+		!isnan(figure(reason, "connections")))
+		format_silent(reason, translated, buffer, size);
 	else if (strcmp(reason->code, "behind-schedule") == 0 && !isnan(late_ns))
 		format_behind(late_ns, translated, buffer, size);
 	else if (strcmp(reason->code, "connections-missing") == 0 &&

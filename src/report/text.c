@@ -203,6 +203,7 @@ static void print_counts(struct line *line, const struct model *run)
 		const char *format;
 		bool always;
 	} pieces[] = {
+		{ counts->unsent, N_("%llu never sent"), false },
 		{ counts->sent, N_("%llu sent"), false },
 		{ counts->received, N_("%llu received"), is_known },
 		{ counts->lost, N_("%llu lost"), false },
@@ -212,6 +213,11 @@ static void print_counts(struct line *line, const struct model *run)
 		{ counts->damaged, N_("%llu damaged"), false },
 		{ counts->connect_errors, N_("%llu connects failed"), false },
 		{ counts->resets, N_("%llu connections reset"), false },
+		{ counts->silent, N_("%llu connections silent"), false },
+		{ counts->stalled, N_("%llu connections stalled"), false },
+		{ counts->overruns, N_("%llu connections with more bytes than were sent"), false },
+		{ counts->faults, N_("%llu datagrams refused"), false },
+		{ counts->strays, N_("%llu unknown datagrams"), false },
 	};
 
 	begin(line, _("messages"));

@@ -807,6 +807,56 @@ static void the_pacer_is_called_in_time(void **state)
 	run_paced(state);
 }
 
+#define FALLBACK_NS (3 * CLOCK_NS_PER_S)
+
+struct waiting {
+	struct engine *engine;
+	uint64_t start_ns, again_ns; /* when to be called again; 0: nothing has been closed yet */
+};
+
+static uint64_t pace_until_again(void *context, struct engine *engine, uint64_t now_ns)
+{
+	struct waiting *waiting = context;
+
+	if ((waiting->again_ns != 0 && now_ns >= waiting->again_ns) ||
+		now_ns >= waiting->start_ns + FALLBACK_NS)
+		engine_drain(engine);
+	/* As if it did not know: what was closed has said it. */
+	return waiting->start_ns + FALLBACK_NS;
+}
+
+static void call_the_pacer(
+	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
+{
+	struct waiting *waiting = context;
+
+	waiting->again_ns = clock_now_ns() + 20 * CLOCK_NS_PER_MS;
+	engine_pace_by(waiting->engine, waiting->again_ns);
+}
+
+/* A connection is closed after the pacer's turn in its round. */
+static void what_was_closed_calls_the_pacer(void **state)
+{
+	static const struct engine_host waits = { .pace = pace_until_again,
+		.closed = call_the_pacer };
+	struct engine_options options = { .pool_bytes = ENGINE_DEFAULT_POOL_BYTES };
+	struct asker asker = { .protocol.handle = handle };
+	struct waiting waiting = { .start_ns = clock_now_ns() };
+	struct addr to;
+	struct engine_connect_options connect = { .to = &to, .memory = { .word = { 1 } } };
+	uint64_t name;
+
+	close(serve("tcp://127.0.0.1:0", 10, &to));
+	assert_int_equal(
+		engine_new(*state, &options, &asker.protocol, &waits, &waiting, &waiting.engine),
+		0);
+	assert_int_equal(engine_connect(waiting.engine, &connect, &name), 0);
+	assert_int_equal(engine_run(waiting.engine), 0);
+	engine_free(waiting.engine);
+	assert_true(waiting.again_ns != 0);
+	assert_true(clock_now_ns() < waiting.start_ns + FALLBACK_NS);
+}
+
 static void *run_without_exact_waits(void *context)
 {
 	struct sock_filter filter[] = {
@@ -857,6 +907,7 @@ int main(void)
 		HARNESS_TEST(a_message_waits_for_its_place),
 		HARNESS_TEST(the_pacer_is_called_in_time),
 		HARNESS_TEST(an_old_kernel_waits_in_milliseconds),
+		HARNESS_TEST(what_was_closed_calls_the_pacer),
 	};
 
 	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));

@@ -196,7 +196,12 @@ static void check_record(struct model *model)
 
 	CHECK(counts->sent == counts->received + counts->damaged + counts->lost);
 	CHECK(counts->offered == counts->sent + counts->unsent);
-	CHECK(histogram_count(record->sent) == counts->received);
+	/* Each has its latency, or the time that it has waited. */
+	CHECK(histogram_count(record->sent) == counts->sent);
+	CHECK(histogram_count(record->intended) ==
+		(model->options.open_loop ? counts->offered : 0));
+	CHECK(histogram_count(record->unsent) == counts->unsent);
+	CHECK(counts->silent + counts->stalled <= CONNS);
 	load_record_free(record);
 }
 

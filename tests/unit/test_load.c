@@ -57,6 +57,8 @@ static struct load_record *record_of(struct fixture *f)
 	counts = &record->counts;
 	assert_int_equal(counts->sent, counts->received + counts->damaged + counts->lost);
 	assert_int_equal(counts->offered, counts->sent + counts->unsent);
+	assert_int_equal(histogram_count(record->sent), counts->sent);
+	assert_int_equal(histogram_count(record->unsent), counts->unsent);
 	return record;
 }
 
@@ -186,7 +188,7 @@ static void depth_messages_are_under_way(void **state)
 	assert_int_equal(record->counts.received, 3);
 	assert_int_equal(record->counts.lost, 3);
 	assert_int_equal(record->counts.bytes_received, 350);
-	assert_int_equal(histogram_count(record->sent), 3);
+	assert_int_equal(histogram_count(record->sent), 6);
 	assert_int_equal(histogram_max(record->sent), 5 * MS);
 	assert_int_equal(histogram_count(record->intended), 0);
 	load_record_free(record);
@@ -270,6 +272,112 @@ static void what_waits_without_end_was_never_sent(void **state)
 	teardown(&f);
 }
 
+/* The service stops: what was due waits, and that is its latency at least. */
+static void what_never_came_has_waited_until_the_end(void **state)
+{
+	struct load_options options = simple(1, 2, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	for (int i = 0; i < 100; i++) {
+		now_ns += MS;
+		offer(&f, now_ns);
+		if (i < 90)
+			echo(&f, 0, waiting_echo(&f, 0));
+	}
+	now_ns += 1000 * MS;
+	record = record_of(&f);
+	assert_int_equal(record->counts.offered, 100);
+	assert_int_equal(record->counts.received, 90);
+	assert_int_equal(record->counts.lost, 2);
+	assert_int_equal(record->counts.unsent, 8);
+	assert_int_equal(record->counts.stalled, 1);
+	assert_int_equal(record->counts.silent, 0);
+	assert_int_equal(histogram_count(record->intended), 100);
+	assert_int_equal(histogram_count_between(record->intended, 999 * MS, 1010 * MS), 10);
+	assert_int_equal(histogram_count_between(record->unsent, 999 * MS, 1008 * MS), 8);
+	assert_int_equal(histogram_count_between(record->sent, 999 * MS, 1010 * MS), 2);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* Far more than are kept one by one: joined, none is lost, and none is told to have waited longer. */
+static void so_many_that_they_are_joined(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	options.open_loop = true;
+	setup(&f, &options);
+	for (int i = 0; i < 100000; i++)
+		load_give_up(f.load, now_ns + i * MS, 3);
+	load_give_up(f.load, UINT64_MAX, 7); /* beyond the window */
+	now_ns += 100000 * MS;
+	record = record_of(&f);
+	assert_int_equal(record->counts.unsent, 300000);
+	assert_int_equal(histogram_count(record->intended), 300000);
+	assert_true(histogram_max(record->intended) <= 100000 * MS);
+	assert_in_range(histogram_percentile(record->intended, 50), 49800 * MS, 50100 * MS);
+	assert_in_range(histogram_min(record->intended), 1, MS);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void connections_that_are_silent_are_counted(void **state)
+{
+	struct load_options options = simple(4, 1, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	setup(&f, &options);
+	load_set_window(f.load, now_ns + 100 * MS, now_ns + 1100 * MS);
+	for (uint32_t i = 0; i < 3; i++) /* the fourth is never made, which is no silence */
+		open_conn(&f, i);
+	for (int i = 0; i < 110; i++) {
+		now_ns += 10 * MS;
+		echo(&f, 0, waiting_echo(&f, 0));
+		if (i < 50) /* stops in the middle */
+			echo(&f, 1, waiting_echo(&f, 1));
+		if (i < 5) /* ... and this one before it is looked at */
+			echo(&f, 2, waiting_echo(&f, 2));
+	}
+	now_ns += 1000 * MS;
+	load_stop(f.load);
+	echo(&f, 0, waiting_echo(&f, 0));
+	record = record_of(&f);
+	assert_int_equal(record->counts.silent, 1);
+	assert_int_equal(record->counts.stalled, 1);
+	/* What was waited for in the window is lost in it. */
+	assert_int_equal(record->counts.lost, 2);
+	assert_in_range(histogram_max(record->sent), 2000 * MS, 2100 * MS);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* A message is counted when it leaves: the window may be set a little late. */
+static void what_left_before_the_window_was_known_is_not_counted(void **state)
+{
+	struct load_options options = simple(1, 1, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	setup(&f, &options);
+	load_set_window(f.load, UINT64_MAX, UINT64_MAX);
+	open_conn(&f, 0);
+	now_ns += 3 * MS;
+	load_set_window(f.load, now_ns - 5 * MS, now_ns + 1000 * MS);
+	echo(&f, 0, 64);
+	record = record_of(&f);
+	assert_int_equal(record->counts.sent, 1);
+	assert_int_equal(record->counts.received, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void offers_take_turns(void **state)
 {
 	struct load_options options = simple(3, 1, 10);
@@ -342,6 +450,86 @@ static void churn_on_a_schedule_counts_from_when_it_was_meant_to_call(void **sta
 	teardown(&f);
 }
 
+static void churn_that_was_due_and_never_called_is_unsent(void **state)
+{
+	struct load_options options = simple(3, 1, 10);
+	struct load_record *record;
+	struct fixture f;
+
+	options.open_loop = true;
+	options.echoes = 4;
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, now_ns - MS);
+	load_not_connected(f.load, 0);
+	f.conns[1] = load_connecting(f.load, 1, now_ns - MS);
+	tell(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	f.conns[2] = load_connecting(f.load, 2, now_ns - MS);
+	tell_kind(&f, 2, PROTOCOL_OPENED);
+	echo(&f, 2, 10);
+	tell(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	now_ns += 49 * MS;
+	record = record_of(&f);
+	assert_int_equal(record->counts.sent, 2);
+	assert_int_equal(record->counts.lost, 1);
+	assert_int_equal(record->counts.unsent, 4 + 4 + 2);
+	assert_int_equal(record->counts.connect_errors, 2);
+	assert_int_equal(histogram_count_between(record->unsent, 49 * MS, 51 * MS), 10);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* The end comes while it is being connected: it was due, so its first message leaves, and no other. */
+static void churn_that_was_due_is_still_begun_at_the_end(void **state)
+{
+	struct load_options options = simple(1, 1, 10);
+	struct load_record *record;
+	struct fixture f;
+
+	options.open_loop = true;
+	options.echoes = 4;
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, now_ns);
+	load_stop(f.load);
+	tell_kind(&f, 0, PROTOCOL_OPENED);
+	assert_int_equal(f.sent_length[0], 10);
+	assert_int_equal(f.end[0], PROTOCOL_GO_ON);
+	echo(&f, 0, 10);
+	assert_int_equal(f.end[0], PROTOCOL_CLOSE);
+	record = record_of(&f);
+	assert_int_equal(record->counts.received, 1);
+	assert_int_equal(record->counts.unsent, 0);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* Whoever is refused at once waits for nothing: there is no message under way in the end. */
+static void a_connection_that_could_not_be_made_again_has_stalled(void **state)
+{
+	struct load_options options = simple(2, 1, 10);
+	struct load_record *record;
+	struct fixture f;
+
+	options.timeout_ns = 200 * MS;
+	setup(&f, &options);
+	for (uint32_t i = 0; i < 2; i++) {
+		open_conn(&f, i);
+		echo(&f, i, 10);
+	}
+	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	for (int i = 0; i < 10; i++) {
+		now_ns += 100 * MS;
+		echo(&f, 1, 10);
+		f.conns[0] = load_connecting(f.load, 0, 0);
+		tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	}
+	record = record_of(&f);
+	assert_int_equal(record->counts.stalled, 1);
+	assert_int_equal(record->counts.silent, 0);
+	assert_int_equal(record->counts.connect_errors, 10);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void records_add_up(void **state)
 {
 	struct load_record *into, *from;
@@ -388,6 +576,25 @@ static void bytes_of_an_earlier_life_are_damage(void **state)
 	struct load_record *record = record_of(&f);
 
 	assert_int_equal(record->counts.damaged, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
+/* A service of another kind: its banner is no echo, and too short for a message. */
+static void damage_of_a_part_is_damage(void **state)
+{
+	static const unsigned char banner[] = "SSH-2.0-OpenSSH_9.2\r\n";
+	struct load_options options = simple(1, 2, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	setup(&f, &options);
+	open_conn(&f, 0);
+	tell_bytes(&f, 0, banner, sizeof(banner) - 1);
+	tell_kind(&f, 0, PROTOCOL_END);
+	record = record_of(&f);
+	assert_int_equal(record->counts.damaged, 1);
+	assert_int_equal(record->counts.lost, 1);
 	load_record_free(record);
 	teardown(&f);
 }
@@ -469,6 +676,7 @@ static void more_than_was_sent_ends_the_connection(void **state)
 
 	assert_int_equal(record->counts.received, 1);
 	assert_int_equal(record->counts.surplus_bytes, 1);
+	assert_int_equal(record->counts.overruns, 1);
 	load_record_free(record);
 	teardown(&f);
 }
@@ -791,7 +999,8 @@ static void one_that_is_slow_does_not_stop_the_others(void **state)
 
 	assert_int_equal(record->counts.received, 3001);
 	assert_int_equal(record->counts.reordered, 1);
-	assert_int_equal(histogram_count_between(record->sent, MS, 1000 * MS), 1);
+	assert_int_equal(
+		histogram_count_between(record->sent, MS, 1000 * MS), 2); /* and a lost one */
 	load_record_free(record);
 	teardown(&f);
 }
@@ -885,6 +1094,41 @@ static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 	teardown(&f);
 }
 
+/* Of datagrams some are lost; a service that is gone loses all that follow. */
+static void a_flow_that_stops_is_told_from_one_that_loses(void **state)
+{
+	struct load_options options = flows(2, 1, 16);
+	struct load_record *record;
+	struct fixture f;
+	uint64_t start_ns;
+
+	setup(&f, &options);
+	start_ns = now_ns;
+	load_set_window(f.load, start_ns, start_ns + 2000 * MS);
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	for (size_t i = 0; i < 10; i++) {
+		echo_message(&f, 0, i, 16);
+		echo_message(&f, 1, i, 16);
+		now_ns += MS;
+	}
+	while (now_ns < start_ns + 1500 * MS) {
+		expire(&f, 0);
+		tell_kind(&f, 1, PROTOCOL_DEADLINE);
+	}
+	now_ns += MS;
+	tell_bytes(&f, 1, f.sent[1] + f.sent_length[1] - 16, 16);
+	load_stop(f.load);
+	now_ns = start_ns + 3000 * MS;
+	record = record_of(&f);
+	assert_int_equal(record->counts.stalled, 1);
+	assert_int_equal(record->counts.silent, 0);
+	/* Given up after their timeout: that long they have waited. */
+	assert_true(histogram_count_between(record->sent, 99 * MS, 102 * MS) >= 28);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void senseless_options_are_refused(void **state)
 {
 	struct load_options options = simple(1, 1, 10);
@@ -906,9 +1150,18 @@ int main(void)
 		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
 		cmocka_unit_test(a_stall_delays_all_that_were_meant_in_the_open_loop),
 		cmocka_unit_test(what_waits_without_end_was_never_sent),
+		cmocka_unit_test(what_never_came_has_waited_until_the_end),
+		cmocka_unit_test(so_many_that_they_are_joined),
+		cmocka_unit_test(connections_that_are_silent_are_counted),
+		cmocka_unit_test(what_left_before_the_window_was_known_is_not_counted),
+		cmocka_unit_test(churn_that_was_due_and_never_called_is_unsent),
+		cmocka_unit_test(damage_of_a_part_is_damage),
+		cmocka_unit_test(a_flow_that_stops_is_told_from_one_that_loses),
 		cmocka_unit_test(offers_take_turns),
 		cmocka_unit_test(what_waits_at_the_end_is_still_sent),
 		cmocka_unit_test(churn_on_a_schedule_counts_from_when_it_was_meant_to_call),
+		cmocka_unit_test(churn_that_was_due_is_still_begun_at_the_end),
+		cmocka_unit_test(a_connection_that_could_not_be_made_again_has_stalled),
 		cmocka_unit_test(records_add_up),
 		cmocka_unit_test(bytes_of_an_earlier_life_are_damage),
 		cmocka_unit_test(damage_far_inside_is_found_in_its_place),

@@ -113,11 +113,80 @@ static void damage_counts_as_loss(void **state)
 	};
 	facts = outcome_facts(&outcome);
 	assert_int_equal(facts.lost, 3);
-	assert_int_equal(facts.errors, 3);
+	assert_int_equal(facts.errors, 3 + 3);
 	assert_ptr_equal(facts.latency[PROMISE_OF_MODE], outcome.record->intended);
 	outcome.open_loop = false;
 	facts = outcome_facts(&outcome);
 	assert_ptr_equal(facts.latency[PROMISE_OF_MODE], outcome.record->sent);
+	outcome_fini(&outcome);
+}
+
+static void what_was_not_sent_is_told_and_doubted(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .unsent = 30 };
+	assert_only(&outcome, OUTCOME_UNSENT);
+	assert_string_equal(outcome_doubt_code(OUTCOME_UNSENT), "messages-unsent");
+	assert_int_equal(outcome_facts(&outcome).errors, 30);
+	assert_int_equal(outcome_facts(&outcome).unsent, 30);
+	assert_false(outcome_is_limited(&outcome)); /* that is the service's affair */
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .silent = 1 };
+	assert_only(&outcome, OUTCOME_SILENT);
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .stalled = 1 };
+	assert_only(&outcome, OUTCOME_SILENT);
+	assert_int_equal(outcome_facts(&outcome).errors, 1);
+	outcome_fini(&outcome);
+}
+
+/* Less than two neighbouring values of the histogram differ by. */
+static void lateness_that_cannot_be_seen_is_none(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	histogram_record_many(outcome.record->intended, 3000 * MS, 1000);
+	outcome.lag_p99_ns = 2 * MS; /* a step there is 2.1 ms */
+	assert_only(&outcome, -1);
+	outcome.lag_p99_ns = 3 * MS;
+	assert_only(&outcome, OUTCOME_BEHIND);
+	outcome_fini(&outcome);
+}
+
+static void unknown_datagrams_are_those_that_are_missing(void **state)
+{
+	struct load_record_counts counts = { .sent = 10, .received = 4, .lost = 6, .strays = 2 };
+
+	outcome_settle(&counts);
+	assert_int_equal(counts.lost, 4);
+	assert_int_equal(counts.damaged, 2);
+	assert_int_equal(counts.strays, 0);
+	counts.strays = 9;
+	outcome_settle(&counts);
+	assert_int_equal(counts.damaged, 6);
+	assert_int_equal(counts.strays, 5);
+}
+
+static void what_was_not_sent_belongs_where_it_was_due(void **state)
+{
+	struct outcome_interval interval = { .length_ns = 1000 * MS, .errors = 1 };
+	struct outcome outcome;
+
+	setup(&outcome);
+	for (unsigned i = 0; i < 3; i++) {
+		interval.start_ns = i * 1000 * MS;
+		assert_int_equal(outcome_add_interval(&outcome, &interval), 0);
+	}
+	/* It ended at 4 s. */
+	histogram_record_many(outcome.record->unsent, 2500 * MS, 7); /* due at 1.5 s */
+	histogram_record_many(outcome.record->unsent, 1001 * MS, 5); /* due at 3 s, nearly */
+	histogram_record_many(outcome.record->unsent, 9000 * MS, 1); /* cannot be */
+	outcome_spread_unsent(&outcome, 4000 * MS);
+	assert_int_equal(outcome.intervals[0].unsent, 1);
+	assert_int_equal(outcome.intervals[1].unsent, 7);
+	assert_int_equal(outcome.intervals[2].unsent, 5);
+	assert_int_equal(outcome.intervals[2].errors, 6);
 	outcome_fini(&outcome);
 }
 
@@ -145,6 +214,10 @@ int main(void)
 		cmocka_unit_test(missing_connections_are_told),
 		cmocka_unit_test(what_the_histogram_cannot_hold_is_told),
 		cmocka_unit_test(damage_counts_as_loss),
+		cmocka_unit_test(what_was_not_sent_is_told_and_doubted),
+		cmocka_unit_test(lateness_that_cannot_be_seen_is_none),
+		cmocka_unit_test(unknown_datagrams_are_those_that_are_missing),
+		cmocka_unit_test(what_was_not_sent_belongs_where_it_was_due),
 		cmocka_unit_test(intervals_have_a_cap),
 	};
 

@@ -123,6 +123,7 @@ static void compares_what_was_measured(void **state)
 	struct promise_facts facts = {
 		.rate_per_s = 9999.5,
 		.bandwidth_bytes_per_s = 64e6,
+		.verified = true,
 		.sent = 1000,
 		.lost = 1,
 		.errors = 2,
@@ -153,6 +154,15 @@ static void compares_what_was_measured(void **state)
 	assert_true(keeps("errors==2", &facts) && !keeps("errors!=2", &facts));
 	assert_true(keeps("damaged==3", &facts) && keeps("duplicates==4", &facts));
 	assert_true(keeps("reordered==5", &facts) && keeps("late==6", &facts));
+	/* What was due and never sent is lost, too. */
+	facts.sent = 96;
+	facts.unsent = 504;
+	facts.lost = 32;
+	facts.silent = 7;
+	facts.stalled = 8;
+	assert_true(keeps("loss>89.3%", &facts) && keeps("loss<89.4%", &facts));
+	assert_true(keeps("unsent==504", &facts) && keeps("silent==7", &facts));
+	assert_true(keeps("stalled==8", &facts));
 	for (unsigned i = 0; i < 3; i++)
 		histogram_free((struct histogram *)facts.latency[i]);
 }
@@ -160,8 +170,11 @@ static void compares_what_was_measured(void **state)
 /* A promise about nothing is not kept: there is no value to compare. */
 static void nothing_measured_is_no_value(void **state)
 {
-	static const char *const texts[] = { "p99<5ms", "max<1s", "connect.p50<1s", "loss==0" };
-	struct promise_facts facts = { 0 };
+	static const char *const texts[] = { "p99<5ms", "max<1s", "connect.p50<1s", "loss==0",
+		"errors==0", "damaged==0", "duplicates==0", "late==0", "rate<10k", "bandwidth<1M",
+		"unsent==0", "silent==0", "stalled==0" };
+	struct promise_facts facts = { 0 }, unverified = { .sent = 10 };
+	struct promise damaged = parse("damaged==0");
 	double value;
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -169,6 +182,10 @@ static void nothing_measured_is_no_value(void **state)
 
 		assert_false(promise_value(&promise, &facts, &value));
 	}
+	/* Nobody has looked at the bytes. */
+	assert_false(promise_value(&damaged, &unverified, &value));
+	unverified.damaged = 1;
+	assert_true(promise_value(&damaged, &unverified, &value));
 }
 
 static void shows_values(void **state)

@@ -46,6 +46,9 @@ static void figures_become_a_sentence(void **state)
 
 	reason_add_figure(late, "late_ns", 1090000);
 	tells(late, "handed out 1.09ms late");
+	reason_add_figure(late, "latency_ns", 4360000);
+	tells(late, "can explain up to 25% of the p99 of 4.36ms");
+	tells(late, "--busy-poll");
 
 	struct model_reason *missing = reason("connections-missing", NULL);
 
@@ -56,6 +59,21 @@ static void figures_become_a_sentence(void **state)
 	tells(missing, "only 9 of 10 connections could be had (Cannot assign requested address)");
 	tells(missing, "--source takes several");
 	tells(reason("latency-out-of-range", NULL), "longer than the hour");
+
+	struct model_reason *unsent = reason("messages-unsent", NULL);
+
+	tells(unsent, "were never sent");
+	reason_add_figure(unsent, "unsent", 504);
+	reason_add_figure(unsent, "due", 600);
+	tells(unsent, "504 of 600 messages that were due were never sent");
+
+	struct model_reason *silent = reason("connections-silent", NULL);
+
+	tells(silent, "stopped answering");
+	reason_add_figure(silent, "silent", 5);
+	reason_add_figure(silent, "connections", 10);
+	reason_add_figure(silent, "stalled", 0);
+	tells(silent, "5 of 10 connections brought nothing back");
 	model_fini(&model);
 }
 

@@ -56,6 +56,19 @@ static void counts_through_them(void **state)
 	assert_at("::1,::2", 1, "tcp://[::2]:0");
 }
 
+/* Each link has the same link-local addresses: without a zone the kernel does not know which is meant. */
+static void zones_are_kept(void **state)
+{
+	assert_at("fe80::1%lo", 0, "tcp://[fe80::1%lo]:0");
+	assert_at("fe80::1%1", 0, "tcp://[fe80::1%lo]:0");
+	assert_at("[fe80::1%lo]:7", 0, "tcp://[fe80::1%lo]:7");
+	assert_at("fe80::1%lo-fe80::3", 2, "tcp://[fe80::3%lo]:0");
+	assert_at("[fe80::1%lo-fe80::3%lo]:7-8", 5, "tcp://[fe80::3%lo]:8");
+	assert_at("fe80::%lo/64,fe80::9", 0, "tcp://[fe80::1%lo]:0");
+	assert_at("fe80::1%lo,fe80::2", 1, "tcp://[fe80::2]:0");
+	assert_at("fe80::1%4000000000", 0, "tcp://[fe80::1%4000000000]:0");
+}
+
 static void families_are_kept_apart(void **state)
 {
 	struct source source = parse("127.0.0.1-127.0.0.3,[::1]:5-9,127.0.0.9");
@@ -81,7 +94,13 @@ static void refuses_at_the_column(void **state)
 		{ "localhost", 0 },
 		{ "tcp://127.0.0.1", 0 },
 		{ "127.1", 0 },
-		{ "fe80::1%lo", 0 },
+		{ "fe80::1%", 0 },
+		{ "fe80::1%no-such-0", 8 },
+		{ "fe80::1%no-such-0-fe80::2", 8 },
+		{ "[fe80::1%nowhere]:5", 9 },
+		{ "fe80::1%lo-fe80::2%2", 11 },
+		{ "fe80::1-fe80::2%lo", 8 },
+		{ "127.0.0.1%lo", 0 },
 		{ "127.0.0.1-", 10 },
 		{ "127.0.0.1-::1", 10 },
 		{ "127.0.0.9-127.0.0.1", 10 },
@@ -129,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_through_them),
+		cmocka_unit_test(zones_are_kept),
 		cmocka_unit_test(families_are_kept_apart),
 		cmocka_unit_test(refuses_at_the_column),
 		cmocka_unit_test(the_cap_on_ranges_holds),

@@ -186,6 +186,10 @@ function tile(name, title, [number, unit], value, more = null) {
 		changeOf(name));
 }
 
+/* As report/figure.c has them. */
+const ERROR_COUNTS = ["unsent", "lost", "damaged", "duplicates", "resets", "connect_errors", "silent", "stalled",
+	"overruns", "faults", "strays"];
+
 function tiles() {
 	const { result } = DATA.merged;
 	const figures = shownFigures();
@@ -200,13 +204,13 @@ function tiles() {
 		for (const name of ["connect_p50", "connect_p99"])
 			made.push(tile(name, t(name), timeParts(figures[name]), figures[name]));
 	if (figures.errors !== null) {
-		const { lost, damaged, resets, connect_errors: failed, sent, connects } = result.counts;
-		const errors = lost + damaged + resets + failed;
+		const { sent, unsent, connects } = result.counts;
+		const errors = ERROR_COUNTS.reduce((sum, name) => sum + result.counts[name], 0);
 		if (DATA.comparison)
 			made.push(tile("errors", t("errors"), [thousands(figures.errors), t("per_million")],
 				figures.errors));
 		else made.push(tile("errors", t("errors"), [count(errors), ""], errors,
-			t("errors_of", short(Math.max(sent, connects)))));
+			t("errors_of", short(Math.max(sent + unsent, connects)))));
 	}
 	return element("dl", { className: "tiles", id: "tiles" }, ...made);
 }
