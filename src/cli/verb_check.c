@@ -40,7 +40,9 @@ static const struct argp_option options[] = {
 		0 },
 	{ NULL, 0, NULL, 0, N_("What it tells:"), 2 },
 	{ "json", KEY_JSON, NULL, 0, N_("write one JSON object instead of lines"), 0 },
-	{ "junit", KEY_JUNIT, "FILE", 0, N_("also write JUnit XML, for a CI system"), 0 },
+	{ "junit", KEY_JUNIT, "FILE", 0,
+		N_("also write JUnit XML, for a CI system (-: to standard output, instead of lines)"),
+		0 },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result"), 0 },
 	{ 0 },
@@ -48,7 +50,7 @@ static const struct argp_option options[] = {
 
 struct check_input {
 	struct check_options check;
-	bool target_given, some_wanted, list;
+	bool target_given, some_wanted, some_skipped, list;
 	bool skipped[CHECK_MOST_RULES];
 };
 
@@ -105,20 +107,65 @@ static error_t take_target(struct argp_state *state, struct check_input *input, 
 	return 0;
 }
 
-static error_t finish(struct argp_state *state, struct check_input *input)
+/* The rules of this kind of address, as a list; returns `buffer`. */
+static const char *list_fitting(enum addr_scheme scheme, char *buffer, size_t size)
 {
-	if (!input->target_given && !input->list)
-		return cli_complain(state, _("which service? an ADDRESS is missing"));
-	for (unsigned i = 0; rule_nth(i) != NULL; i++) {
+	const struct rule *rule;
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL && used < size; i++) {
+		if (rule->schemes & RULE_OF(scheme))
+			used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+				used > 0 ? ", " : "", rule->name);
+	}
+	return buffer;
+}
+
+/* A check of nothing must not pass. */
+static error_t finish_rules(struct argp_state *state, struct check_input *input)
+{
+	enum addr_scheme scheme = input->check.target.scheme;
+	char names[1024], target[ADDR_TEXT_SIZE];
+	const struct rule *rule;
+	bool any = false;
+
+	input->check.asked = input->some_wanted;
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++) {
 		if (!input->some_wanted)
 			input->check.wanted[i] = true;
 		if (input->skipped[i])
 			input->check.wanted[i] = false;
+		if (input->check.wanted[i] && rule->schemes & RULE_OF(scheme))
+			any = true;
 	}
-	if (input->check.idle_ns > 0 && input->target_given &&
-		addr_socket_type(input->check.target.scheme) != SOCK_STREAM)
+	if (!any)
+		return cli_complain(state,
+			_("no rule is left to try at '%s'; the rules for it are: %s"),
+			addr_spec_format(&input->check.target, target, sizeof(target)),
+			list_fitting(scheme, names, sizeof(names)));
+	return 0;
+}
+
+static error_t finish(struct argp_state *state, struct check_input *input)
+{
+	bool to_stdout = input->check.junit_path != NULL &&
+		strcmp(input->check.junit_path, "-") == 0;
+
+	if (input->list)
+		return 0;
+	if (!input->target_given)
+		return cli_complain(state, _("which service? an ADDRESS is missing"));
+	if (input->check.json && to_stdout)
+		return cli_complain(state, _("--json and --junit - both want standard output"));
+	if (input->check.idle_ns == 0)
+		return finish_rules(state, input);
+	if (addr_socket_type(input->check.target.scheme) != SOCK_STREAM)
 		return cli_complain(
 			state, _("--idle is about connections, and datagrams have none"));
+	if (input->some_wanted || input->some_skipped || input->check.junit_path != NULL)
+		return cli_complain(state,
+			_("--idle tries no rules: --rule, --skip and --junit do not go with it"));
 	return 0;
 }
 
@@ -131,7 +178,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_RULE:
 		input->some_wanted = true;
 		return take_rule(state, "--rule", text, check->wanted);
-	case KEY_SKIP: return take_rule(state, "--skip", text, input->skipped);
+	case KEY_SKIP:
+		input->some_skipped = true;
+		return take_rule(state, "--skip", text, input->skipped);
 	case KEY_LIST: input->list = true; return 0;
 	case KEY_JSON: check->json = true; return 0;
 	case KEY_JUNIT: check->junit_path = text; return 0;
