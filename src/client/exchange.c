@@ -28,7 +28,8 @@ struct exchange {
 	uint32_t start; /* of the pattern */
 	uint64_t random;
 	uint64_t piece_end; /* offset behind the piece being sent */
-	uint64_t progress_ns;
+	uint64_t bytes; /* to be sent: the plan's, or fewer where those are enough */
+	uint64_t started_ns, progress_ns;
 	bool pausing, done;
 };
 
@@ -72,8 +73,8 @@ static void begin_piece(struct exchange *exchange)
 		length = 1;
 	else if (at < plan->urgent_at && length > plan->urgent_at - at)
 		length = plan->urgent_at - at;
-	if (length > plan->bytes - at)
-		length = plan->bytes - at;
+	if (length > exchange->bytes - at)
+		length = exchange->bytes - at;
 	exchange->piece_end = at + length;
 }
 
@@ -81,7 +82,7 @@ static bool may_send(const struct exchange *exchange)
 {
 	const struct ending *so_far = exchange->ending;
 
-	if (so_far->sent_bytes == exchange->plan->bytes)
+	if (so_far->sent_bytes == exchange->bytes)
 		return false;
 	return !exchange->plan->in_turn || so_far->sent_bytes < exchange->piece_end ||
 		so_far->received_bytes == so_far->sent_bytes;
@@ -112,7 +113,7 @@ static void send_some(struct exchange *exchange)
 static void finish_if_sent(struct exchange *exchange)
 {
 	if (!exchange->plan->finish || exchange->result->finished ||
-		exchange->ending->sent_bytes < exchange->plan->bytes)
+		exchange->ending->sent_bytes < exchange->bytes)
 		return;
 	call_shutdown(exchange->fd, SHUT_WR);
 	exchange->result->finished = true;
@@ -181,11 +182,14 @@ static void receive_some(struct exchange *exchange)
 	exchange->progress_ns = clock_now_ns();
 	so_far->differs_at = so_far->received_bytes + right;
 	so_far->received_bytes += (uint64_t)n;
+	if (exchange->plan->enough_ns > 0 && so_far->received_bytes == exchange->piece_end &&
+		exchange->progress_ns - exchange->started_ns > exchange->plan->enough_ns)
+		exchange->bytes = so_far->received_bytes;
 	if (right < (size_t)n && so_far->differs_at < so_far->sent_bytes)
 		note_difference(exchange, bytes + right, (size_t)n - right);
 	else if (so_far->received_bytes > so_far->sent_bytes)
 		end(exchange, ENDING_MORE, 0);
-	else if (!exchange->plan->finish && so_far->received_bytes == exchange->plan->bytes)
+	else if (!exchange->plan->finish && so_far->received_bytes == exchange->bytes)
 		end(exchange, ENDING_FINE, 0);
 }
 
@@ -196,7 +200,7 @@ static void note_stillness(struct exchange *exchange)
 {
 	if (exchange->pausing) {
 		exchange->pausing = false;
-		exchange->result->was_stuck = exchange->ending->sent_bytes < exchange->plan->bytes;
+		exchange->result->was_stuck = exchange->ending->sent_bytes < exchange->bytes;
 		exchange->progress_ns = clock_now_ns();
 		return;
 	}
@@ -246,6 +250,8 @@ void exchange_run(int fd, const struct exchange_plan *plan, struct exchange_resu
 		.ending = &ret_result->ending,
 		.start = pattern_start(plan->stream),
 		.random = plan->stream,
+		.bytes = plan->bytes,
+		.started_ns = clock_now_ns(),
 		.progress_ns = clock_now_ns(),
 		.pausing = plan->pause_ns > 0,
 	};

@@ -23,6 +23,7 @@ struct exchange_plan {
 	size_t piece_most; /* sent in pieces of 1 to so many bytes, by chance; 0: as much as is taken */
 	size_t receive_most; /* asked for at a time; 0: as much as there is */
 	bool in_turn; /* a piece is sent when the one before has come back */
+	uint64_t enough_ns; /* in turn: after so long, what has come back is enough; 0: all must */
 	bool finish; /* half-close behind the last byte, and expect the end */
 	uint64_t
 		pause_ns; /* nothing is received before sending has been stuck, or done, for so long */

@@ -16,6 +16,8 @@
 #define LEAST_BYTES 100
 #define LEAST_MESSAGES_BYTES (16u << 10)
 #define LEAST_NOISE_BYTES (8u << 10)
+/* Of turns that each take a round trip: a service that is far, or slow, need not make all of them. */
+#define ENOUGH_NS (20 * CLOCK_NS_PER_S)
 /* A way that stands still for so long has full buffers; a slow one may pause for less. */
 #define FULL_NS CLOCK_NS_PER_S
 
@@ -49,16 +51,22 @@ static enum rule_verdict one_byte(struct rule_trial *trial)
 static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1000);
+	struct exchange_result result;
+	CLEANUP_FD int fd = -1;
 
 	if (!rule_has_room(trial, LEAST_BYTES))
 		return RULE_SKIP;
+	if (rule_connect(trial, &fd) < 0)
+		return RULE_FAIL;
 	plan.piece_most = 1;
 	plan.in_turn = true;
-	if (!rule_exchange(trial, &plan))
+	plan.enough_ns = ENOUGH_NS;
+	exchange_run(fd, &plan, &result);
+	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
-	if (plan.bytes < 1000)
+	if (result.ending.sent_bytes < 1000)
 		return rule_say(trial, RULE_PASS, _("%llu single bytes, each back before the next"),
-			(unsigned long long)plan.bytes);
+			(unsigned long long)result.ending.sent_bytes);
 	return rule_say(trial, RULE_PASS, _("1,000 single bytes, each back before the next"));
 }
 
@@ -143,13 +151,24 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 {
 	/* The pattern is noise: it has telnet's 0xff, NUL, Ctrl-D, line ends of every kind. */
 	struct exchange_plan plan = plan_of(trial, 256u << 10);
+	struct exchange_result result;
+	char size[NUMBER_TEXT_SIZE];
+	CLEANUP_FD int fd = -1;
 
 	if (!rule_has_room(trial, LEAST_NOISE_BYTES))
 		return RULE_SKIP;
+	if (rule_connect(trial, &fd) < 0)
+		return RULE_FAIL;
 	plan.piece_most = 512;
 	plan.in_turn = true;
-	if (!rule_exchange(trial, &plan))
+	plan.enough_ns = ENOUGH_NS;
+	exchange_run(fd, &plan, &result);
+	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
+	if (result.ending.sent_bytes < LEAST_NOISE_BYTES)
+		return rule_say(trial, RULE_SKIP,
+			_("only %s came back in the time for all: too little to tell"),
+			number_format_size(result.ending.sent_bytes, size, sizeof(size)));
 	return rule_say(trial, RULE_PASS,
 		_("control characters, NUL, 0xff and line ends came back as they were"));
 }

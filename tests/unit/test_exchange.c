@@ -173,6 +173,21 @@ static void says_whether_a_pause_filled_the_buffers(void **state)
 	assert_false(converse_all(peer, plan).was_stuck);
 }
 
+static void takes_what_came_in_time_as_enough(void **state)
+{
+	struct peer peer = { .echoes_most = SIZE_MAX, .spoils_at = SIZE_MAX };
+	struct exchange_plan plan = plan_of(1u << 30);
+	struct ending ending;
+
+	plan.piece_most = 10;
+	plan.in_turn = true;
+	plan.enough_ns = 20 * CLOCK_NS_PER_MS;
+	ending = converse(peer, plan);
+	assert_int_equal(ending.kind, ENDING_FINE);
+	assert_int_equal(ending.received_bytes, ending.sent_bytes);
+	assert_true(ending.sent_bytes > 0 && ending.sent_bytes < 1u << 30);
+}
+
 static void finds_an_early_end(void **state)
 {
 	struct peer peer = { .echoes_most = 10, .spoils_at = SIZE_MAX };
@@ -227,6 +242,7 @@ int main(void)
 		cmocka_unit_test(tells_missing_bytes_from_changed_ones),
 		cmocka_unit_test(tells_a_missing_end_from_a_missing_answer),
 		cmocka_unit_test(says_whether_a_pause_filled_the_buffers),
+		cmocka_unit_test(takes_what_came_in_time_as_enough),
 		cmocka_unit_test(finds_an_early_end),
 		cmocka_unit_test(finds_silence),
 		cmocka_unit_test(gives_up_when_interrupted),
