@@ -163,6 +163,14 @@ int outfile_flush_stdout(void)
 	return first_error != 0 ? first_error : ferror(stdout) ? -EIO : 0;
 }
 
+void outfile_flush(FILE *stream)
+{
+	if (stream == stdout)
+		outfile_flush_stdout();
+	else
+		fflush(stream);
+}
+
 FILE *outfile_stream(struct outfile *file)
 {
 	return file->stream;

@@ -33,5 +33,8 @@ int outfile_commit(struct outfile *file, int r);
  */
 int outfile_flush_stdout(void);
 
+/* The same for any stream: what is not standard output is only flushed. */
+void outfile_flush(FILE *stream);
+
 /* Frees the file; what was not yet written in place is gone. NULL is fine. */
 void outfile_discard(struct outfile *file);

@@ -142,7 +142,7 @@ static void tell_step(struct measurement *measurement, const struct search_step 
 		step->value_known ? promise_format_value(goal, step->value, value, sizeof(value))
 				  : "-",
 		verdict);
-	fflush(measurement->people);
+	outfile_flush(measurement->people);
 }
 
 static void on_ends(void *context, const struct search_step *step)
@@ -319,7 +319,7 @@ static int tell_result(const struct measurement *measurement, const struct model
 	if (measurement->options->has_goal)
 		tell_search(measurement);
 	tell_promises(measurement, outcome);
-	fflush(measurement->people);
+	outfile_flush(measurement->people);
 	return r;
 }
 

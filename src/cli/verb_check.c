@@ -14,9 +14,6 @@
 #include "client/check.h"
 #include "net/call.h"
 
-/* Of this verb alone: it ran, and a rule is broken. */
-#define STATUS_BROKEN 3
-
 enum option_key {
 	KEY_RULE = 256,
 	KEY_SKIP,
@@ -51,7 +48,8 @@ static const struct options_row rows[] = {
 		N_("instead of rules: find out how long a silent connection lives, up to TIME") },
 	{ .help = N_("What it tells:") },
 	{ "json", KEY_JSON, NULL, 0, N_("write one JSON object instead of lines") },
-	{ "junit", KEY_JUNIT, "FILE", OPTIONS_FILE, N_("also write JUnit XML, for a CI system") },
+	{ "junit", KEY_JUNIT, "FILE", OPTIONS_FILE,
+		N_("also write JUnit XML, for a CI system (-: to standard output, instead of lines)") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
 	{ 0 },
@@ -59,7 +57,7 @@ static const struct options_row rows[] = {
 
 struct check_input {
 	struct check_options check;
-	bool target_given, some_wanted, list;
+	bool target_given, some_wanted, some_skipped, list;
 	bool skipped[CHECK_MOST_RULES];
 };
 
@@ -85,20 +83,65 @@ static int take_rule(struct cli_state *state, const char *option, const char *na
 	return 0;
 }
 
-static int finish(struct cli_state *state, struct check_input *input)
+/* The rules of this kind of address, as a list; returns `buffer`. */
+static const char *list_fitting(enum addr_scheme scheme, char *buffer, size_t size)
 {
-	if (!input->target_given && !input->list)
-		return cli_complain(state, _("which service? an ADDRESS is missing"));
-	for (unsigned i = 0; rule_nth(i) != NULL; i++) {
+	const struct rule *rule;
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL && used < size; i++) {
+		if (rule->schemes & RULE_OF(scheme))
+			used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+				used > 0 ? ", " : "", rule->name);
+	}
+	return buffer;
+}
+
+/* A check of nothing must not pass. */
+static int finish_rules(struct cli_state *state, struct check_input *input)
+{
+	enum addr_scheme scheme = input->check.target.scheme;
+	char names[1024], target[ADDR_TEXT_SIZE];
+	const struct rule *rule;
+	bool any = false;
+
+	input->check.asked = input->some_wanted;
+	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++) {
 		if (!input->some_wanted)
 			input->check.wanted[i] = true;
 		if (input->skipped[i])
 			input->check.wanted[i] = false;
+		if (input->check.wanted[i] && rule->schemes & RULE_OF(scheme))
+			any = true;
 	}
-	if (input->check.idle_ns > 0 && input->target_given &&
-		addr_socket_type(input->check.target.scheme) != SOCK_STREAM)
+	if (!any)
+		return cli_complain(state,
+			_("no rule is left to try at '%s'; the rules for it are: %s"),
+			addr_spec_format(&input->check.target, target, sizeof(target)),
+			list_fitting(scheme, names, sizeof(names)));
+	return 0;
+}
+
+static int finish(struct cli_state *state, struct check_input *input)
+{
+	bool to_stdout = input->check.junit_path != NULL &&
+		strcmp(input->check.junit_path, "-") == 0;
+
+	if (input->list)
+		return 0;
+	if (!input->target_given)
+		return cli_complain(state, _("which service? an ADDRESS is missing"));
+	if (input->check.json && to_stdout)
+		return cli_complain(state, _("--json and --junit - both want standard output"));
+	if (input->check.idle_ns == 0)
+		return finish_rules(state, input);
+	if (addr_socket_type(input->check.target.scheme) != SOCK_STREAM)
 		return cli_complain(
 			state, _("--idle is about connections, and datagrams have none"));
+	if (input->some_wanted || input->some_skipped || input->check.junit_path != NULL)
+		return cli_complain(state,
+			_("--idle tries no rules: --rule, --skip and --junit do not go with it"));
 	return 0;
 }
 
@@ -111,7 +154,9 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_RULE:
 		input->some_wanted = true;
 		return take_rule(state, "--rule", text, check->wanted);
-	case KEY_SKIP: return take_rule(state, "--skip", text, input->skipped);
+	case KEY_SKIP:
+		input->some_skipped = true;
+		return take_rule(state, "--skip", text, input->skipped);
 	case KEY_LIST: input->list = true; return 0;
 	case KEY_JSON: check->json = true; return 0;
 	case KEY_JUNIT: check->junit_path = text; return 0;
@@ -166,5 +211,5 @@ enum cli_status verb_check(int argc, char **argv)
 		return (enum cli_status)(128 + r);
 	if (r < 0)
 		return CLI_FAILED;
-	return outcome == CHECK_KEPT ? CLI_OK : (enum cli_status)STATUS_BROKEN;
+	return outcome == CHECK_KEPT ? CLI_OK : CLI_UNMET;
 }

@@ -17,17 +17,20 @@
 struct check_options {
 	struct addr_spec target;
 	bool wanted[CHECK_MOST_RULES]; /* by rule_nth's number */
+	bool asked; /* rules were named: those that are not for this kind of address are told as skipped */
 	uint64_t patience_ns;
 	uint64_t most_bytes;
 	bool json; /* instead of lines */
-	const char *junit_path; /* NULL: none */
+	const char *junit_path; /* NULL: none; "-": standard output, instead of lines */
 	uint64_t idle_ns; /* find out how long silence is borne, up to that; 0: no */
 };
 
+/* What was found, where it could be tried. */
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN };
 
 /*
- * 0 and the outcome: all rules tried; a positive number: the signal that ended it; -errno: it could not
- * be tried. A line has been printed for the latter.
+ * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: nobody
+ * reads the output); -errno: it could not be tried, or the results could not be written. A line has
+ * been printed for the latter. JSON and JUnit XML are written in every case in which they can be.
  */
 int check(const struct check_options *options, enum check_outcome *ret_outcome);

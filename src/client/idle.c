@@ -32,6 +32,7 @@ struct idle {
 	uint64_t alive_ns, dead_ns; /* it lives so long; it does not live so long */
 	enum death death;
 	bool told; /* the way ended it by itself, at dead_ns */
+	bool interrupted; /* before that was found out */
 	uint64_t since_ns[WAITING]; /* when each was last used */
 };
 
@@ -45,14 +46,16 @@ static enum death death_of(const struct ending *ending)
 }
 
 /* Uses a connection again: does it answer? */
-static enum death ask(const struct idle *idle, int fd)
+static enum death ask(struct idle *idle, int fd)
 {
 	struct exchange_plan plan = exchange_plan_of(
 		16, idle->trial->patience_ns, idle->trial->interrupt_fd);
-	struct ending ending;
+	struct exchange_result result;
 
-	exchange_run(fd, &plan, &ending);
-	return death_of(&ending);
+	exchange_run(fd, &plan, &result);
+	if (result.ending.kind == ENDING_SIGNAL)
+		idle->interrupted = true;
+	return death_of(&result.ending);
 }
 
 /* The way has ended it, or the service has said something unasked. */
@@ -97,10 +100,10 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 		uint64_t due_ns = idle->since_ns[next] + wait_of(alive_ns, dead_ns, next);
 		int ready = poll(pollfds, WAITING + 1, clock_poll_ms(clock_now_ns(), due_ns));
 
-		if (ready < 0 && errno != EINTR)
+		if ((ready < 0 && errno != EINTR) || (ready > 0 && pollfds[WAITING].revents != 0)) {
+			idle->interrupted = true;
 			return true;
-		if (ready > 0 && pollfds[WAITING].revents != 0)
-			return true;
+		}
 		for (int i = next; ready > 0 && i < WAITING; i++) {
 			if (pollfds[i].revents == 0)
 				continue;
@@ -114,6 +117,8 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 
 		enum death death = ask(idle, pollfds[next].fd);
 
+		if (idle->interrupted)
+			return true;
 		if (death != DEATH_NONE) {
 			idle->death = death;
 			idle->dead_ns = wait_of(alive_ns, dead_ns, next);
@@ -136,7 +141,12 @@ static void tell_text(const struct idle *idle, uint64_t bound_ns)
 
 	duration_format(idle->alive_ns, alive, sizeof(alive));
 	duration_format(idle->dead_ns, dead, sizeof(dead));
-	if (idle->death == DEATH_NONE)
+	if (idle->interrupted && idle->alive_ns == 0)
+		puts(_("interrupted: nothing is known yet of a silent connection"));
+	else if (idle->interrupted)
+		printf(_("interrupted: a silent connection lives for %s at least; no more is known\n"),
+			alive);
+	else if (idle->death == DEATH_NONE)
 		printf(_("a silent connection still lives after %s\n"),
 			duration_format(bound_ns, dead, sizeof(dead)));
 	else if (idle->told)
@@ -147,14 +157,38 @@ static void tell_text(const struct idle *idle, uint64_t bound_ns)
 
 static void tell_json(const struct idle *idle)
 {
+	const char *end = idle->interrupted ? "interrupted" : death_names[idle->death];
 	json_t *root = json_pack("{s:I, s:s, s:b}", "alive_ns", (json_int_t)idle->alive_ns, "end",
-		death_names[idle->death], "announced", idle->told);
+		end, "announced", idle->told);
 
 	if (idle->death != DEATH_NONE)
 		json_object_set_new(root, "dead_ns", json_integer((json_int_t)idle->dead_ns));
 	json_dumpf(root, stdout, 0);
 	putchar('\n');
 	json_decref(root);
+}
+
+void idle_write_error(const char *text)
+{
+	json_t *root = json_pack("{s:s}", "error", text);
+
+	json_dumpf(root, stdout, 0);
+	putchar('\n');
+	json_decref(root);
+}
+
+/* A service that has gone meanwhile ends its connections, too: that says nothing of the way. */
+static int make_sure(struct idle *idle)
+{
+	struct exchange_plan plan = exchange_plan_of(
+		16, idle->trial->patience_ns, idle->trial->interrupt_fd);
+
+	if (idle->interrupted || rule_exchange(idle->trial, &plan))
+		return 0;
+	log_error(
+		_("the service no longer answers, so nothing is known of a silent connection: %s"),
+		idle->trial->evidence);
+	return -ENOTCONN;
 }
 
 int idle_find(struct rule_trial *trial, uint64_t bound_ns, bool json)
@@ -177,11 +211,13 @@ int idle_find(struct rule_trial *trial, uint64_t bound_ns, bool json)
 				call_close(pollfds[i].fd);
 		}
 	}
-	if (r < 0)
-		return r;
-	if (json)
+	if (r == 0)
+		r = make_sure(&idle);
+	if (r == 0 && json)
 		tell_json(&idle);
-	else
+	else if (r == 0)
 		tell_text(&idle, bound_ns);
-	return 0;
+	else if (json)
+		idle_write_error(trial->evidence);
+	return r;
 }

@@ -11,6 +11,10 @@
 
 /*
  * Tries up to `bound_ns` of silence, with many connections at once, and prints what was found. 0: found, or
- * still alive at the bound; -errno: a line has been printed.
+ * still alive at the bound, or interrupted (then: what is known until then); -errno: a line has been
+ * printed.
  */
 int idle_find(struct rule_trial *trial, uint64_t bound_ns, bool json);
+
+/* Writes that nothing could be tried, as the object that --json promises. */
+void idle_write_error(const char *text);

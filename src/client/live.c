@@ -13,6 +13,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "base/outfile.h"
 #include "client/visible.h"
 
 /* A window without a size, and the least that is drawn for. */
@@ -229,7 +230,7 @@ void live_clear(struct live *live)
 	if (!live->redraws)
 		return;
 	rewind_block(live, measure(live).ws_col);
-	fflush(live->out);
+	outfile_flush(live->out);
 }
 
 void live_tick(struct live *live, const struct bench_progress *progress)
@@ -249,7 +250,7 @@ void live_tick(struct live *live, const struct bench_progress *progress)
 		fprintf(live->out, "%s\n", lines[i]);
 	}
 	live->line_count = count;
-	fflush(live->out);
+	outfile_flush(live->out);
 }
 
 void live_interval(struct live *live, const struct outcome_interval *interval)
@@ -268,5 +269,5 @@ void live_interval(struct live *live, const struct outcome_interval *interval)
 		snprintf(line + used, sizeof(line) - (size_t)used, _("  waiting %llu"),
 			(unsigned long long)interval->unsent);
 	fprintf(live->out, "%s\n", line);
-	fflush(live->out);
+	outfile_flush(live->out);
 }
