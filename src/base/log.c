@@ -4,7 +4,9 @@
  */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,21 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/i18n.h"
+#include "base/outlet.h"
+
+/* Lines that wait for the reader: some ten thousand. */
+#define MOST_WAITING_BYTES (1u << 20)
+#define READER_PATIENCE_MS 100
+#define END_PATIENCE_NS CLOCK_NS_PER_S
 
 static enum log_level most_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
+
+static bool never_waits; /* for the reader, where there is no outlet */
+static bool reader_is_stuck; /* it had its chance; main thread */
+static _Atomic uint64_t left_out; /* by a main thread without an outlet */
+static struct outlet *outlet; /* NULL: lines are written by who has them */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
@@ -35,7 +49,7 @@ bool log_is_json(void)
 	return line_format == LOG_FORMAT_JSON;
 }
 
-static void write_line(const char *line, size_t length)
+static void write_directly(const char *line, size_t length)
 {
 	while (length > 0) {
 		ssize_t n = write(STDERR_FILENO, line, length);
@@ -49,6 +63,69 @@ static void write_line(const char *line, size_t length)
 	}
 }
 
+/*
+ * A pipe that can be written to takes a line of up to PIPE_BUF bytes at once (pipe(7)). O_NONBLOCK would
+ * say more, but it belongs to everybody who shares the descriptor.
+ */
+static bool reader_takes_more(void)
+{
+	struct pollfd polled = { .fd = STDERR_FILENO, .events = POLLOUT };
+	int r;
+
+	do
+		r = poll(&polled, 1, reader_is_stuck ? 0 : READER_PATIENCE_MS);
+	while (r < 0 && errno == EINTR);
+	reader_is_stuck = r == 0;
+	return r != 0;
+}
+
+static size_t describe_left_out(uint64_t count, char *line, size_t size);
+
+void log_line(const char *line, size_t length)
+{
+	if (outlet != NULL) {
+		outlet_put(outlet, line, length);
+		return;
+	}
+	if (never_waits && !reader_takes_more()) {
+		left_out++;
+		return;
+	}
+	if (left_out > 0) {
+		char text[OUTLET_DESCRIPTION_SIZE];
+
+		write_directly(
+			text, describe_left_out(atomic_exchange(&left_out, 0), text, sizeof(text)));
+	}
+	write_directly(line, length);
+}
+
+void log_never_wait(void)
+{
+	never_waits = true;
+}
+
+int log_start_writer(void)
+{
+	struct outlet *started;
+	int r = outlet_new(STDERR_FILENO, MOST_WAITING_BYTES, describe_left_out, &started);
+
+	if (r < 0)
+		return r;
+	outlet = started;
+	return 0;
+}
+
+void log_stop_writer(void)
+{
+	struct outlet *stopped = outlet;
+
+	if (stopped == NULL)
+		return;
+	outlet = NULL;
+	reader_is_stuck = !outlet_end(stopped, END_PATIENCE_NS);
+}
+
 static void write_text(const char *message)
 {
 	CLEANUP_FREE char *line = NULL;
@@ -58,10 +135,12 @@ static void write_text(const char *message)
 		line = NULL;
 		return;
 	}
-	write_line(line, (size_t)length);
+	log_line(line, (size_t)length);
 }
 
-static void write_json(enum log_level level, const char *event, json_t *fields, const char *message)
+/* The line with its newline; NULL without memory. The caller frees it. */
+static char *compose_json(enum log_level level, const char *event, json_t *fields,
+	const char *message, size_t *ret_length)
 {
 	char time_text[40];
 	uint64_t wall_ns = clock_wall_ns();
@@ -82,25 +161,60 @@ static void write_json(enum log_level level, const char *event, json_t *fields, 
 		object = json_pack("{s:s, s:s, s:s, s:n}", "time", time_text, "level",
 			level_names[level], "event", event, "message");
 	if (object == NULL)
-		return;
+		return NULL;
 	if (fields != NULL)
 		json_object_update(object, fields);
 
-	CLEANUP_FREE char *line = json_dumps(object, JSON_COMPACT);
+	char *line = json_dumps(object, JSON_COMPACT);
 
 	json_decref(object);
 	if (line == NULL)
-		return;
+		return NULL;
 
 	/* json_dumps leaves no room for the newline that makes it one write. */
 	size_t length = strlen(line);
 	char *longer = realloc(line, length + 1);
 
-	if (longer == NULL)
-		return;
-	line = longer;
-	line[length] = '\n';
-	write_line(line, length + 1);
+	if (longer == NULL) {
+		free(line);
+		return NULL;
+	}
+	longer[length] = '\n';
+	*ret_length = length + 1;
+	return longer;
+}
+
+static void write_json(enum log_level level, const char *event, json_t *fields, const char *message)
+{
+	size_t length;
+	CLEANUP_FREE char *line = compose_json(level, event, fields, message, &length);
+
+	if (line != NULL)
+		log_line(line, length);
+}
+
+/* An outlet_describe_fn: this very line is not to be queued behind others. */
+static size_t describe_left_out(uint64_t count, char *line, size_t size)
+{
+	char message[OUTLET_DESCRIPTION_SIZE / 2];
+	size_t length = 0;
+
+	snprintf(message, sizeof(message),
+		ngettext("%llu line was left out here: nobody read the log",
+			"%llu lines were left out here: nobody read the log", (unsigned long)count),
+		(unsigned long long)count);
+	if (!log_is_json())
+		return (size_t)snprintf(line, size, "meari: %s\n", message);
+
+	json_t *fields = json_pack("{s:I}", "lines", (json_int_t)count);
+	CLEANUP_FREE char *json = compose_json(
+		LOG_LEVEL_WARNING, "lines_left_out", fields, message, &length);
+
+	json_decref(fields);
+	if (json == NULL || length > size)
+		return 0;
+	memcpy(line, json, length);
+	return length;
 }
 
 void log_write(enum log_level level, const char *event, json_t *fields, const char *format, ...)

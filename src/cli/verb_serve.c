@@ -28,6 +28,7 @@
 #include "server/fault_address.h"
 #include "server/fault_spec.h"
 #include "server/limits.h"
+#include "server/peer_rule.h"
 #include "server/server.h"
 
 enum option_key {
@@ -49,6 +50,7 @@ enum option_key {
 	KEY_SOURCE_PREFIX,
 	KEY_CONNECT_RATE,
 	KEY_DATAGRAM_RATE,
+	KEY_FIXED_PORT_RATE,
 	KEY_IDLE_TIMEOUT,
 	KEY_MAX_LIFETIME,
 	KEY_MAX_RATE,
@@ -133,6 +135,10 @@ static const struct argp_option options[] = {
 		N_("memory for connections and their buffers together"), 0 },
 	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", 0,
 		N_("datagrams a second of one source; more are not answered"), 0 },
+	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", 0,
+		N_("answers a second to one UDP peer whose port is not ephemeral: a server may be "
+		   "there, and answer in turn, for ever (default: 1000)"),
+		0 },
 	{ "user", KEY_USER, "NAME", 0, N_("become this user once everything is open (needs root)"),
 		0 },
 	{ "no-sandbox", KEY_NO_SANDBOX, NULL, 0,
@@ -448,6 +454,10 @@ static error_t parse_limit(struct serve_input *input, int key, char *text, struc
 		return take_u32(state, "--connect-rate", text, &server->connects_per_s);
 	case KEY_DATAGRAM_RATE:
 		return take_u32(state, "--datagram-rate", text, &server->datagrams_per_s);
+	case KEY_FIXED_PORT_RATE:
+		r = take_count(state, "--fixed-port-rate", text, 0, 1000 * 1000 * 1000, &number);
+		server->fixed_port_per_s = (uint32_t)number;
+		return r;
 	case KEY_IDLE_TIMEOUT: return take_time(state, "--idle-timeout", text, &server->idle_ns);
 	case KEY_MAX_LIFETIME:
 		return take_time(state, "--max-lifetime", text, &server->lifetime_ns);
@@ -529,6 +539,7 @@ enum cli_status verb_serve(int argc, char **argv)
 			.drain_ns = SERVER_DEFAULT_DRAIN_NS,
 			.ready_fd = -1,
 			.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
+			.fixed_port_per_s = PEER_RULE_DEFAULT_PER_S,
 			.idle_ns = CLOCK_NEVER,
 			.lifetime_ns = CLOCK_NEVER,
 		},

@@ -94,7 +94,7 @@ static size_t transmit(
 	size_t sent = 0;
 
 	if (output_is_empty(conn->output) && conn->flags & CONN_WRITABLE) {
-		int flags = MSG_NOSIGNAL | (answer->send_urgent ? MSG_OOB : 0);
+		int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (answer->send_urgent ? MSG_OOB : 0);
 
 		sent = sent_count(
 			engine, conn, call_send(conn->fd, rest.bytes, rest.length, flags));
@@ -147,7 +147,7 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 
 	message.msg_iovlen = output_peek(conn->output, vectors, &urgent);
 
-	int flags = MSG_NOSIGNAL | (urgent ? MSG_OOB : 0);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0);
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
 	event.count = sent_count(engine, conn, call_sendmsg(conn->fd, &message, flags));
@@ -171,7 +171,7 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *ret_partial)
 {
 	if (conn->scheme != ADDR_UNIX)
-		return call_recv(conn->fd, bytes, size, 0);
+		return call_recv(conn->fd, bytes, size, MSG_DONTWAIT);
 
 	/*
 	 * Without room for control data the kernel closes the descriptors that a peer passes, says so by
@@ -179,7 +179,7 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 	 */
 	struct iovec vector = { .iov_base = bytes, .iov_len = size };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-	ssize_t n = call_recvmsg(conn->fd, &message, 0);
+	ssize_t n = call_recvmsg(conn->fd, &message, MSG_DONTWAIT);
 
 	/* Only ever set: before the end of stream, the caller has set it already. */
 	if (message.msg_flags & MSG_CTRUNC)

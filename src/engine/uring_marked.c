@@ -38,7 +38,7 @@ static size_t receive(struct uring_engine *engine, struct conn *conn)
 
 	n = intake_look_for_mark(conn->fd, start, &wanted, &event.kind);
 	if (n > 0)
-		n = call_recv(conn->fd, start, wanted, 0);
+		n = call_recv(conn->fd, start, wanted, MSG_DONTWAIT);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		event.span.bytes = start;

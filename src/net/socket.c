@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -57,6 +58,21 @@ void socket_set_busy_poll(int fd, unsigned busy_poll_us)
 void socket_set_incoming_cpu(int fd, int cpu)
 {
 	setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
+}
+
+void socket_limit_accept(int fd)
+{
+	struct timeval least = { .tv_usec = 1 }; /* rounded up to a tick of the kernel's */
+
+	call_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof(least));
+	socket_mend_blocking(fd);
+}
+
+bool socket_mend_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
 void socket_set_reset_on_close(int fd)
@@ -249,6 +265,7 @@ int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_fail
 	r = bind_to(fd, addr);
 	if (r < 0)
 		return failed(ret_failure, "bind", r);
+	socket_limit_accept(fd); /* the next server has it, too */
 	r = call_listen(fd, SOMAXCONN);
 	if (r < 0)
 		return failed(ret_failure, "listen", r);
