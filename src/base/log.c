@@ -27,9 +27,9 @@ static enum log_level most_level = LOG_LEVEL_INFO;
 static enum log_format line_format = LOG_FORMAT_TEXT;
 
 static bool never_waits; /* for the reader, where there is no outlet */
-static bool reader_is_stuck; /* it had its chance; main thread */
-static _Atomic uint64_t left_out; /* by a main thread without an outlet */
-static struct outlet *outlet; /* NULL: lines are written by who has them */
+static _Atomic bool reader_is_stuck; /* it had its chance */
+static _Atomic uint64_t left_out; /* without an outlet */
+static struct outlet *_Atomic the_outlet; /* NULL: lines are written by who has them */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
@@ -83,6 +83,8 @@ static size_t describe_left_out(uint64_t count, char *line, size_t size);
 
 void log_line(const char *line, size_t length)
 {
+	struct outlet *outlet = the_outlet;
+
 	if (outlet != NULL) {
 		outlet_put(outlet, line, length);
 		return;
@@ -112,17 +114,17 @@ int log_start_writer(void)
 
 	if (r < 0)
 		return r;
-	outlet = started;
+	the_outlet = started;
 	return 0;
 }
 
 void log_stop_writer(void)
 {
-	struct outlet *stopped = outlet;
+	struct outlet *stopped = the_outlet;
 
 	if (stopped == NULL)
 		return;
-	outlet = NULL;
+	the_outlet = NULL;
 	reader_is_stuck = !outlet_end(stopped, END_PATIENCE_NS);
 }
 

@@ -27,7 +27,8 @@ void log_init(enum log_level most, enum log_format format);
 void log_never_wait(void);
 /*
  * Has a thread of its own write the lines (base/outlet.h), which must not exist before the sandbox does; it
- * inherits the caller's signal mask. Nothing waits for the reader then. -errno: as before.
+ * inherits the caller's signal mask. Nothing waits for the reader then. Other threads may be running.
+ * -errno: as before.
  */
 int log_start_writer(void);
 /*

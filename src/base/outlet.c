@@ -103,6 +103,7 @@ static void *run_thread(void *context)
 	uint64_t left_out;
 	struct line *line;
 
+	pthread_setname_np(pthread_self(), "outlet");
 	while ((line = take(outlet, &left_out)) != NULL || left_out > 0) {
 		if (line == NULL) {
 			tell_left_out(outlet, left_out);

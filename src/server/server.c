@@ -308,13 +308,15 @@ static int enter_sandbox(struct server *server)
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 	};
 
-	int r;
-
 	signals_stop();
-	r = sandbox_enter(&options);
-	if (r < 0)
-		return r;
-	r = signals_watch();
+	return sandbox_enter(&options);
+}
+
+/* After the workers, which come first in lists of threads, too. */
+static int start_helpers(void)
+{
+	int r = signals_watch();
+
 	if (r == 0)
 		r = log_start_writer();
 	if (r < 0)
@@ -585,6 +587,11 @@ int server_run(const struct server_options *options)
 		r = enter_sandbox(&server);
 	if (r == 0) {
 		r = crew_start(&server.crew, &server.ended_count); /* nobody waits for those */
+
+		int helpers = start_helpers();
+
+		if (r == 0)
+			r = helpers;
 		if (r == 0)
 			r = upgrade_commit(&server.upgrade, &server.listeners);
 		if (r == 0) {

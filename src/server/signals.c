@@ -74,6 +74,7 @@ static void note(int number)
 
 static void *run_thread(void *context)
 {
+	pthread_setname_np(pthread_self(), "signals");
 	for (;;) {
 		struct pollfd polled[] = {
 			{ .fd = the.signal_fd, .events = POLLIN },
