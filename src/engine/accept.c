@@ -78,6 +78,12 @@ void accept_resume(struct accept *accept)
 	accept->retry_ns = CLOCK_NEVER;
 }
 
+void accept_retry_soon(struct engine *engine)
+{
+	if (engine->accept.paused)
+		engine->accept.retry_ns = engine->now_ns;
+}
+
 static void tell_resumed(struct engine *engine)
 {
 	if (!engine->accept.pause_told)

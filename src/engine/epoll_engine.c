@@ -165,7 +165,9 @@ static uint64_t next_due_ns(const struct epoll_engine *engine)
 	uint64_t next_ns = core_next_ns(core);
 
 	if (!conn_queue_is_empty(&core->conns)) {
-		uint64_t soon_ns = engine->memory_short ? core->now_ns + MEMORY_RETRY_NS : 0;
+		uint64_t soon_ns = engine->memory_short && !engine->busy
+			? core->now_ns + MEMORY_RETRY_NS
+			: 0;
 
 		if (soon_ns < next_ns)
 			next_ns = soon_ns;

@@ -268,7 +268,7 @@ static void close_conn(
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
-	epoll_accept_resume(engine);
+	accept_retry_soon(&engine->core);
 }
 
 static bool is_ending(const struct conn *conn)
@@ -323,8 +323,10 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	 * What cannot go on now is woken by its own edge (not READABLE, not WRITABLE) or by its own
 	 * output leaving (no room, no buffer); the rest must be remembered here.
 	 */
-	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output))))
+	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output)))) {
+		engine->busy = engine->busy || progress;
 		enqueue(engine, conn);
+	}
 }
 
 /* A connection in the making has got somewhere. True if it is open. */
@@ -363,6 +365,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 	uint32_t slot = conn_take_queue(&engine->core.conns);
 
 	engine->memory_short = false;
+	engine->busy = false;
 	engine->turn_count = 0;
 	while (slot != CONN_NO_SLOT) {
 		struct conn *conn = conn_at(&engine->core.conns, slot);

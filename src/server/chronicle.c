@@ -141,7 +141,7 @@ void chronicle_paused(struct chronicle *chronicle, int error)
 		return;
 	}
 	LOG_EVENT(LOG_LEVEL_WARNING, "accept_paused",
-		json_pack("{s:s, s:I}", "error", strerrorname_np(-error), "untold",
+		json_pack("{s:s?, s:I}", "error", strerrorname_np(-error), "untold",
 			(json_int_t)chronicle->pauses_untold),
 		_("accepting pauses: %s (new connections wait; 'ulimit -n' raises the limit of "
 		  "descriptors)"),

@@ -278,8 +278,7 @@ void gate_looped(struct gate *gate, int32_t peer_port)
 		return;
 	snprintf(peer, sizeof(peer), "udp:%d", (int)peer_port);
 	if (peer_port < 0)
-		snprintf(name, sizeof(name), "%s",
-			_("a datagram to a group, or to an unknown address"));
+		snprintf(name, sizeof(name), "%s", _("a datagram to a group"));
 	else
 		snprintf(name, sizeof(name), _("a datagram from port %d"), (int)peer_port);
 	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, untold);

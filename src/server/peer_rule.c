@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "protocol/echo.h"
 
 #define PLACES (1u << 12)
 #define FRESH_FIRST_PORT 32768
@@ -116,6 +117,8 @@ enum peer_rule_verdict peer_rule_judge(struct peer_rule *rule, const struct sock
 
 	if (is_no_host(&address))
 		return PEER_RULE_NO_HOST;
+	if (!ephemeral && echo_is_loop_port(port))
+		return PEER_RULE_ANSWER; /* not by an echo, which has a list of its own, and tells it */
 	if (is_loopback(&address))
 		return ephemeral ? PEER_RULE_ANSWER : PEER_RULE_OWN;
 	/* In a network namespace of its own (PrivateNetwork= of systemd) a server knows no more than this. */
