@@ -163,6 +163,17 @@ static int bind_to(int fd, const struct addr *addr)
 	return r;
 }
 
+/*
+ * What is received is answered at once, and the answer acknowledges it: the extra ACKs that a new connection
+ * begins with (tcp(7)) only make a short one dearer, by one segment in ten. Accepted connections inherit it. Only
+ * of a socket that listens: listen(2) forgets it.
+ */
+static void leave_acks_to_answers(int fd, enum addr_scheme scheme)
+{
+	if (scheme == ADDR_TCP)
+		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
 /* What a serving socket needs, before or after bind(2): datagrams are answered from the right address. */
 static int set_server_options(int fd, const struct addr *addr)
 {
@@ -172,15 +183,8 @@ static int set_server_options(int fd, const struct addr *addr)
 	if (addr->scheme == ADDR_UNIXGRAM)
 		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
-	if (addr->scheme == ADDR_TCP) {
+	if (addr->scheme == ADDR_TCP)
 		r = socket_tune_stream(fd, addr->scheme);
-		/*
-		 * What is received is answered at once, and the answer acknowledges it: the extra ACKs
-		 * that a new connection begins with (tcp(7)) only make a short one dearer, by one
-		 * segment in ten. Accepted connections inherit it.
-		 */
-		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
-	}
 	if (addr->scheme == ADDR_UDP && family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0 && addr->scheme == ADDR_UDP && (family == AF_INET || addr->dual_stack))
@@ -220,6 +224,7 @@ static int begin_serving(int fd, const struct addr *addr,
 		r = call_listen(fd, options->backlog);
 	if (r < 0)
 		return failed(ret_failure, "listen", r);
+	leave_acks_to_answers(fd, addr->scheme);
 	r = socket_name(fd, addr->scheme, ret_bound);
 	return r < 0 ? failed(ret_failure, "getsockname", r) : 0;
 }
@@ -338,6 +343,7 @@ int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *r
 	r = set_server_options(fd, &addr);
 	if (r < 0)
 		return failed(ret_failure, "setsockopt", r);
+	leave_acks_to_answers(fd, addr.scheme);
 	*ret_bound = addr;
 	return 0;
 }
