@@ -208,11 +208,11 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 {
 	struct engine *core = &engine->core;
 	bool alone = engine->turn_count == 1, found = false;
-	unsigned looks = 0;
 	int count = 0;
 
 	do {
-		if (alone && ++looks % LOOKS_AT_ALL != 0)
+		/* Counted over many searches: one that always has something would hide all others. */
+		if (alone && ++engine->looks % LOOKS_AT_ALL != 0)
 			found = epoll_stream_look(engine);
 		else
 			count = look(engine, events, 0);

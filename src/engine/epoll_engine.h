@@ -37,6 +37,7 @@ struct epoll_engine {
 
 	bool coarse; /* the kernel waits in milliseconds only */
 	bool memory_short; /* something could not be allocated: try again a little later */
+	unsigned looks; /* at one connection itself, instead of at all */
 	bool busy; /* ... but somebody has only had its turn, and goes on at once */
 };
 

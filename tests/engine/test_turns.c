@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,7 +81,10 @@ static void await_single(struct harness *harness, const struct taker *taker)
 
 struct talk {
 	int much_fd, single_fd;
+	struct taker *taker;
+	int theirs_fd, their_single_fd; /* the engine's ends */
 	size_t sent;
+	int there; /* of it, in the engine's socket */
 };
 
 /* On the engine's thread, which meanwhile does nothing else: when it goes on, both are there. */
@@ -90,29 +94,58 @@ static void say_much_and_little(struct engine *engine, void *data)
 	char *bytes = calloc(1, MUCH);
 	ssize_t n;
 
+	talk->sent = 0;
 	while (talk->sent < MUCH &&
 		(n = send(talk->much_fd, bytes, MUCH - talk->sent, MSG_DONTWAIT | MSG_NOSIGNAL)) >
 			0)
 		talk->sent += (size_t)n;
 	free(bytes);
+	assert_int_equal(ioctl(talk->theirs_fd, FIONREAD, &talk->there), 0);
+	/* What there was before does not count. */
+	talk->taker->taken = 0;
+	talk->taker->singles = 0;
 	assert_int_equal(send(talk->single_fd, "x", 1, MSG_NOSIGNAL), 1);
+	/* The kernel may be busy: it is there when it is there. */
+	for (int there = 0; there == 0;)
+		assert_int_equal(ioctl(talk->their_single_fd, FIONREAD, &there), 0);
+}
+
+/* The kernel opens the window of a connection that has moved much. */
+static void widen(int fd)
+{
+	char *bytes = calloc(1, MUCH);
+
+	for (unsigned i = 0; i < 2; i++)
+		harness_send(fd, bytes, MUCH);
+	free(bytes);
 }
 
 static void who_has_much_to_say_keeps_nobody(void **state)
 {
+	const struct engine_ops *ops = *state;
+	/*
+	 * A turn is 256 KiB of a ready socket, and one may have been had before; of a ring, what its buffers take at a
+	 * time: 16 of 64 KiB.
+	 */
+	size_t most = strcmp(ops->name, "epoll") == 0 ? 512u << 10 : 2u << 20;
 	struct taker taker;
 	struct harness harness;
-	struct talk talk = { 0 };
+	struct talk talk = { .taker = &taker };
 
 	start(&taker, &harness, state);
 	talk.much_fd = harness_connect(&harness, ADDR_TCP);
+	talk.theirs_fd = harness.news.last_fd;
 	talk.single_fd = harness_connect(&harness, ADDR_TCP);
-	harness_do(&harness, say_much_and_little, &talk);
-	await_single(&harness, &taker);
-	/* A turn is 256 KiB of a ready socket; of a ring, what its buffers take at a time. */
-	assert_true(talk.sent > (3u << 20) / 2);
-	if (taker.taken_before > (1u << 20) + (1u << 18))
-		fail_msg("%zu of %zu bytes came first", taker.taken_before, talk.sent);
+	talk.their_single_fd = harness.news.last_fd;
+	for (unsigned tries = 0; tries < 300 && talk.there < 1 << 20; tries++) {
+		widen(talk.much_fd);
+		harness_do(&harness, say_much_and_little, &talk);
+		await_single(&harness, &taker);
+	}
+	if (talk.there < 1 << 20)
+		skip(); /* this kernel keeps its windows small: there is nothing to see */
+	if (taker.taken_before > most)
+		fail_msg("%zu of %d bytes came first", taker.taken_before, talk.there);
 	close(talk.much_fd);
 	close(talk.single_fd);
 	harness_stop(&harness);
