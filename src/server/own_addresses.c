@@ -329,7 +329,7 @@ static void drain(struct own_addresses_watch *watch)
 	} while (n > 0 || n == -EINTR);
 }
 
-bool own_addresses_watch_read(
+bool own_addresses_watch_follow(
 	struct own_addresses_watch *watch, uint64_t now_ns, struct own_addresses **ret_set)
 {
 	if (watch == NULL)

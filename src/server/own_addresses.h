@@ -40,5 +40,5 @@ int own_addresses_watch_fd(const struct own_addresses_watch *watch);
 /* When to look again, although nothing is readable: changes are read once a second at most. */
 uint64_t own_addresses_watch_due_ns(const struct own_addresses_watch *watch);
 /* True: something has changed, and `ret_set`, the caller's, is how it is now. */
-bool own_addresses_watch_read(
+bool own_addresses_watch_follow(
 	struct own_addresses_watch *watch, uint64_t now_ns, struct own_addresses **ret_set);

@@ -20,7 +20,7 @@
 /* So much of a second's answers may come at once. */
 #define BURST_NS (CLOCK_NS_PER_S / 10)
 
-void peer_rule_read_ports(struct peer_rule_options *options)
+void peer_rule_take_ports(struct peer_rule_options *options)
 {
 	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 	unsigned first = 0, last = 0;

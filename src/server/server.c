@@ -26,7 +26,7 @@
 #include "server/fault_map.h"
 #include "server/listener.h"
 #include "server/notify.h"
-#include "server/own_addresses.h"
+#include "server/peer_watch.h"
 #include "server/sandbox.h"
 #include "server/signals.h"
 #include "server/upgrade.h"
@@ -47,9 +47,7 @@ struct server {
 	struct access *access; /* NULL: everybody */
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
-	struct peer_rule_options peer_rule; /* for datagrams */
-	struct own_addresses_watch *own_watch; /* NULL: no datagrams, or the kernel does not tell */
-	struct own_addresses *own;
+	struct peer_watch peers; /* for datagrams */
 	_Atomic bool *blocking_told; /* for each listener; see worker_options */
 	struct crew crew;
 	unsigned ended_count; /* threads whose end has been noticed */
@@ -144,23 +142,6 @@ static int set_up_limits(struct server *server)
 	return r;
 }
 
-/* Best effort: without the kernel's word our own addresses are those that peers write to. */
-static void learn_own_addresses(struct server *server)
-{
-	int r;
-
-	if (!listener_serve(&server->listeners, ADDR_UDP))
-		return;
-	server->peer_rule.per_s = server->options->fixed_port_per_s;
-	peer_rule_read_ports(&server->peer_rule);
-	r = own_addresses_watch_open(&server->own_watch, &server->own);
-	if (r < 0)
-		LOG_EVENT(LOG_LEVEL_DEBUG, "addresses_unknown",
-			json_pack("{s:s}", "reason", strerror(-r)),
-			_("the kernel does not tell the addresses of this machine: %s"),
-			strerror(-r));
-}
-
 static int make_worker(struct server *server, unsigned index)
 {
 	const struct server_options *options = server->options;
@@ -175,9 +156,9 @@ static int make_worker(struct server *server, unsigned index)
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
 		.faults = server->faults,
-		.peer_rule = listener_serve(&server->listeners, ADDR_UDP) ? &server->peer_rule
+		.peer_rule = listener_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
 									  : NULL,
-		.own = server->own,
+		.own = server->peers.own,
 		.blocking_told = server->blocking_told,
 		.done_fd = server->done_fd,
 	};
@@ -266,7 +247,8 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 
-	learn_own_addresses(server);
+	if (listener_serve(&server->listeners, ADDR_UDP))
+		peer_watch_begin(&server->peers, options->fixed_port_per_s);
 	r = fault_map_new(options, &server->listeners, &server->faults);
 	if (r == 0) {
 		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
@@ -418,18 +400,6 @@ static uint64_t feed_watchdog(struct server *server)
 	return server->watchdog_due_ns;
 }
 
-/* Which of our own addresses there are: the threads are told when that changes. */
-static void follow_own_addresses(struct server *server)
-{
-	struct own_addresses *own;
-
-	if (!own_addresses_watch_read(server->own_watch, clock_now_ns(), &own))
-		return;
-	if (crew_set_own_addresses(&server->crew, own))
-		own_addresses_free(server->own);
-	server->own = own;
-}
-
 static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
 {
 	return one_ns < other_ns ? one_ns : other_ns;
@@ -465,7 +435,7 @@ static enum signals_wish wait_for_news(
 		struct pollfd polled[POLLED + UPGRADE_MOST_POLLED] = {
 			{ .fd = server->signal_fd, .events = POLLIN },
 			{ .fd = server->done_fd, .events = POLLIN },
-			{ .fd = own_addresses_watch_fd(server->own_watch), .events = POLLIN },
+			{ .fd = own_addresses_watch_fd(server->peers.watch), .events = POLLIN },
 		};
 		unsigned count = POLLED + upgrade_poll(&server->upgrade, polled + POLLED);
 		uint64_t wake_ns = earlier(feed_watchdog(server), until_ns);
@@ -475,7 +445,7 @@ static enum signals_wish wait_for_news(
 		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
 		wake_ns = earlier(wake_ns, upgrade_due_ns(&server->upgrade));
-		wake_ns = earlier(wake_ns, own_addresses_watch_due_ns(server->own_watch));
+		wake_ns = earlier(wake_ns, own_addresses_watch_due_ns(server->peers.watch));
 		if (poll(polled, count, clock_poll_ms(clock_now_ns(), wake_ns)) < 0 &&
 			errno != EINTR) {
 			if (errno != ENOMEM)
@@ -487,7 +457,7 @@ static enum signals_wish wait_for_news(
 		if (is_upgrade_due(server, polled + POLLED, count - POLLED) &&
 			work_on_upgrade(server))
 			return SIGNALS_END;
-		follow_own_addresses(server);
+		peer_watch_follow(&server->peers, &server->crew);
 		wish = signals_take(server->signal_fd);
 		if (wish != SIGNALS_NONE)
 			return wish;
@@ -561,8 +531,7 @@ static void close_server(struct server *server)
 	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
-	own_addresses_watch_close(server->own_watch);
-	own_addresses_free(server->own);
+	peer_watch_fini(&server->peers);
 	free(server->blocking_told);
 	if (server->done_fd >= 0)
 		close(server->done_fd);

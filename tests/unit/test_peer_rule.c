@@ -189,7 +189,7 @@ static void the_kernel_tells_its_ephemeral_ports(void **state)
 {
 	struct peer_rule_options options;
 
-	peer_rule_read_ports(&options);
+	peer_rule_take_ports(&options);
 	assert_true(options.first_port > 0 && options.first_port <= options.last_port);
 }
 
@@ -203,7 +203,7 @@ static void the_kernel_tells_our_addresses(void **state)
 	assert_int_equal(own_addresses_find(own, &loopback), OWN_ADDRESSES_OURS);
 	assert_int_equal(own_addresses_find(own, &other), OWN_ADDRESSES_FOREIGN);
 	assert_true(own_addresses_watch_fd(watch) >= 0);
-	assert_false(own_addresses_watch_read(watch, now_ns, &changed));
+	assert_false(own_addresses_watch_follow(watch, now_ns, &changed));
 	assert_int_equal(own_addresses_watch_due_ns(watch), CLOCK_NEVER);
 	own_addresses_free(own);
 	own_addresses_watch_close(watch);
