@@ -1,7 +1,7 @@
 /*
- * The usual peer, a client on another machine, costs one look into a small table. Rates are kept as in
- * limits.c, in a table of a fixed size: peers that fall on one place share it, which makes them slower,
- * and never faster.
+ * The usual peer, a client on another machine, costs one look into a small table. The others are counted by the
+ * second, which begins with the first of them, in a table of a fixed size: peers that fall on one place share
+ * it, which makes them slower, and never faster.
  */
 #include "server/peer_rule.h"
 
@@ -17,8 +17,6 @@
 #define PLACES (1u << 12)
 #define FRESH_FIRST_PORT 32768
 #define FRESH_LAST_PORT 60999
-/* So much of a second's answers may come at once. */
-#define BURST_NS (CLOCK_NS_PER_S / 10)
 
 void peer_rule_take_ports(struct peer_rule_options *options)
 {
@@ -61,21 +59,17 @@ static uint64_t mix(uint64_t word)
 static bool is_too_fast(
 	struct peer_rule *rule, const struct in6_addr *address, uint16_t port, uint64_t now_ns)
 {
-	uint64_t word[2], tag, interval_ns, burst_ns;
+	uint64_t word[2], tag;
 	struct peer_rule_place *place;
 
-	if (rule->options.per_s == 0)
-		return true;
 	memcpy(word, address, sizeof(word));
 	tag = mix(mix(mix(word[0] ^ rule->secret) ^ word[1]) ^ port ^ rule->secret);
 	place = &rule->places[tag % PLACES];
-	interval_ns = CLOCK_NS_PER_S / rule->options.per_s;
-	burst_ns = interval_ns > BURST_NS ? interval_ns : BURST_NS;
-	if (place->due_ns < now_ns)
-		place->due_ns = now_ns;
-	if (place->due_ns + interval_ns > now_ns + burst_ns)
+	if (now_ns - place->since_ns >= CLOCK_NS_PER_S)
+		*place = (struct peer_rule_place){ .since_ns = now_ns };
+	if (place->count >= rule->options.per_s)
 		return true;
-	place->due_ns += interval_ns;
+	place->count++;
 	return false;
 }
 

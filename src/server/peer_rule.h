@@ -32,7 +32,8 @@ struct peer_rule_options {
 };
 
 struct peer_rule_place {
-	uint64_t tag, due_ns;
+	uint64_t since_ns; /* the begin of a second, */
+	uint64_t count; /* and the answers in it */
 };
 
 struct peer_rule {

@@ -92,7 +92,7 @@ def test_ports_where_servers_are_get_so_many_answers_a_second(wired):
         while payload_of(wire.receive()) != b"client":
             count += 1
     elapsed = time.monotonic() - began
-    assert count <= 1000 * elapsed + 200
+    assert count <= 1000 * (elapsed + 1)
     assert count >= 500
     assert "not always answered udp://192.0.2.9:5001: a server may be on that port" in server.stderr
     assert server.stderr.count("a server may be on that port") == 1
