@@ -33,9 +33,19 @@ struct outlet {
 	uint64_t left_out;
 	uint64_t written_count; /* write(2) calls that have come back */
 	bool ending, ended;
+	bool abandoned; /* the thread frees it */
 };
 
 /* ---- on the outlet's thread ---- */
+
+/* By the last who has it. */
+static void destroy(struct outlet *outlet)
+{
+	pthread_cond_destroy(&outlet->more);
+	pthread_cond_destroy(&outlet->progress);
+	pthread_mutex_destroy(&outlet->lock);
+	free(outlet);
+}
 
 static void note_progress(struct outlet *outlet)
 {
@@ -118,7 +128,12 @@ static void *run_thread(void *context)
 	pthread_mutex_lock(&outlet->lock);
 	outlet->ended = true;
 	pthread_cond_broadcast(&outlet->progress);
+
+	bool abandoned = outlet->abandoned;
+
 	pthread_mutex_unlock(&outlet->lock);
+	if (abandoned)
+		destroy(outlet);
 	return NULL;
 }
 
@@ -222,15 +237,13 @@ bool outlet_end(struct outlet *outlet, uint64_t patience_ns)
 			break;
 	}
 	ended = outlet->ended;
-	pthread_mutex_unlock(&outlet->lock);
-	if (!ended) {
+	outlet->abandoned = !ended;
+	if (!ended)
 		pthread_detach(outlet->thread);
+	pthread_mutex_unlock(&outlet->lock);
+	if (!ended)
 		return false;
-	}
 	pthread_join(outlet->thread, NULL);
-	pthread_cond_destroy(&outlet->more);
-	pthread_cond_destroy(&outlet->progress);
-	pthread_mutex_destroy(&outlet->lock);
-	free(outlet);
+	destroy(outlet);
 	return true;
 }

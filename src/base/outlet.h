@@ -33,7 +33,7 @@ bool outlet_put(struct outlet *outlet, const char *line, size_t length);
 
 /*
  * Ends the thread when all is written, but waits for that no longer than `patience_ns` without any progress.
- * True: all is written, and the outlet is freed. False: the thread is stuck in write(2). It is left
- * alone, with what belongs to it: the process is expected to end.
+ * True: all is written. False: the thread is stuck in write(2), and is left alone; should it come back, it writes what
+ * it has and ends. Either way the outlet is the caller's no more.
  */
 bool outlet_end(struct outlet *outlet, uint64_t patience_ns);
