@@ -62,9 +62,9 @@ int duration_parse(const char *text, uint64_t *ret_ns)
 
 	if (__builtin_mul_overflow(whole, unit_ns, &ns))
 		return -ERANGE;
-	/* 0.999999999 h times 3.6e12 does not fit in 64 bits before the division. */
-	unsigned __int128 scaled = (unsigned __int128)fraction * unit_ns;
-	uint64_t part = (uint64_t)((scaled + fraction_scale / 2) / fraction_scale);
+	/* 0.999999999 h times 3.6e12 does not fit in 64 bits before the division: so in two parts that do. */
+	uint64_t scaled = fraction * (unit_ns % fraction_scale) + fraction_scale / 2;
+	uint64_t part = fraction * (unit_ns / fraction_scale) + scaled / fraction_scale;
 
 	if (__builtin_add_overflow(ns, part, &ns) || ns == UINT64_MAX)
 		return -ERANGE;

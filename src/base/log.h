@@ -4,6 +4,9 @@
  *
  * Only server, client and cli speak; lower layers return errors. Any thread: a line is one write(2),
  * so lines never mix. Set up once, before threads are started.
+ *
+ * A program that must not wait for the reader of its log says so by log_never_wait(). Then a line is left out
+ * when the reader does not take it, and the number of such lines is told when it reads again.
  */
 #pragma once
 
@@ -25,6 +28,26 @@ void log_set_level(enum log_level most);
  * somebody else; NULL: no more.
  */
 void log_keep_errors(char *room, size_t size);
+
+/*
+ * From now on no line waits for the reader for longer than a tenth of a second. Main thread, before
+ * others are started.
+ */
+void log_never_wait(void);
+/*
+ * Has a thread of its own write the lines (base/outlet.h), which must not exist before the sandbox does; it
+ * inherits the caller's signal mask. Nothing waits for the reader then. Other threads may be running.
+ * -errno: as before.
+ */
+int log_start_writer(void);
+/*
+ * Waits until everything is written, or the reader has taken nothing for a second; then lines are written
+ * as after log_never_wait(). When no other thread logs any more.
+ */
+void log_stop_writer(void);
+
+/* A line that is ready, with its newline, as it is, in its place among the others: --trace. */
+void log_line(const char *line, size_t length);
 
 bool log_enabled(enum log_level level);
 bool log_is_json(void);

@@ -50,17 +50,27 @@ static uint8_t octet_at(const uint8_t *octets, size_t count, bool little_endian,
 const char *facts_decimal(const uint8_t *octets, size_t count, bool little_endian,
 	char buffer[static FACTS_NUMBER_SIZE])
 {
-	unsigned __int128 number = 0;
+	uint8_t number[16];
 	char *at = buffer + FACTS_NUMBER_SIZE - 1;
+	bool more = true;
 
 	for (size_t i = 0; i < count; i++)
-		number = number << 8 | octet_at(octets, count, little_endian, i);
-	/* printf has no 128 bits. */
+		number[i] = octet_at(octets, count, little_endian, i);
+	/* Neither printf nor every compiler has 128 bits: by hand, octet by octet, divided by ten. */
 	*at = '\0';
-	do {
-		*--at = (char)('0' + (int)(number % 10));
-		number /= 10;
-	} while (number != 0);
+	while (more) {
+		unsigned rest = 0;
+
+		more = false;
+		for (size_t i = 0; i < count; i++) {
+			unsigned part = rest << 8 | number[i];
+
+			number[i] = (uint8_t)(part / 10);
+			rest = part % 10;
+			more = more || number[i] != 0;
+		}
+		*--at = (char)('0' + (int)rest);
+	}
 	return memmove(buffer, at, (size_t)(buffer + FACTS_NUMBER_SIZE - at));
 }
 

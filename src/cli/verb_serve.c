@@ -28,6 +28,7 @@
 #include "server/fault_address.h"
 #include "server/fault_spec.h"
 #include "server/limits.h"
+#include "server/peer_rule.h"
 #include "server/server.h"
 
 enum option_key {
@@ -49,6 +50,7 @@ enum option_key {
 	KEY_SOURCE_PREFIX,
 	KEY_CONNECT_RATE,
 	KEY_DATAGRAM_RATE,
+	KEY_FIXED_PORT_RATE,
 	KEY_IDLE_TIMEOUT,
 	KEY_MAX_LIFETIME,
 	KEY_MAX_RATE,
@@ -118,6 +120,9 @@ static const struct options_row rows[] = {
 		N_("memory for connections and their buffers together") },
 	{ "datagram-rate", KEY_DATAGRAM_RATE, "N", OPTIONS_NUMBER,
 		N_("datagrams a second of one source; more are not answered") },
+	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", OPTIONS_NUMBER,
+		N_("answers a second to one UDP peer whose port is fixed, where a server may be "
+		   "(default: 1000)") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("of a service manager's sockets, only those with this name; may be given again "
@@ -384,6 +389,10 @@ static int parse_limit(
 		return take_u32(state, "--connect-rate", text, &server->connects_per_s);
 	case KEY_DATAGRAM_RATE:
 		return take_u32(state, "--datagram-rate", text, &server->datagrams_per_s);
+	case KEY_FIXED_PORT_RATE:
+		r = take_count(state, "--fixed-port-rate", text, 0, 1000 * 1000 * 1000, &number);
+		server->fixed_port_per_s = (uint32_t)number;
+		return r;
 	case KEY_IDLE_TIMEOUT: return take_time(state, "--idle-timeout", text, &server->idle_ns);
 	case KEY_MAX_LIFETIME:
 		return take_time(state, "--max-lifetime", text, &server->lifetime_ns);
@@ -456,6 +465,7 @@ static const struct serve_input defaults = {
 		.drain_ns = SERVER_DEFAULT_DRAIN_NS,
 		.ready_fd = -1,
 		.source_bits = LIMITS_DEFAULT_SOURCE_BITS,
+		.fixed_port_per_s = PEER_RULE_DEFAULT_PER_S,
 		.idle_ns = CLOCK_NEVER,
 		.lifetime_ns = CLOCK_NEVER,
 		.log_level = LOG_LEVEL_INFO,

@@ -98,7 +98,8 @@ static void set_gap(json_t *object, const struct gap *gap)
 {
 	json_object_set_new(object, "how", ways_of(gap));
 	if (gap->error < 0)
-		json_object_set_new(object, "error", json_string(strerrorname_np(-gap->error)));
+		/* An error that libc has no name for is null. */
+		json_object_set_new(object, "error", json_pack("s?", strerrorname_np(-gap->error)));
 }
 
 static void set_reply(

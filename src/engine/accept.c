@@ -17,6 +17,7 @@
 #include "net/socket.h"
 
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
+#define LONG_CALL_NS (100 * CLOCK_NS_PER_US)
 
 void accept_init(struct accept *accept)
 {
@@ -40,6 +41,7 @@ int accept_add(struct accept *accept, int fd, enum addr_scheme scheme, unsigned 
 		call_close(fd);
 		return -ENOMEM;
 	}
+	socket_limit_accept(fd);
 	accept->listeners = longer;
 	longer[accept->count++] = (struct accept_listener){
 		.fd = fd, .scheme = scheme, .tag = tag
@@ -74,6 +76,12 @@ void accept_resume(struct accept *accept)
 {
 	accept->paused = false;
 	accept->retry_ns = CLOCK_NEVER;
+}
+
+void accept_retry_soon(struct engine *engine)
+{
+	if (engine->accept.paused)
+		engine->accept.retry_ns = engine->now_ns;
 }
 
 static void tell_resumed(struct engine *engine)
@@ -121,12 +129,28 @@ static int tune(int fd)
 	return r;
 }
 
+/*
+ * A call that does not wait takes some microseconds. One that took longer may have waited, since somebody has
+ * made the listener blocking: looking costs a call, and only then.
+ */
+static int accept_one(struct engine *engine, const struct accept_listener *listener)
+{
+	uint64_t before_ns = clock_now_ns();
+	int r = call_accept(listener->fd, NULL, NULL, SOCK_NONBLOCK);
+
+	if (clock_now_ns() - before_ns >= LONG_CALL_NS && socket_mend_blocking(listener->fd) &&
+		engine->host->accept_mended != NULL)
+		engine->host->accept_mended(
+			engine->context, listener->fd, listener->scheme, listener->tag);
+	return r;
+}
+
 static bool accept_most(struct engine *engine, unsigned which, unsigned most)
 {
 	struct accept_listener listener = engine->accept.listeners[which];
 
 	for (unsigned i = 0; i < most; i++) {
-		int r = call_accept(listener.fd, NULL, NULL, SOCK_NONBLOCK);
+		int r = accept_one(engine, &listener);
 
 		if (r == -EAGAIN || (is_shortage(r) && !somebody_knocks(listener.fd)))
 			return true;

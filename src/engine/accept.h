@@ -49,3 +49,8 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most);
 /* The host is told once, until somebody has been accepted again. */
 void accept_pause(struct engine *engine, int error);
 void accept_resume(struct accept *accept);
+/*
+ * A connection of ours has ended: it is tried again in the next round. Not at once: the caller is in the middle of
+ * closing, perhaps of all, and whoever is accepted may end there and then, too.
+ */
+void accept_retry_soon(struct engine *engine);

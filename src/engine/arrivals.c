@@ -37,7 +37,7 @@ int arrivals_receive(struct arrivals *arrivals, int fd, enum addr_scheme scheme,
 	int n;
 
 	prepare(arrivals, scheme, most);
-	n = call_recvmmsg(fd, arrivals->messages, most, 0);
+	n = call_recvmmsg(fd, arrivals->messages, most, MSG_DONTWAIT);
 	arrivals->count = n > 0 ? (unsigned)n : 0;
 	arrivals->at = 0;
 	arrivals->offset = 0;
@@ -54,11 +54,15 @@ static void read_controls(struct arrivals *arrivals)
 	arrivals->asked.known = arrivals->asked.to_group = false;
 	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
 		header = CMSG_NXTHDR(message, header)) {
-		if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO)
+		if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO &&
+			header->cmsg_len >= CMSG_LEN(sizeof(segment_bytes)))
 			memcpy(&segment_bytes, CMSG_DATA(header), sizeof(segment_bytes));
 		else
 			pktinfo_note(&arrivals->asked, header);
 	}
+	/* What is missing may be where it was sent to, or that it is a train. */
+	if (message->msg_flags & MSG_CTRUNC && message->msg_control != NULL)
+		arrivals->asked.to_group = true;
 	/* Without that message it is no train, but one datagram. */
 	arrivals->segment_bytes = segment_bytes > 0 ? (uint32_t)segment_bytes : UINT32_MAX;
 }

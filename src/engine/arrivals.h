@@ -31,10 +31,19 @@ struct arrival {
 	const struct pktinfo *asked;
 };
 
+/*
+ * Who handed a socket over may have asked for more than we did (Timestamping=, PassPacketInfo= of systemd, and so
+ * on): all that Linux can tell of one datagram fits. Not a power of two, as above.
+ */
+#define ARRIVALS_CONTROL_BYTES (512u + 64u)
+
 union arrivals_control {
 	struct cmsghdr header;
-	char room[PKTINFO_COMING_BYTES + CMSG_SPACE(sizeof(int))];
+	char room[ARRIVALS_CONTROL_BYTES];
 };
+
+_Static_assert(PKTINFO_COMING_BYTES + CMSG_SPACE(sizeof(int)) <= ARRIVALS_CONTROL_BYTES,
+	"what we ask for");
 
 struct arrivals {
 	unsigned char *room; /* the caller's: ARRIVALS_ROOM_BYTES */

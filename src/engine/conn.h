@@ -40,6 +40,7 @@ enum conn_flag {
 	CONN_CONNECTING = 1 << 18, /* we have called; the protocol has not been told anything yet */
 	CONN_FLOW = 1 << 19, /* every receive and every send is one whole message */
 	CONN_RECEIVING_LARGE = 1 << 20, /* with RECEIVING: into a large buffer */
+	CONN_SHORT = 1 << 21, /* there was no memory for it: it waits a moment */
 };
 
 #define CONN_NO_SLOT UINT32_MAX

@@ -115,11 +115,15 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		.truncated = arrival->truncated,
 		.tag = datagram->tag,
 	};
+	struct engine_datagram about = {
+		.scheme = datagram->scheme,
+		.peer = (const struct sockaddr *)arrival->peer,
+		.asked = arrival->asked->known ? &arrival->asked->asked.ipi6_addr : NULL,
+	};
 	struct protocol_answer answer;
 	bool trains = datagram->trains && datagram->wary_turns == 0;
 
-	drive_tell_arrival(
-		engine, (const struct sockaddr *)arrival->peer, datagram->scheme, &event, &answer);
+	drive_tell_arrival(engine, &about, &event, &answer);
 	if (answer.send.bytes == NULL) /* it may be empty, and is then sent empty */
 		return;
 	for (int i = answer.twice ? 2 : 1; i > 0; i--) {

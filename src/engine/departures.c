@@ -157,7 +157,7 @@ static bool send_singly(struct departures *departures, struct engine *engine, in
 			vector.iov_len = send->segment_bytes;
 		message.msg_iov = &vector;
 		message.msg_iovlen = 1;
-		n = call_sendmsg(fd, &message, MSG_NOSIGNAL);
+		n = call_sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n == -EAGAIN)
 			return false;
 		if (n >= 0)
@@ -197,7 +197,7 @@ bool departures_send(struct departures *departures, struct engine *engine, int f
 			continue;
 		}
 		n = call_sendmmsg(fd, departures->messages + departures->gone,
-			departures->count - departures->gone, MSG_NOSIGNAL);
+			departures->count - departures->gone, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0) {
 			note_gone(departures, engine, (unsigned)n);
 		} else if (n == -EAGAIN && scheme == ADDR_UDP) {

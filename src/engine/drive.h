@@ -21,15 +21,14 @@ void drive_tell_datagram(struct engine *engine, const struct protocol_event *eve
 	struct protocol_answer *ret_answer);
 
 /*
- * A datagram that has come from `peer`. Its answer is empty, too, where the host does not let it in. Here,
+ * A datagram that has come. Its answer is empty, too, where the host does not let it in. Here,
  * so that it costs a host without an opinion nothing.
  */
-static inline void drive_tell_arrival(struct engine *engine, const struct sockaddr *peer,
-	enum addr_scheme scheme, const struct protocol_event *event,
-	struct protocol_answer *ret_answer)
+static inline void drive_tell_arrival(struct engine *engine, const struct engine_datagram *datagram,
+	const struct protocol_event *event, struct protocol_answer *ret_answer)
 {
 	if (engine->host->admit_datagram == NULL ||
-		engine->host->admit_datagram(engine->context, peer, scheme))
+		engine->host->admit_datagram(engine->context, datagram))
 		drive_tell_datagram(engine, event, ret_answer);
 	else
 		*ret_answer = (struct protocol_answer){ 0 };

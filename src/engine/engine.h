@@ -45,6 +45,13 @@ struct engine_conn {
 	const struct protocol_conn *protocol;
 };
 
+/* A datagram that has come, as its host sees it, valid during the call. */
+struct engine_datagram {
+	enum addr_scheme scheme;
+	const struct sockaddr *peer;
+	const struct in6_addr *asked; /* our address, IPv4 in its mapped form; NULL: not known */
+};
+
 enum engine_close_reason {
 	ENGINE_CLOSE_DONE, /* the protocol said so, everything is sent */
 	ENGINE_CLOSE_LOST, /* error tells why */
@@ -63,13 +70,18 @@ struct engine_host {
 	/* Whether somebody who has just been accepted may come in; who may not is reset. NULL: all. */
 	bool (*admit)(void *context, int fd, enum addr_scheme scheme);
 	/* The same for a datagram: one that may not is dropped, and the protocol does not hear of it. */
-	bool (*admit_datagram)(void *context, const struct sockaddr *peer, enum addr_scheme scheme);
+	bool (*admit_datagram)(void *context, const struct engine_datagram *datagram);
 	void (*opened)(void *context, const struct engine_conn *conn);
 	void (*closed)(void *context, const struct engine_conn *conn,
 		enum engine_close_reason reason, int error);
 	/* Out of descriptors or memory (-errno): new connections wait. Told once, until `resumed`. */
 	void (*accept_paused)(void *context, int error);
 	void (*accept_resumed)(void *context);
+	/*
+	 * A listener had become blocking, and is non-blocking again: another process shares its description
+	 * (O_NONBLOCK is a flag of that, fcntl(2)). Told each time.
+	 */
+	void (*accept_mended)(void *context, int fd, enum addr_scheme scheme, unsigned tag);
 	/*
 	 * The pacer: called once a round, and gives the time when it wants to be called next (CLOCK_NEVER:
 	 * when something else has happened). It may call engine_nudge(), engine_connect() and the calls

@@ -165,7 +165,9 @@ static uint64_t next_due_ns(const struct epoll_engine *engine)
 	uint64_t next_ns = core_next_ns(core);
 
 	if (!conn_queue_is_empty(&core->conns)) {
-		uint64_t soon_ns = engine->memory_short ? core->now_ns + MEMORY_RETRY_NS : 0;
+		uint64_t soon_ns = engine->memory_short && !engine->busy
+			? core->now_ns + MEMORY_RETRY_NS
+			: 0;
 
 		if (soon_ns < next_ns)
 			next_ns = soon_ns;
@@ -206,11 +208,11 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 {
 	struct engine *core = &engine->core;
 	bool alone = engine->turn_count == 1, found = false;
-	unsigned looks = 0;
 	int count = 0;
 
 	do {
-		if (alone && ++looks % LOOKS_AT_ALL != 0)
+		/* Counted over many searches: one that always has something would hide all others. */
+		if (alone && ++engine->looks % LOOKS_AT_ALL != 0)
 			found = epoll_stream_look(engine);
 		else
 			count = look(engine, events, 0);

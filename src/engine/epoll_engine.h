@@ -37,6 +37,8 @@ struct epoll_engine {
 
 	bool coarse; /* the kernel waits in milliseconds only */
 	bool memory_short; /* something could not be allocated: try again a little later */
+	unsigned looks; /* at one connection itself, instead of at all */
+	bool busy; /* ... but somebody has only had its turn, and goes on at once */
 };
 
 uint64_t epoll_engine_token(enum epoll_engine_kind kind, uint64_t which);

@@ -26,7 +26,7 @@ static bool is_shortage(ssize_t result)
 static bool send_message(struct epoll_engine *engine, struct conn *conn, const void *bytes,
 	size_t length, struct protocol_event *ret_event)
 {
-	ssize_t n = call_send(conn->fd, bytes, length, MSG_NOSIGNAL);
+	ssize_t n = call_send(conn->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	*ret_event = (struct protocol_event){ .kind = PROTOCOL_SENT, .count = length };
 	if (n == -EAGAIN)
@@ -161,7 +161,7 @@ static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 		messages[i].msg_hdr.msg_iov = &places[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
-	n = call_recvmmsg(conn->fd, messages, count, 0);
+	n = call_recvmmsg(conn->fd, messages, count, MSG_DONTWAIT);
 	buffer->filled = count * most_bytes;
 	if (n > 0 && (uint32_t)n < count)
 		conn->flags &= ~(uint32_t)CONN_READABLE;

@@ -94,7 +94,7 @@ static size_t transmit(
 	size_t sent = 0;
 
 	if (output_is_empty(conn->output) && conn->flags & CONN_WRITABLE) {
-		int flags = MSG_NOSIGNAL | (answer->send_urgent ? MSG_OOB : 0);
+		int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (answer->send_urgent ? MSG_OOB : 0);
 
 		sent = sent_count(
 			engine, conn, call_send(conn->fd, rest.bytes, rest.length, flags));
@@ -147,7 +147,7 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 
 	message.msg_iovlen = output_peek(conn->output, vectors, &urgent);
 
-	int flags = MSG_NOSIGNAL | (urgent ? MSG_OOB : 0);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0);
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
 	event.count = sent_count(engine, conn, call_sendmsg(conn->fd, &message, flags));
@@ -171,7 +171,7 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *ret_partial)
 {
 	if (conn->scheme != ADDR_UNIX)
-		return call_recv(conn->fd, bytes, size, 0);
+		return call_recv(conn->fd, bytes, size, MSG_DONTWAIT);
 
 	/*
 	 * Without room for control data the kernel closes the descriptors that a peer passes, says so by
@@ -179,7 +179,7 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 	 */
 	struct iovec vector = { .iov_base = bytes, .iov_len = size };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
-	ssize_t n = call_recvmsg(conn->fd, &message, 0);
+	ssize_t n = call_recvmsg(conn->fd, &message, MSG_DONTWAIT);
 
 	/* Only ever set: before the end of stream, the caller has set it already. */
 	if (message.msg_flags & MSG_CTRUNC)
@@ -268,7 +268,7 @@ static void close_conn(
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
-	epoll_accept_resume(engine);
+	accept_retry_soon(&engine->core);
 }
 
 static bool is_ending(const struct conn *conn)
@@ -323,8 +323,10 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	 * What cannot go on now is woken by its own edge (not READABLE, not WRITABLE) or by its own
 	 * output leaving (no room, no buffer); the rest must be remembered here.
 	 */
-	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output))))
+	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output)))) {
+		engine->busy = engine->busy || progress;
 		enqueue(engine, conn);
+	}
 }
 
 /* A connection in the making has got somewhere. True if it is open. */
@@ -363,6 +365,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 	uint32_t slot = conn_take_queue(&engine->core.conns);
 
 	engine->memory_short = false;
+	engine->busy = false;
 	engine->turn_count = 0;
 	while (slot != CONN_NO_SLOT) {
 		struct conn *conn = conn_at(&engine->core.conns, slot);

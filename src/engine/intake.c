@@ -32,7 +32,7 @@ struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, boo
 ssize_t intake_look_for_mark(
 	int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind)
 {
-	ssize_t there = call_recv(fd, bytes, *wanted, MSG_PEEK);
+	ssize_t there = call_recv(fd, bytes, *wanted, MSG_PEEK | MSG_DONTWAIT);
 
 	if (there <= 0)
 		return there;

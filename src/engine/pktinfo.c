@@ -44,12 +44,14 @@ static void note_ipv6(struct pktinfo *info, const struct in6_pktinfo *asked)
 
 void pktinfo_note(struct pktinfo *info, const struct cmsghdr *header)
 {
-	if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+	if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO &&
+		header->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo))) {
 		struct in_pktinfo asked;
 
 		memcpy(&asked, CMSG_DATA(header), sizeof(asked));
 		note_ipv4(info, &asked);
-	} else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+	} else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO &&
+		header->cmsg_len >= CMSG_LEN(sizeof(struct in6_pktinfo))) {
 		struct in6_pktinfo asked;
 
 		memcpy(&asked, CMSG_DATA(header), sizeof(asked));

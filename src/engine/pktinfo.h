@@ -20,7 +20,7 @@ struct pktinfo {
 	/* The address asked, IPv4 in its mapped form; the interface only where it is to be kept. */
 	struct in6_pktinfo asked;
 	bool known;
-	bool to_group; /* multicast or broadcast */
+	bool to_group; /* multicast or broadcast, or nobody knows: there was no room to tell */
 };
 
 /* Takes in what one control message tells; those that tell something else are passed over. */

@@ -140,7 +140,7 @@ static void send_one(struct engine *engine, struct postponed_answer *answer)
 		.msg_control = &control,
 		.msg_controllen = pktinfo_write(&answer->asked, answer->family, &control.header),
 	};
-	ssize_t n = call_sendmsg(answer->fd, &message, MSG_NOSIGNAL);
+	ssize_t n = call_sendmsg(answer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n >= 0)
 		tell(engine, PROTOCOL_DATAGRAM_SENT, 1, 0);

@@ -92,8 +92,11 @@ void uring_connect_order_message(struct uring_engine *engine, struct conn *conn)
 		conn_enqueue(&engine->core.conns, conn);
 		return;
 	}
-	/* The result is then the length of the message, also where it is longer. */
-	io_uring_prep_recv(sqe, conn->fd, NULL, most < conn->room ? most : conn->room, MSG_TRUNC);
+	/*
+	 * The whole buffer, although the room may be less: it is cut when it is there, since the protocol may have
+	 * changed its mind by then. The result is the length of the message, also where it is longer.
+	 */
+	io_uring_prep_recv(sqe, conn->fd, NULL, most, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = group->id;
 	uring_stream_order_receive(engine, conn, sqe, large);
@@ -113,7 +116,7 @@ void uring_connect_note_message(
 		event.span.buffer = buffer;
 		buffer->filled = event.span.length;
 	} else if (result == -ENOMEM) {
-		engine->memory_short = true;
+		uring_stream_note_short(engine, conn);
 		return;
 	} else if (result < 0 && result != -EAGAIN && result != -EINTR && result != -ECANCELED &&
 		result != -ENOBUFS) {

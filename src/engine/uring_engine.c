@@ -11,7 +11,6 @@
 #include "engine/uring_engine.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,13 +361,10 @@ static int uring_run(struct engine *core)
 		if (r < 0)
 			break;
 		core->now_ns = clock_now_ns();
-		engine->memory_short = false;
 		uring_send_conclude(engine);
 		note_completions(engine);
 		if (engine->received_count > 0)
 			spin_note_traffic(&core->spin, core->now_ns);
-		if (engine->memory_short)
-			poll(NULL, 0, 1); /* the kernel refused for want of memory: no hurry */
 		if (engine->woken) {
 			engine->woken = false;
 			core_run_tasks(core);

@@ -71,6 +71,7 @@ struct uring_engine {
 
 	unsigned received_count, send_count; /* in this round: receives answered, sends ordered */
 	bool memory_short; /* something could not be had: try again a little later */
+	uint64_t short_until_ns; /* connections with CONN_SHORT are not gone on with before */
 
 	struct uring_message messages[URING_ENGINE_MESSAGES];
 	unsigned message_count;
@@ -146,6 +147,8 @@ void uring_stream_order_receive(
 void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
 
 void uring_stream_note_lost(struct conn *conn, int error);
+/* There was no memory for what it had ordered: it is gone on with a little later, and the others at once. */
+void uring_stream_note_short(struct uring_engine *engine, struct conn *conn);
 /* It is lost, or to be closed whatever waits to be sent. */
 bool uring_stream_must_end(const struct conn *conn);
 

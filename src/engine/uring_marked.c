@@ -24,10 +24,13 @@ static bool may_receive(const struct conn *conn)
 static size_t receive(struct uring_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
-	struct buffer *buffer = intake_buffer(&engine->core, conn, &engine->memory_short);
+	bool is_short = false;
+	struct buffer *buffer = intake_buffer(&engine->core, conn, &is_short);
 	uint32_t wanted;
 	ssize_t n;
 
+	if (is_short)
+		uring_stream_note_short(engine, conn);
 	if (buffer == NULL)
 		return 0;
 	wanted = buffer->capacity - buffer->filled;
@@ -38,7 +41,7 @@ static size_t receive(struct uring_engine *engine, struct conn *conn)
 
 	n = intake_look_for_mark(conn->fd, start, &wanted, &event.kind);
 	if (n > 0)
-		n = call_recv(conn->fd, start, wanted, 0);
+		n = call_recv(conn->fd, start, wanted, MSG_DONTWAIT);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		event.span.bytes = start;

@@ -185,7 +185,7 @@ void uring_send_done(struct uring_engine *engine, struct conn *conn, int result)
 	} else if (result == -EAGAIN) {
 		conn->flags &= ~(uint32_t)CONN_WRITABLE;
 	} else if (result == -ENOBUFS || result == -ENOMEM) {
-		engine->memory_short = true;
+		uring_stream_note_short(engine, conn);
 	} else if (result < 0 && result != -EINTR && result != -ECANCELED) {
 		if (conn->flags & CONN_FLOW)
 			note_fault(engine, conn, result);

@@ -15,9 +15,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "engine/drive.h"
 #include "net/call.h"
 #include "net/socket.h"
+
+/* The kernel had no memory for one connection: so long it is left alone, and the others go on. */
+#define SHORT_RETRY_NS (1 * CLOCK_NS_PER_MS)
 
 #define ORDERED (CONN_RECEIVING | CONN_SENDING | CONN_WATCHING)
 
@@ -30,6 +34,12 @@ void uring_stream_note_lost(struct conn *conn, int error)
 {
 	if (conn->error == 0)
 		conn->error = error;
+}
+
+void uring_stream_note_short(struct uring_engine *engine, struct conn *conn)
+{
+	conn->flags |= CONN_SHORT;
+	engine->short_until_ns = engine->core.now_ns + SHORT_RETRY_NS;
 }
 
 bool uring_stream_must_end(const struct conn *conn)
@@ -183,7 +193,7 @@ void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, i
 	else if (result == 0)
 		tell_end(engine, conn);
 	else if (result == -ENOMEM)
-		engine->memory_short = true;
+		uring_stream_note_short(engine, conn);
 	/* ENOBUFS: the group was empty for a moment, and is filled before it is ordered again. */
 	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED &&
 		result != -ENOBUFS)
@@ -286,7 +296,7 @@ static void note_watch(
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		conn->flags &= ~(uint32_t)CONN_WATCHING;
 	if (cqe->res < 0 && cqe->res != -ECANCELED)
-		engine->memory_short = true; /* watched anew a little later */
+		uring_stream_note_short(engine, conn); /* watched anew a little later */
 	if (cqe->res > 0 && cqe->res & (POLLOUT | POLLERR | POLLHUP))
 		conn->flags |= CONN_WRITABLE;
 	/* Where an order is under way, it will find the error, and tell it in its place. */
@@ -314,7 +324,7 @@ static void close_conn(
 		socket_set_reset_on_close(fd);
 	drive_close(&engine->core, conn, reason);
 	call_close(fd);
-	accept_resume(&engine->core.accept);
+	accept_retry_soon(&engine->core);
 }
 
 static bool call_off(
@@ -385,6 +395,14 @@ static bool sent_may_wait(const struct uring_engine *engine, const struct conn *
 /* All that one connection may do in one round. */
 static void take_turn(struct uring_engine *engine, struct conn *conn)
 {
+	if (conn->flags & CONN_SHORT && !uring_stream_must_end(conn)) {
+		if (engine->core.now_ns < engine->short_until_ns) {
+			engine->memory_short = true;
+			enqueue(engine, conn);
+			return;
+		}
+		conn->flags &= ~(uint32_t)CONN_SHORT;
+	}
 	tell_held(engine, conn);
 	if (uring_stream_must_end(conn) ||
 		(conn->flags & CONN_CLOSE_WANTED && output_is_empty(conn->output))) {

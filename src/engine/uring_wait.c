@@ -25,6 +25,8 @@ static void pause_processor(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
+#elif defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+	__asm__ volatile("yield");
 #endif
 }
 

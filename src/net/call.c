@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "net/call_text.h"
 
 static call_hook_fn *the_hook;
@@ -26,9 +27,7 @@ void call_trace_to_stderr(const char *name, const char *arguments, int64_t resul
 	char line[CALL_TEXT_SIZE + 128];
 	int length = call_text_line(name, arguments, result, line, sizeof(line));
 
-	/* One write, so that the lines of threads do not mix; nobody to tell when it fails. */
-	if (write(STDERR_FILENO, line, (size_t)length) < 0)
-		return;
+	log_line(line, (size_t)length);
 }
 
 /* errno from the call itself: composing the text must not change it. */

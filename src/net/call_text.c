@@ -244,6 +244,14 @@ void call_text_option(
 	}
 }
 
+/* libc has no name for errors that are newer than it is, or that the kernel should have kept to itself. */
+static const char *error_name(int error)
+{
+	const char *name = strerrorname_np(error);
+
+	return name != NULL ? name : "errno";
+}
+
 int call_text_line(const char *name, const char *arguments, int64_t result, char *line, size_t size)
 {
 	int length;
@@ -253,7 +261,7 @@ int call_text_line(const char *name, const char *arguments, int64_t result, char
 			line, size, "%s(%s) = %lld\n", name, arguments, (long long)result);
 	else
 		length = snprintf(line, size, "%s(%s) = -1 %s (%s)\n", name, arguments,
-			strerrorname_np((int)-result), strerror((int)-result));
+			error_name((int)-result), strerror((int)-result));
 	if ((size_t)length >= size) {
 		length = (int)size - 1;
 		line[length - 1] = '\n';

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -58,6 +59,21 @@ void socket_set_busy_poll(int fd, unsigned busy_poll_us)
 void socket_set_incoming_cpu(int fd, int cpu)
 {
 	setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
+}
+
+void socket_limit_accept(int fd)
+{
+	struct timeval least = { .tv_usec = 1 }; /* rounded up to a tick of the kernel's */
+
+	call_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof(least));
+	socket_mend_blocking(fd);
+}
+
+bool socket_mend_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && !(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
 void socket_set_reset_on_close(int fd)
@@ -191,6 +207,17 @@ static int bind_to(int fd, const struct addr *addr)
 	return r;
 }
 
+/*
+ * What is received is answered at once, and the answer acknowledges it: the extra ACKs that a new connection
+ * begins with (tcp(7)) only make a short one dearer, by one segment in ten. Accepted connections inherit it. Only
+ * of a socket that listens: listen(2) forgets it.
+ */
+static void leave_acks_to_answers(int fd, enum addr_scheme scheme)
+{
+	if (scheme == ADDR_TCP)
+		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
+
 /* What a serving socket needs, before or after bind(2): datagrams are answered from the right address. */
 static int set_server_options(int fd, const struct addr *addr)
 {
@@ -200,15 +227,8 @@ static int set_server_options(int fd, const struct addr *addr)
 	if (addr->scheme == ADDR_UNIXGRAM)
 		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
-	if (addr->scheme == ADDR_TCP) {
+	if (addr->scheme == ADDR_TCP)
 		r = socket_tune_stream(fd, addr->scheme);
-		/*
-		 * What is received is answered at once, and the answer acknowledges it: the extra ACKs
-		 * that a new connection begins with (tcp(7)) only make a short one dearer, by one
-		 * segment in ten. Accepted connections inherit it.
-		 */
-		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
-	}
 	if (addr->scheme == ADDR_UDP && family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0 && addr->scheme == ADDR_UDP && (family == AF_INET || addr->dual_stack))
@@ -248,6 +268,7 @@ static int begin_serving(int fd, const struct addr *addr,
 		r = call_listen(fd, options->backlog);
 	if (r < 0)
 		return failed(ret_failure, "listen", r);
+	leave_acks_to_answers(fd, addr->scheme);
 	r = socket_name(fd, addr->scheme, ret_bound);
 	return r < 0 ? failed(ret_failure, "getsockname", r) : 0;
 }
@@ -300,6 +321,7 @@ int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_fail
 	r = bind_to(fd, addr);
 	if (r < 0)
 		return failed(ret_failure, "bind", r);
+	socket_limit_accept(fd); /* the next server has it, too */
 	r = call_listen(fd, SOMAXCONN);
 	if (r < 0)
 		return failed(ret_failure, "listen", r);
@@ -372,6 +394,7 @@ int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *r
 	r = set_server_options(fd, &addr);
 	if (r < 0)
 		return failed(ret_failure, "setsockopt", r);
+	leave_acks_to_answers(fd, addr.scheme);
 	*ret_bound = addr;
 	return 0;
 }

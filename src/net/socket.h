@@ -71,6 +71,15 @@ int socket_tune_stream(int fd, enum addr_scheme scheme);
 void socket_set_busy_poll(int fd, unsigned busy_poll_us);
 void socket_set_incoming_cpu(int fd, int cpu);
 
+/*
+ * O_NONBLOCK belongs to the open file description, and whoever shares it can clear it. accept(2) has no
+ * flag of its own against waiting; so that it waits for a moment only, even then, the socket gets a limit that is its
+ * own (SO_RCVTIMEO), and the flag is set. Best effort.
+ */
+void socket_limit_accept(int fd);
+/* Sets O_NONBLOCK again. True: it was not set. */
+bool socket_mend_blocking(int fd);
+
 /* Makes the next close send RST instead of FIN (SO_LINGER of 0). */
 void socket_set_reset_on_close(int fd);
 

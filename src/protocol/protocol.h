@@ -70,7 +70,7 @@ struct protocol_event {
 	int error; /* -errno */
 	int32_t peer_port; /* host order; -1 where there are no ports */
 	bool peer_named; /* the peer has an address that can be answered */
-	bool to_group; /* it was sent to a multicast or broadcast address */
+	bool to_group; /* it was sent to a multicast or broadcast address, or nobody knows where to */
 	bool truncated; /* the message was larger than the buffer: span is not all of it */
 	unsigned tag; /* OPENED, DATAGRAM: of the listener; 0 where there is none (engine_listen) */
 };

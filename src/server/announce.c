@@ -5,6 +5,10 @@
 #include "server/announce.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,25 +51,101 @@ void announce_start(const struct listener_list *listeners, const char *engine, u
 	json_decref(array);
 }
 
+/* ---- ready ---- */
+
+struct ready_message {
+	int fd;
+	char *text;
+	size_t length;
+};
+
+/* EPIPE: the reader has gone, which is its affair. */
+static void send_ready(struct ready_message *message)
+{
+	size_t at = 0;
+	ssize_t n = 0;
+
+	while (at < message->length) {
+		struct pollfd polled = { .fd = message->fd, .events = POLLOUT };
+
+		n = write(message->fd, message->text + at, message->length - at);
+		if (n < 0 && errno == EAGAIN)
+			poll(&polled, 1, -1);
+		else if (n < 0 && errno != EINTR)
+			break;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	if (n < 0 && errno != EPIPE)
+		log_error(_("cannot write the addresses to descriptor %d: %s"), message->fd,
+			strerror(errno));
+	if (message->fd > STDERR_FILENO)
+		close(message->fd);
+	free(message->text);
+	free(message);
+}
+
+static void *run_ready_thread(void *context)
+{
+	send_ready(context);
+	return NULL;
+}
+
+/* A pipe that can be written to takes so much at once (pipe(7)). */
+static bool leaves_at_once(const struct ready_message *message)
+{
+	struct pollfd polled = { .fd = message->fd, .events = POLLOUT };
+
+	return message->length <= PIPE_BUF && poll(&polled, 1, 0) != 0;
+}
+
+static struct ready_message *compose_ready(const struct listener_list *listeners, int fd)
+{
+	struct ready_message *message = calloc(1, sizeof(*message));
+	char text[ADDR_TEXT_SIZE];
+	FILE *stream;
+
+	if (message == NULL)
+		return NULL;
+	message->fd = fd;
+	stream = open_memstream(&message->text, &message->length);
+	if (stream == NULL) {
+		free(message);
+		return NULL;
+	}
+	for (size_t i = 0; i < listeners->count; i++) {
+		addr_format(&listeners->listeners[i].bound, text, sizeof(text));
+		fprintf(stream, "%s\n", text);
+	}
+	if (fclose(stream) == 0)
+		return message;
+	free(message->text);
+	free(message);
+	return NULL;
+}
+
+/* Where the reader is slow, a thread of its own waits for it: the server does not. */
 void announce_ready(const struct listener_list *listeners, int fd)
 {
-	char text[ADDR_TEXT_SIZE];
+	struct ready_message *message = fd >= 0 ? compose_ready(listeners, fd) : NULL;
+	pthread_t thread;
 
 	if (fd < 0)
 		return;
-	for (size_t i = 0; i < listeners->count; i++) {
-		addr_format(&listeners->listeners[i].bound, text, sizeof(text));
-		if (dprintf(fd, "%s\n", text) < 0) {
-			/* EPIPE: whoever waited has gone, which is their affair. */
-			if (errno != EPIPE)
-				log_error(_("cannot write the addresses to descriptor %d: %s"), fd,
-					strerror(errno));
-			break;
-		}
+	if (message == NULL) {
+		log_error(
+			_("cannot write the addresses to descriptor %d: %s"), fd, strerror(ENOMEM));
+		if (fd > STDERR_FILENO)
+			close(fd);
+		return;
 	}
-	if (fd > STDERR_FILENO)
-		close(fd);
+	if (leaves_at_once(message) ||
+		pthread_create(&thread, NULL, run_ready_thread, message) != 0)
+		send_ready(message);
+	else
+		pthread_detach(thread);
 }
+
+/* ---- counters, the end ---- */
 
 void announce_counters(const struct counters *sum)
 {

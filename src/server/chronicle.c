@@ -141,11 +141,25 @@ void chronicle_paused(struct chronicle *chronicle, int error)
 		return;
 	}
 	LOG_EVENT(LOG_LEVEL_WARNING, "accept_paused",
-		json_pack("{s:s, s:I}", "error", strerrorname_np(-error), "untold",
+		json_pack("{s:s?, s:I}", "error", strerrorname_np(-error), "untold",
 			(json_int_t)chronicle->pauses_untold),
 		_("accepting pauses: %s (new connections wait; 'ulimit -n' raises the limit of "
 		  "descriptors)"),
 		strerror(-error));
 	chronicle->pause_told_ns = now_ns;
 	chronicle->pauses_untold = 0;
+}
+
+void chronicle_mended(int fd, enum addr_scheme scheme)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct addr addr;
+
+	snprintf(text, sizeof(text), "%s:?", addr_scheme_name(scheme));
+	if (socket_name(fd, scheme, &addr) == 0)
+		addr_format(&addr, text, sizeof(text));
+	LOG_EVENT(LOG_LEVEL_WARNING, "made_blocking", json_pack("{s:s}", "address", text),
+		_("another process that shares '%s' made it blocking; it is non-blocking again "
+		  "(NonBlocking=yes in the .service unit of either)"),
+		text);
 }

@@ -27,3 +27,6 @@ void chronicle_opened(struct chronicle *chronicle, const struct engine_conn *con
 void chronicle_closed(struct chronicle *chronicle, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error);
 void chronicle_paused(struct chronicle *chronicle, int error);
+
+/* A listener had been made blocking by another process, and is not any more. Any thread. */
+void chronicle_mended(int fd, enum addr_scheme scheme);

@@ -55,6 +55,12 @@ static const struct {
 		N_("not answered %s: it is not allowed (--allow, --deny)") },
 	[GATE_DATAGRAM_RATE] = { "datagram-rate",
 		N_("not answered %s: its datagrams come too fast (--datagram-rate)") },
+	[GATE_NO_HOST] = { "loop", N_("not answered %s: that is not the address of one host") },
+	[GATE_OWN_ADDRESS] = { "loop",
+		N_("not answered %s: that is this machine, and the answer could come back for ever") },
+	[GATE_FIXED_PORT] = { "fixed-port-rate",
+		N_("not always answered %s: a server may be on that port, and its answers could come "
+		   "back for ever (--fixed-port-rate)") },
 	[GATE_IDLE] = { "idle-timeout",
 		N_("ended %s: it was silent for too long (--idle-timeout)") },
 	[GATE_OLD] = { "max-lifetime", N_("ended %s: it was open for too long (--max-lifetime)") },
@@ -196,8 +202,11 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 }
 
 /* Of unix sockets nothing is known here that could be counted or denied. */
-bool gate_admit_datagram(struct gate *gate, const struct sockaddr *source, enum addr_scheme scheme)
+bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagram)
 {
+	const struct sockaddr *source = datagram->peer;
+	enum addr_scheme scheme = datagram->scheme;
+
 	if (scheme != ADDR_UDP)
 		return true;
 	if (gate->access != NULL && !access_admits(gate->access, source))
@@ -206,7 +215,18 @@ bool gate_admit_datagram(struct gate *gate, const struct sockaddr *source, enum 
 	if (gate->limits != NULL && !limits_admit_datagram(gate->limits, source, clock_now_ns()))
 		return drop(gate, GATE_DATAGRAM_RATE, source, scheme,
 			&gate->counters->datagrams_limited);
-	return true;
+	if (gate->peer_rule == NULL)
+		return true;
+	switch (peer_rule_judge(gate->peer_rule, source, datagram->asked, clock_now_ns)) {
+	case PEER_RULE_ANSWER: return true;
+	case PEER_RULE_NO_HOST:
+		return drop(gate, GATE_NO_HOST, source, scheme, &gate->counters->datagrams_refused);
+	case PEER_RULE_OWN:
+		return drop(
+			gate, GATE_OWN_ADDRESS, source, scheme, &gate->counters->datagrams_refused);
+	case PEER_RULE_TOO_FAST: break;
+	}
+	return drop(gate, GATE_FIXED_PORT, source, scheme, &gate->counters->datagrams_limited);
 }
 
 /* Where the source of a slot is kept; NULL without memory. */

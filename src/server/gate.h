@@ -10,6 +10,7 @@
 #include "protocol/guard.h"
 #include "server/access.h"
 #include "server/limits.h"
+#include "server/peer_rule.h"
 #include "stats/counters.h"
 
 /* What is told apart in the log: why somebody was not let in, or was ended. */
@@ -21,6 +22,9 @@ enum gate_reason {
 	GATE_BY_RATE,
 	GATE_DATAGRAM_ACCESS,
 	GATE_DATAGRAM_RATE,
+	GATE_NO_HOST,
+	GATE_OWN_ADDRESS,
+	GATE_FIXED_PORT,
 	GATE_IDLE,
 	GATE_OLD,
 	GATE_NO_LONGER_ALLOWED,
@@ -37,6 +41,7 @@ struct gate_tale {
 struct gate {
 	struct limits *limits; /* of the whole server; NULL: none */
 	const struct access *access; /* NULL: everybody */
+	struct peer_rule *peer_rule; /* NULL: none; set by its owner after gate_init() */
 	struct counters *counters;
 	struct limits_source **sources; /* by slot; grown only where sources are counted */
 	uint32_t source_count;
@@ -53,7 +58,7 @@ void gate_fini(struct gate *gate);
 
 /* For the engine's host, of the same names. */
 bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme);
-bool gate_admit_datagram(struct gate *gate, const struct sockaddr *source, enum addr_scheme scheme);
+bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagram);
 void gate_opened(struct gate *gate, const struct engine_conn *conn);
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending);
 

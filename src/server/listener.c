@@ -435,6 +435,15 @@ void listener_close_all(struct listener_list *list)
 	*list = (struct listener_list){ 0 };
 }
 
+bool listener_serve(const struct listener_list *list, enum addr_scheme scheme)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->listeners[i].bound.scheme == scheme)
+			return true;
+	}
+	return false;
+}
+
 struct listener *listener_append(struct listener_list *list)
 {
 	struct listener *longer = reallocarray(

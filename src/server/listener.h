@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "net/addr.h"
 #include "server/activation.h"
@@ -76,6 +77,9 @@ void listener_remove_files(struct listener_list *list);
 
 /* Closes what was not taken, removes the socket files that are still ours. */
 void listener_close_all(struct listener_list *list);
+
+/* Whether there is a listener of that scheme. */
+bool listener_serve(const struct listener_list *list, enum addr_scheme scheme);
 
 /* Makes room for one more at the end of the list, zeroed and not counted yet; NULL: no memory. */
 struct listener *listener_append(struct listener_list *list);

@@ -22,18 +22,21 @@
 #include "base/log.h"
 #include "server/activation.h"
 #include "server/announce.h"
+#include "server/crew.h"
 #include "server/fault_map.h"
 #include "server/listener.h"
 #include "server/memory_share.h"
 #include "server/notify.h"
+#include "server/peer_watch.h"
 #include "server/reload.h"
 #include "server/sandbox.h"
 #include "server/signals.h"
 #include "server/upgrade.h"
-#include "server/worker.h"
 
 /* How long to wait for memory that other programs may give back. */
 #define MEMORY_RETRY_MS 10
+/* What wait_for_news() polls besides the upgrade. */
+#define POLLED 3
 
 struct server {
 	const struct server_options *options; /* `current` */
@@ -48,7 +51,9 @@ struct server {
 	struct access *access; /* NULL: everybody */
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
-	struct worker **workers; /* thread_count of them, NULL where not made yet */
+	struct peer_watch peers; /* for datagrams */
+	_Atomic bool *blocking_told; /* for each listener; see worker_options */
+	struct crew crew;
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
 	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
@@ -119,18 +124,22 @@ static int make_worker(struct server *server, unsigned index)
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
 		.faults = server->faults,
+		.peer_rule = listener_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
+									  : NULL,
+		.own = server->peers.own,
+		.blocking_told = server->blocking_told,
 		.done_fd = server->done_fd,
 	};
 	int r;
 
-	r = worker_new(&worker_options, &server->workers[index]);
+	r = worker_new(&worker_options, &server->crew.workers[index]);
 	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
 		struct listener *listener = &server->listeners.listeners[i];
 		int fd;
 
 		while (r == 0 && (fd = listener_take(listener, index, server->thread_count)) >= 0)
-			r = worker_listen(
-				server->workers[index], fd, listener->bound.scheme, (unsigned)i);
+			r = worker_listen(server->crew.workers[index], fd, listener->bound.scheme,
+				(unsigned)i);
 	}
 	return r;
 }
@@ -206,17 +215,23 @@ static int open_server(struct server *server)
 	if (r < 0)
 		return r;
 
+	if (listener_serve(&server->listeners, ADDR_UDP))
+		peer_watch_begin(&server->peers, options->fixed_port_per_s);
 	r = fault_map_new(options, &server->listeners, &server->faults);
-	if (r == 0)
-		r = signals_open(
-			server->access != NULL || options->read_again != NULL || notify_is_wanted(),
-			&server->signal_fd);
+	if (r == 0) {
+		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
+		server->blocking_told = calloc(
+			server->listeners.count + 1, sizeof(*server->blocking_told));
+		r = server->blocking_told == NULL ? -ENOMEM : 0;
+	}
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		r = server->done_fd < 0 ? -errno : 0;
 	}
-	server->workers = calloc(server->thread_count, sizeof(struct worker *));
-	if (r == 0 && server->workers == NULL)
+	server->crew.workers = calloc(server->thread_count, sizeof(struct worker *));
+	if (server->crew.workers != NULL)
+		server->crew.count = server->thread_count;
+	else if (r == 0)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < server->thread_count; i++)
 		r = make_worker(server, i);
@@ -245,28 +260,32 @@ static struct sandbox_options sandbox_options(struct server *server)
 	};
 }
 
-/* ---- start ---- */
-
-static int start_workers(struct server *server)
+/* After the workers, which come first in lists of threads, too. */
+static int start_helpers(void)
 {
-	for (unsigned i = 0; i < server->thread_count; i++) {
-		int r = worker_start(server->workers[i]);
+	int r = signals_watch();
 
-		if (r < 0) {
-			log_error(_("cannot start thread %u of %u: %s"), i + 1,
-				server->thread_count, strerror(-r));
-			server->ended_count = server->thread_count - i; /* nobody waits for those */
-			return r;
-		}
-	}
-	for (unsigned i = 0; i < server->thread_count; i++) {
-		int r = worker_wait_running(server->workers[i]);
-
-		if (r < 0)
-			return r; /* told when the threads are joined */
-	}
-	return 0;
+	if (r == 0)
+		r = log_start_writer();
+	if (r < 0)
+		log_error(_("cannot prepare the server: %s"), strerror(-r));
+	return r;
 }
+
+/* Before anything is opened: what is open by the time that a signal comes is closed in order. */
+static int await_signals(struct server *server)
+{
+	const struct server_options *options = server->options;
+	bool lists = options->allow.count + options->deny.count > 0;
+	int r = signals_open(
+		lists || options->read_again != NULL || notify_is_wanted(), &server->signal_fd);
+
+	if (r < 0)
+		log_error(_("cannot prepare the server: %s"), strerror(-r));
+	return r;
+}
+
+/* ---- start ---- */
 
 static void tell_start(const struct server *server)
 {
@@ -281,28 +300,13 @@ static void tell_start(const struct server *server)
 
 /* ---- serve ---- */
 
-static struct counters sum_counters(struct server *server)
-{
-	struct counters sum = { 0 }, one;
-
-	for (unsigned i = 0; i < server->thread_count; i++) {
-		worker_snapshot(server->workers[i], &one);
-		counters_add(&sum, &one);
-	}
-	return sum;
-}
-
-static void announce_sum(struct server *server, void (*announce)(const struct counters *sum))
-{
-	struct counters sum = sum_counters(server);
-
-	announce(&sum);
-}
-
 static void tell_counters(struct server *server)
 {
+	struct counters sum;
+
 	fault_map_tell_counters(server->faults);
-	announce_sum(server, announce_counters);
+	crew_sum(&server->crew, &sum);
+	announce_counters(&sum);
 }
 
 /* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
@@ -314,9 +318,9 @@ static bool is_in_charge(const struct server *server)
 /* Takes over `access`, which may be NULL: everybody. */
 static void use_access(struct server *server, struct access *access)
 {
-	for (unsigned i = 0; i < server->thread_count; i++)
-		worker_set_access(server->workers[i], access);
-	access_free(server->access);
+	/* A thread that does not answer may still use the old ones: they are left to it. */
+	if (crew_set_access(&server->crew, access))
+		access_free(server->access);
 	server->access = access;
 }
 
@@ -383,16 +387,18 @@ static void reload(struct server *server)
 
 /*
  * Says that all is well, where and when that is waited for; gives the time of the next. It is said
- * only when every thread has answered: one that is stuck keeps this one, and the manager acts.
+ * only when every thread has answered: otherwise the manager acts.
  */
 static uint64_t feed_watchdog(struct server *server)
 {
 	uint64_t now_ns = clock_now_ns();
 
+	struct counters ignored;
+
 	if (now_ns < server->watchdog_due_ns)
 		return server->watchdog_due_ns;
-	sum_counters(server);
-	notify_alive();
+	if (crew_sum(&server->crew, &ignored))
+		notify_alive();
 	server->watchdog_due_ns = clock_after_ns(now_ns, server->watchdog_ns);
 	return server->watchdog_due_ns;
 }
@@ -416,8 +422,8 @@ static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	for (unsigned i = 0; news == UPGRADE_PARTED && i < server->thread_count; i++)
-		worker_look_again(server->workers[i]);
+	if (news == UPGRADE_PARTED)
+		crew_look_again(&server->crew);
 	return news == UPGRADE_GONE;
 }
 
@@ -429,11 +435,12 @@ static enum signals_wish wait_for_news(
 	struct server *server, uint64_t until_ns, unsigned ended_enough)
 {
 	for (;;) {
-		struct pollfd polled[2 + UPGRADE_MOST_POLLED] = {
+		struct pollfd polled[POLLED + UPGRADE_MOST_POLLED] = {
 			{ .fd = server->signal_fd, .events = POLLIN },
 			{ .fd = server->done_fd, .events = POLLIN },
+			{ .fd = own_addresses_watch_fd(server->peers.watch), .events = POLLIN },
 		};
-		unsigned count = 2 + upgrade_poll(&server->upgrade, polled + 2);
+		unsigned count = POLLED + upgrade_poll(&server->upgrade, polled + POLLED);
 		uint64_t wake_ns = earlier(feed_watchdog(server), until_ns);
 		uint64_t ended;
 		enum signals_wish wish;
@@ -441,6 +448,7 @@ static enum signals_wish wait_for_news(
 		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
 		wake_ns = earlier(wake_ns, upgrade_due_ns(&server->upgrade));
+		wake_ns = earlier(wake_ns, own_addresses_watch_due_ns(server->peers.watch));
 		if (poll(polled, count, clock_poll_ms(clock_now_ns(), wake_ns)) < 0 &&
 			errno != EINTR) {
 			if (errno != ENOMEM)
@@ -449,8 +457,10 @@ static enum signals_wish wait_for_news(
 		}
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
-		if (is_upgrade_due(server, polled + 2, count - 2) && work_on_upgrade(server))
+		if (is_upgrade_due(server, polled + POLLED, count - POLLED) &&
+			work_on_upgrade(server))
 			return SIGNALS_END;
+		peer_watch_follow(&server->peers, &server->crew);
 		wish = signals_take(server->signal_fd);
 		if (wish != SIGNALS_NONE)
 			return wish;
@@ -486,10 +496,9 @@ static void drain(struct server *server)
 		server->watchdog_ns = server->watchdog_due_ns = CLOCK_NEVER;
 	listener_remove_files(&server->listeners);
 	upgrade_end(&server->upgrade, &server->listeners);
-	for (unsigned i = 0; i < server->thread_count; i++)
-		worker_drain(server->workers[i]);
+	crew_drain(&server->crew);
 	/* Each thread answers behind its drain: by now none looks at a listener. */
-	sum = sum_counters(server);
+	crew_sum(&server->crew, &sum);
 	upgrade_release(&server->upgrade);
 	announce_draining(&sum, drain_ns);
 	for (;;) {
@@ -502,80 +511,98 @@ static void drain(struct server *server)
 		else
 			break;
 	}
-	for (unsigned i = 0; i < server->thread_count; i++)
-		worker_cut(server->workers[i]);
+	crew_cut(&server->crew);
 }
 
-static int join_workers(struct server *server)
+static int join_workers(const struct server *server)
 {
-	int result = 0;
+	int r = crew_join(&server->crew);
 
-	for (unsigned i = 0; i < server->thread_count; i++) {
-		int r = server->workers[i] != NULL ? worker_join(server->workers[i]) : 0;
-
-		if (r < 0 && result == 0)
-			result = r;
+	if (r == -EBUSY) {
+		/* It uses what would be freed: nothing is, and the process ends as it is. */
+		log_stop_writer();
+		_exit(EXIT_FAILURE);
 	}
-	return result;
+	return r;
 }
 
 static void close_server(struct server *server)
 {
-	for (unsigned i = 0; server->workers != NULL && i < server->thread_count; i++)
-		worker_free(server->workers[i]);
-	free(server->workers);
+	crew_free(&server->crew);
 	limits_free(server->limits);
 	access_free(server->access);
 	fault_map_free(server->faults);
 	listener_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
 	notify_close();
+	peer_watch_fini(&server->peers);
+	free(server->blocking_told);
 	if (server->done_fd >= 0)
 		close(server->done_fd);
-	if (server->signal_fd >= 0)
-		close(server->signal_fd);
+	/* The signals' descriptor stays: their thread watches over the rest of the end. */
+}
+
+/* From the first thread to the last. */
+static int run_threads(struct server *server, const struct sandbox_options *walls)
+{
+	int r = crew_start(&server->crew, &server->ended_count); /* nobody waits for those */
+	int helpers = start_helpers();
+
+	if (r == 0)
+		r = helpers;
+	if (r == 0)
+		r = upgrade_commit(&server->upgrade, &server->listeners);
+	if (r == 0) {
+		/* A reader of --ready-fd that is slow gets a thread; no thread can be started behind the seal. */
+		tell_start(server);
+		r = sandbox_seal(walls);
+	}
+	if (r == 0)
+		r = serve(server);
+	drain(server);
+
+	int failure = join_workers(server);
+
+	if (failure < 0) {
+		log_error(_("the engine failed: %s"), strerror(-failure));
+		r = failure;
+	}
+	return r;
 }
 
 int server_run(const struct server_options *options)
 {
 	struct server server = { .current = *options, .signal_fd = -1, .done_fd = -1 };
-
 	int r = activation_check();
 
 	if (r < 0)
 		return r;
 	server.options = &server.current;
 	upgrade_init(&server.upgrade, options->upgrade_at);
+	log_never_wait();
+	r = await_signals(&server);
 	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
-	r = open_server(&server);
+	if (r == 0)
+		r = open_server(&server);
 
 	const struct sandbox_options walls = sandbox_options(&server);
 
-	if (r == 0)
-		r = sandbox_enter(&walls);
 	if (r == 0) {
-		r = start_workers(&server);
-		if (r == 0)
-			r = sandbox_seal(&walls);
-		if (r == 0)
-			r = upgrade_commit(&server.upgrade, &server.listeners);
-		if (r == 0) {
-			tell_start(&server);
-			r = serve(&server);
-		}
-		drain(&server);
+		/* The sandbox is for the threads that come after it: until then there is only this one. */
+		signals_stop();
+		r = sandbox_enter(&walls);
+	}
+	if (r == 0)
+		r = run_threads(&server, &walls);
+	if (r == 0) {
+		struct counters sum;
 
-		int failure = join_workers(&server);
-
-		if (failure < 0) {
-			log_error(_("the engine failed: %s"), strerror(-failure));
-			r = failure;
-		}
-		if (r == 0)
-			announce_sum(&server, announce_end);
+		crew_sum(&server.crew, &sum);
+		announce_end(&sum);
 	}
 	close_server(&server);
+	log_stop_writer();
 	return r;
 }

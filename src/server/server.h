@@ -39,6 +39,7 @@ struct server_options {
 	uint32_t most_connections, most_per_source;
 	unsigned source_bits; /* of an IPv6 address */
 	uint32_t connects_per_s, datagrams_per_s;
+	uint32_t fixed_port_per_s; /* see peer_rule.h */
 	uint64_t idle_ns, lifetime_ns;
 	uint64_t rate_bytes; /* of a connection, in a second */
 	size_t memory_bytes; /* for buffers and connections together */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@
 
 /* One look at the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
+/* For an engine to begin. */
+#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
 
 struct worker {
 	struct worker_options options;
@@ -29,8 +32,9 @@ struct worker {
 	struct echo echo;
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
-	bool faulted, guarded, gated;
+	bool faulted, guarded, gated, ruled;
 	struct gate gate;
+	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
 	struct chronicle chronicle;
 
@@ -38,12 +42,15 @@ struct worker {
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task;
+	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task, own_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
-	bool finished, snapshot_wanted, access_wanted, look_posted;
+	bool finished, look_posted;
+	/* Posted and not yet done; the main thread may have given up waiting for it. */
+	bool snapshot_wanted, access_wanted, own_wanted;
 	struct counters snapshot;
 	const struct access *next_access;
+	const struct own_addresses *next_own;
 };
 
 /* ---- on the worker's thread ---- */
@@ -55,11 +62,11 @@ static bool on_admit(void *context, int fd, enum addr_scheme scheme)
 	return gate_admit(&worker->gate, fd, scheme);
 }
 
-static bool on_admit_datagram(void *context, const struct sockaddr *peer, enum addr_scheme scheme)
+static bool on_admit_datagram(void *context, const struct engine_datagram *datagram)
 {
 	struct worker *worker = context;
 
-	return gate_admit_datagram(&worker->gate, peer, scheme);
+	return gate_admit_datagram(&worker->gate, datagram);
 }
 
 static void on_opened(void *context, const struct engine_conn *conn)
@@ -142,9 +149,28 @@ static void on_accept_paused(void *context, int error)
 	chronicle_paused(&worker->chronicle, error);
 }
 
+/* Every thread may notice; it is told once. */
+static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
+{
+	struct worker *worker = context;
+
+	if (worker->options.blocking_told != NULL && !worker->options.blocking_told[tag] &&
+		!atomic_exchange(&worker->options.blocking_told[tag], true))
+		chronicle_mended(fd, scheme);
+}
+
 static struct worker *worker_of(struct engine_task *task, size_t offset)
 {
 	return (struct worker *)((char *)task - offset);
+}
+
+/* The main thread waits for it. */
+static void answer(struct worker *worker, bool *wanted)
+{
+	pthread_mutex_lock(&worker->lock);
+	*wanted = false;
+	pthread_cond_broadcast(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
 }
 
 static void run_drain(struct engine *engine, struct engine_task *task)
@@ -173,9 +199,8 @@ static void run_snapshot(struct engine *engine, struct engine_task *task)
 
 	pthread_mutex_lock(&worker->lock);
 	worker->snapshot = worker->counters;
-	worker->snapshot_wanted = false;
-	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
+	answer(worker, &worker->snapshot_wanted);
 }
 
 static bool is_condemned(void *context, const struct engine_conn *conn)
@@ -189,17 +214,26 @@ static void run_access(struct engine *engine, struct engine_task *task)
 {
 	struct worker *worker = worker_of(task, offsetof(struct worker, access_task));
 
+	pthread_mutex_lock(&worker->lock);
 	worker->gate.access = worker->next_access;
+	pthread_mutex_unlock(&worker->lock);
 	engine_cut_some(engine, is_condemned, worker);
 	/* Its limits may be others now; one that is silent would never look. */
 	if (worker->guarded) {
 		guard_set_limits(&worker->guard, worker->options.guard);
 		engine_nudge_all(engine);
 	}
+	answer(worker, &worker->access_wanted);
+}
+
+static void run_own(struct engine *engine, struct engine_task *task)
+{
+	struct worker *worker = worker_of(task, offsetof(struct worker, own_task));
+
 	pthread_mutex_lock(&worker->lock);
-	worker->access_wanted = false;
-	pthread_cond_broadcast(&worker->changed);
+	worker->peer_rule.own = worker->next_own;
 	pthread_mutex_unlock(&worker->lock);
+	answer(worker, &worker->own_wanted);
 }
 
 static void *run_thread(void *context)
@@ -210,6 +244,7 @@ static void *run_thread(void *context)
 	worker->result = engine_run(worker->engine);
 	pthread_mutex_lock(&worker->lock);
 	worker->finished = true; /* from here on nothing is posted */
+	pthread_cond_broadcast(&worker->changed);
 	pthread_mutex_unlock(&worker->lock);
 	engine_run_tasks(worker->engine);
 	/* Cannot fail otherwise: the counter holds far more than there are threads. */
@@ -249,16 +284,20 @@ static struct protocol *set_up_limits(struct worker *worker)
 	worker->gated = options->limits != NULL || options->access != NULL ||
 		options->guard != NULL;
 	worker->guarded = options->guard != NULL;
+	worker->ruled = options->peer_rule != NULL;
 	worker->host = (struct engine_host){
 		.opened = on_opened,
 		.closed = on_closed,
 		.accept_paused = on_accept_paused,
+		.accept_mended = on_accept_mended,
 	};
 	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
-	if (options->limits != NULL || options->access != NULL) {
+	if (options->limits != NULL || options->access != NULL)
 		worker->host.admit = on_admit;
+	if (options->limits != NULL || options->access != NULL || worker->ruled)
 		worker->host.admit_datagram = on_admit_datagram;
-	}
+	if (worker->ruled)
+		worker->gate.peer_rule = &worker->peer_rule;
 	if (!worker->guarded)
 		return inner;
 
@@ -268,6 +307,20 @@ static struct protocol *set_up_limits(struct worker *worker)
 	guard.context = worker;
 	guard_init(&worker->guard, inner, &worker->counters, &guard);
 	return &worker->guard.protocol;
+}
+
+/* Waits on it go by the clock that nobody sets. */
+static int init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+	int r = -pthread_condattr_init(&attributes);
+
+	if (r < 0)
+		return r;
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	r = -pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return r;
 }
 
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
@@ -288,6 +341,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->look_task.run = run_look;
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
+	worker->own_task.run = run_own;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
 	worker->echo.tell_looped = on_looped;
 	worker->echo.context = worker;
@@ -295,9 +349,13 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = -pthread_cond_init(&worker->changed, NULL);
+	r = init_condition(&worker->changed);
 	if (r < 0)
 		goto fail_cond;
+	r = options->peer_rule != NULL ? peer_rule_init(&worker->peer_rule, options->peer_rule) : 0;
+	if (r < 0)
+		goto fail_rule;
+	worker->peer_rule.own = options->own;
 	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
 		worker, &worker->engine);
 	if (r < 0)
@@ -306,6 +364,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	return 0;
 
 fail_engine:
+	peer_rule_fini(&worker->peer_rule);
+fail_rule:
 	pthread_cond_destroy(&worker->changed);
 fail_cond:
 	pthread_mutex_destroy(&worker->lock);
@@ -385,52 +445,112 @@ void worker_look_again(struct worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void worker_snapshot(struct worker *worker, struct counters *ret_counters)
+/* With the lock: until then, or until something has changed. False: it is then. */
+static bool wait_for_change(struct worker *worker, uint64_t until_ns)
 {
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
+		.tv_nsec = (long)(until_ns % CLOCK_NS_PER_S),
+	};
+
+	return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
+}
+
+/*
+ * With the lock, while the thread runs: has it run a task, and waits for that. What an earlier call gave up
+ * waiting for is still posted, and does for this one, too. False: it has not been done in time.
+ */
+static bool ask(struct worker *worker, struct engine_task *task, bool *wanted, uint64_t until_ns)
+{
+	bool in_time = true;
+
+	if (!*wanted) {
+		*wanted = true;
+		engine_post(worker->engine, task);
+	}
+	while (*wanted && in_time)
+		in_time = wait_for_change(worker, until_ns);
+	return !*wanted;
+}
+
+static bool is_running(const struct worker *worker)
+{
+	return worker->started && !worker->finished;
+}
+
+bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters)
+{
+	bool answered = true;
+
 	pthread_mutex_lock(&worker->lock);
-	if (worker->started && !worker->finished) {
-		worker->snapshot_wanted = true;
-		engine_post(worker->engine, &worker->snapshot_task);
-		while (worker->snapshot_wanted)
-			pthread_cond_wait(&worker->changed, &worker->lock);
+	if (is_running(worker)) {
+		answered = ask(worker, &worker->snapshot_task, &worker->snapshot_wanted, until_ns);
 		*ret_counters = worker->snapshot;
 	} else {
 		*ret_counters = worker->counters; /* nobody writes them any more */
 	}
 	pthread_mutex_unlock(&worker->lock);
+	return answered;
 }
 
 int worker_wait_running(struct worker *worker)
 {
 	struct counters ignored;
+	/* It is the engine's loop that answers. */
+	bool answered = worker_snapshot(
+		worker, clock_after_ns(clock_now_ns(), START_PATIENCE_NS), &ignored);
 	int r;
 
-	worker_snapshot(worker, &ignored); /* it is the engine's loop that answers */
 	pthread_mutex_lock(&worker->lock);
 	r = worker->finished ? worker->result : 0;
 	pthread_mutex_unlock(&worker->lock);
-	return r;
+	return answered ? r : -ETIMEDOUT;
 }
 
-void worker_set_access(struct worker *worker, const struct access *access)
+bool worker_set_access(struct worker *worker, const struct access *access, uint64_t until_ns)
 {
+	bool answered = true;
+
 	pthread_mutex_lock(&worker->lock);
-	if (worker->started && !worker->finished) {
+	if (is_running(worker)) {
 		worker->next_access = access;
-		worker->access_wanted = true;
-		engine_post(worker->engine, &worker->access_task);
-		while (worker->access_wanted)
-			pthread_cond_wait(&worker->changed, &worker->lock);
+		answered = ask(worker, &worker->access_task, &worker->access_wanted, until_ns);
 	} else {
 		worker->gate.access = access;
 	}
 	pthread_mutex_unlock(&worker->lock);
+	return answered;
 }
 
-int worker_join(struct worker *worker)
+bool worker_set_own_addresses(
+	struct worker *worker, const struct own_addresses *own, uint64_t until_ns)
 {
+	bool answered = true;
+
+	pthread_mutex_lock(&worker->lock);
+	if (is_running(worker)) {
+		worker->next_own = own;
+		answered = ask(worker, &worker->own_task, &worker->own_wanted, until_ns);
+	} else {
+		worker->peer_rule.own = own;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return answered;
+}
+
+int worker_join(struct worker *worker, uint64_t until_ns)
+{
+	bool in_time = true;
+
 	if (!worker->started)
 		return 0;
+	pthread_mutex_lock(&worker->lock);
+	while (!worker->finished && in_time)
+		in_time = wait_for_change(worker, until_ns);
+	in_time = worker->finished;
+	pthread_mutex_unlock(&worker->lock);
+	if (!in_time)
+		return -ETIMEDOUT;
 	pthread_join(worker->thread, NULL);
 	worker->started = false;
 	return worker->result;
@@ -442,6 +562,7 @@ void worker_free(struct worker *worker)
 		return;
 	engine_free(worker->engine);
 	gate_fini(&worker->gate);
+	peer_rule_fini(&worker->peer_rule);
 	if (worker->guarded)
 		guard_fini(&worker->guard);
 	if (worker->faulted)

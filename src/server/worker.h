@@ -11,6 +11,7 @@
 #include "server/access.h"
 #include "server/fault_map.h"
 #include "server/limits.h"
+#include "server/peer_rule.h"
 #include "stats/counters.h"
 
 struct worker;
@@ -27,6 +28,10 @@ struct worker_options {
 	const struct access *access;
 	const struct guard_options *guard;
 	const struct fault_map *faults;
+	const struct peer_rule_options *peer_rule;
+	const struct own_addresses *own; /* for peer_rule; NULL: not known */
+	/* For each tag of worker_listen(): somebody has taken O_NONBLOCK from that listener, and it was told. */
+	_Atomic bool *blocking_told;
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
 };
 
@@ -35,7 +40,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 /* Takes over `fd`, also on failure. Before worker_start(). `tag`: the listener, as of fault_map.h. */
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag);
 int worker_start(struct worker *worker);
-/* Waits until the engine works, or has failed: then its -errno. */
+/* Waits until the engine works, or has failed: then its -errno. -ETIMEDOUT: it does neither. */
 int worker_wait_running(struct worker *worker);
 
 /* Takes no new connections; the thread ends when the last one has. */
@@ -46,17 +51,25 @@ void worker_cut(struct worker *worker);
 /* Another process that served on the same sockets has gone. */
 void worker_look_again(struct worker *worker);
 
-/* The counters as they are between two events; waits for the thread to come to that. */
-void worker_snapshot(struct worker *worker, struct counters *ret_counters);
+/*
+ * The counters as they are between two events; waits for the thread to come to that, until `until_ns`. False:
+ * it has not, and the counters are those of the last time.
+ */
+bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters);
 
 /*
  * New lists, where the worker was made with lists or limits: who is connected and not allowed any more is
- * cut. At return the old ones are not used any more. What options.guard points to may have changed
- * before, and holds from now on.
+ * cut. What options.guard points to may have changed before, and holds from now on. At return the old
+ * lists are not used any more; false: the thread has not come to it until then, and
+ * may still use the old ones.
  */
-void worker_set_access(struct worker *worker, const struct access *access);
+bool worker_set_access(struct worker *worker, const struct access *access, uint64_t until_ns);
 
-/* Waits for the end of a started thread. Its engine's error, or 0. */
-int worker_join(struct worker *worker);
+/* The same for the addresses of this machine, where the worker was made with a rule for peers. */
+bool worker_set_own_addresses(
+	struct worker *worker, const struct own_addresses *own, uint64_t until_ns);
+
+/* Waits for the end of a started thread, until then. Its engine's error, or 0; -ETIMEDOUT: it goes on. */
+int worker_join(struct worker *worker, uint64_t until_ns);
 /* NULL is fine. Not while the thread runs. */
 void worker_free(struct worker *worker);

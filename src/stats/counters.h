@@ -42,8 +42,8 @@
 	X(urgent_bytes) /* sent back as urgent */                                                   \
 	X(datagrams_received)                                                                       \
 	X(datagrams_sent)                                                                           \
-	X(datagrams_refused) /* echo-like source port, no return address, sent to a group */        \
-	X(datagrams_limited) /* faster than --datagram-rate: not answered */                        \
+	X(datagrams_refused) /* no peer that may be answered, or sent to a group */                 \
+	X(datagrams_limited) /* faster than --datagram-rate or --fixed-port-rate: not answered */   \
 	X(datagrams_lost) /* truncated, or could not be sent back */
 
 struct counters {

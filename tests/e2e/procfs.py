@@ -41,6 +41,15 @@ def thread_count(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
+def thread_names(pid):
+    """Thread by thread; each names itself, a moment after it has begun."""
+    names = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm") as comm:
+            names[int(thread)] = comm.read().strip()
+    return names
+
+
 def cpu_seconds(pid):
     """User and system time that the process has used, in all its threads."""
     with open(f"/proc/{pid}/stat") as stat:

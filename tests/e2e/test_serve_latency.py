@@ -6,7 +6,7 @@ import socket
 import meari
 import pytest
 from meari import Server, receive_exactly, run
-from procfs import SANITIZER, cpu_share_while_idle
+from procfs import SANITIZER, cpu_share_while_idle, thread_names, wait_until
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -74,7 +74,9 @@ def test_what_is_no_time_is_refused(text):
 
 def worker_threads(pid):
     """The threads but the first, which serves nobody, and ThreadSanitizer's own, which is older than ours."""
-    threads = sorted(int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid)
+    wait_until(lambda: {"signals", "outlet"} <= set(thread_names(pid).values()), "its helpers have their names")
+    threads = sorted(thread for thread, name in thread_names(pid).items()
+                     if thread != pid and name not in ("signals", "outlet"))
     return threads[1:] if SANITIZER == "thread" else threads
 
 

@@ -265,9 +265,9 @@ PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 
 
 def is_worker(pid, tid):
-    """Not the main thread, and none of the kernel's that io_uring may have."""
+    """Not the main thread nor its helpers, and none of the kernel's that io_uring may have."""
     comm = pathlib.Path(f"/proc/{pid}/task/{tid}/comm").read_text()
-    return tid != pid and not comm.startswith("iou-")
+    return tid != pid and not comm.startswith(("iou-", "signals", "outlet"))
 
 
 @pytest.mark.skipif(SANITIZER is not None, reason="a thread stopped by ptrace stops a sanitizer's own, too")

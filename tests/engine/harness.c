@@ -30,7 +30,7 @@ static bool on_admit(void *context, int fd, enum addr_scheme scheme)
 	return !harness->refusing;
 }
 
-static bool on_admit_datagram(void *context, const struct sockaddr *peer, enum addr_scheme scheme)
+static bool on_admit_datagram(void *context, const struct engine_datagram *datagram)
 {
 	struct harness *harness = context;
 

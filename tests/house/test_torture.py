@@ -21,17 +21,20 @@ CANNOT_FAIL = {
     "nearbyint", "nextafter", "wcwidth",
     # giving back
     "free", "freeaddrinfo", "json_delete", "io_uring_free_probe", "io_uring_queue_exit", "seccomp_release",
-    "pthread_attr_destroy", "pthread_cond_destroy", "pthread_mutex_destroy",
+    "pthread_attr_destroy", "pthread_cond_destroy", "pthread_condattr_destroy", "pthread_detach",
+    "pthread_mutex_destroy",
     # asking for what is there; the clock
     "clock_gettime", "getegid", "getenv", "geteuid", "getgid", "getgroups", "getpid", "getuid", "sysconf",
     "seccomp_syscall_resolve_name", "unsetenv",
     # threads, signals: only by a fault of the caller
-    "pthread_cond_broadcast", "pthread_cond_wait", "pthread_join", "pthread_mutex_lock",
+    "pthread_cond_broadcast", "pthread_cond_signal", "pthread_cond_timedwait", "pthread_cond_wait",
+    "pthread_condattr_init", "pthread_condattr_setclock", "pthread_join", "pthread_mutex_lock", "pthread_self",
+    "pthread_setname_np",
     "pthread_mutex_unlock", "pthread_once", "sigaddset", "sigemptyset", "signal",
     # sorts in place where it gets no memory
     "qsort",
     # ends the program
-    "abort", "exit",
+    "abort", "exit", "_exit",
 }
 # What fails only for want of memory, which the shim takes away at the source.
 BY_MEMORY = re.compile(r"json_")

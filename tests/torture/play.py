@@ -343,9 +343,8 @@ class Play:
         finally:
             os.close(self.ready)
         addresses = told.decode().splitlines()
-        if self.victim and self.victim.name == "dprintf":
-            addresses = []  # not all of them, or none: then they stand in the log
-            self._wait_log("echoing on")
+        if self.victim and not addresses:
+            self._wait_log("echoing on")  # there was no memory to tell them: then they stand in the log
         said = re.search(r"echoing on (.*?) \(engine", self.log)
         return addresses or (said.group(1).split(", ") if said else None)
 

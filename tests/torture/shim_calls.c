@@ -169,24 +169,6 @@ int __wrap_fprintf(FILE *file, const char *format, ...)
 	return length;
 }
 
-int __wrap_dprintf(int fd, const char *format, ...);
-
-int __wrap_dprintf(int fd, const char *format, ...)
-{
-	int error = shim_strike("dprintf");
-	va_list values;
-	int length = -1;
-
-	if (error == 0) {
-		va_start(values, format);
-		length = vdprintf(fd, format, values);
-		va_end(values);
-	} else {
-		errno = error;
-	}
-	return length;
-}
-
 int __wrap___isoc99_fscanf(FILE *file, const char *format, ...);
 
 int __wrap___isoc99_fscanf(FILE *file, const char *format, ...)

@@ -193,11 +193,27 @@ static void endings_are_counted_and_told_by_their_limit(void **state)
 	close_pair(&pair);
 }
 
+static struct sockaddr_in source_for(enum gate_reason reason)
+{
+	struct sockaddr_in source = { .sin_family = AF_INET, .sin_port = htons(40000) };
+
+	source.sin_addr.s_addr = htonl(reason == GATE_NO_HOST ? 0xe0000001
+			: reason == GATE_OWN_ADDRESS          ? 0x7f000001
+							      : 0xc0000201);
+	if (reason == GATE_OWN_ADDRESS || reason == GATE_FIXED_PORT)
+		source.sin_port = htons(5000);
+	return source;
+}
+
 /* 1,000 of each, then, 11 seconds later, as many again: two lines, the second with what was left out. */
 static void flood(struct gate *gate, enum gate_reason reason, const struct pair *pair)
 {
 	struct engine_conn conn = seen(pair, 0);
-	struct sockaddr_in source = { .sin_family = AF_INET, .sin_port = htons(40000) };
+	struct sockaddr_in source = source_for(reason);
+	struct engine_datagram datagram = {
+		.scheme = ADDR_UDP,
+		.peer = (const struct sockaddr *)&source,
+	};
 
 	for (int i = 0; i < 1000; i++) {
 		switch (reason) {
@@ -208,9 +224,9 @@ static void flood(struct gate *gate, enum gate_reason reason, const struct pair 
 		case GATE_BY_LOOP: gate_looped(gate, 7); break;
 		case GATE_DATAGRAM_ACCESS:
 		case GATE_DATAGRAM_RATE:
-			assert_false(gate_admit_datagram(
-				gate, (const struct sockaddr *)&source, ADDR_UDP));
-			break;
+		case GATE_NO_HOST:
+		case GATE_OWN_ADDRESS:
+		case GATE_FIXED_PORT: assert_false(gate_admit_datagram(gate, &datagram)); break;
 		default: assert_false(gate_admit(gate, pair->ours, ADDR_TCP));
 		}
 	}
@@ -228,8 +244,11 @@ static void no_limit_floods_the_log(void **state)
 		{ GATE_BY_MEMORY, { .memory_connections = 1 }, "(--max-memory)" },
 		{ GATE_BY_SOURCE, { .per_source = 1, .source_bits = 64 }, "(--max-per-source)" },
 		{ GATE_BY_RATE, { .connects_per_s = 1 }, "(--connect-rate)" },
-		{ GATE_DATAGRAM_ACCESS, { 0 }, "not answered udp://0.0.0.0:40000: it is not" },
+		{ GATE_DATAGRAM_ACCESS, { 0 }, "not answered udp://192.0.2.1:40000: it is not" },
 		{ GATE_DATAGRAM_RATE, { .datagrams_per_s = 1 }, "(--datagram-rate)" },
+		{ GATE_NO_HOST, { 0 }, "not answered udp://224.0.0.1:40000: that is not" },
+		{ GATE_OWN_ADDRESS, { 0 }, "not answered udp://127.0.0.1:5000: that is this" },
+		{ GATE_FIXED_PORT, { 0 }, "udp://192.0.2.1:5000: a server may be" },
 		{ GATE_IDLE, { 0 }, "(--idle-timeout)" },
 		{ GATE_OLD, { 0 }, "(--max-lifetime)" },
 		{ GATE_NO_LONGER_ALLOWED, { 0 }, "no longer allowed" },
@@ -238,6 +257,7 @@ static void no_limit_floods_the_log(void **state)
 	};
 	const char *deny = "0.0.0.0/0";
 	const struct access_entries none = { 0 }, some = { &deny, 1 };
+	const struct peer_rule_options ports = { .first_port = 32768, .last_port = 60999 };
 	struct access *access;
 	struct pair pair = make_pair();
 
@@ -248,17 +268,23 @@ static void no_limit_floods_the_log(void **state)
 		bool by_access = reason == GATE_BY_ACCESS || reason == GATE_DATAGRAM_ACCESS ||
 			reason == GATE_NO_LONGER_ALLOWED;
 		struct engine_conn conn = seen(&pair, 0);
-		struct sockaddr_in source = { .sin_family = AF_INET, .sin_port = htons(40000) };
+		struct sockaddr_in source = source_for(reason);
+		struct engine_datagram datagram = {
+			.scheme = ADDR_UDP,
+			.peer = (const struct sockaddr *)&source,
+		};
 		struct counters counters = { 0 };
 		struct limits *limits;
+		struct peer_rule rule;
 		struct gate gate;
 		char *text;
 
 		assert_int_equal(limits_new(&cases[i].limits, &limits), 0);
+		assert_int_equal(peer_rule_init(&rule, &ports), 0);
 		gate_init(&gate, limits, by_access ? access : NULL, &counters);
+		gate.peer_rule = &rule;
 		if (reason == GATE_DATAGRAM_RATE)
-			assert_true(gate_admit_datagram(
-				&gate, (const struct sockaddr *)&source, ADDR_UDP));
+			assert_true(gate_admit_datagram(&gate, &datagram));
 		if (reason < GATE_DATAGRAM_ACCESS && !by_access) {
 			assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
 			gate_opened(&gate, &conn);
@@ -273,6 +299,7 @@ static void no_limit_floods_the_log(void **state)
 			fail_msg("reason %u: %s", (unsigned)reason, text);
 		free(text);
 		gate_fini(&gate);
+		peer_rule_fini(&rule);
 		/* What was admitted stays: nothing here asks for it at the end. */
 		limits_free(limits);
 	}

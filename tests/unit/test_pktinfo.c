@@ -141,6 +141,20 @@ static void same_is_the_same_source(void **state)
 	assert_false(pktinfo_is_same(&one, &other));
 }
 
+/* Whatever claims to be one and is shorter says nothing: what lies behind it is not ours to read. */
+static void what_is_too_short_says_nothing(void **state)
+{
+	struct in_pktinfo asked = { .ipi_ifindex = 1 };
+	struct in6_pktinfo asked6 = { .ipi6_ifindex = 1 };
+
+	for (size_t length = 0; length < sizeof(asked); length++)
+		assert_false(note(IPPROTO_IP, IP_PKTINFO, &asked, length).known);
+	for (size_t length = 0; length < sizeof(asked6); length++)
+		assert_false(note(IPPROTO_IPV6, IPV6_PKTINFO, &asked6, length).known);
+	assert_true(note(IPPROTO_IP, IP_PKTINFO, &asked, sizeof(asked)).known);
+	assert_true(note(IPPROTO_IPV6, IPV6_PKTINFO, &asked6, sizeof(asked6)).known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +164,7 @@ int main(void)
 		cmocka_unit_test(of_a_mapped_address_the_other_message_knows_more),
 		cmocka_unit_test(what_says_something_else_is_passed_over),
 		cmocka_unit_test(same_is_the_same_source),
+		cmocka_unit_test(what_is_too_short_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

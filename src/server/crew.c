@@ -1,0 +1,142 @@
+/*
+ * Loops over workers. What they share is the time that is given to them: the threads that come after one
+ * that hangs have had theirs to answer meanwhile.
+ */
+#include "server/crew.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/log.h"
+
+/* For threads that are asked something. */
+#define ANSWER_PATIENCE_NS (5 * CLOCK_NS_PER_S)
+/* For threads that were told to end: they may have a million connections to close. */
+#define END_PATIENCE_NS (20 * CLOCK_NS_PER_S)
+
+static void complain(const struct crew *crew, unsigned which)
+{
+	log_error(_("thread %u of %u does not answer"), which + 1, crew->count);
+}
+
+static uint64_t answer_until_ns(void)
+{
+	return clock_after_ns(clock_now_ns(), ANSWER_PATIENCE_NS);
+}
+
+int crew_start(const struct crew *crew, unsigned *ret_missing)
+{
+	for (unsigned i = 0; i < crew->count; i++) {
+		int r = worker_start(crew->workers[i]);
+
+		if (r < 0) {
+			log_error(_("cannot start thread %u of %u: %s"), i + 1, crew->count,
+				strerror(-r));
+			*ret_missing = crew->count - i;
+			return r;
+		}
+	}
+	*ret_missing = 0;
+	for (unsigned i = 0; i < crew->count; i++) {
+		int r = worker_wait_running(crew->workers[i]);
+
+		if (r == -ETIMEDOUT)
+			complain(crew, i);
+		if (r < 0)
+			return r; /* told when the threads are joined */
+	}
+	return 0;
+}
+
+bool crew_sum(const struct crew *crew, struct counters *ret_sum)
+{
+	uint64_t until_ns = answer_until_ns();
+	bool all = true;
+
+	*ret_sum = (struct counters){ 0 };
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct counters one;
+
+		if (!worker_snapshot(crew->workers[i], until_ns, &one)) {
+			complain(crew, i);
+			all = false;
+		}
+		counters_add(ret_sum, &one);
+	}
+	return all;
+}
+
+bool crew_set_access(const struct crew *crew, const struct access *access)
+{
+	uint64_t until_ns = answer_until_ns();
+	bool all = true;
+
+	for (unsigned i = 0; i < crew->count; i++) {
+		if (!worker_set_access(crew->workers[i], access, until_ns)) {
+			complain(crew, i);
+			all = false;
+		}
+	}
+	return all;
+}
+
+bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses *own)
+{
+	uint64_t until_ns = answer_until_ns();
+	bool all = true;
+
+	for (unsigned i = 0; i < crew->count; i++) {
+		if (!worker_set_own_addresses(crew->workers[i], own, until_ns)) {
+			complain(crew, i);
+			all = false;
+		}
+	}
+	return all;
+}
+
+void crew_look_again(const struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->count; i++)
+		worker_look_again(crew->workers[i]);
+}
+
+void crew_drain(const struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->count; i++)
+		worker_drain(crew->workers[i]);
+}
+
+void crew_cut(const struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->count; i++)
+		worker_cut(crew->workers[i]);
+}
+
+int crew_join(const struct crew *crew)
+{
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), END_PATIENCE_NS);
+	int result = 0;
+
+	for (unsigned i = 0; i < crew->count; i++) {
+		int r = worker_join(crew->workers[i], until_ns);
+
+		if (r == -ETIMEDOUT) {
+			log_error(_("thread %u of %u does not end"), i + 1, crew->count);
+			return -EBUSY;
+		}
+		if (r < 0 && result == 0)
+			result = r;
+	}
+	return result;
+}
+
+void crew_free(struct crew *crew)
+{
+	for (unsigned i = 0; crew->workers != NULL && i < crew->count; i++)
+		worker_free(crew->workers[i]);
+	free(crew->workers);
+	*crew = (struct crew){ 0 };
+}

@@ -1,0 +1,35 @@
+/*
+ * All workers of a server. What is asked of them is asked of each in turn, and they have a limited time
+ * for it together: one that hangs is told in the log, and does not keep the main thread. Main thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "server/worker.h"
+
+struct crew {
+	struct worker **workers; /* `count` of them, NULL where not made yet; NULL: none at all */
+	unsigned count;
+};
+
+/* Starts all and waits until they work. -errno, told; `ret_missing` is how many were not started. */
+int crew_start(const struct crew *crew, unsigned *ret_missing);
+
+/* The counters of all together. False: some have not answered, and count as they did the last time. */
+bool crew_sum(const struct crew *crew, struct counters *ret_sum);
+
+/* As worker.h has it. False: some have not answered, and may still use what they were given before. */
+bool crew_set_access(const struct crew *crew, const struct access *access);
+bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses *own);
+
+void crew_look_again(const struct crew *crew);
+void crew_drain(const struct crew *crew);
+void crew_cut(const struct crew *crew);
+
+/*
+ * Waits for the end of all. 0, or the first engine's error. -EBUSY, told: one goes on; whatever it may use must stay.
+ */
+int crew_join(const struct crew *crew);
+
+void crew_free(struct crew *crew);
