@@ -22,7 +22,7 @@
 #include "client/live.h"
 #include "report/html.h"
 #include "report/model_write.h"
-#include "report/text.h"
+#include "report/terminal.h"
 #include "stats/hdrlog.h"
 
 /* At a terminal the block is drawn so often. */
@@ -37,7 +37,7 @@ struct measurement {
 	FILE *people; /* what is for them */
 	struct live live;
 	char title[TITLE_SIZE];
-	FILE *hdr, *html; /* NULL: not asked for */
+	struct outfile *hdr, *html; /* NULL: not asked for */
 	int hdr_error; /* -errno of the first line that could not be written */
 	bool hdr_begun;
 	struct search search;
@@ -70,13 +70,13 @@ static void write_hdr(struct measurement *measurement, const struct outcome_inte
 	int r = measurement->hdr_error;
 
 	if (!measurement->hdr_begun && r == 0)
-		r = hdrlog_write_head(measurement->hdr,
+		r = hdrlog_write_head(outfile_stream(measurement->hdr),
 			clock_wall_ns() - interval->start_ns - interval->length_ns);
 	measurement->hdr_begun = true;
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
 		/* Without a line a time in which nothing came back would not be there at all. */
 		if (histogram_count(parts[i].histogram) > 0 || parts[i].histogram == main)
-			r = hdrlog_write_interval(measurement->hdr, parts[i].tag,
+			r = hdrlog_write_interval(outfile_stream(measurement->hdr), parts[i].tag,
 				interval->start_ns, interval->length_ns, parts[i].histogram);
 	}
 	measurement->hdr_error = r;
@@ -243,12 +243,12 @@ static void tell_damage(const struct measurement *measurement, const struct outc
 			(unsigned long long)damage->offset, damage->expected, damage->got);
 }
 
-static int close_file(FILE **file, const char *path, int r)
+/* Commits what was asked for; `r` is what its writer says. */
+static int commit_file(struct outfile **file, const char *path, int r)
 {
 	if (*file == NULL)
 		return 0;
-	if (fclose(*file) != 0 && r == 0)
-		r = -errno;
+	r = outfile_commit(*file, r);
 	*file = NULL;
 	if (r == -ENOTSUP)
 		log_error(_("cannot write '%s': this meari was built without the charts' library "
@@ -262,9 +262,11 @@ static int close_file(FILE **file, const char *path, int r)
 static int write_files(struct measurement *measurement, const struct model *model)
 {
 	const struct measure_options *options = measurement->options;
-	int written = measurement->html != NULL ? html_write_run(model, measurement->html) : 0;
-	int hdr = close_file(&measurement->hdr, options->hdr_path, measurement->hdr_error);
-	int html = close_file(&measurement->html, options->html_path, written);
+	int written = measurement->html != NULL
+		? html_write_run(model, outfile_stream(measurement->html))
+		: 0;
+	int hdr = commit_file(&measurement->hdr, options->hdr_path, measurement->hdr_error);
+	int html = commit_file(&measurement->html, options->html_path, written);
 
 	return hdr < 0 ? hdr : html;
 }
@@ -311,7 +313,8 @@ static void tell_cut(const struct measurement *measurement, const struct outcome
 static int tell_result(const struct measurement *measurement, const struct model *model,
 	const struct outcome *outcome)
 {
-	int r = text_result(model, model, 1, width_of(measurement->people), measurement->people);
+	int r = terminal_result(
+		model, model, 1, width_of(measurement->people), measurement->people);
 
 	tell_damage(measurement, outcome);
 	if (!measurement->options->has_goal)
@@ -382,17 +385,12 @@ static enum cli_status judge(struct measurement *measurement, const struct outco
 
 /* ---- from the start to the end ---- */
 
-static int open_file(const char *path, FILE **ret_file)
+static int open_file(const char *path, struct outfile **ret_file)
 {
-	if (path == NULL)
-		return 0;
-	*ret_file = fopen(path, "we");
-	if (*ret_file != NULL)
-		return 0;
+	int r = path != NULL ? outfile_open(path, ret_file) : 0;
 
-	int r = -errno;
-
-	log_error(_("cannot open '%s' for writing: %s"), path, strerror(-r));
+	if (r < 0)
+		log_error(_("cannot open '%s' for writing: %s"), path, strerror(-r));
 	return r;
 }
 
@@ -447,9 +445,7 @@ enum cli_status measure(const struct measure_options *options)
 		bench_new(&bench, &measurement.bench) == 0)
 		status = run_and_tell(&measurement);
 	bench_free(measurement.bench);
-	if (measurement.hdr != NULL)
-		fclose(measurement.hdr);
-	if (measurement.html != NULL)
-		fclose(measurement.html);
+	outfile_discard(measurement.hdr);
+	outfile_discard(measurement.html);
 	return status;
 }

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/outfile.h"
 #include "base/quote.h"
 #include "cli/cli.h"
 #include "report/compare.h"
@@ -23,8 +24,8 @@
 #include "report/merge.h"
 #include "report/model_write.h"
 #include "report/runs.h"
-#include "report/text.h"
-#include "report/text_compare.h"
+#include "report/terminal.h"
+#include "report/terminal_compare.h"
 #include "report/text_demands.h"
 
 /* How many files one --baseline after the other can name. */
@@ -308,16 +309,17 @@ static int write_text(const struct findings *findings)
 	int r;
 
 	if (findings->compared) {
-		r = text_compared(merged, findings->now.items, findings->now.count, baseline,
+		r = terminal_compared(merged, findings->now.items, findings->now.count, baseline,
 			findings->baseline.count, width, stdout);
 		if (r == 0)
-			r = text_compare(&findings->compare, width, stdout);
-		text_trust(&baseline->trust, true, width, stdout);
+			r = terminal_compare(&findings->compare, width, stdout);
+		terminal_trust(&baseline->trust, true, width, stdout);
 	} else {
-		r = text_result(merged, findings->now.items, findings->now.count, width, stdout);
+		r = terminal_result(
+			merged, findings->now.items, findings->now.count, width, stdout);
 		text_demands(findings->now.items, findings->now.count, stdout);
 	}
-	text_differences(findings->differences, findings->difference_count, stdout);
+	terminal_differences(findings->differences, findings->difference_count, stdout);
 	return r;
 }
 
@@ -344,11 +346,11 @@ static int write_html(const struct options *options, const struct findings *find
 		return write_page(findings, stdout);
 
 	char name[256];
-	FILE *file = fopen(options->html, "we");
-	int r = file != NULL ? write_page(findings, file) : -errno;
+	struct outfile *file;
+	int r = outfile_open(options->html, &file);
 
-	if (file != NULL && fclose(file) != 0 && r == 0)
-		r = -errno;
+	if (r == 0)
+		r = outfile_commit(file, write_page(findings, outfile_stream(file)));
 	if (r < 0)
 		log_error(_("cannot write '%s': %s"),
 			quote_bytes(options->html, strlen(options->html), name, sizeof(name)),

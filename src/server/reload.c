@@ -170,3 +170,13 @@ int reload_options(const struct reload *reload, struct access **ret_access)
 			_("'%s' was not read again; the old options hold"), current->config_path);
 	return r;
 }
+
+int reload_lists_only(const struct server_options *options, struct access **ret_access)
+{
+	int r = access_new(&options->allow, &options->deny, ret_access);
+
+	if (r < 0)
+		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
+			_("the lists were not read again; the old ones hold"));
+	return r;
+}

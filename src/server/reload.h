@@ -15,6 +15,12 @@ struct limits_options reload_limits(
 	const struct server_options *options, uint32_t memory_connections);
 struct guard_options reload_guard(const struct server_options *options);
 
+/*
+ * Reads the lists alone again. On failure the old ones stay in force, and it has been said why. The new ones are the
+ * caller's.
+ */
+int reload_lists_only(const struct server_options *options, struct access **ret_access);
+
 /* What is in force, all the caller's. */
 struct reload {
 	struct server_options *current;

@@ -309,12 +309,6 @@ static void tell_counters(struct server *server)
 	announce_counters(&sum);
 }
 
-/* One that has failed to take over was never in charge, and one that was taken over from is so no more. */
-static bool is_in_charge(const struct server *server)
-{
-	return upgrade_is_in_charge(&server->upgrade);
-}
-
 /* Takes over `access`, which may be NULL: everybody. */
 static void use_access(struct server *server, struct access *access)
 {
@@ -327,7 +321,6 @@ static void use_access(struct server *server, struct access *access)
 /* Reads the lists again; as long as they cannot be read, the old ones hold. */
 static int reload_lists(struct server *server)
 {
-	const struct server_options *options = server->options;
 	struct access *access;
 	int r;
 
@@ -335,12 +328,9 @@ static int reload_lists(struct server *server)
 		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
 		return 0;
 	}
-	r = access_new(&options->allow, &options->deny, &access);
-	if (r < 0) {
-		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("the lists were not read again; the old ones hold"));
+	r = reload_lists_only(server->options, &access);
+	if (r < 0)
 		return r;
-	}
 	use_access(server, access);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the lists have been read again"));
 	return 0;
@@ -369,7 +359,7 @@ static int reload_all(struct server *server)
 
 static void reload(struct server *server)
 {
-	bool told = is_in_charge(server);
+	bool told = upgrade_is_in_charge(&server->upgrade);
 	char why[500];
 	int r;
 
@@ -490,7 +480,7 @@ static void drain(struct server *server)
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
 	struct counters sum;
 
-	if (is_in_charge(server))
+	if (upgrade_is_in_charge(&server->upgrade))
 		notify_stopping();
 	else
 		server->watchdog_ns = server->watchdog_due_ns = CLOCK_NEVER;

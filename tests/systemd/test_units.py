@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from meari import ROOT, receive_exactly, run
+from meari import receive_exactly
 from procfs import wait_until
 
 PORT = 5000
@@ -20,12 +20,6 @@ ExecStart=/usr/local/bin/meari serve --upgrade /run/meari/upgrade tcp://*:5000
 ExecReload=/bin/sh -c '{ /usr/local/bin/meari serve --upgrade /run/meari/upgrade --ready-fd 3 tcp://*:5000 \
     3>&1 >&2 & } | grep -q .'
 """
-
-checks_config = pytest.mark.skipif("--check-config" not in run("serve", "--help").stdout,
-                                   reason="this meari has no --check-config")
-survives_blocking = pytest.mark.skipif(
-    "NonBlocking=yes" not in (ROOT / "systemd/meari.service.in").read_text(),
-    reason="the unit has no NonBlocking=yes")
 
 
 def echo(machine, host="127.0.0.1", payload=b"under a real systemd"):
@@ -108,7 +102,6 @@ def test_no_restart_loses_a_connection(machine):
     assert_stops_well(machine)
 
 
-@survives_blocking
 def test_two_units_on_one_socket(machine):
     """systemd clears O_NONBLOCK of a socket for each unit that it starts on it: the description is shared."""
     start(machine)
@@ -160,7 +153,6 @@ def test_reload_reads_the_lists_again(machine):
     assert_stops_well(machine)
 
 
-@checks_config
 def test_a_reload_with_a_bad_list_fails(machine):
     machine.write("/etc/meari-allow", "127.0.0.0/8\n")
     machine.configure("allow @/etc/meari-allow\n")
@@ -178,7 +170,6 @@ def test_a_reload_with_a_bad_list_fails(machine):
     assert_stops_well(machine)
 
 
-@checks_config
 def test_the_status_holds_the_error(machine):
     """Also of a SIGHUP that did not come through systemctl."""
     machine.write("/etc/meari-allow", "127.0.0.0/8\n")

@@ -121,7 +121,6 @@ WRAP(ssize_t, readlink, -1, (const char *path, char *room, size_t size), (path, 
 WRAP(int, unlink, -1, (const char *path), (path))
 WRAP(int, lstat64, -1, (const char *path, struct stat64 *ret), (path, ret))
 WRAP(int, vfprintf, -1, (FILE * file, const char *format, va_list values), (file, format, values))
-WRAP(int, fflush, EOF, (FILE * file), (file))
 WRAP(ssize_t, read, -1, (int fd, void *room, size_t size), (fd, room, size))
 WRAP(int, dup2, -1, (int from, int to), (from, to))
 

@@ -21,7 +21,7 @@ FAMILIES = {
     "memory": {name for name, errors in ERRORS.items() if errors == [errno.ENOMEM]},
     "descriptors": {"socket", "socketpair", "accept4", "epoll_create1", "eventfd", "signalfd", "fcntl64", "open64",
                     "dup2", "close"},
-    "files": {"__getdelim", "fgets", "fread", "__isoc99_fscanf", "fopen64", "fclose", "fflush",
+    "files": {"__getdelim", "fgets", "fread", "__isoc99_fscanf", "fopen64", "fclose",
               "access", "flock", "readlink", "unlink", "lstat64", "realpath", "read", "write", "write_log"},
     "bytes": {"recv", "recvmsg", "recvmmsg", "send", "sendmsg", "sendmmsg", "shutdown"},
     "ring": {name for name in ERRORS if name.startswith(("io_uring", "order_"))},

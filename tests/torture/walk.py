@@ -29,7 +29,7 @@ ERRORS = {
     "__getdelim": MEMORY + [errno.EIO], "fgets": [errno.EIO], "fread": [errno.EIO],
     "__isoc99_fscanf": [errno.EIO], "fopen64": [errno.EMFILE, errno.ENOMEM, errno.EACCES],
     "fclose": [errno.EIO], "fprintf": MEMORY, "vfprintf": MEMORY,
-    "fflush": [errno.ENOSPC], "access": [errno.EACCES], "readlink": [errno.EACCES],
+    "access": [errno.EACCES], "readlink": [errno.EACCES],
     "unlink": [errno.EACCES], "fchmod": [errno.EPERM], "flock": [errno.EINTR, errno.ENOLCK], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
     "read": [errno.EINTR], "write": [errno.EINTR], "write_log": [errno.EINTR, errno.EPIPE, errno.ENOSPC],
     "close": [errno.EINTR, errno.EIO], "fcntl64": [errno.EMFILE], "ioctl": [errno.EPERM],

@@ -78,7 +78,7 @@ function thousands(value) {
 	return (unit === "" && Number.isInteger(number) ? String(number) : significant(number)) + unit;
 }
 
-/* "+2.1%", "×12.0"; a change of nothing has no sign. report/text_compare.c writes the same. */
+/* "+2.1%", "×12.0"; a change of nothing has no sign. report/terminal_compare.c writes the same. */
 function percent(factor) {
 	const value = (factor - 1) * 100;
 	if (factor >= 9.995)

@@ -2,7 +2,7 @@
  * What a person wants to know of a result, in that order: what was measured, under which load,
  * where; how much came through; how long it took; and whether to believe it.
  */
-#include "report/text.h"
+#include "report/terminal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -377,7 +377,7 @@ static int print_runs(const struct model *runs, size_t count, unsigned width, FI
 	return r;
 }
 
-void text_trust(const struct model_trust *trust, bool is_baseline, unsigned width, FILE *out)
+void terminal_trust(const struct model_trust *trust, bool is_baseline, unsigned width, FILE *out)
 {
 	const struct model_reason *reasons = trust->reasons.items;
 
@@ -397,8 +397,8 @@ void text_trust(const struct model_trust *trust, bool is_baseline, unsigned widt
 	}
 }
 
-int text_result(const struct model *merged, const struct model *runs, size_t count, unsigned width,
-	FILE *out)
+int terminal_result(const struct model *merged, const struct model *runs, size_t count,
+	unsigned width, FILE *out)
 {
 	struct line line = { .out = out, .width = width };
 
@@ -413,11 +413,11 @@ int text_result(const struct model *merged, const struct model *runs, size_t cou
 
 	if (r == 0 && count > 1)
 		r = print_runs(runs, count, width, out);
-	text_trust(&merged->trust, false, width, out);
+	terminal_trust(&merged->trust, false, width, out);
 	return r;
 }
 
-int text_compared(const struct model *merged, const struct model *runs, size_t count,
+int terminal_compared(const struct model *merged, const struct model *runs, size_t count,
 	const struct model *baseline, size_t baseline_count, unsigned width, FILE *out)
 {
 	struct line line = { .out = out, .width = width };
@@ -431,11 +431,11 @@ int text_compared(const struct model *merged, const struct model *runs, size_t c
 	print_time(&line, baseline, baseline_count);
 	if (count > 1)
 		r = print_runs(runs, count, width, out);
-	text_trust(&merged->trust, false, width, out);
+	terminal_trust(&merged->trust, false, width, out);
 	return r;
 }
 
-void text_differences(const struct difference *differences, int count, FILE *out)
+void terminal_differences(const struct difference *differences, int count, FILE *out)
 {
 	if (count > 0)
 		fputs(_("\n! The runs differ in their circumstances:\n"), out);

@@ -8,7 +8,7 @@
 #include "report/compare.h"
 
 /* `width` as in text.h. -ENOMEM. */
-int text_compare(const struct compare *compare, unsigned width, FILE *out);
+int terminal_compare(const struct compare *compare, unsigned width, FILE *out);
 
 /* A verdict in the user's language. */
-const char *text_compare_verdict(enum compare_verdict verdict);
+const char *terminal_compare_verdict(enum compare_verdict verdict);

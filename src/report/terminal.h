@@ -12,18 +12,18 @@
 #include "report/model.h"
 
 /* `merged` of `count` runs, and a line for each if there are several. */
-int text_result(const struct model *merged, const struct model *runs, size_t count, unsigned width,
-	FILE *out);
+int terminal_result(const struct model *merged, const struct model *runs, size_t count,
+	unsigned width, FILE *out);
 
 /*
  * What is to be known of both sides of a comparison besides its figures, and a line for each run. The
  * figures of all messages together are left out: they are others than the medians of the comparison.
  */
-int text_compared(const struct model *merged, const struct model *runs, size_t count,
+int terminal_compared(const struct model *merged, const struct model *runs, size_t count,
 	const struct model *baseline, size_t baseline_count, unsigned width, FILE *out);
 
 /* Why figures cannot be trusted; nothing if they can. */
-void text_trust(const struct model_trust *trust, bool is_baseline, unsigned width, FILE *out);
+void terminal_trust(const struct model_trust *trust, bool is_baseline, unsigned width, FILE *out);
 
 /* In what runs differ that should not, a line each. */
-void text_differences(const struct difference *differences, int count, FILE *out);
+void terminal_differences(const struct difference *differences, int count, FILE *out);

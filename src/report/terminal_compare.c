@@ -1,7 +1,7 @@
 /*
  * The comparison as a table: what changed by how much, how sure that is, and one sentence at the end.
  */
-#include "report/text_compare.h"
+#include "report/terminal_compare.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "base/i18n.h"
 #include "report/table.h"
 
-const char *text_compare_verdict(enum compare_verdict verdict)
+const char *terminal_compare_verdict(enum compare_verdict verdict)
 {
 	static const char *const names[] = {
 		[COMPARE_TOO_FEW] = N_("not enough runs"),
@@ -61,7 +61,7 @@ static void add_figure(struct table *table, const struct compare_figure *one)
 	snprintf(both, sizeof(both), "%s … %s", format_effect(one, one->low, low, sizeof(low)),
 		format_effect(one, one->high, high, sizeof(high)));
 	table_add(table, isnan(one->low) ? "-" : both);
-	table_add(table, text_compare_verdict(one->verdict));
+	table_add(table, terminal_compare_verdict(one->verdict));
 }
 
 /* What stands against a verdict, a line each; too few runs have a sentence of their own. */
@@ -82,7 +82,7 @@ static void print_objections(const struct compare *compare, FILE *out)
 	}
 }
 
-int text_compare(const struct compare *compare, unsigned width, FILE *out)
+int terminal_compare(const struct compare *compare, unsigned width, FILE *out)
 {
 	struct table *table = table_new(6);
 
@@ -109,7 +109,7 @@ int text_compare(const struct compare *compare, unsigned width, FILE *out)
 			  "are needed.\n"),
 			compare->runs, compare->baseline_runs, COMPARE_LEAST_RUNS);
 	else
-		fprintf(out, _("\nOver all: %s.\n"), text_compare_verdict(compare->verdict));
+		fprintf(out, _("\nOver all: %s.\n"), terminal_compare_verdict(compare->verdict));
 	print_objections(compare, out);
 	return r;
 }
