@@ -26,7 +26,7 @@
 #include "report/runs.h"
 #include "report/terminal.h"
 #include "report/terminal_compare.h"
-#include "report/text_demands.h"
+#include "report/terminal_demands.h"
 
 /* How many files one --baseline after the other can name. */
 #define MOST_BASELINES 1024
@@ -317,7 +317,7 @@ static int write_text(const struct findings *findings)
 	} else {
 		r = terminal_result(
 			merged, findings->now.items, findings->now.count, width, stdout);
-		text_demands(findings->now.items, findings->now.count, stdout);
+		terminal_demands(findings->now.items, findings->now.count, stdout);
 	}
 	terminal_differences(findings->differences, findings->difference_count, stdout);
 	return r;

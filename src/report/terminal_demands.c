@@ -1,7 +1,7 @@
 /*
  * A demand is text from a file; it is made plain, and its value is told in the unit of its figure.
  */
-#include "report/text_demands.h"
+#include "report/terminal_demands.h"
 
 #include <math.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static void print_search(const struct model_find_max *found, size_t number, FILE
 	}
 }
 
-void text_demands(const struct model *runs, size_t count, FILE *out)
+void terminal_demands(const struct model *runs, size_t count, FILE *out)
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t number = count > 1 ? i + 1 : 0;

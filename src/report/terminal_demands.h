@@ -9,4 +9,4 @@
 #include "report/model.h"
 
 /* A line for each demand; of several runs, only for those that were not met. */
-void text_demands(const struct model *runs, size_t count, FILE *out);
+void terminal_demands(const struct model *runs, size_t count, FILE *out);
