@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/measure.h"
+#include "bench/measure.h"
 
 /* Which options were given, as far as it matters here. */
 struct ineffective {

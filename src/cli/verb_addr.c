@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr/describe.h"
+#include "addr/describe_block.h"
+#include "addr/facts.h"
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
@@ -16,9 +19,6 @@
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "cli/cli.h"
-#include "cli/describe.h"
-#include "cli/describe_block.h"
-#include "cli/facts.h"
 #include "net/resolve.h"
 
 struct options {

@@ -9,11 +9,11 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "bench/measure.h"
+#include "bench/mix.h"
 #include "cli/cli.h"
 #include "cli/ineffective.h"
-#include "cli/measure.h"
 #include "cli/take.h"
-#include "client/mix.h"
 #include "engine/engine.h"
 #include "net/call.h"
 

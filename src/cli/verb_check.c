@@ -8,10 +8,10 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "check/check.h"
 #include "cli/cli.h"
 #include "cli/meant.h"
 #include "cli/take.h"
-#include "client/check.h"
 #include "net/call.h"
 
 enum option_key {

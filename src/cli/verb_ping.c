@@ -11,8 +11,8 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
-#include "client/ping.h"
 #include "net/call.h"
+#include "ping/ping.h"
 
 enum {
 	OPTION_BUSY_POLL = 256,

@@ -22,7 +22,7 @@
 #include "report/difference.h"
 #include "report/html.h"
 #include "report/merge.h"
-#include "report/model_write.h"
+#include "report/model/model_write.h"
 #include "report/runs.h"
 #include "report/terminal.h"
 #include "report/terminal_compare.h"

@@ -23,12 +23,12 @@
 #include "net/resolve.h"
 #include "protocol/echo.h"
 #include "protocol/guard.h"
-#include "server/activation.h"
+#include "server/admission/limits.h"
+#include "server/admission/peer_rule.h"
 #include "server/explain.h"
-#include "server/fault_address.h"
-#include "server/fault_spec.h"
-#include "server/limits.h"
-#include "server/peer_rule.h"
+#include "server/fault/fault_address.h"
+#include "server/fault/fault_spec.h"
+#include "server/listen/activation.h"
 #include "server/server.h"
 
 enum option_key {

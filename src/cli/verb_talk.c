@@ -9,9 +9,9 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
-#include "client/lockstep.h"
-#include "client/talk.h"
 #include "net/call.h"
+#include "talk/lockstep.h"
+#include "talk/talk.h"
 
 enum { OPTION_VERIFY = 256, OPTION_SIZE, OPTION_TIMEOUT, OPTION_SOURCE, OPTION_TRACE };
 

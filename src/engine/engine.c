@@ -10,10 +10,10 @@
 #include "base/i18n.h"
 #include "config.h"
 #include "engine/core.h"
-#include "engine/epoll_engine.h"
+#include "engine/epoll/epoll_engine.h"
 #include "engine/outgoing.h"
 #if MEARI_HAVE_URING
-#include "engine/uring_engine.h"
+#include "engine/uring/uring_engine.h"
 #endif
 
 /* epoll first: uring is for those who ask for it, until it is ahead everywhere. */
@@ -26,7 +26,7 @@ const struct engine_ops *const engine_list[] = {
 };
 
 /*
- * The rule of "auto", here and nowhere else. Measured with bench/compare on Linux 6.18, on two
+ * The rule of "auto", here and nowhere else. Measured with compare/run on Linux 6.18, on two
  * machines; processor time for an echo, uring to epoll: 0.98 and 1.06 with one connection (and a
  * round trip of 7.2 us to 6.8), 0.87 to 0.98 with 50, 0.88 to 0.99 with 1,000, 0.95 and 1.0 with
  * 10,000, 1.04 for 16 KiB, 1.0 and 1.2 in bulk, 1.0 for datagrams. Nobody knows beforehand what will

@@ -18,7 +18,7 @@
 
 /*
  * What a sleep costs: 15 to 25 microseconds of both processors' time between two cores of a virtual
- * machine (bench/compare, cell tcp-64x1: CPU per echo with and without sleeping).
+ * machine (compare/run, cell tcp-64x1: CPU per echo with and without sleeping).
  */
 #define AUTO_NS (20 * CLOCK_NS_PER_US)
 #define MOST_FUTILE 10

@@ -1,7 +1,7 @@
 /*
  * What a load generator does with bytes: one thread's share of a load, as a protocol. It sends messages
  * to an echo service, takes them back, compares every byte, and knows how long each was under way. Who
- * connects, on what schedule, and for how long is its owner's business (client/bench).
+ * connects, on what schedule, and for how long is its owner's business (bench/bench).
  *
  *	closed loop  `depth` messages are under way on each connection: the next one leaves when one has
  *	             come back. A service that stops delays `depth` messages, and no more are sent.

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "report/figure.h"
-#include "report/model.h"
+#include "report/model/model.h"
 #include "report/objection.h"
 
 #define COMPARE_CONFIDENCE 0.99

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "report/model_write.h"
+#include "report/model/model_write.h"
 
 static const char *const groups[] = { "environment", "target", "load" };
 

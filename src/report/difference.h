@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "report/model.h"
+#include "report/model/model.h"
 
 /* Differences beyond this are not told. */
 #define DIFFERENCE_MOST 16

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "report/model.h"
+#include "report/model/model.h"
 
 /*
  * Fills kernel, machine, cpu and cpus of an empty `environment`; what cannot be found out stays NULL

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "report/model.h"
+#include "report/model/model.h"
 
 enum figure_unit { FIGURE_PER_S, FIGURE_NS, FIGURE_PER_MILLION };
 

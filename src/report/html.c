@@ -16,7 +16,7 @@
 #include "report/compare_json.h"
 #include "report/curve.h"
 #include "report/figure.h"
-#include "report/model_write.h"
+#include "report/model/model_write.h"
 #include "report/page_bytes.h"
 
 /* Points over time of one run, and of the whole page; more are drawn together. */

@@ -9,7 +9,7 @@
 
 #include "report/compare.h"
 #include "report/difference.h"
-#include "report/model.h"
+#include "report/model/model.h"
 
 struct html_page {
 	const struct model *merged;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "report/model_copy.h"
-#include "report/model_field.h"
-#include "report/reason.h"
+#include "report/model/model_copy.h"
+#include "report/model/model_field.h"
+#include "report/model/reason.h"
 
 /* Runs at work at the same time. */
 struct stretch {

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "report/model.h"
+#include "report/model/model.h"
 
 /*
  * What only one run can have (intervals, search, asserts) is left out, unless there is only one; what

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "report/figure.h"
-#include "report/model.h"
+#include "report/model/model.h"
 
 enum objection_kind {
 	OBJECTION_TOO_FEW, /* runs on a side: `count` here, `of` in the baseline */

@@ -4,8 +4,8 @@
  */
 #pragma once
 
-#include "report/model.h"
-#include "report/model_read.h"
+#include "report/model/model.h"
+#include "report/model/model_read.h"
 #include "report/runs_log.h"
 
 /* Of one file of JSON; of a single result MODEL_MOST_BYTES. */

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "report/merge.h"
-#include "report/reason.h"
+#include "report/model/reason.h"
 #include "stats/hdrlog_reader.h"
 
 /* Stamps are rounded to milliseconds, three of them meet at each joint. */

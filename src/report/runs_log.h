@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "report/model.h"
-#include "report/model_read.h"
+#include "report/model/model.h"
+#include "report/model/model_read.h"
 
 /* Room for any note. */
 #define RUNS_NOTE_SIZE 256

@@ -16,8 +16,8 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "report/figure.h"
+#include "report/model/reason.h"
 #include "report/plain.h"
-#include "report/reason.h"
 #include "report/table.h"
 
 /* A line is put together piece by piece, and broken between pieces where the terminal ends. */

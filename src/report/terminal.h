@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "report/difference.h"
-#include "report/model.h"
+#include "report/model/model.h"
 
 /* `merged` of `count` runs, and a line for each if there are several. */
 int terminal_result(const struct model *merged, const struct model *runs, size_t count,

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "report/model.h"
+#include "report/model/model.h"
 
 /* A line for each demand; of several runs, only for those that were not met. */
 void terminal_demands(const struct model *runs, size_t count, FILE *out);

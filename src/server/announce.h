@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "server/listener.h"
+#include "server/listen/listener.h"
 #include "stats/counters.h"
 
 void announce_start(const struct listener_list *listeners, const char *engine, unsigned threads);

@@ -19,11 +19,11 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/resolve.h"
-#include "server/activation.h"
-#include "server/fault_text.h"
-#include "server/listener.h"
-#include "server/sandbox.h"
-#include "server/takeover.h"
+#include "server/fault/fault_text.h"
+#include "server/listen/activation.h"
+#include "server/listen/listener.h"
+#include "server/sandbox/sandbox.h"
+#include "server/upgrade/takeover.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT

@@ -4,9 +4,9 @@
  */
 #pragma once
 
+#include "server/admission/own_addresses.h"
+#include "server/admission/peer_rule.h"
 #include "server/crew.h"
-#include "server/own_addresses.h"
-#include "server/peer_rule.h"
 
 /* All zero: nothing is watched, and there are no rules. */
 struct peer_watch {

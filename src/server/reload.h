@@ -5,9 +5,9 @@
 #pragma once
 
 #include "protocol/guard.h"
-#include "server/access.h"
-#include "server/fault_map.h"
-#include "server/limits.h"
+#include "server/admission/access.h"
+#include "server/admission/limits.h"
+#include "server/fault/fault_map.h"
 #include "server/server.h"
 
 /* What options mean for the parts that can change; `memory_connections` as in limits_options. */

@@ -20,18 +20,18 @@
 #include "base/descriptors.h"
 #include "base/i18n.h"
 #include "base/log.h"
-#include "server/activation.h"
 #include "server/announce.h"
 #include "server/crew.h"
-#include "server/fault_map.h"
-#include "server/listener.h"
+#include "server/fault/fault_map.h"
+#include "server/listen/activation.h"
+#include "server/listen/listener.h"
 #include "server/memory_share.h"
 #include "server/notify.h"
 #include "server/peer_watch.h"
 #include "server/reload.h"
-#include "server/sandbox.h"
+#include "server/sandbox/sandbox.h"
 #include "server/signals.h"
-#include "server/upgrade.h"
+#include "server/upgrade/upgrade.h"
 
 /* How long to wait for memory that other programs may give back. */
 #define MEMORY_RETRY_MS 10

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "net/addr.h"
 #include "protocol/fault_plan.h"
-#include "server/access.h"
+#include "server/admission/access.h"
 
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
 #define SERVER_MOST_THREADS 1024

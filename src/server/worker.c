@@ -17,8 +17,8 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
-#include "server/chronicle.h"
-#include "server/gate.h"
+#include "server/admission/conn_log.h"
+#include "server/admission/gate.h"
 
 /* One look at the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
@@ -36,7 +36,7 @@ struct worker {
 	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
-	struct chronicle chronicle;
+	struct conn_log chronicle;
 
 	pthread_t thread;
 	bool started;
@@ -76,7 +76,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	worker->counters.connections_accepted++;
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	chronicle_opened(&worker->chronicle, conn);
+	conn_log_opened(&worker->chronicle, conn);
 }
 
 static void on_fault(void *context, const struct fault_deed *deed)
@@ -132,7 +132,7 @@ static void on_closed(
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	chronicle_closed(&worker->chronicle, &inner, reason, error);
+	conn_log_closed(&worker->chronicle, &inner, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
 	if (worker->faulted)
@@ -146,7 +146,7 @@ static void on_accept_paused(void *context, int error)
 	struct worker *worker = context;
 
 	worker->counters.accept_pauses++;
-	chronicle_paused(&worker->chronicle, error);
+	conn_log_paused(&worker->chronicle, error);
 }
 
 /* Every thread may notice; it is told once. */
@@ -156,7 +156,7 @@ static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, uns
 
 	if (worker->options.blocking_told != NULL && !worker->options.blocking_told[tag] &&
 		!atomic_exchange(&worker->options.blocking_told[tag], true))
-		chronicle_mended(fd, scheme);
+		conn_log_mended(fd, scheme);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -345,7 +345,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
 	worker->echo.tell_looped = on_looped;
 	worker->echo.context = worker;
-	chronicle_init(&worker->chronicle);
+	conn_log_init(&worker->chronicle);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
@@ -567,7 +567,7 @@ void worker_free(struct worker *worker)
 		guard_fini(&worker->guard);
 	if (worker->faulted)
 		fault_fini(&worker->fault);
-	chronicle_fini(&worker->chronicle);
+	conn_log_fini(&worker->chronicle);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);

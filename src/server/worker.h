@@ -8,10 +8,10 @@
 
 #include "engine/engine.h"
 #include "protocol/guard.h"
-#include "server/access.h"
-#include "server/fault_map.h"
-#include "server/limits.h"
-#include "server/peer_rule.h"
+#include "server/admission/access.h"
+#include "server/admission/limits.h"
+#include "server/admission/peer_rule.h"
+#include "server/fault/fault_map.h"
 #include "stats/counters.h"
 
 struct worker;

@@ -1,7 +1,7 @@
 """Is what `meari bench` says true? Experiments with a reference whose delays and faults are known.
 
 Each experiment runs the generator against reference.Echo and gives findings: what was measured, and
-between which bounds it must lie. tests/e2e/test_bench_accuracy.py asserts them, bench/accuracy shows them.
+between which bounds it must lie. tests/e2e/test_bench_accuracy.py asserts them, compare/accuracy shows them.
 
 A machine can only add time, so a bound below is certain: who says less than the delay itself is wrong,
 however busy the machine is. A bound above holds what the machine adds, known from a run without any delay

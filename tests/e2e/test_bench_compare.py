@@ -1,4 +1,4 @@
-"""bench/compare: the machinery works. How fast anything is, is no matter of a test."""
+"""compare/run: the machinery works. How fast anything is, is no matter of a test."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 import meari
 
-COMPARE = meari.ROOT / "bench/compare"
+COMPARE = meari.ROOT / "compare/run"
 CELL = "tcp-64x50"
 
 # Answers, but with other bytes from the tenth receive on: quick, and no echo.
@@ -72,7 +72,7 @@ def test_what_the_readme_documents_is_there(told):
     assert set(cell) == {"name", "title", "connections", "ranked_by", "better", "best_floor",
                          "best_peer", "servers"}
     assert cell["name"] == CELL
-    documented = (meari.ROOT / "bench/README.md").read_text()
+    documented = (meari.ROOT / "compare/README.md").read_text()
     for one in cell["servers"]:
         assert set(one) - {"syscalls_per_echo"} == {
             "name", "role", "exact", "bad", "counts", "ranked", "ratio_to_floor", "ratio_to_peer",

@@ -321,11 +321,11 @@ service echo
 
 def find_xinetd():
     """Installed, or unpacked (its package would start a service)."""
-    unpacked = meari.ROOT / "build-bench/unpacked/usr/sbin/xinetd"
+    unpacked = meari.ROOT / "build-compare/unpacked/usr/sbin/xinetd"
     return shutil.which("xinetd") or (str(unpacked) if unpacked.exists() else None)
 
 
-@pytest.mark.skipif(find_xinetd() is None, reason="xinetd is not here (script/bench --install unpacks it)")
+@pytest.mark.skipif(find_xinetd() is None, reason="xinetd is not here (script/compare --install unpacks it)")
 def test_xinetd_is_guilty_of_urgent_data_only(tmp_path):
     config = tmp_path / "xinetd.conf"
     with service(find_xinetd(), "-dontfork", "-f", str(config), "-pidfile", str(tmp_path / "pid"),

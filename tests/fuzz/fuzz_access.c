@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "net/cidr.h"
-#include "server/access.h"
+#include "server/admission/access.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/activation.h"
+#include "server/listen/activation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/fault_address.h"
+#include "server/fault/fault_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

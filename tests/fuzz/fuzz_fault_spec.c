@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/fault_spec.h"
-#include "server/fault_text.h"
+#include "server/fault/fault_spec.h"
+#include "server/fault/fault_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/ledger.h"
+#include "ping/ledger.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -62,7 +62,8 @@ static void check(struct ledger *ledger)
 }
 
 /* A reply made from a true one: the number, then which byte is changed (or none). */
-static void reply(struct ledger *ledger, struct flow *flow, struct input *input, uint64_t now_ns)
+static void reply(
+	struct ledger *ledger, struct conversation *flow, struct input *input, uint64_t now_ns)
 {
 	unsigned char datagram[SIZE_MOST + 1] = { 0 };
 	uint64_t number = take(input), sent_ns = 0;
@@ -75,7 +76,8 @@ static void reply(struct ledger *ledger, struct flow *flow, struct input *input,
 	ledger_host.datagram(ledger, flow, datagram, size + (place == 255), now_ns);
 }
 
-static void raw(struct ledger *ledger, struct flow *flow, struct input *input, uint64_t now_ns)
+static void raw(
+	struct ledger *ledger, struct conversation *flow, struct input *input, uint64_t now_ns)
 {
 	unsigned char datagram[256];
 	size_t size = take(input);
@@ -85,10 +87,11 @@ static void raw(struct ledger *ledger, struct flow *flow, struct input *input, u
 	ledger_host.datagram(ledger, flow, datagram, size, now_ns);
 }
 
-static void step(struct ledger *ledger, struct flow *flows, struct input *input, uint64_t *now_ns)
+static void step(
+	struct ledger *ledger, struct conversation *flows, struct input *input, uint64_t *now_ns)
 {
 	uint8_t what = take(input);
-	struct flow *flow = &flows[what >> 7];
+	struct conversation *flow = &flows[what >> 7];
 	uint64_t number, next_ns;
 
 	*now_ns += what;
@@ -116,8 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		.by_port = true,
 		.timeout_ns = 300,
 	};
-	struct flow_settings settings = { .step = LANES, .expected = expected };
-	struct flow flows[LANES];
+	struct conversation_settings settings = { .step = LANES, .expected = expected };
+	struct conversation flows[LANES];
 	struct ledger ledger;
 	uint64_t now_ns = 1000;
 
@@ -127,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	settings.probe = &ledger.probe;
 	settings.flight = &ledger.flight;
 	for (size_t i = 0; i < LANES; i++)
-		flow_init(&flows[i], &settings, i);
+		conversation_init(&flows[i], &settings, i);
 	while (input.left > 0) {
 		step(&ledger, flows, &input, &now_ns);
 		check(&ledger);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/model_read.h"
-#include "report/model_write.h"
-#include "report/reason.h"
+#include "report/model/model_read.h"
+#include "report/model/model_write.h"
+#include "report/model/reason.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

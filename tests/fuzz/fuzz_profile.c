@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/pace.h"
-#include "client/profile.h"
+#include "bench/pace.h"
+#include "bench/profile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/promise.h"
+#include "bench/promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

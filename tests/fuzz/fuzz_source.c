@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/mix.h"
-#include "client/source.h"
+#include "bench/mix.h"
+#include "bench/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

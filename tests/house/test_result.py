@@ -4,7 +4,7 @@ import re
 
 from house import ROOT
 
-TABLE = (ROOT / "src/report/model_field.c").read_text()
+TABLE = (ROOT / "src/report/model/model_field.c").read_text()
 PAGE = (ROOT / "docs/result.md").read_text()
 
 
@@ -34,7 +34,7 @@ def test_no_other_field_is_told():
 
 
 def test_the_histogram_is_told():
-    source = (ROOT / "src/report/model_histogram.c").read_text()
+    source = (ROOT / "src/report/model/model_histogram.c").read_text()
     keys = set(re.findall(r'"((?:count|hdr|above_range|\w+_ns))"', source))
     assert len(keys) == 8
     assert not [key for key in keys if f"`{key}`" not in PAGE.split("## A histogram")[1]]

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "server/access.h"
+#include "server/admission/access.h"
 
 #define ENTRIES(...)                                                                               \
 	&(const struct access_entries)                                                             \

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/activation.h"
+#include "server/listen/activation.h"
 
 static void offer(const char *pid, const char *count, const char *names)
 {

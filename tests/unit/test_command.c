@@ -1,5 +1,5 @@
 /*
- * client/command: what a typed line means.
+ * talk/command: what a typed line means.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/command.h"
+#include "talk/command.h"
 
 static void expect(const char *line, enum command_kind kind, const char *text)
 {

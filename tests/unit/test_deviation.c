@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "client/deviation.h"
+#include "check/deviation.h"
 #include "protocol/pattern.h"
 
 #define AT 5000u

@@ -1,5 +1,5 @@
 /*
- * client/dialogue: what was said, what is due, and what has come back, over a socket pair whose other
+ * talk/dialogue: what was said, what is due, and what has come back, over a socket pair whose other
  * end is the test's.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "client/dialogue.h"
+#include "talk/dialogue.h"
 
 struct pair {
 	struct dialogue dialogue;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "protocol/echo.h"
 #include "protocol/fault.h"
-#include "server/fault_spec.h"
+#include "server/fault/fault_spec.h"
 
 #define CAP (1u << 20)
 #define MS CLOCK_NS_PER_MS

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "server/fault_address.h"
-#include "server/fault_spec.h"
+#include "server/fault/fault_address.h"
+#include "server/fault/fault_spec.h"
 
 static struct fault_plan take(const char *text, bool datagrams)
 {

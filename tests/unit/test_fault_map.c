@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "server/fault_map.h"
+#include "server/fault/fault_map.h"
 
 static struct fault_plan plan_of(enum fault_plan_kind first, enum fault_plan_kind second)
 {

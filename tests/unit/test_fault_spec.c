@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "server/fault_spec.h"
+#include "server/fault/fault_spec.h"
 
 static struct fault_plan_rule take(const char *text)
 {

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "server/fault_spec.h"
-#include "server/fault_text.h"
+#include "server/fault/fault_spec.h"
+#include "server/fault/fault_text.h"
 
 static void write_of(const char *spec, struct fault_plan_rule *ret_rule, char text[FAULT_TEXT_SIZE])
 {

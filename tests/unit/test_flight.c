@@ -1,5 +1,5 @@
 /*
- * client/flight: what a reply is, in whatever order they come, and who is overdue.
+ * ping/flight: what a reply is, in whatever order they come, and who is overdue.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "client/flight.h"
+#include "ping/flight.h"
 
 #define TIMEOUT_NS 100
 

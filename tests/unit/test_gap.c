@@ -1,5 +1,5 @@
 /*
- * client/gap: when a gap begins, how it went, how long it was, and what is no gap.
+ * ping/gap: when a gap begins, how it went, how long it was, and what is no gap.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/gap.h"
+#include "ping/gap.h"
 
 static void test_finished_then_refused_then_back(void **state)
 {

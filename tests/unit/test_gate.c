@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "server/gate.h"
+#include "server/admission/gate.h"
 
 struct pair {
 	int ours, theirs;

@@ -20,9 +20,9 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "net/socket.h"
-#include "server/handover.h"
-#include "server/handover_message.h"
-#include "server/takeover.h"
+#include "server/upgrade/handover.h"
+#include "server/upgrade/handover_message.h"
+#include "server/upgrade/takeover.h"
 
 struct old {
 	struct addr at;

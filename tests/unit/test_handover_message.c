@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "server/handover_message.h"
+#include "server/upgrade/handover_message.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

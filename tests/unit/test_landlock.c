@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/landlock.h"
+#include "server/sandbox/landlock.h"
 #include "skipping.h"
 
 struct place {

@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "server/limits.h"
+#include "server/admission/limits.h"
 
 #define START (1000 * CLOCK_NS_PER_S)
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "client/live.h"
+#include "bench/live.h"
 
 #define S 1000000000ull
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "client/mix.h"
+#include "bench/mix.h"
 
 static void reads_sizes(void **state)
 {

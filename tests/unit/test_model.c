@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "report/environment.h"
-#include "report/model.h"
-#include "report/model_read.h"
-#include "report/model_write.h"
+#include "report/model/model.h"
+#include "report/model/model_read.h"
+#include "report/model/model_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define HEAD "{\"format\": \"meari-result\", \"version\": 1"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "client/outcome.h"
+#include "bench/outcome.h"
 
 #define MS 1000000ull
 

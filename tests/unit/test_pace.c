@@ -12,7 +12,7 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "client/pace.h"
+#include "bench/pace.h"
 
 #define S CLOCK_NS_PER_S
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "server/peer_rule.h"
+#include "server/admission/peer_rule.h"
 
 static uint64_t now_ns = CLOCK_NS_PER_S;
 static unsigned clock_reads;

@@ -1,5 +1,5 @@
 /*
- * client/probe: bytes that can be made again, numbers cut short, and where a reply differs.
+ * ping/probe: bytes that can be made again, numbers cut short, and where a reply differs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/probe.h"
+#include "ping/probe.h"
 
 #define RUN 0x12345678
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "server/process.h"
+#include "server/upgrade/process.h"
 
 static void the_end_is_seen(void **state)
 {

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "client/profile.h"
+#include "bench/profile.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define S CLOCK_NS_PER_S

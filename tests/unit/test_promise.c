@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "client/promise.h"
+#include "bench/promise.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

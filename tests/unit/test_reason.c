@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "report/reason.h"
+#include "report/model/reason.h"
 
 static struct model model;
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "client/schedule.h"
+#include "bench/schedule.h"
 
 #define US CLOCK_NS_PER_US
 #define S CLOCK_NS_PER_S

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "client/search.h"
+#include "bench/search.h"
 
 static const struct search_options usual = {
 	.first_per_s = 1000,

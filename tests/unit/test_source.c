@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "client/source.h"
+#include "bench/source.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

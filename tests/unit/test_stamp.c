@@ -1,5 +1,5 @@
 /*
- * client/stamp: when bytes came. The sum is asked with made-up clocks; the kernel with a socket pair whose reader
+ * ping/stamp: when bytes came. The sum is asked with made-up clocks; the kernel with a socket pair whose reader
  * comes late.
  */
 #include <arpa/inet.h>
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "client/stamp.h"
+#include "ping/stamp.h"
 
 #define WALL_NS (1000 * CLOCK_NS_PER_S) /* ahead of the monotonic clock by so much */
 

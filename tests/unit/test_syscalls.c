@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "server/syscalls.h"
+#include "server/sandbox/syscalls.h"
 #include "skipping.h"
 
 #define SETUP_URING 425 /* io_uring_setup, everywhere but on alpha */

@@ -1,5 +1,5 @@
 /*
- * client/tabular: cells as wide on the screen as they should be, in any script.
+ * ping/tabular: cells as wide on the screen as they should be, in any script.
  */
 #include <locale.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/tabular.h"
+#include "ping/tabular.h"
 
 static void test_right(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * client/tally: sums against sums made the plain way, and what counts as lost.
+ * ping/tally: sums against sums made the plain way, and what counts as lost.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/tally.h"
+#include "ping/tally.h"
 
 static void test_times(void **state)
 {

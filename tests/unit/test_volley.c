@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/volley.h"
+#include "check/volley.h"
 
 #define MOST 8
 

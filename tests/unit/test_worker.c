@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "engine/core.h"
 #include "protocol/echo.h"
-#include "server/fault_map.h"
+#include "server/fault/fault_map.h"
 #include "server/worker.h"
 
 static const struct engine *seen_engine;

@@ -1,0 +1,77 @@
+/*
+ * A load generator as a whole: threads, connections, the clock of a run, and what it came to. Main
+ * thread; speaks through the log of what could not be done; what was measured is the caller's to tell.
+ *
+ * One at a time: while it is open, signals that end a program arrive through it (interrupt.h).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/outcome.h"
+#include "bench/pace.h"
+#include "bench/source.h"
+#include "net/addr.h"
+#include "protocol/load.h"
+
+#define BENCH_MOST_THREADS 1024
+#define BENCH_MOST_CONNECTIONS (4u << 20)
+#define BENCH_DEFAULT_CONNECTIONS 10
+#define BENCH_DEFAULT_DURATION_NS (10ull * 1000000000)
+#define BENCH_DEFAULT_WARM_UP_NS (1ull * 1000000000)
+#define BENCH_DEFAULT_TIMEOUT_NS (1ull * 1000000000)
+
+struct bench_options {
+	struct addr_spec target;
+	const struct source *source; /* NULL: the kernel's choice */
+	const char *engine; /* "auto" or a name */
+	unsigned threads; /* 0: half of the processors, but no more than connections */
+	uint32_t connections;
+	/* Of load.h: depth, open_loop, verify, end_by_reset, echoes, sizes. The rest is ours. */
+	struct load_options load;
+	enum pace_arrivals arrivals;
+	uint64_t seed;
+	uint64_t timeout_ns; /* for connecting, and for what is under way at the end */
+	uint64_t busy_poll_ns;
+	uint64_t tick_ns; /* how often the watcher is told; 0: once an interval */
+	uint64_t interval_ns; /* of the figures over time */
+};
+
+enum bench_phase { BENCH_CONNECTING, BENCH_WARMING_UP, BENCH_MEASURING, BENCH_FINISHING };
+
+/* How a run stands. */
+struct bench_progress {
+	enum bench_phase phase;
+	uint64_t elapsed_ns, length_ns; /* of the phase */
+	struct outcome_interval tick; /* since the last time */
+	const struct load_record *sum; /* so far */
+};
+
+/* Told while a run goes on; every function may be NULL. */
+struct bench_watch {
+	void (*tick)(void *context, const struct bench_progress *progress);
+	void (*interval)(void *context, const struct outcome_interval *interval,
+		const struct load_record *record);
+	void *context;
+};
+
+struct bench;
+
+/* Finds the target and asks it for one connection. 0, or -errno: one line has been printed. */
+int bench_new(const struct bench_options *options, struct bench **ret_bench);
+void bench_free(struct bench *bench);
+
+const char *bench_engine(const struct bench *bench);
+unsigned bench_threads(const struct bench *bench);
+/* The address that answered. */
+const struct addr *bench_target(const struct bench *bench);
+
+/*
+ * One run. `profile` (NULL: closed loop) is of the measuring; the warm-up before it goes at its first
+ * rate. Fills `ret_outcome`, which the caller gives back with outcome_fini(), also when it was
+ * interrupted. -errno: it could not run; one line has been printed.
+ */
+int bench_run(struct bench *bench, const struct profile *profile, uint64_t warm_up_ns,
+	uint64_t duration_ns, const struct bench_watch *watch, struct outcome *ret_outcome);

@@ -1,0 +1,451 @@
+/*
+ * Standard output belongs to the result: the text for people, or with --json or --json-lines the JSON
+ * alone, and then what is for people goes to standard error.
+ */
+#include "bench/measure.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/outfile.h"
+#include "bench/climb.h"
+#include "bench/live.h"
+#include "bench/result.h"
+#include "report/html.h"
+#include "report/model/model_write.h"
+#include "report/terminal.h"
+#include "stats/hdrlog.h"
+
+/* At a terminal the block is drawn so often. */
+#define TICK_NS (250 * CLOCK_NS_PER_MS)
+#define TITLE_SIZE 200
+/* As shells count it: 130 after Ctrl-C. */
+#define SIGNAL_STATUS 128
+
+struct measurement {
+	const struct measure_options *options;
+	struct bench *bench;
+	FILE *people; /* what is for them */
+	struct live live;
+	char title[TITLE_SIZE];
+	struct outfile *hdr, *html; /* NULL: not asked for */
+	int hdr_error; /* -errno of the first line that could not be written */
+	bool hdr_begun;
+	struct search search;
+};
+
+/* ---- while it runs ---- */
+
+static void on_tick(void *context, const struct bench_progress *progress)
+{
+	struct measurement *measurement = context;
+
+	if (!measurement->options->quiet)
+		live_tick(&measurement->live, progress);
+}
+
+static void write_hdr(struct measurement *measurement, const struct outcome_interval *interval,
+	const struct load_record *record)
+{
+	const struct {
+		const char *tag;
+		const struct histogram *histogram;
+	} parts[] = {
+		{ "intended", record->intended },
+		{ "sent", record->sent },
+		{ "connect", record->connect },
+		{ "unsent", record->unsent },
+	};
+	const struct histogram *main = measurement->options->bench.load.open_loop ? record->intended
+										  : record->sent;
+	int r = measurement->hdr_error;
+
+	if (!measurement->hdr_begun && r == 0)
+		r = hdrlog_write_head(outfile_stream(measurement->hdr),
+			clock_wall_ns() - interval->start_ns - interval->length_ns);
+	measurement->hdr_begun = true;
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		/* Without a line a time in which nothing came back would not be there at all. */
+		if (histogram_count(parts[i].histogram) > 0 || parts[i].histogram == main)
+			r = hdrlog_write_interval(outfile_stream(measurement->hdr), parts[i].tag,
+				interval->start_ns, interval->length_ns, parts[i].histogram);
+	}
+	measurement->hdr_error = r;
+}
+
+static void on_interval(
+	void *context, const struct outcome_interval *interval, const struct load_record *record)
+{
+	struct measurement *measurement = context;
+	const struct measure_options *options = measurement->options;
+
+	if (!options->quiet && !options->has_goal)
+		live_interval(&measurement->live, interval);
+	if (measurement->hdr != NULL)
+		write_hdr(measurement, interval, record);
+	if (options->json_lines) {
+		json_t *object = json_pack("{s:o}", "interval", result_interval(interval));
+
+		json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		putchar('\n');
+		outfile_flush_stdout();
+		json_decref(object);
+	}
+}
+
+static void compose_title(struct measurement *measurement, double rate_per_s)
+{
+	const struct measure_options *options = measurement->options;
+	char address[ADDR_TEXT_SIZE], rate[NUMBER_TEXT_SIZE], load[80];
+
+	addr_format(bench_target(measurement->bench), address, sizeof(address));
+	if (rate_per_s > 0)
+		snprintf(load, sizeof(load), _("open loop, %s/s"),
+			number_format_rate(rate_per_s, rate, sizeof(rate)));
+	else if (options->rate_text != NULL)
+		snprintf(load, sizeof(load), _("open loop, %s"), options->rate_text);
+	else
+		snprintf(load, sizeof(load), "%s", _("closed loop"));
+	snprintf(measurement->title, sizeof(measurement->title),
+		ngettext("%s  %s, %u connection", "%s  %s, %u connections",
+			options->bench.connections),
+		address, load, options->bench.connections);
+}
+
+static void on_begins(void *context, double rate_per_s)
+{
+	compose_title(context, rate_per_s);
+}
+
+static void tell_step(struct measurement *measurement, const struct search_step *step)
+{
+	const struct promise *goal = &measurement->options->goal;
+	char rate[NUMBER_TEXT_SIZE], reached[NUMBER_TEXT_SIZE], figure[PROMISE_TEXT_SIZE],
+		value[PROMISE_VALUE_TEXT_SIZE];
+	const char *verdict = step->outcome == SEARCH_KEPT ? _("kept")
+		: step->outcome == SEARCH_BROKEN           ? _("broken")
+							   : _("not to be trusted");
+
+	fprintf(measurement->people, _("  %8s/s asked, %8s/s reached, %s %s: %s\n"),
+		number_format_rate(step->rate_per_s, rate, sizeof(rate)),
+		number_format_rate(step->reached_per_s, reached, sizeof(reached)),
+		promise_format_figure(goal, figure, sizeof(figure)),
+		step->value_known ? promise_format_value(goal, step->value, value, sizeof(value))
+				  : "-",
+		verdict);
+	outfile_flush(measurement->people);
+}
+
+static void on_ends(void *context, const struct search_step *step)
+{
+	struct measurement *measurement = context;
+
+	live_clear(&measurement->live);
+	if (!measurement->options->quiet)
+		tell_step(measurement, step);
+}
+
+/* ---- the result ---- */
+
+/* 0: not a terminal, any width will do. */
+static unsigned width_of(FILE *stream)
+{
+	struct winsize size;
+
+	return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static void tell_promises(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct measure_options *options = measurement->options;
+	struct promise_facts facts = outcome_facts(outcome);
+	bool trusted = outcome_is_trusted(outcome);
+
+	for (size_t i = 0; i < options->promise_count; i++) {
+		const struct promise *promise = &options->promises[i];
+		char figure[PROMISE_TEXT_SIZE], text[PROMISE_VALUE_TEXT_SIZE];
+		double value;
+
+		promise_format_figure(promise, figure, sizeof(figure));
+		if (!promise_value(promise, &facts, &value))
+			fprintf(measurement->people, _("broken: %s (nothing was measured)\n"),
+				promise->text);
+		else
+			fprintf(measurement->people, "%s: %s (%s %s)%s%s\n",
+				promise_holds(promise, value) ? _("kept") : _("broken"),
+				promise->text, figure,
+				promise_format_value(promise, value, text, sizeof(text)),
+				trusted ? "" : ", ", trusted ? "" : _("not to be trusted"));
+	}
+}
+
+static void tell_search(const struct measurement *measurement)
+{
+	const struct search *search = &measurement->search;
+	const char *goal = measurement->options->goal.text;
+	char rate[NUMBER_TEXT_SIZE];
+
+	number_format_rate(search->best_per_s, rate, sizeof(rate));
+	switch (search->end) {
+	case SEARCH_FOUND:
+		fprintf(measurement->people, _("highest rate with %s: %s/s\n"), goal, rate);
+		break;
+	case SEARCH_LIMITED:
+		fprintf(measurement->people,
+			_("highest rate with %s: %s/s at least; more could not be generated here\n"),
+			goal, rate);
+		break;
+	case SEARCH_ALL:
+		fprintf(measurement->people, _("%s holds up to %s/s, where the search ends\n"),
+			goal, rate);
+		break;
+	case SEARCH_NONE:
+		fprintf(measurement->people,
+			search->upper_not_trusted
+				? _("no rate was found that keeps %s: what was measured is the "
+				    "generator's limit\n")
+				: _("no rate keeps %s\n"),
+			goal);
+		break;
+	case SEARCH_GOES_ON:
+		if (search->kept_per_s > 0)
+			fprintf(measurement->people,
+				_("the search was cut short: %s held at %s/s, and what is higher "
+				  "is not known\n"),
+				goal, number_format_rate(search->kept_per_s, rate, sizeof(rate)));
+		else
+			fprintf(measurement->people,
+				_("the search was cut short before a rate was found that keeps "
+				  "%s\n"),
+				goal);
+		break;
+	}
+}
+
+static void tell_damage(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct load_record_damage *damage = &outcome->record->damage;
+
+	if (damage->found)
+		fprintf(measurement->people,
+			_("first damage: connection %u, message %llu, offset %llu: expected %d, got "
+			  "%d\n"),
+			damage->connection, (unsigned long long)damage->message,
+			(unsigned long long)damage->offset, damage->expected, damage->got);
+}
+
+/* Commits what was asked for; `r` is what its writer says. */
+static int commit_file(struct outfile **file, const char *path, int r)
+{
+	if (*file == NULL)
+		return 0;
+	r = outfile_commit(*file, r);
+	*file = NULL;
+	if (r == -ENOTSUP)
+		log_error(_("cannot write '%s': this meari was built without the charts' library "
+			    "(libjs-chart.js)"),
+			path);
+	else if (r < 0)
+		log_error(_("cannot write '%s': %s"), path, strerror(-r));
+	return r;
+}
+
+static int write_files(struct measurement *measurement, const struct model *model)
+{
+	const struct measure_options *options = measurement->options;
+	int written = measurement->html != NULL
+		? html_write_run(model, outfile_stream(measurement->html))
+		: 0;
+	int hdr = commit_file(&measurement->hdr, options->hdr_path, measurement->hdr_error);
+	int html = commit_file(&measurement->html, options->html_path, written);
+
+	return hdr < 0 ? hdr : html;
+}
+
+static struct result_context context_of(const struct measurement *measurement)
+{
+	const struct measure_options *options = measurement->options;
+	const struct profile_stage *stage = &options->profile.stages[0];
+	bool is_constant = options->rate_text != NULL && options->profile.count == 1 &&
+		stage->from_per_s == stage->to_per_s;
+
+	return (struct result_context){
+		.argc = options->argc,
+		.argv = options->argv,
+		.label = options->label,
+		.options = &options->bench,
+		.bench = measurement->bench,
+		.rate_text = options->rate_text,
+		.rate_per_s = options->has_goal ? measurement->search.best_per_s
+			: is_constant           ? stage->from_per_s
+						: 0,
+		.promises = options->promises,
+		.promise_count = options->promise_count,
+		.goal = options->has_goal ? &options->goal : NULL,
+		.search = &measurement->search,
+	};
+}
+
+/* The person should not have to guess that there could have been more. */
+static void tell_cut(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct measure_options *options = measurement->options;
+	char measured[DURATION_TEXT_SIZE], planned[DURATION_TEXT_SIZE];
+
+	if (outcome->signal == 0)
+		return;
+	fprintf(measurement->people,
+		_("cut short by SIG%s: the figures are of the first %s of %s\n"),
+		sigabbrev_np(outcome->signal),
+		duration_format(outcome->duration_ns, measured, sizeof(measured)),
+		duration_format(options->duration_ns, planned, sizeof(planned)));
+}
+
+static int tell_result(const struct measurement *measurement, const struct model *model,
+	const struct outcome *outcome)
+{
+	int r = terminal_result(
+		model, model, 1, width_of(measurement->people), measurement->people);
+
+	tell_damage(measurement, outcome);
+	if (!measurement->options->has_goal)
+		tell_cut(measurement, outcome);
+	if (measurement->options->has_goal)
+		tell_search(measurement);
+	tell_promises(measurement, outcome);
+	outfile_flush(measurement->people);
+	return r;
+}
+
+static int write_result(struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct measure_options *options = measurement->options;
+	bool json = options->json || options->json_lines;
+	struct result_context context = context_of(measurement);
+	struct model model = { 0 };
+	int files, r = result_fill(&model, &context, outcome);
+
+	if (r == 0 && (!json || !options->quiet))
+		r = tell_result(measurement, &model, outcome);
+	if (r == 0 && json)
+		r = model_write(&model, stdout);
+	if (r < 0)
+		log_error(_("cannot write the result: %s"), strerror(-r));
+	files = write_files(measurement, &model);
+	model_fini(&model);
+	return r < 0 ? r : files;
+}
+
+/* Nothing was measured: why, as far as it is known. */
+static void tell_nothing(const struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+	char address[ADDR_TEXT_SIZE];
+	const char *format;
+
+	if (outcome->signal != 0)
+		format = _("'%s': interrupted before anything was measured");
+	else if (outcome->record->damage.found)
+		format = _("nothing came back from '%s' as it was sent (is it an echo service?)");
+	else if (counts->sent + counts->unsent == 0 && outcome_errors(counts) == 0)
+		format = _("nothing was due to be sent to '%s' (a higher --rate or a longer "
+			   "--duration sends something)");
+	else
+		format = _("nothing came back from '%s' (is it an echo service?)");
+	log_error(format, addr_format(bench_target(measurement->bench), address, sizeof(address)));
+}
+
+static enum cli_status judge(struct measurement *measurement, const struct outcome *outcome)
+{
+	const struct measure_options *options = measurement->options;
+	struct result_context context = context_of(measurement);
+	bool nothing =
+		/* Beyond its limit a generator has old messages to send when new ones are due. */
+		outcome->record->counts.received == 0 && outcome->record->counts.completed == 0;
+
+	if (nothing)
+		tell_nothing(measurement, outcome);
+	if (outcome->signal != 0)
+		return (enum cli_status)(SIGNAL_STATUS + outcome->signal);
+	if (nothing)
+		return CLI_FAILED;
+	if (options->has_goal && measurement->search.end == SEARCH_NONE)
+		return CLI_UNMET;
+	return result_broken(&context, outcome) > 0 ? CLI_UNMET : CLI_OK;
+}
+
+/* ---- from the start to the end ---- */
+
+static int open_file(const char *path, struct outfile **ret_file)
+{
+	int r = path != NULL ? outfile_open(path, ret_file) : 0;
+
+	if (r < 0)
+		log_error(_("cannot open '%s' for writing: %s"), path, strerror(-r));
+	return r;
+}
+
+static int run(struct measurement *measurement, struct outcome *ret_outcome)
+{
+	const struct measure_options *options = measurement->options;
+	struct climb_watch watch = {
+		.bench = { on_tick, on_interval, measurement },
+		.begins = on_begins,
+		.ends = on_ends,
+	};
+	bool open_loop = options->bench.load.open_loop;
+
+	if (options->has_goal)
+		return climb(measurement->bench, &options->goal,
+			options->rate_text != NULL ? options->profile.stages[0].from_per_s
+						   : CLIMB_FIRST_PER_S,
+			options->warm_up_ns, options->duration_ns, &watch, &measurement->search,
+			ret_outcome);
+	compose_title(measurement, 0);
+	return bench_run(measurement->bench, open_loop ? &options->profile : NULL,
+		options->warm_up_ns, options->duration_ns, &watch.bench, ret_outcome);
+}
+
+static enum cli_status run_and_tell(struct measurement *measurement)
+{
+	struct outcome outcome = { 0 };
+	enum cli_status status;
+	int r = run(measurement, &outcome);
+
+	live_clear(&measurement->live);
+	if (r < 0)
+		return CLI_FAILED;
+	r = write_result(measurement, &outcome);
+	status = judge(measurement, &outcome);
+	outcome_fini(&outcome);
+	return r < 0 ? CLI_FAILED : status;
+}
+
+enum cli_status measure(const struct measure_options *options)
+{
+	bool json = options->json || options->json_lines;
+	struct measurement measurement = { .options = options, .people = json ? stderr : stdout };
+	struct bench_options bench = options->bench;
+	enum cli_status status = CLI_FAILED;
+
+	live_init(&measurement.live, measurement.people, measurement.title);
+	if (live_redraws(&measurement.live) && !options->quiet && bench.interval_ns > TICK_NS)
+		bench.tick_ns = TICK_NS;
+	if (open_file(options->hdr_path, &measurement.hdr) == 0 &&
+		open_file(options->html_path, &measurement.html) == 0 &&
+		bench_new(&bench, &measurement.bench) == 0)
+		status = run_and_tell(&measurement);
+	bench_free(measurement.bench);
+	outfile_discard(measurement.hdr);
+	outfile_discard(measurement.html);
+	return status;
+}

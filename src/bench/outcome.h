@@ -1,0 +1,99 @@
+/*
+ * What one run of a load came to: what was recorded, how it went over time, and whether it can be
+ * believed. Main thread.
+ *
+ * A figure is doubted when it could be the generator's and not the service's: the generator had no
+ * processor time left, or handed messages out late, or could not make the connections asked for. It is doubted,
+ * too, when it is not of the whole load: messages that were due were never sent, or connections were silent.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/promise.h"
+#include "protocol/load_record.h"
+
+/* A day of seconds: longer runs have longer intervals, not more of them. */
+#define OUTCOME_MOST_INTERVALS 65536
+
+/* Limits of what is believed. */
+#define OUTCOME_CPU_MOST 0.95 /* of a thread's time, running or waiting for a processor */
+#define OUTCOME_LAG_MOST_NS 1000000 /* 99 of 100 messages must be handed out within this */
+#define OUTCOME_LAG_LEAST_NS 100000 /* ... and below this lateness is never a matter */
+#define OUTCOME_LAG_SHARE 0.25 /* of the latency's own p99 */
+
+struct outcome_interval {
+	uint64_t start_ns, length_ns; /* since the measuring began */
+	uint64_t sent, received, errors;
+	/* Open loop: due in it and never sent; while the run goes on: not sent by its end. Part of errors. */
+	uint64_t unsent;
+	uint64_t bytes_received;
+	double asked_per_s, reached_per_s;
+	uint64_t p50_ns, p99_ns, max_ns; /* of the latency that counts */
+};
+
+enum outcome_doubt_kind {
+	OUTCOME_NO_CPU,
+	OUTCOME_BEHIND,
+	OUTCOME_UNCONNECTED,
+	OUTCOME_OUT_OF_RANGE, /* up to here: a limit of the generator */
+	OUTCOME_UNSENT, /* from here on: of the service, which has not had the whole load */
+	OUTCOME_SILENT,
+	OUTCOME_DOUBT_COUNT,
+};
+
+struct outcome {
+	struct load_record *record;
+	bool open_loop; /* latency counts from the intended time */
+	int signal; /* that cut it short; 0: none */
+	bool verified; /* bytes were compared */
+	uint64_t started_unix_ns, duration_ns, warm_up_ns; /* as it was, not as it was planned */
+	double asked_per_s, reached_per_s, bytes_per_s; /* bytes received */
+	uint32_t connections, connected; /* asked for, and the most that were open at the end */
+	int connect_error; /* -errno of the last that failed, or 0 */
+
+	/* How the generator itself was. */
+	double cpu_share, delay_share; /* of the busiest thread */
+	uint64_t lag_p99_ns, lag_max_ns; /* open loop */
+	bool doubts[OUTCOME_DOUBT_COUNT];
+
+	size_t interval_count;
+	struct outcome_interval *intervals;
+};
+
+/* -ENOMEM. */
+int outcome_init(struct outcome *outcome);
+void outcome_fini(struct outcome *outcome);
+
+/*
+ * All that should not be: messages unsent, lost, damaged, or come back twice; connections silent, stalled, refused, reset, ended;
+ * datagrams that the kernel did not send, or that nobody knows; more bytes than were sent.
+ */
+uint64_t outcome_errors(const struct load_record_counts *counts);
+/*
+ * At the end: a message that never came and an unknown one that did are one damaged message. Datagrams damaged
+ * beyond recognition are counted so.
+ */
+void outcome_settle(struct load_record_counts *counts);
+/* Counts what was never sent in the intervals in which it was due. `end_ns`: the waits' end, as an interval's. */
+void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns);
+/* The latency that the mode stands for. */
+const struct histogram *outcome_latency(const struct outcome *outcome);
+struct promise_facts outcome_facts(const struct outcome *outcome);
+
+/* -ENOMEM; at the cap the interval is left out. */
+int outcome_add_interval(struct outcome *outcome, const struct outcome_interval *interval);
+
+/* The latency that is not exceeded by as many messages as were handed out in `lag_p99_ns`. */
+uint64_t outcome_late_latency_ns(const struct outcome *outcome);
+
+/* Sets `doubts` by all the rest. `spinning`: with busy polling the processor time says nothing. */
+void outcome_judge(struct outcome *outcome, bool spinning);
+bool outcome_is_trusted(const struct outcome *outcome);
+/* A limit of the generator is in the figures. */
+bool outcome_is_limited(const struct outcome *outcome);
+
+/* "generator-cpu": what it is called in a result (report/model/reason.h has the sentence). */
+const char *outcome_doubt_code(enum outcome_doubt_kind kind);

@@ -1,0 +1,40 @@
+/*
+ * From what a run came to (bench/outcome.h) to a result as files hold it (report/model/model.h). Here,
+ * because the load generator does not know reports, and reports do not know load generators.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "bench/bench.h"
+#include "bench/search.h"
+#include "report/model/model.h"
+
+/* What belongs into a result besides what was measured. */
+struct result_context {
+	int argc;
+	char **argv; /* how it was called; argv[0] is "meari bench" */
+	const char *label; /* NULL: none */
+	const struct bench_options *options;
+	const struct bench *bench;
+	const char *rate_text; /* --rate as it was given; NULL: closed loop */
+	double rate_per_s; /* 0: it changes, or there is none */
+	const struct promise *promises; /* of --assert */
+	size_t promise_count;
+	const struct promise *goal; /* of --find-max; NULL: none */
+	const struct search *search;
+};
+
+/*
+ * Fills an empty `model`. -ENOMEM, or -E2BIG for a text that no result may hold; the model is then to
+ * be given back all the same.
+ */
+int result_fill(
+	struct model *model, const struct result_context *context, const struct outcome *outcome);
+
+/* How many of the promises do not hold. */
+size_t result_broken(const struct result_context *context, const struct outcome *outcome);
+
+/* One interval as the result's `intervals` have it; NULL: no memory. The caller frees it. */
+json_t *result_interval(const struct outcome_interval *interval);

@@ -1,0 +1,366 @@
+/*
+ * The order of a check: open the file, find the service, try each rule, show it, write the files. Whatever
+ * ends it early, every rule that was to be tried is in the files: as an error where it was under way, and as
+ * not run behind that.
+ */
+#include "check/check.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/descriptors.h"
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/outfile.h"
+#include "check/findings.h"
+#include "check/idle.h"
+#include "check/presence.h"
+#include "client/dial.h"
+#include "client/interrupt.h"
+#include "net/call.h"
+#include "net/resolve.h"
+
+struct run {
+	const struct check_options *options;
+	const struct interrupt *interrupt;
+	int signal; /* that ended it, or 0 */
+	struct resolve_list targets;
+	struct rule_trial trial;
+	struct findings findings;
+	struct outfile *junit; /* NULL: none */
+	const char *why_not_run; /* the rest of the rules; NULL: they are run */
+};
+
+/* In lines, and not as one object. */
+static bool is_for_people(const struct check_options *options)
+{
+	return !options->json &&
+		(options->junit_path == NULL || strcmp(options->junit_path, "-") != 0);
+}
+
+/* ---- the rules ---- */
+
+static bool is_interrupted(struct run *run)
+{
+	struct pollfd one = { .fd = run->interrupt->fd, .events = POLLIN };
+
+	if (run->signal == 0 && poll(&one, 1, 0) > 0)
+		run->signal = interrupt_take(run->interrupt);
+	return run->signal > 0;
+}
+
+static int add(struct run *run, const struct rule *rule, enum rule_verdict verdict,
+	const char *evidence, uint64_t took_ns)
+{
+	int r = findings_add(&run->findings, rule, verdict, evidence, took_ns);
+
+	if (r < 0 || verdict > RULE_SKIP || !is_for_people(run->options))
+		return r;
+	findings_print_last(&run->findings, stdout);
+	if (outfile_flush_stdout() < 0)
+		run->why_not_run = _("not run: the output cannot be written");
+	return 0;
+}
+
+static int add_interrupted(struct run *run, const struct rule *rule, uint64_t took_ns)
+{
+	char text[RULE_EVIDENCE_SIZE];
+
+	snprintf(text, sizeof(text), _("interrupted by a signal (%s)"), strsignal(run->signal));
+	findings_set_error(&run->findings, text);
+	run->why_not_run = _("not run: the check was interrupted before");
+	return add(run, rule, RULE_ERROR, text, took_ns);
+}
+
+/* Nobody is there, which is no verdict on a service. */
+static int add_nobody(struct run *run, const struct rule *rule, const char *text, uint64_t took_ns)
+{
+	findings_set_error(&run->findings, text);
+	run->why_not_run = _("not run: nobody answers");
+	return add(run, rule, RULE_ERROR, text, took_ns);
+}
+
+/* The service was there, and is there no more. `evidence` is of the rule, trial->evidence of the service. */
+static int add_death(
+	struct run *run, const struct rule *rule, const char *evidence, uint64_t took_ns)
+{
+	char text[2 * RULE_EVIDENCE_SIZE];
+	int r = add(run, rule, RULE_FAIL, evidence, took_ns);
+
+	snprintf(text, sizeof(text), _("nobody has answered since '%s': %s"), rule->name,
+		run->trial.evidence);
+	run->findings.dead_since = rule;
+	if (r == 0)
+		r = findings_set_error(&run->findings, text);
+	run->why_not_run = _("not run: nobody has answered since an earlier rule");
+	if (r == 0 && is_for_people(run->options))
+		printf("%s\n", text);
+	return r;
+}
+
+/* Nothing was ever heard from it: only datagrams come so far, connections have been refused before. */
+static bool is_unheard(const struct run *run)
+{
+	return addr_socket_type(run->targets.addrs[0].scheme) != SOCK_STREAM &&
+		run->trial.volley.heard == 0 && run->findings.verdicts[RULE_PASS] == 0;
+}
+
+static int add_failure(struct run *run, const struct rule *rule, uint64_t took_ns)
+{
+	char evidence[RULE_EVIDENCE_SIZE];
+	int error;
+
+	memcpy(evidence, run->trial.evidence, sizeof(evidence));
+	if (run->trial.local_trouble)
+		return add(run, rule, RULE_SKIP, evidence, took_ns);
+	error = presence_look(&run->trial);
+	if (error == 0 || is_interrupted(run))
+		return add(run, rule, RULE_FAIL, evidence, took_ns);
+	if (is_unheard(run)) {
+		log_error("%s%s", run->trial.evidence, presence_advice(error));
+		return add_nobody(run, rule, run->trial.evidence, took_ns);
+	}
+	return add_death(run, rule, evidence, took_ns);
+}
+
+/* Twice as long as an answer may take: somebody who waits for the service will notice. */
+static int add_pass(struct run *run, const struct rule *rule, uint64_t took_ns)
+{
+	char time[DURATION_TEXT_SIZE];
+	char text[RULE_EVIDENCE_SIZE + 64];
+	bool is_slow = took_ns > run->trial.waited_ns &&
+		(took_ns - run->trial.waited_ns) / 2 > run->options->patience_ns;
+	int r;
+
+	snprintf(text, sizeof(text), "%s", run->trial.evidence);
+	if (is_slow)
+		snprintf(text, sizeof(text), _("slow, it took %s: %s"),
+			duration_format(took_ns, time, sizeof(time)), run->trial.evidence);
+	r = add(run, rule, RULE_PASS, text, took_ns);
+	if (r == 0)
+		run->findings.list[run->findings.count - 1].slow = is_slow;
+	return r;
+}
+
+static int try_one(struct run *run, const struct rule *rule)
+{
+	struct rule_trial *trial = &run->trial;
+	uint64_t started_ns = clock_now_ns();
+	enum rule_verdict verdict;
+
+	if (is_interrupted(run))
+		return add_interrupted(run, rule, 0);
+	if (!(rule->schemes & RULE_OF(run->targets.addrs[0].scheme)))
+		return add(run, rule, RULE_SKIP, _("this rule is not for this kind of address"), 0);
+	trial->evidence[0] = '\0';
+	trial->waited_ns = 0;
+	trial->local_trouble = false;
+	verdict = rule->run(trial);
+	started_ns = clock_now_ns() - started_ns;
+	/* What was interrupted says nothing about the service. */
+	if (is_interrupted(run))
+		return add_interrupted(run, rule, started_ns);
+	if (verdict == RULE_FAIL)
+		return add_failure(run, rule, started_ns);
+	if (verdict == RULE_PASS)
+		return add_pass(run, rule, started_ns);
+	return add(run, rule, verdict, trial->evidence, started_ns);
+}
+
+/* All that are wanted: tried, or noted as not run. `error`: why not even the first can be; NULL: it can. */
+static int try_all(struct run *run, const char *error)
+{
+	const struct check_options *options = run->options;
+	const struct rule *rule;
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && (rule = rule_nth(i)) != NULL; i++) {
+		bool fits = rule->schemes & RULE_OF(options->target.scheme);
+
+		if (!options->wanted[i] || (!fits && !options->asked))
+			continue;
+		if (run->why_not_run != NULL)
+			r = add(run, rule, RULE_NOT_RUN, run->why_not_run, 0);
+		else if (error != NULL)
+			r = add_nobody(run, rule, error, 0);
+		else
+			r = try_one(run, rule);
+	}
+	return r;
+}
+
+/* ---- what it tells ---- */
+
+/* Opened before all the work: a path that cannot be written is found early. */
+static int open_junit(struct run *run)
+{
+	const char *path = run->options->junit_path;
+	int r = path != NULL ? outfile_open(path, &run->junit) : 0;
+
+	if (r < 0)
+		log_error(_("cannot write '%s': %s"), path, strerror(-r));
+	return r;
+}
+
+static int write_junit(struct run *run, const char *target)
+{
+	int r = findings_write_junit(&run->findings, target, outfile_stream(run->junit));
+
+	r = outfile_commit(run->junit, r);
+	run->junit = NULL;
+	/* Of standard output main() speaks. */
+	if (r < 0 && is_for_people(run->options))
+		log_error(_("cannot write '%s': %s"), run->options->junit_path, strerror(-r));
+	return r;
+}
+
+static int write_stdout(struct run *run, const char *target, bool was_tried)
+{
+	char address[ADDR_TEXT_SIZE];
+	int r = 0;
+
+	if (run->options->json) {
+		if (run->targets.count > 0)
+			addr_format(&run->targets.addrs[0], address, sizeof(address));
+		r = findings_write_json(
+			&run->findings, target, run->targets.count > 0 ? address : NULL, stdout);
+	} else if (is_for_people(run->options) && was_tried) {
+		findings_print_sum(&run->findings, stdout);
+	}
+
+	int written = outfile_flush_stdout();
+
+	return written < 0 ? written : r;
+}
+
+/* Both, also where one of them fails. 0, or the first error. */
+static int tell(struct run *run, bool was_tried)
+{
+	char target[ADDR_TEXT_SIZE];
+	int r, more = 0;
+
+	addr_spec_format(&run->options->target, target, sizeof(target));
+	r = write_stdout(run, target, was_tried);
+	if (run->junit != NULL)
+		more = write_junit(run, target);
+	return r < 0 ? r : more;
+}
+
+/* A name may have several addresses: which one is checked must be known. */
+static void tell_address(const struct run *run)
+{
+	char target[ADDR_TEXT_SIZE], address[ADDR_TEXT_SIZE];
+
+	addr_spec_format(&run->options->target, target, sizeof(target));
+	addr_format(&run->targets.addrs[0], address, sizeof(address));
+	if (is_for_people(run->options) && strcmp(target, address) != 0)
+		printf(_("checking '%s' at '%s'\n"), target, address);
+}
+
+/* ---- the whole of it ---- */
+
+static int find(struct run *run, char *ret_error, size_t size)
+{
+	char text[ADDR_TEXT_SIZE];
+	int r = resolve(&run->options->target, RESOLVE_CONNECT, &run->targets);
+
+	if (r < 0) {
+		run->targets.count = 0;
+		snprintf(ret_error, size, _("cannot find '%s': %s"),
+			addr_spec_format(&run->options->target, text, sizeof(text)),
+			resolve_strerror(r));
+		return r;
+	}
+	r = presence_find(&run->trial, &run->targets);
+	if (r < 0)
+		snprintf(ret_error, size, "%s%s", run->trial.evidence, presence_advice(r));
+	return r;
+}
+
+static int try_and_tell(struct run *run, enum check_outcome *ret_outcome)
+{
+	const struct findings *findings = &run->findings;
+	char error[ADDR_TEXT_SIZE + RULE_EVIDENCE_SIZE];
+	int told, r = find(run, error, sizeof(error));
+	bool was_found = r == 0;
+
+	if (!was_found && !is_interrupted(run))
+		log_error("%s", error);
+	if (was_found)
+		tell_address(run);
+	if (was_found || !is_interrupted(run))
+		r = try_all(run, was_found ? NULL : error) < 0 ? -ENOMEM : r;
+	else
+		r = try_all(run, NULL); /* each is noted as interrupted */
+	told = tell(run, was_found && (findings->verdicts[RULE_ERROR] == 0 || run->signal > 0));
+	if (r == 0)
+		r = told;
+	if (r == -ENOMEM)
+		log_error("%s", strerror(ENOMEM));
+	if (r == 0 && findings->verdicts[RULE_ERROR] > 0)
+		r = -ETIMEDOUT;
+	*ret_outcome = findings->verdicts[RULE_FAIL] > 0 ? CHECK_BROKEN : CHECK_KEPT;
+	if (r == 0 && *ret_outcome == CHECK_KEPT && findings->verdicts[RULE_PASS] == 0) {
+		log_error(_("nothing was checked: every rule was skipped"));
+		r = -ENODATA;
+	}
+	return r;
+}
+
+static int run_idle(struct run *run)
+{
+	char error[ADDR_TEXT_SIZE + RULE_EVIDENCE_SIZE];
+	int r = find(run, error, sizeof(error));
+
+	if (r == 0)
+		return idle_find(&run->trial, run->options->idle_ns, run->options->json);
+	if (is_interrupted(run))
+		return r;
+	log_error("%s", error);
+	if (run->options->json)
+		idle_write_error(error);
+	return r;
+}
+
+int check(const struct check_options *options, enum check_outcome *ret_outcome)
+{
+	struct interrupt interrupt;
+	int r;
+
+	descriptors_raise_limit();
+	*ret_outcome = CHECK_KEPT;
+	r = interrupt_init(&interrupt, NULL);
+	if (r < 0) {
+		log_error(_("cannot begin: %s"), strerror(-r));
+		return r;
+	}
+
+	struct run run = { .options = options, .interrupt = &interrupt };
+
+	run.trial = (struct rule_trial){
+		.targets = &run.targets,
+		.patience_ns = options->patience_ns,
+		.most_bytes = options->most_bytes,
+		.interrupt_fd = interrupt.fd,
+		.first_fd = -1,
+	};
+	r = open_junit(&run);
+	if (r == 0)
+		r = options->idle_ns > 0 ? run_idle(&run) : try_and_tell(&run, ret_outcome);
+	is_interrupted(&run);
+	if (run.trial.first_fd >= 0)
+		call_close(run.trial.first_fd);
+	volley_fini(&run.trial.volley);
+	outfile_discard(run.junit);
+	findings_fini(&run.findings);
+	interrupt_fini(&interrupt);
+	return run.signal > 0 ? run.signal : r;
+}

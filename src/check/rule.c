@@ -1,0 +1,198 @@
+/*
+ * The list of rules, and the few steps that all of them take.
+ */
+#include "check/rule.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/i18n.h"
+#include "base/number.h"
+#include "client/dial.h"
+#include "net/call.h"
+
+static const struct rule *const lists[] = {
+	rule_bytes_list,
+	rule_ending_list,
+	rule_others_list,
+	rule_datagram_list,
+};
+
+const struct rule *rule_find(const char *name)
+{
+	for (unsigned i = 0;; i++) {
+		const struct rule *rule = rule_nth(i);
+
+		if (rule == NULL || strcmp(rule->name, name) == 0)
+			return rule;
+	}
+}
+
+const struct rule *rule_nth(unsigned n)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		for (const struct rule *rule = lists[i]; rule->name != NULL; rule++) {
+			if (n-- == 0)
+				return rule;
+		}
+	}
+	return NULL;
+}
+
+enum rule_verdict rule_say(
+	struct rule_trial *trial, enum rule_verdict verdict, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(trial->evidence, sizeof(trial->evidence), format, arguments);
+	va_end(arguments);
+	return verdict;
+}
+
+/* What says nothing of the service: this machine has run out of something, or forbids it. */
+static bool is_local(int error)
+{
+	switch (-error) {
+	case EADDRNOTAVAIL:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EPERM: return true;
+	default: return false;
+	}
+}
+
+int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
+{
+	struct resolve_list one = { .count = 1, .addrs = { *target } };
+	struct dial_options options = { .timeout_ns = trial->patience_ns };
+	struct dial_report report;
+	struct addr reached;
+	int r = dial(&one, &options, &report, ret_fd, &reached);
+
+	if (r < 0) {
+		char text[ADDR_TEXT_SIZE];
+
+		trial->local_trouble = is_local(r);
+		rule_say(trial, RULE_FAIL, _("cannot connect to '%s': %s"),
+			addr_format(target, text, sizeof(text)), strerror(-r));
+	}
+	return r;
+}
+
+int rule_connect(struct rule_trial *trial, int *ret_fd)
+{
+	if (trial->first_fd >= 0) {
+		*ret_fd = TAKE_FD(trial->first_fd);
+		return 0;
+	}
+	return rule_connect_to(trial, &trial->targets->addrs[0], ret_fd);
+}
+
+bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
+	const struct exchange_result *result)
+{
+	char text[EXCHANGE_TEXT_SIZE];
+
+	if (result->ending.kind != ENDING_FINE) {
+		rule_say(trial, RULE_FAIL, "%s", exchange_format(result, text, sizeof(text)));
+		return false;
+	}
+	if (!plan->finish && plan->bytes > 0 &&
+		(trial->answered_bytes == 0 || plan->bytes < trial->answered_bytes))
+		trial->answered_bytes = plan->bytes;
+	return true;
+}
+
+bool rule_exchange_on(struct rule_trial *trial, int fd, const struct exchange_plan *plan)
+{
+	struct exchange_result result;
+
+	exchange_run(fd, plan, &result);
+	return rule_judge(trial, plan, &result);
+}
+
+bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan)
+{
+	CLEANUP_FD int fd = -1;
+
+	return rule_connect(trial, &fd) == 0 && rule_exchange_on(trial, fd, plan);
+}
+
+bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes)
+{
+	char size[NUMBER_TEXT_SIZE];
+
+	if (trial->most_bytes >= least_bytes)
+		return true;
+	rule_say(trial, RULE_SKIP, _("--size is too small for this rule, which needs %s"),
+		number_format_size(least_bytes, size, sizeof(size)));
+	return false;
+}
+
+bool rule_wait(struct rule_trial *trial, uint64_t ns)
+{
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), ns);
+	struct pollfd one = { .fd = trial->interrupt_fd, .events = POLLIN };
+	int ready;
+
+	trial->waited_ns += ns;
+	do {
+		ready = poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns));
+	} while (ready < 0 && errno == EINTR);
+	return ready == 0;
+}
+
+static void set_receive_buffer(int fd, int bytes)
+{
+	call_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+void rule_hold_little(int fd)
+{
+	/* Not less: loopback has segments of 64 KiB, and what is smaller than one is filled haltingly. */
+	set_receive_buffer(fd, 64 << 10);
+}
+
+void rule_hold_much(int fd)
+{
+	set_receive_buffer(fd, 4 << 20);
+}
+
+/* The last of the numbers in a file of the kernel's; `fallback` where there is none. */
+static uint64_t read_last(const char *path, uint64_t fallback)
+{
+	unsigned long long number, last = fallback;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return fallback;
+	while (fscanf(file, "%llu", &number) == 1)
+		last = number;
+	fclose(file);
+	return last;
+}
+
+uint64_t rule_buffers_bytes(enum addr_scheme scheme)
+{
+	/* What a service may hold in memory of its own, and call bounded. */
+	const uint64_t own = 1u << 20;
+
+	if (scheme == ADDR_UNIX)
+		return own + read_last("/proc/sys/net/core/wmem_default", 212992) +
+			2 * read_last("/proc/sys/net/core/wmem_max", 212992);
+	/*
+	 * There: the client's send buffer, the service's receive buffer. Back: the service's send buffer; what
+	 * the client would receive is held small.
+	 */
+	return own + 2 * read_last("/proc/sys/net/ipv4/tcp_wmem", 4u << 20) +
+		read_last("/proc/sys/net/ipv4/tcp_rmem", 6u << 20);
+}

@@ -1,9 +1,0 @@
-/*
- * A run of ping as JSON, one object a line as it happens. Keys and values are never translated.
- * Main thread only.
- */
-#pragma once
-
-#include "client/ping_event.h"
-
-extern const struct ping_event_teller ping_json_teller;

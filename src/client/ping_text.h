@@ -1,8 +1,0 @@
-/*
- * A run of ping in lines for people, in the manner of ping(8). Main thread only.
- */
-#pragma once
-
-#include "client/ping_event.h"
-
-extern const struct ping_event_teller ping_text_teller;

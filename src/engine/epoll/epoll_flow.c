@@ -1,0 +1,205 @@
+/*
+ * Flows: connected datagram sockets. What a stream may do piecemeal is done here message by message: a
+ * receive is one message, and what the kernel does not take now waits whole. An error belongs to a message
+ * and not to the flow; ECONNREFUSED, which a send or receive reports for an earlier one (ICMP, udp(7)), does
+ * not end it: the service may come back.
+ */
+#include "engine/epoll/epoll_engine.h"
+
+#include <errno.h>
+
+#include "engine/drive.h"
+#include "net/call.h"
+
+/* A turn ends after so many messages: then it is the others' turn. */
+#define MESSAGES_A_TURN 64
+#define MESSAGES_A_CALL 8
+
+/* ---- sending ---- */
+
+static bool is_shortage(ssize_t result)
+{
+	return result == -ENOBUFS || result == -ENOMEM;
+}
+
+/* False if the kernel takes nothing now; otherwise `ret_event` is what came of it. */
+static bool send_message(struct epoll_engine *engine, struct conn *conn, const void *bytes,
+	size_t length, struct protocol_event *ret_event)
+{
+	ssize_t n = call_send(conn->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	*ret_event = (struct protocol_event){ .kind = PROTOCOL_SENT, .count = length };
+	if (n == -EAGAIN)
+		epoll_stream_note_full(engine, conn);
+	else if (is_shortage(n))
+		engine->memory_short = true;
+	if (n == -EAGAIN || is_shortage(n) || n == -EINTR)
+		return false;
+	if (n < 0) {
+		ret_event->kind = PROTOCOL_FAULT;
+		ret_event->error = (int)n;
+	}
+	return true;
+}
+
+static void keep(struct conn *conn, const struct protocol_span *span)
+{
+	int r = conn->output == NULL ? output_new(&conn->output) : 0;
+
+	/* As if it were urgent: that goes by itself, and is never joined with a neighbour. */
+	if (r == 0)
+		r = output_push(conn->output, span, true);
+	if (r < 0)
+		epoll_stream_note_lost(conn, r);
+}
+
+void epoll_flow_carry_out(
+	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
+{
+	while (answer->send.length > 0 && conn->error == 0) {
+		struct protocol_event event;
+
+		if (!output_is_empty(conn->output) || !(conn->flags & CONN_WRITABLE) ||
+			!send_message(
+				engine, conn, answer->send.bytes, answer->send.length, &event)) {
+			keep(conn, &answer->send);
+			return;
+		}
+		drive_tell(&engine->core, conn, &event, answer);
+	}
+}
+
+static void tell(struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
+{
+	struct protocol_answer answer;
+
+	drive_tell(&engine->core, conn, event, &answer);
+	epoll_flow_carry_out(engine, conn, &answer);
+}
+
+/* Sends the first that waits. True if it is no longer there. */
+static bool flush(struct epoll_engine *engine, struct conn *conn)
+{
+	const struct protocol_span *first = output_first(conn->output);
+	struct protocol_event event;
+
+	if (!send_message(engine, conn, first->bytes, first->length, &event))
+		return false;
+	output_advance(conn->output, first->length);
+	if (output_is_empty(conn->output)) {
+		output_free(conn->output);
+		conn->output = NULL;
+	}
+	tell(engine, conn, &event);
+	return true;
+}
+
+/* ---- receiving ---- */
+
+static struct buffer *buffer_for(struct epoll_engine *engine, const struct conn *conn)
+{
+	struct buffer *buffer = NULL;
+
+	if (conn->room > BUFFER_SMALL_BYTES)
+		buffer = buffer_get_large(&engine->core.pool);
+	if (buffer == NULL)
+		buffer = buffer_get_small(&engine->core.pool);
+	if (buffer == NULL)
+		engine->memory_short = true;
+	return buffer;
+}
+
+static void tell_message(struct epoll_engine *engine, struct conn *conn, struct buffer *buffer,
+	const struct mmsghdr *message)
+{
+	struct protocol_event event = {
+		.kind = PROTOCOL_BYTES,
+		.span = {
+			.bytes = message->msg_hdr.msg_iov->iov_base,
+			.length = message->msg_len,
+			.buffer = buffer,
+		},
+		.truncated = (message->msg_hdr.msg_flags & MSG_TRUNC) != 0,
+	};
+
+	tell(engine, conn, &event);
+}
+
+/* Nothing was received: why. */
+static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
+{
+	struct protocol_event event = { .kind = PROTOCOL_FAULT, .error = error };
+
+	if (error == -EAGAIN)
+		conn->flags &= ~(uint32_t)CONN_READABLE;
+	else if (is_shortage(error))
+		engine->memory_short = true;
+	else if (error != -EINTR)
+		tell(engine, conn, &event);
+}
+
+/*
+ * Receives what is there, some messages at a time: fewer than asked for means that there are no more, which
+ * saves a call that would only say so. Returns how many it was; 0 also when there was something else.
+ */
+static unsigned receive(struct epoll_engine *engine, struct conn *conn)
+{
+	struct buffer *buffer = buffer_for(engine, conn);
+	struct mmsghdr messages[MESSAGES_A_CALL] = { 0 };
+	struct iovec places[MESSAGES_A_CALL];
+	uint32_t most_bytes, count;
+	int n;
+
+	if (buffer == NULL)
+		return 0;
+	most_bytes = conn->room < buffer->capacity ? conn->room : buffer->capacity;
+	count = buffer->capacity / most_bytes;
+	if (count > MESSAGES_A_CALL)
+		count = MESSAGES_A_CALL;
+	for (uint32_t i = 0; i < count; i++) {
+		places[i] = (struct iovec){ buffer->bytes + i * most_bytes, most_bytes };
+		messages[i].msg_hdr.msg_iov = &places[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	n = call_recvmmsg(conn->fd, messages, count, MSG_DONTWAIT);
+	buffer->filled = count * most_bytes;
+	if (n > 0 && (uint32_t)n < count)
+		conn->flags &= ~(uint32_t)CONN_READABLE;
+	for (int i = 0; i < n && !(conn->flags & (CONN_CLOSE_WANTED | CONN_RESET_WANTED)); i++)
+		tell_message(engine, conn, buffer, &messages[i]);
+	if (n < 0)
+		note_nothing(engine, conn, n);
+	buffer_unref(buffer);
+	return n > 0 ? (unsigned)n : 0;
+}
+
+static bool may_flush(const struct conn *conn)
+{
+	return conn->flags & CONN_WRITABLE && !output_is_empty(conn->output);
+}
+
+static bool may_receive(const struct conn *conn)
+{
+	return conn->flags & CONN_READABLE && conn->room > 0 && !(conn->flags & CONN_CLOSE_WANTED);
+}
+
+bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn)
+{
+	unsigned received = 0;
+	bool progress = true;
+
+	while (received < MESSAGES_A_TURN && progress) {
+		progress = false;
+		if (conn->error != 0 || conn->flags & CONN_RESET_WANTED)
+			return false;
+		if (may_flush(conn))
+			progress = flush(engine, conn);
+		if (may_receive(conn)) {
+			unsigned count = receive(engine, conn);
+
+			received += count;
+			progress = progress || count > 0;
+		}
+	}
+	return may_flush(conn) || may_receive(conn);
+}

@@ -1,0 +1,117 @@
+/*
+ * What the engine uring uses of the kernel, and what it leaves. A ring is made as in earnest, and each
+ * thing is asked of it; a thread of its own does so, because a ring that goes interrupts whatever its
+ * maker does then.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/i18n.h"
+#include "engine/uring/uring_abi.h"
+#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_ring.h"
+
+#define ORDERS 8
+#define BUFFERS 8
+#define GROUP 1
+
+/* What is asked for here and not by uring_probe.c, since the engine can do without. */
+struct extras {
+	bool ring_registered, incremental, bundles, min_wait;
+};
+
+static bool can_register_incremental(struct io_uring *ring)
+{
+	struct io_uring_buf_reg registration = { .ring_entries = BUFFERS, .bgid = GROUP };
+	void *buffers;
+	bool can = false;
+
+	if (posix_memalign(&buffers, (size_t)sysconf(_SC_PAGESIZE),
+		    BUFFERS * sizeof(struct io_uring_buf)) != 0)
+		return false;
+	registration.ring_addr = (uintptr_t)buffers;
+	uring_abi_set_buffer_flags(&registration, URING_ABI_BUFFERS_INCREMENTAL);
+	can = io_uring_register_buf_ring(ring, &registration, 0) == 0;
+	if (can)
+		io_uring_unregister_buf_ring(ring, GROUP);
+	free(buffers);
+	return can;
+}
+
+static void *ask(void *data)
+{
+	struct extras *extras = data;
+	struct io_uring ring;
+	bool deferred;
+
+	if (uring_ring_open(ORDERS, &ring, &deferred) < 0)
+		return NULL;
+	extras->ring_registered = io_uring_register_ring_fd(&ring) == 1;
+	extras->incremental = can_register_incremental(&ring);
+	extras->bundles = (ring.features & URING_ABI_FEATURE_BUNDLES) != 0;
+	extras->min_wait = (ring.features & URING_ABI_FEATURE_MIN_WAIT) != 0;
+	uring_ring_close(&ring);
+	return NULL;
+}
+
+static const char *multishot_reason(const struct uring_probe *probe)
+{
+	if (probe->receive_multishot)
+		return _("one order receives many times, and never more than there is room for");
+	if (probe->receive_bounded)
+		return _("this kernel's loses the end of a stream that comes with the last bytes");
+	return _("this kernel's cannot be bounded (Linux 6.17 can)");
+}
+
+static void tell_used(engine_feature_fn *tell, void *context, const struct uring_probe *probe,
+	bool ring_registered)
+{
+	tell(context, "buffer-rings", true, _("the kernel picks a buffer when bytes have come"));
+	tell(context, "deferred-work", probe->task_work_deferred,
+		probe->task_work_deferred
+			? _("completions are worked off when the engine waits, all at once")
+			: _("this kernel interrupts for completions (Linux 6.1 can wait)"));
+	tell(context, "multishot-receive", probe->receive_multishot, multishot_reason(probe));
+	tell(context, "quiet-sends", probe->send_quiet,
+		probe->send_quiet
+			? _("a send that leaves whole, and on which nothing hangs, is not answered")
+			: _("this kernel's may stay silent where they fail"));
+	tell(context, "registered-ring", ring_registered,
+		ring_registered ? _("a call need not look the ring up")
+				: _("this kernel cannot register a ring (Linux 5.18 can)"));
+}
+
+static void tell_unused(engine_feature_fn *tell, void *context, const struct extras *extras)
+{
+	tell(context, "multishot-accept", false,
+		_("an accept that is ordered goes by an older limit of open files"));
+	tell(context, "min-wait", false,
+		extras->min_wait
+			? _("the kernel has it; while a server waits for more, its peers stand still")
+			: _("this kernel cannot wait for several (Linux 6.12 can)"));
+	tell(context, "registered-files", false,
+		_("a socket in the ring's own table outlives its close, and costs two orders more"));
+	tell(context, "bundles", false,
+		extras->bundles ? _("the kernel has them; a receive here is one piece already")
+				: _("this kernel has none (Linux 6.10 has)"));
+	tell(context, "incremental-buffers", false,
+		extras->incremental ? _("the kernel has them; a buffer here goes out as it came in")
+				    : _("this kernel has none (Linux 6.12 has)"));
+}
+
+void uring_explain(engine_feature_fn *tell, void *context)
+{
+	struct uring_probe probe = { 0 };
+	struct extras extras = { 0 };
+	pthread_t thread;
+	char ignored[1];
+
+	if (uring_probe_all(&probe, ignored, sizeof(ignored)) < 0 ||
+		pthread_create(&thread, NULL, ask, &extras) != 0)
+		return;
+	pthread_join(thread, NULL);
+	tell_used(tell, context, &probe, extras.ring_registered);
+	tell_unused(tell, context, &extras);
+}

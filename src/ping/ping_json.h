@@ -1,0 +1,9 @@
+/*
+ * A run of ping as JSON, one object a line as it happens. Keys and values are never translated.
+ * Main thread only.
+ */
+#pragma once
+
+#include "ping/ping_event.h"
+
+extern const struct ping_event_teller ping_json_teller;

@@ -1,0 +1,165 @@
+/*
+ * The peer's name is asked for when it comes: once a connection is reset, the kernel no longer knows
+ * it. Entries exist only with -v, so a server that does not log pays nothing for them.
+ */
+#include "server/admission/conn_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/i18n.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "net/call.h"
+#include "net/socket.h"
+#include "protocol/echo.h"
+
+/* A shortage may come and go a thousand times a second; it is told this often. */
+#define PAUSE_TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
+
+struct conn_log_entry {
+	uint64_t opened_ns;
+	char peer[ADDR_TEXT_SIZE];
+};
+
+void conn_log_init(struct conn_log *chronicle)
+{
+	*chronicle = (struct conn_log){ 0 };
+}
+
+void conn_log_fini(struct conn_log *chronicle)
+{
+	for (uint32_t i = 0; i < chronicle->entry_count; i++)
+		free(chronicle->entries[i]);
+	free(chronicle->entries);
+}
+
+/* The entry of a slot, made if need be; NULL without memory: then the line is not written. */
+static struct conn_log_entry *entry_of(struct conn_log *chronicle, uint32_t slot)
+{
+	if (slot >= chronicle->entry_count) {
+		uint32_t count = slot + 1 + slot / 2;
+		struct conn_log_entry **longer = reallocarray(
+			chronicle->entries, count, sizeof(struct conn_log_entry *));
+
+		if (longer == NULL)
+			return NULL;
+		memset(longer + chronicle->entry_count, 0,
+			(count - chronicle->entry_count) * sizeof(struct conn_log_entry *));
+		chronicle->entries = longer;
+		chronicle->entry_count = count;
+	}
+	if (chronicle->entries[slot] == NULL)
+		chronicle->entries[slot] = calloc(1, sizeof(struct conn_log_entry));
+	return chronicle->entries[slot];
+}
+
+/* A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED, unix(7)). */
+void conn_log_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size)
+{
+	struct addr peer;
+	struct ucred who;
+	socklen_t length = sizeof(who);
+
+	/* Gone before it was accepted: the kernel no longer knows who it was. */
+	snprintf(text, size, "%s:?", addr_scheme_name(scheme));
+	if (socket_peer(fd, scheme, &peer) < 0)
+		return;
+	addr_format(&peer, text, size);
+	if (scheme == ADDR_UNIX && peer.length <= sizeof(sa_family_t) &&
+		call_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0)
+		snprintf(text, size, "unix:pid=%d,uid=%u", (int)who.pid, (unsigned)who.uid);
+}
+
+void conn_log_opened(struct conn_log *chronicle, const struct engine_conn *conn)
+{
+	struct conn_log_entry *entry;
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	entry = entry_of(chronicle, conn->slot);
+	if (entry == NULL)
+		return;
+	entry->opened_ns = clock_now_ns();
+	conn_log_name_peer(conn->fd, conn->scheme, entry->peer, sizeof(entry->peer));
+	LOG_EVENT(LOG_LEVEL_DEBUG, "opened",
+		json_pack("{s:s, s:i}", "peer", entry->peer, "fd", conn->fd),
+		_("accepted %s (descriptor %d)"), entry->peer, conn->fd);
+}
+
+static const char *reason_key(enum engine_close_reason reason)
+{
+	static const char *const keys[] = { "finished", "lost", "cut" };
+
+	return keys[reason];
+}
+
+static const char *reason_text(enum engine_close_reason reason, int error)
+{
+	switch (reason) {
+	case ENGINE_CLOSE_DONE: return _("finished");
+	case ENGINE_CLOSE_CUT: return _("cut by us");
+	case ENGINE_CLOSE_LOST: break;
+	}
+	return strerror(-error);
+}
+
+void conn_log_closed(struct conn_log *chronicle, const struct engine_conn *conn,
+	enum engine_close_reason reason, int error)
+{
+	if (!log_enabled(LOG_LEVEL_DEBUG) || conn->slot >= chronicle->entry_count ||
+		chronicle->entries[conn->slot] == NULL)
+		return;
+
+	const struct conn_log_entry *entry = chronicle->entries[conn->slot];
+	uint64_t bytes = echo_received_bytes(conn->protocol);
+	uint64_t lasted_ns = clock_now_ns() - entry->opened_ns;
+	char size_text[NUMBER_TEXT_SIZE], time_text[DURATION_TEXT_SIZE];
+
+	number_format_size(bytes, size_text, sizeof(size_text));
+	duration_format(lasted_ns, time_text, sizeof(time_text));
+	LOG_EVENT(LOG_LEVEL_DEBUG, "closed",
+		json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I}", "peer", entry->peer, "fd", conn->fd,
+			"reason", reason_key(reason), "error",
+			reason == ENGINE_CLOSE_LOST ? strerrorname_np(-error) : NULL,
+			"received_bytes", (json_int_t)bytes, "duration_ns", (json_int_t)lasted_ns),
+		_("closed %s: %s, %s in %s"), entry->peer, reason_text(reason, error), size_text,
+		time_text);
+}
+
+void conn_log_paused(struct conn_log *chronicle, int error)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (chronicle->pause_told_ns != 0 &&
+		now_ns - chronicle->pause_told_ns < PAUSE_TOLD_EVERY_NS) {
+		chronicle->pauses_untold++;
+		return;
+	}
+	LOG_EVENT(LOG_LEVEL_WARNING, "accept_paused",
+		json_pack("{s:s?, s:I}", "error", strerrorname_np(-error), "untold",
+			(json_int_t)chronicle->pauses_untold),
+		_("accepting pauses: %s (new connections wait; 'ulimit -n' raises the limit of "
+		  "descriptors)"),
+		strerror(-error));
+	chronicle->pause_told_ns = now_ns;
+	chronicle->pauses_untold = 0;
+}
+
+void conn_log_mended(int fd, enum addr_scheme scheme)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct addr addr;
+
+	snprintf(text, sizeof(text), "%s:?", addr_scheme_name(scheme));
+	if (socket_name(fd, scheme, &addr) == 0)
+		addr_format(&addr, text, sizeof(text));
+	LOG_EVENT(LOG_LEVEL_WARNING, "made_blocking", json_pack("{s:s}", "address", text),
+		_("another process that shares '%s' made it blocking; it is non-blocking again "
+		  "(NonBlocking=yes in the .service unit of either)"),
+		text);
+}
