@@ -1,13 +1,15 @@
 /*
- * backlog: many connect at once, and nobody accepts.
+ * backlog [NUMBER]: many connect at once, and nobody accepts.
  *
  * listen()'s second argument is the length of a queue: connections that the kernel has finished by
- * itself and that wait for accept(). Linux takes one more than asked for. Then it drops what else
- * comes, without an answer: those clients wait and knock again, first after a second (RFC 6298),
- * and once accept() has made room they get in.
+ * itself and that wait for accept(). Linux takes one more than asked for. Then it drops every further
+ * SYN without an answer. Those clients send theirs again, first after a second (RFC 6298), and get in
+ * once accept() has made room.
  *
- * The chapter gives listen() a backlog of 5 and leaves open what becomes of the seventh client.
- * Here ten come, and the last two lines say what became of them.
+ * The chapter gives listen() a backlog of 5, says that 0 is not allowed, and that the backlog is how many
+ * requests can be taken at once. 0 is allowed: one connection waits then. And the number limits only
+ * how many wait. Here five more clients come than the backlog says; the last two lines say what became
+ * of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 5, CLIENTS = 10 };
+enum { BACKLOG = 5, MORE = 5, MOST = 100 };
 
 static _Noreturn void fail(const char *call)
 {
@@ -28,7 +30,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-static int listen_somewhere(struct sockaddr_in *ret_address)
+static int listen_somewhere(int backlog, struct sockaddr_in *ret_address)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
 	socklen_t length = sizeof(address);
@@ -36,7 +38,7 @@ static int listen_somewhere(struct sockaddr_in *ret_address)
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (listener == -1 || bind(listener, (struct sockaddr *)&address, length) == -1 ||
-		listen(listener, BACKLOG) == -1 ||
+		listen(listener, backlog) == -1 ||
 		getsockname(listener, (struct sockaddr *)&address, &length) == -1)
 		fail("listen");
 	*ret_address = address;
@@ -65,12 +67,20 @@ static int is_connected(int sockfd)
 	return poll(&one, 1, 50) == 1 && !(one.revents & (POLLERR | POLLHUP));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int backlog = argc > 1 ? atoi(argv[1]) : BACKLOG, count = backlog + MORE;
 	struct sockaddr_in address;
-	int listener = listen_somewhere(&address), clients[CLIENTS], connected = 0;
+	int clients[MOST + MORE], connected = 0;
 
-	for (int i = 0; i < CLIENTS; i++) {
+	if (backlog < 0 || backlog > MOST) {
+		fprintf(stderr, "a backlog from 0 to %d is wanted\n", MOST);
+		return 2;
+	}
+
+	int listener = listen_somewhere(backlog, &address);
+
+	for (int i = 0; i < count; i++) {
 		int in;
 
 		clients[i] = start_connecting(&address);
@@ -78,11 +88,11 @@ int main(void)
 		connected += in;
 		printf("client %d: %s\n", i + 1, in ? "connected" : "waiting");
 	}
-	printf("backlog %d, nobody accepts: %d are connected, %d wait\n", BACKLOG, connected,
-		CLIENTS - connected);
+	printf("backlog %d, nobody accepts: %d are connected, %d wait\n", backlog, connected,
+		count - connected);
 
-	/* Blocking, but not for ever: who waits knocks again, first after a second. */
-	for (int i = 0; i < CLIENTS; i++) {
+	/* Blocking, but not for ever: the SYNs come again, first after a second. */
+	for (int i = 0; i < count; i++) {
 		struct pollfd one = { .fd = listener, .events = POLLIN };
 		int accepted = poll(&one, 1, 10000) == 1 ? accept(listener, NULL, NULL) : -1;
 
@@ -90,9 +100,9 @@ int main(void)
 			fail("accept");
 		close(accepted);
 	}
-	printf("%d times accept(): everyone got in\n", CLIENTS);
+	printf("%d times accept(): everyone got in\n", count);
 
-	for (int i = 0; i < CLIENTS; i++)
+	for (int i = 0; i < count; i++)
 		close(clients[i]);
 	close(listener);
 	return EXIT_SUCCESS;

@@ -1,8 +1,9 @@
 /*
  * dying-client: ex12-10 with a client that dies, both sides in one program.
  *
- * The client sends a line and goes without reading, with an RST. The server finds the line, then
- * ECONNRESET; who sends on after that gets SIGPIPE, and EPIPE if the signal did not kill.
+ * The client sends a line and leaves without reading, with an RST. The server receives the line, then
+ * ECONNRESET once, then 0. A server that still sends gets SIGPIPE, and EPIPE if the signal did not kill it.
+ * recv() never raises SIGPIPE.
  *
  * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child shows
  * that death; the parent lives through it in the two ways there are, and serves its next client.
@@ -109,6 +110,7 @@ int main(void)
 
 	tell("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
 	tell("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
+	tell("recv() once more", recv(server, buffer, sizeof(buffer), 0));
 	tell("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
 	close(server);
 

@@ -31,6 +31,18 @@ static void show_octets(const char *text)
 		number & 255);
 }
 
+/*
+ * The chapter shifts the number as it lies in memory. Its lowest octet is the address's first on a
+ * little-endian machine only; on a big-endian one this prints 1.0.0.197.
+ */
+static void show_chapters_order(const char *text)
+{
+	uint32_t number = inet_addr(text);
+
+	fprintf(stderr, "without ntohl(), lowest octet first: %u.%u.%u.%u\n", number & 255,
+		number >> 8 & 255, number >> 16 & 255, number >> 24 & 255);
+}
+
 static void compare(const char *text)
 {
 	struct in_addr address;
@@ -55,6 +67,7 @@ int main(void)
 		return EXIT_FAILURE;
 	printf("%s\n", text);
 
+	show_chapters_order("197.0.0.1");
 	compare("197.0.0.1");
 	compare("300.0.0.1");
 	compare("255.255.255.255"); /* the broadcast address: inet_addr() cannot say so */

@@ -4,9 +4,9 @@
  * Until then nobody could call it. Two sockets cannot listen on one address: run this while a
  * server holds the port, and bind() fails.
  *
- * The chapter's listing stored the port without htons() and had no SO_REUSEADDR, so that a server
- * could not be started again right after it ended. Here the port is turned, and the option is set
- * first.
+ * The chapter's listing stored its port 1004 without htons(). On a little-endian machine that is port
+ * 60419, which everybody may use; with htons() it is 1004, and below 1024 bind() needs root. It also had no
+ * SO_REUSEADDR, so that a server could not be started again right after it ended.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,10 +43,12 @@ int main(int argc, char **argv)
 	/* An initializer zeroes every member that it does not name, sin_zero among them. */
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t length = sizeof(address);
+	in_port_t port;
 	int on = 1, sockfd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	address.sin_port = htons(argc > 1 ? port_or_exit(argv[1]) : 5000);
+	port = argc > 1 ? port_or_exit(argv[1]) : 5000;
+	address.sin_port = htons(port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
 	sockfd = socket(AF_INET, SOCK_STREAM, 0);
@@ -67,6 +69,8 @@ int main(int argc, char **argv)
 	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
 		fail("getsockname");
 	fprintf(stderr, "bound to 127.0.0.1 port %d\n", ntohs(address.sin_port));
+	/* The chapter's 1004 became 60419, a port for everybody; the real 1004 needs root. */
+	fprintf(stderr, "without htons() port %d would be port %d\n", port, ntohs(port));
 
 	close(sockfd);
 	return EXIT_SUCCESS;

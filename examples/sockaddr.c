@@ -5,7 +5,10 @@
  * only the family is of use. The family tells which full structure really lies there, and the
  * length that goes along tells how far it reaches. Hence the cast, and hence the third argument.
  *
- * The chapter's listings put the port in without htons(): the last lines show which port that is.
+ * The chapter says that sockaddr_in is for another machine and sockaddr for the same one. But sockaddr holds
+ * nobody's address, it is only what the cast is to; one machine talks to itself through sockaddr_un, and
+ * through sockaddr_in as well, as the program shows. The chapter's listings put the port in without
+ * htons(): the last lines show which port that is.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static void show_bytes(const char *name, const void *start, size_t count)
 {
@@ -47,6 +51,22 @@ static void show_meaning(const struct sockaddr *generic)
 	}
 }
 
+/* Whether two sockets of this machine reach each other by an address of this family. */
+static const char *talk_to_ourselves(struct sockaddr *address, socklen_t length)
+{
+	int listener = socket(address->sa_family, SOCK_STREAM, 0);
+	int client = socket(address->sa_family, SOCK_STREAM, 0);
+	socklen_t chosen = sizeof(struct sockaddr_un);
+	/* With port 0, or no path at all, the kernel chooses the address. */
+	int reached = bind(listener, address, length) == 0 && listen(listener, 1) == 0 &&
+		getsockname(listener, address, &chosen) == 0 &&
+		connect(client, address, chosen) == 0;
+
+	close(client);
+	close(listener);
+	return reached ? "connected" : "failed";
+}
+
 int main(void)
 {
 	struct sockaddr_in full = { .sin_family = AF_INET, .sin_port = htons(5000) };
@@ -73,6 +93,18 @@ int main(void)
 	show_meaning((const struct sockaddr *)&full);
 	show_meaning((const struct sockaddr *)&full6);
 	show_meaning((const struct sockaddr *)&local);
+
+	union {
+		struct sockaddr generic;
+		struct sockaddr_in in;
+		struct sockaddr_un un;
+	} own = { .in = { .sin_family = AF_INET } };
+
+	own.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	printf("this machine to itself:\n");
+	printf("sockaddr_in: %s\n", talk_to_ourselves(&own.generic, sizeof(own.in)));
+	own.un.sun_family = AF_UNIX;
+	printf("sockaddr_un: %s\n", talk_to_ourselves(&own.generic, sizeof(own.un.sun_family)));
 
 	printf("a pointer says where, only a length says how far:\n");
 	printf("sockaddr %zu, sockaddr_in %zu, sockaddr_in6 %zu, sockaddr_un %zu bytes\n",

@@ -2,11 +2,12 @@
  * socket-domains: socket(domain, type, protocol), every row of the chapter's table tried.
  *
  * The domain says what an address looks like, the type how bytes travel (a stream, or datagrams),
- * and protocol 0 takes the one protocol that this pair has anyway. Not every combination exists,
- * and which ones do depends on the kernel: so ask it.
+ * and protocol 0 takes the usual protocol of this pair. Not every combination exists, and which ones do
+ * depends on the kernel: so ask it.
  *
- * The chapter's table lists AF_IPX as if it were there: Linux dropped it in 2018 (4.18), only the
- * name is left in the headers. Here its failure is a line as clear as the others.
+ * The chapter says that one protocol fits a domain and a type: today TCP, MPTCP and SCTP all fit AF_INET
+ * and SOCK_STREAM. Its table lists AF_IPX: Linux dropped it in 2018 (4.18), only the name is left in the
+ * headers. Here its failure is a line as clear as the others.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,6 +46,8 @@ static const char *chosen_protocol(int sockfd)
 	case 0: return "0";
 	case IPPROTO_TCP: return "TCP";
 	case IPPROTO_UDP: return "UDP";
+	case IPPROTO_MPTCP: return "MPTCP";
+	case IPPROTO_SCTP: return "SCTP";
 	}
 	return "another one";
 }
@@ -54,7 +57,10 @@ static void try_socket(const struct named *domain, const struct named *type, int
 	int sockfd = socket(domain->value, type->value, protocol);
 
 	printf("%-8s  %-11s  protocol %d%s: ", domain->name, type->name, protocol,
-		protocol == IPPROTO_UDP ? " (UDP)" : "");
+		protocol == IPPROTO_UDP             ? " (UDP)"
+			: protocol == IPPROTO_MPTCP ? " (MPTCP)"
+			: protocol == IPPROTO_SCTP  ? " (SCTP)"
+						    : "");
 	if (sockfd == -1) {
 		/* EAFNOSUPPORT: no such domain. EPROTONOSUPPORT, ESOCKTNOSUPPORT: not in it. */
 		printf("no, %s\n", strerror(errno));
@@ -69,6 +75,10 @@ int main(void)
 	for (size_t d = 0; d < sizeof(domains) / sizeof(domains[0]); d++)
 		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
 			try_socket(&domains[d], &types[t], 0);
+
+	/* Not the only one: a pair of domain and type may have several protocols by now. */
+	try_socket(&domains[2], &types[0], IPPROTO_MPTCP);
+	try_socket(&domains[2], &types[0], IPPROTO_SCTP);
 
 	/* 0 can never contradict the type. A protocol asked for by number can. */
 	try_socket(&domains[2], &types[0], IPPROTO_UDP);
