@@ -89,7 +89,7 @@ static const struct argp_option options[] = {
 		0 },
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", 0,
 		N_("how long to look for more before sleeping: auto, 0 (never) or a time "
-		   "(default: auto)"),
+		   "(default: auto; with --trace: 0)"),
 		0 },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
@@ -538,6 +538,9 @@ enum cli_status verb_serve(int argc, char **argv)
 	int r = cli_parse(&argp, argc, argv, &input);
 	enum cli_status status = r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
 
+	/* Each look would be a line of the trace. */
+	if (call_is_watched() && input.server.busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
+		input.server.busy_poll_ns = 0;
 	if (r == 0) {
 		log_init(input.level, input.format);
 		r = input.explain ? explain_print(&input.server, stdout)
