@@ -1,15 +1,14 @@
 /*
- * backlog [NUMBER]: many connect at once, and nobody accepts.
+ * backlog [NUMBER]: many clients connect at once, and the server does not accept.
  *
- * listen()'s second argument is the length of a queue: connections that the kernel has finished by
- * itself and that wait for accept(). Linux takes one more than asked for. Then it drops every further
- * SYN without an answer. Those clients send theirs again, first after a second (RFC 6298), and get in
- * once accept() has made room.
+ * The second argument of listen() is the length of a queue. In it are the connections that the
+ * kernel has finished and that accept() has not taken yet. Linux takes one more than the program
+ * asks for, and drops every further SYN without an answer. Those clients send their SYN again,
+ * first after a second (RFC 6298), and are connected once accept() has made room.
  *
- * The chapter gives listen() a backlog of 5, says that 0 is not allowed, and that the backlog is how many
- * requests can be taken at once. 0 is allowed: one connection waits then. And the number limits only
- * how many wait. Here five more clients come than the backlog says; the last two lines say what became
- * of them.
+ * The chapter says that the backlog cannot be 0, and that it is the number of requests that can be
+ * taken at once. It can be 0: one connection waits in the queue then. And it limits only how many
+ * connections wait. Here five clients more than the backlog connect.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,7 +50,9 @@ static int start_connecting(const struct sockaddr_in *address)
 
 	if (sockfd == -1)
 		fail("socket");
-	/* Without O_NONBLOCK the first client that does not get in would stop us right here. */
+	/*
+	 * Without O_NONBLOCK connect() would wait here for the first client that does not get in.
+	 */
 	fcntl(sockfd, F_SETFL, O_NONBLOCK);
 	if (connect(sockfd, (const struct sockaddr *)address, sizeof(*address)) == -1 &&
 		errno != EINPROGRESS)
@@ -59,7 +60,7 @@ static int start_connecting(const struct sockaddr_in *address)
 	return sockfd;
 }
 
-/* A connection is there when its socket can be written to. A moment without news: it waits. */
+/* A socket that is connected can be written to. If it cannot within 50 ms, it waits. */
 static int is_connected(int sockfd)
 {
 	struct pollfd one = { .fd = sockfd, .events = POLLOUT };
@@ -91,7 +92,7 @@ int main(int argc, char **argv)
 	printf("backlog %d, nobody accepts: %d are connected, %d wait\n", backlog, connected,
 		count - connected);
 
-	/* Blocking, but not for ever: the SYNs come again, first after a second. */
+	/* The waiting clients send their SYN again after a second: 10 seconds are enough. */
 	for (int i = 0; i < count; i++) {
 		struct pollfd one = { .fd = listener, .events = POLLIN };
 		int accepted = poll(&one, 1, 10000) == 1 ? accept(listener, NULL, NULL) : -1;

@@ -1,9 +1,12 @@
 /*
- * counting: send() and recv() count bytes, and the length that they are given is a limit.
+ * counting: send() and recv() count bytes, and their third argument is a limit.
  *
- * The chapter says that both move as many bytes as msg_len says, and that send() returns a number of
- * letters. recv() returns what has arrived, at most msg_len bytes; send() returns bytes; and a letter
- * may have several of them: in UTF-8 안녕!! has four letters and eight bytes.
+ * The chapter says that both calls move as many bytes as msg_len says, and that send() returns the
+ * number of letters. But recv() returns what has arrived, at most msg_len bytes. send() returns
+ * bytes, and a letter may have several: in UTF-8 안녕!! has four letters and eight bytes.
+ *
+ * A blocking send() waits until the kernel has taken all bytes. It returns with a part of them
+ * after a time limit (SO_SNDTIMEO), with MSG_DONTWAIT, or after a signal.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* More than the buffers of both sides hold together. */
+enum { MANY = 32 << 20 };
 
 static _Noreturn void fail(const char *call)
 {
@@ -21,7 +29,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* Both ends of one TCP connection through the loopback interface. */
+/* Makes both ends of one TCP connection over the loopback interface. */
 static void make_pair(int *ret_client, int *ret_server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
@@ -39,7 +47,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* In UTF-8 a byte 10xxxxxx continues a letter, every other one begins it (RFC 3629). */
+/* In UTF-8 a byte 10xxxxxx continues a letter; every other byte begins one (RFC 3629). */
 static size_t count_letters(const char *text, size_t bytes)
 {
 	size_t letters = 0;
@@ -68,6 +76,41 @@ static void show_recv(int sockfd, size_t most)
 		count_letters(buffer, (size_t)got));
 }
 
+/* Sends more than fits, and prints whether send() took all of it. `limit_ms` 0: no limit. */
+static void show_send(const char *how, int flags, int limit_ms, int somebody_reads)
+{
+	struct timeval limit = { .tv_usec = limit_ms * 1000 };
+	char *many = calloc(MANY, 1);
+	int client, server;
+	pid_t reader = -1;
+	ssize_t sent;
+
+	if (!many)
+		fail("calloc");
+	make_pair(&client, &server);
+	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (somebody_reads) {
+		reader = fork();
+		if (reader == -1)
+			fail("fork");
+		if (reader == 0) {
+			close(client); /* or this process would never see the end */
+			while (recv(server, many, MANY, 0) > 0)
+				;
+			_exit(0);
+		}
+	}
+	sent = send(client, many, MANY, flags);
+	if (sent == -1)
+		fail("send");
+	printf("send() of %d bytes, %s: it took %s\n", MANY, how, sent == MANY ? "all" : "a part");
+	close(client);
+	close(server);
+	if (reader != -1)
+		waitpid(reader, NULL, 0);
+	free(many);
+}
+
 int main(void)
 {
 	static const char text[] = "안녕!!";
@@ -75,17 +118,22 @@ int main(void)
 	int client, server;
 
 	make_pair(&client, &server);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("%s has %zu letters\n", text, count_letters(text, bytes));
 	printf("send() returns %zd\n", send(client, text, bytes, 0));
 	wait_for_bytes(server);
-	show_recv(server, 100); /* not one hundred: what is there */
+	show_recv(server, 100); /* not 100 bytes: only what has arrived */
 
 	if (send(client, text, bytes, 0) == -1)
 		fail("send");
 	wait_for_bytes(server);
-	show_recv(server, 4); /* the last of these bytes is the first third of a letter */
+	show_recv(server, 4); /* the last of these four bytes is the first third of a letter */
 	show_recv(server, 100);
 	close(client);
 	close(server);
+
+	show_send("somebody reads", 0, 0, 1);
+	show_send("nobody reads, SO_SNDTIMEO", 0, 50, 0);
+	show_send("nobody reads, MSG_DONTWAIT", MSG_DONTWAIT, 0, 0);
 	return EXIT_SUCCESS;
 }

@@ -1,12 +1,12 @@
 /*
- * dying-client: ex12-10 with a client that dies, both sides in one program.
+ * dying-client: a client sends a line and resets the connection; both sides in one program.
  *
- * The client sends a line and leaves without reading, with an RST. The server receives the line, then
- * ECONNRESET once, then 0. A server that still sends gets SIGPIPE, and EPIPE if the signal did not kill it.
- * recv() never raises SIGPIPE.
+ * The server receives the line, then ECONNRESET once, then 0. If it still sends, it gets SIGPIPE,
+ * and EPIPE if the signal did not end it. recv() never raises SIGPIPE.
  *
- * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child shows
- * that death; the parent lives through it in the two ways there are, and serves its next client.
+ * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child
+ * process shows how SIGPIPE ends a server. The parent avoids the signal in two ways, and serves the
+ * next client.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* Both ends of one TCP connection through the loopback interface. */
+/* Makes both ends of one TCP connection over the loopback interface. */
 static void make_pair(int *ret_client, int *ret_server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
@@ -44,7 +44,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* Until something happens there, but not for ever: on a network anything may fail to come. */
+/* Waits for an event on the socket, two seconds at most. */
 static void wait_for(int sockfd, short what)
 {
 	struct pollfd one = { .fd = sockfd, .events = what };
@@ -55,7 +55,7 @@ static void wait_for(int sockfd, short what)
 	}
 }
 
-/* The server's end of a connection whose client sent a line and died. */
+/* Returns the server's socket of a connection that the client has reset after one line. */
 static int lose_a_client(void)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -64,10 +64,10 @@ static int lose_a_client(void)
 	make_pair(&client, &server);
 	if (send(client, "hello world!\n", 13, 0) != 13)
 		fail("send");
-	/* No FIN, an RST at once: as when the client's machine has started anew. */
+	/* close() sends an RST at once instead of a FIN, as after a crash of the client. */
 	setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(client);
-	wait_for(server, 0); /* POLLHUP comes unasked */
+	wait_for(server, 0); /* poll() reports POLLHUP even if it is not asked for */
 	return server;
 }
 
@@ -84,7 +84,7 @@ static void show_default(void)
 	int status;
 	pid_t child;
 
-	fflush(stdout); /* or the child would inherit what is printed but not yet written */
+	fflush(stdout); /* or the child would inherit the text that is not written yet */
 	child = fork();
 	if (child == -1)
 		fail("fork");
@@ -93,7 +93,7 @@ static void show_default(void)
 
 		send(server, "x", 1, 0);
 		send(server, "x", 1, 0);
-		_exit(0); /* never reached */
+		_exit(0); /* never reached: SIGPIPE has ended this process */
 	}
 	while (waitpid(child, &status, 0) == -1 && errno == EINTR)
 		;

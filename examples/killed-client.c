@@ -1,13 +1,14 @@
 /*
- * killed-client: what a server notices of a client whose process is killed.
+ * killed-client: what a server notices when the client's process is killed.
  *
- * The chapter says that the abnormal end of the other process cannot be noticed. It is noticed at once:
- * when a process ends, however it ends, its kernel closes its sockets. A FIN goes out, and recv() returns 0;
- * if bytes were waiting that the process had not read, an RST goes out instead, and recv() fails with
- * ECONNRESET once, then returns 0.
+ * The chapter says that the abnormal end of the other process cannot be noticed. It is noticed at
+ * once: when a process ends, its kernel closes its sockets. It sends a FIN, and recv() returns 0.
+ * If the process had not read all bytes, it sends an RST instead; recv() then fails once with
+ * ECONNRESET, and returns 0 after that. recv() raises no SIGPIPE, so MSG_NOSIGNAL does nothing
+ * there.
  *
- * What sends nothing is a machine without power, or a cable that was pulled. Only a time limit of the
- * server's own finds that: SO_KEEPALIVE, TCP_USER_TIMEOUT, or a deadline for recv().
+ * A machine without power or without its cable sends nothing. Only a time limit of the server finds
+ * that: SO_KEEPALIVE, TCP_USER_TIMEOUT, or SO_RCVTIMEO.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ static int listen_somewhere(struct sockaddr_in *ret_address)
 	return listener;
 }
 
-/* A client in a process of its own, connected; it does nothing until it is killed. */
+/* Starts a client in a process of its own. It connects and waits until it is killed. */
 static pid_t start_client(int listener, const struct sockaddr_in *address, int *ret_server)
 {
 	pid_t child = fork();
@@ -70,15 +71,15 @@ static pid_t start_client(int listener, const struct sockaddr_in *address, int *
 	return child;
 }
 
-static void show_recv(int sockfd)
+static void show_recv(int sockfd, int flags, const char *name)
 {
 	char byte;
-	ssize_t got = recv(sockfd, &byte, 1, 0);
+	ssize_t got = recv(sockfd, &byte, 1, flags);
 
 	if (got == -1)
-		printf("recv(): %s\n", strerror(errno));
+		printf("recv(%s): %s\n", name, strerror(errno));
 	else
-		printf("recv(): %zd bytes\n", got);
+		printf("recv(%s): %zd bytes\n", name, got);
 }
 
 static void kill_one(int listener, const struct sockaddr_in *address, int with_unread_bytes)
@@ -93,8 +94,9 @@ static void kill_one(int listener, const struct sockaddr_in *address, int with_u
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	printf("killed %s:\n", with_unread_bytes ? "before it read" : "with nothing left to read");
-	show_recv(server);
-	show_recv(server);
+	show_recv(server, 0, "");
+	show_recv(server, 0, "");
+	show_recv(server, MSG_NOSIGNAL, "MSG_NOSIGNAL");
 	close(server);
 }
 
@@ -108,7 +110,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0); /* or each child would print its copy of the buffer */
 	kill_one(listener, &address, 0);
 	kill_one(listener, &address, 1);
-	/* Only sending raises it, so that MSG_NOSIGNAL has nothing to do in recv(). */
+	/* Only sending raises SIGPIPE. */
 	printf("SIGPIPE came %d time(s)\n", (int)sigpipes);
 	close(listener);
 	return EXIT_SUCCESS;

@@ -1,13 +1,13 @@
 /*
- * one-byte: what a line costs that is sent one byte a call.
+ * one-byte: how long a line takes that is sent one byte a call.
  *
- * The chapter's client and server move a line in a loop, one byte a call. The first byte leaves at once.
- * The kernel keeps the rest until that byte is acknowledged (Nagle's algorithm, RFC 896), and the other
- * kernel waits 40 ms with the acknowledgement, in case an answer can take it along (delayed ACK, RFC 1122
- * 4.2.3.2). So the system calls are cheap, and the waiting is not.
+ * The chapter's client and server move a line in a loop, one byte a call. The first byte leaves at
+ * once. The kernel keeps the rest until that byte is acknowledged (Nagle's algorithm, RFC 896). The
+ * other kernel delays the acknowledgement by 40 ms, because an answer could carry it (delayed ACK,
+ * RFC 1122, 4.2.3.2). The system calls take microseconds; the waiting takes 44 ms.
  *
- * Three ways out: one send() for the line; TCP_NODELAY at the senders; TCP_QUICKACK at the client, whose
- * acknowledgement is the one that is waited for. Each is timed here, over the loopback interface.
+ * Three remedies are measured over the loopback interface: one send() for the line; TCP_NODELAY on
+ * both sides; TCP_QUICKACK on the client, which is the side that delays the ACK.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A new connection acknowledges at once for a while: the first lines are not timed. */
+/* A new connection sends its first ACKs at once: the first lines are not measured. */
 enum { WARM_UP = 20, LINES = 9, BYTES = 13 };
 
 static _Noreturn void fail(const char *call)
@@ -48,7 +48,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* The server, in a process of its own: it echoes `piece` bytes a call. */
+/* The server, in a process of its own: it echoes at most `piece` bytes a call. */
 static _Noreturn void echo(int sockfd, size_t piece)
 {
 	char buffer[BYTES];
@@ -77,7 +77,7 @@ static double time_line(int sockfd, size_t piece, int quick)
 	for (size_t at = 0; at < BYTES; at += piece)
 		send(sockfd, line + at, piece, MSG_NOSIGNAL);
 	for (size_t got = 0; got < BYTES;) {
-		/* The option does not last: the kernel turns it off again by itself (tcp(7)). */
+		/* The option does not last: the kernel turns it off again (tcp(7)). */
 		if (quick)
 			setsockopt(sockfd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 

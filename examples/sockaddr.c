@@ -1,14 +1,14 @@
 /*
- * sockaddr: the full address structures beside the generic one, byte for byte.
+ * sockaddr: the address structures beside the generic one, byte for byte.
  *
  * bind(), connect() and accept() are older than `void *`: they take a struct sockaddr, of which
- * only the family is of use. The family tells which full structure really lies there, and the
- * length that goes along tells how far it reaches. Hence the cast, and hence the third argument.
+ * only the family is used. The family says which structure really lies there, and the length says
+ * how many bytes it has. Hence the cast, and hence the third argument.
  *
- * The chapter says that sockaddr_in is for another machine and sockaddr for the same one. But sockaddr holds
- * nobody's address, it is only what the cast is to; one machine talks to itself through sockaddr_un, and
- * through sockaddr_in as well, as the program shows. The chapter's listings put the port in without
- * htons(): the last lines show which port that is.
+ * The chapter says that sockaddr_in is for another machine and sockaddr for the same one. But
+ * sockaddr holds no address, it is only the type of the cast. One machine can connect to itself
+ * with sockaddr_un, and with sockaddr_in, too, as the program shows. The chapter's listings store
+ * the port without htons(): the last line shows which port that is.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ static void show_bytes(const char *name, const void *start, size_t count)
 	printf("\n");
 }
 
-/* What the kernel does with the generic pointer: look at the family, then believe it. */
+/* The kernel does the same with the generic pointer: it reads the family first. */
 static void show_meaning(const struct sockaddr *generic)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -51,13 +51,13 @@ static void show_meaning(const struct sockaddr *generic)
 	}
 }
 
-/* Whether two sockets of this machine reach each other by an address of this family. */
+/* Connects two sockets of this machine with an address of this family. */
 static const char *talk_to_ourselves(struct sockaddr *address, socklen_t length)
 {
 	int listener = socket(address->sa_family, SOCK_STREAM, 0);
 	int client = socket(address->sa_family, SOCK_STREAM, 0);
 	socklen_t chosen = sizeof(struct sockaddr_un);
-	/* With port 0, or no path at all, the kernel chooses the address. */
+	/* With port 0, or without a path, the kernel chooses the address. */
 	int reached = bind(listener, address, length) == 0 && listen(listener, 1) == 0 &&
 		getsockname(listener, address, &chosen) == 0 &&
 		connect(client, address, chosen) == 0;
@@ -80,7 +80,7 @@ int main(void)
 
 	printf("the same bytes, twice:\n");
 	show_bytes("full", &full, sizeof(full));
-	/* A copy is possible here, as both have 16 bytes. No other family is so lucky. */
+	/* A copy is possible here, because both have 16 bytes. Other families have more. */
 	memcpy(&generic, &full, sizeof(generic));
 	show_bytes("generic", &generic, sizeof(generic));
 	show_bytes("sin_family", &full.sin_family, sizeof(full.sin_family));
@@ -110,7 +110,7 @@ int main(void)
 	printf("sockaddr %zu, sockaddr_in %zu, sockaddr_in6 %zu, sockaddr_un %zu bytes\n",
 		sizeof(struct sockaddr), sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6),
 		sizeof(struct sockaddr_un));
-	/* Room for any of them, aligned for any of them: what to give to accept(). */
+	/* It has room and alignment for every family: give it to accept(). */
 	printf("sockaddr_storage holds them all: %s\n",
 		sizeof(struct sockaddr_storage) >= sizeof(struct sockaddr_un) ? "yes" : "no");
 

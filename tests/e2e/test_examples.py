@@ -281,6 +281,59 @@ class open_files_at_most:
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self.before)
 
 
+COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.DOTALL)
+
+
+def tokens(source):
+    """The code without its comments, word by word: a comment may be longer in another language."""
+    code = COMMENT_OR_TEXT.sub(lambda m: " " if m[0].startswith("/*") else m[0], source.read_text())
+    return code.split()
+
+
+def comments(source):
+    return [m[0] for m in COMMENT_OR_TEXT.finditer(source.read_text()) if m[0].startswith("/*")]
+
+
+@pytest.mark.parametrize("name", sorted(source.name for source in SOURCES.glob("*.c")))
+def test_the_korean_source_has_the_same_code(name):
+    english, korean = SOURCES / name, SOURCES / "ko" / name
+    assert tokens(korean) == tokens(english)
+    assert len(comments(korean)) == len(comments(english))
+    assert [one for one in comments(korean) if not re.search("[가-힣]", one)] == []
+
+
+def test_no_korean_source_is_left_over():
+    assert {one.name for one in (SOURCES / "ko").iterdir()} == {one.name for one in SOURCES.glob("*.c")}
+
+
+@pytest.mark.parametrize("page", ["textbook.md", "textbook.ko.md"])
+@pytest.mark.parametrize("name", ["counting", "killed-client", "recv-flags", "send-flags", "dying-client"])
+def test_the_textbook_quotes_what_the_program_prints(page, name):
+    text = (SOURCES.parent / "docs" / page).read_text()
+    assert f"```console\n$ ./{name}\n{TABLES[name]}```" in text
+
+
+def test_both_textbooks_show_the_same_output():
+    def shown(page):
+        text = (SOURCES.parent / "docs" / page).read_text()
+        return [re.sub(r"#.*", "", one) for one in re.findall(r"```console\n.*?```", text, re.DOTALL)]
+
+    assert shown("textbook.md") == shown("textbook.ko.md")
+
+
+def test_every_section_says_what_differs_and_has_an_answer():
+    for page, differs, attempt in (("textbook.md", "**What differs", "**Try.**"),
+                                   ("textbook.ko.md", "**달라진 점", "**해 보기.**")):
+        text = (SOURCES.parent / "docs" / page).read_text()
+        body, _, answers = text.partition('<a id="answers"></a>')
+        sections = re.split(r'<a id="(.*?)"></a>', body)[1:]
+        names = sections[::2]
+        assert len(names) == 19
+        assert [one for one, part in zip(names, sections[1::2]) if differs not in part] == []
+        assert [one for one, part in zip(names, sections[1::2]) if attempt not in part] == []
+        assert re.findall(r"^- \*\*(.*?)\.\*\*", answers, re.MULTILINE) == names
+
+
 def test_every_source_is_built():
     sources = {source.stem for source in SOURCES.glob("*.c")}
     assert sources
@@ -409,6 +462,7 @@ def test_05_listen_changes_the_socket():
     assert err == (
         "before listen(): the socket does not accept connections\n"
         "after listen(): the socket accepts connections\n"
+        "without bind(): listen() succeeds, and the kernel has chosen a port\n"
     )
 
 
@@ -860,14 +914,19 @@ send() returns 8
 recv() of at most 100 bytes: 8 bytes, 4 letters begin there
 recv() of at most 4 bytes: 4 bytes, 2 letters begin there
 recv() of at most 100 bytes: 4 bytes, 2 letters begin there
+send() of 33554432 bytes, somebody reads: it took all
+send() of 33554432 bytes, nobody reads, SO_SNDTIMEO: it took a part
+send() of 33554432 bytes, nobody reads, MSG_DONTWAIT: it took a part
 """,
     "killed-client": """\
 killed with nothing left to read:
 recv(): 0 bytes
 recv(): 0 bytes
+recv(MSG_NOSIGNAL): 0 bytes
 killed before it read:
 recv(): Connection reset by peer
 recv(): 0 bytes
+recv(MSG_NOSIGNAL): 0 bytes
 SIGPIPE came 0 time(s)
 """,
     "send-flags": """\
