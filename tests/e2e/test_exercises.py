@@ -242,10 +242,35 @@ def test_the_grade_fits_the_profile(tmp_path, name):
         assert done.returncode == 3, done.stdout + done.stderr  # part 9 is not there: one client at a time
 
 
+ROOT = EXERCISES.parent
+PAGES = ["README.md", "README.ko.md", "docs/textbook.md", "docs/textbook.ko.md", "docs/teaching.md", "docs/teaching.ko.md",
+         "examples/README.md", "examples/README.ko.md", "exercises/README.md", "exercises/README.ko.md",
+         "exercises/sheet.md", "exercises/sheet.ko.md"]
+
+
+def anchors(page):
+    return set(re.findall(r'<a id="([^"]+)">', page.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """Files and anchors; a Korean page leads to Korean pages where there are any."""
+    text = (ROOT / page).read_text()
+    for label, link in re.findall(r"\[([^\]]+)\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+        if page.endswith(".ko.md") and target.suffix == ".md" and label != "English":
+            assert target.name.endswith(".ko.md") or not target.with_suffix(".ko.md").exists(), link
+
+
 COMMAND = "meari check --run './server {port}' --grade chapter.grade --profile chapter"
 
 
 def test_everything_grades_with_the_same_command():
-    for name in ("autograding.yml", "README.md", "README.ko.md", "Makefile"):
-        text = re.sub(r"\s+", " ", (EXERCISES / name).read_text()).replace("$(MEARI)", "meari")
+    for name in ("exercises/autograding.yml", "exercises/README.md", "exercises/README.ko.md", "exercises/Makefile",
+                 "docs/teaching.md", "docs/teaching.ko.md"):
+        text = re.sub(r"\s+", " ", (ROOT / name).read_text()).replace("$(MEARI)", "meari")
         assert COMMAND in text, name
