@@ -71,7 +71,7 @@ static int lose_a_client(void)
 	return server;
 }
 
-static void tell(const char *call, ssize_t result)
+static void show(const char *call, ssize_t result)
 {
 	if (result == -1)
 		printf("%s: %s\n", call, strerror(errno));
@@ -108,26 +108,26 @@ int main(void)
 	char buffer[64];
 	int client, server = lose_a_client();
 
-	tell("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
-	tell("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
-	tell("recv() once more", recv(server, buffer, sizeof(buffer), 0));
-	tell("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
+	show("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
+	show("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
+	show("recv() once more", recv(server, buffer, sizeof(buffer), 0));
+	show("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
 	close(server);
 
 	show_default();
 
 	signal(SIGPIPE, SIG_IGN); /* the other way: for all calls of the process */
 	server = lose_a_client();
-	tell("send(), SIGPIPE ignored", send(server, "x", 1, 0));
-	tell("send() once more", send(server, "x", 1, 0));
+	show("send(), SIGPIPE ignored", send(server, "x", 1, 0));
+	show("send() once more", send(server, "x", 1, 0));
 	close(server);
 
 	make_pair(&client, &server);
 	if (send(client, "hello", 5, 0) != 5)
 		fail("send");
 	wait_for(server, POLLIN);
-	tell("the next client: recv()", recv(server, buffer, sizeof(buffer), 0));
-	tell("the next client: send()", send(server, buffer, 5, MSG_NOSIGNAL));
+	show("the next client: recv()", recv(server, buffer, sizeof(buffer), 0));
+	show("the next client: send()", send(server, buffer, 5, MSG_NOSIGNAL));
 	close(client);
 	close(server);
 	return EXIT_SUCCESS;

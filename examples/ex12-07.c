@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void tell(const struct addrinfo *address, const char *what)
+static void report(const struct addrinfo *address, const char *what)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
@@ -34,14 +34,14 @@ static int connect_to_any(const struct addrinfo *list)
 		int sockfd = socket(one->ai_family, one->ai_socktype, one->ai_protocol);
 
 		if (sockfd == -1) {
-			tell(one, strerror(errno));
+			report(one, strerror(errno));
 			continue;
 		}
 		if (connect(sockfd, one->ai_addr, one->ai_addrlen) == 0) {
-			tell(one, "connected");
+			report(one, "connected");
 			return sockfd;
 		}
-		tell(one, strerror(errno));
+		report(one, strerror(errno));
 		/*
 		 * After a failed connect() the state of the socket is unspecified: make a new one.
 		 */

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void tell(const struct addrinfo *address, const char *what)
+static void report(const struct addrinfo *address, const char *what)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
@@ -33,14 +33,14 @@ static int connect_to_any(const struct addrinfo *list)
 		int sockfd = socket(one->ai_family, one->ai_socktype, one->ai_protocol);
 
 		if (sockfd == -1) {
-			tell(one, strerror(errno));
+			report(one, strerror(errno));
 			continue;
 		}
 		if (connect(sockfd, one->ai_addr, one->ai_addrlen) == 0) {
-			tell(one, "connected");
+			report(one, "connected");
 			return sockfd;
 		}
-		tell(one, strerror(errno));
+		report(one, strerror(errno));
 		/* connect()가 실패한 소켓은 상태가 정해져 있지 않으므로 새로 만듭니다. */
 		close(sockfd);
 	}

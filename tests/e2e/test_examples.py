@@ -326,12 +326,24 @@ def test_every_section_says_what_differs_and_has_an_answer():
                                    ("textbook.ko.md", "**달라진 점", "**해 보기.**")):
         text = (SOURCES.parent / "docs" / page).read_text()
         body, _, answers = text.partition('<a id="answers"></a>')
-        sections = re.split(r'<a id="(.*?)"></a>', body)[1:]
+        sections = re.split(r'<a id="(.*?)"></a>', body[body.index('<a id="ex12-01">'):])[1:]
         names = sections[::2]
         assert len(names) == 19
         assert [one for one, part in zip(names, sections[1::2]) if differs not in part] == []
         assert [one for one, part in zip(names, sections[1::2]) if attempt not in part] == []
         assert re.findall(r"^- \*\*(.*?)\.\*\*", answers, re.MULTILINE) == names
+
+
+def test_twelve_statements_in_both_languages():
+    """Each row names a section that says what differs; both pages name the same ones, in the same order."""
+    def rows(page):
+        text = (SOURCES.parent / "docs" / page).read_text()
+        table = text.partition('<a id="statements"></a>')[2].partition("<a id=")[0]
+        return [re.findall(r"\(#([\w-]+)\)", row) for row in re.findall(r"^\| .* \|$", table, re.MULTILINE)[2:]]
+
+    assert len(rows("textbook.md")) == 12
+    assert all(rows("textbook.md"))
+    assert rows("textbook.ko.md") == rows("textbook.md")
 
 
 def test_every_source_is_built():
