@@ -131,11 +131,35 @@ def test_both_languages_have_the_same_code_and_holes(name):
     assert sorted(map(int, re.findall(r"End of hole (\d+)", english.read_text()))) == list(ANSWERS[name])
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_an_empty_hole_is_named(tmp_path, name):
-    done = subprocess.run([build(tmp_path, name), *(["0"] if name == "server" else [])],
-                          capture_output=True, text=True, timeout=PATIENCE)
-    assert (done.returncode, done.stderr) == (1, "hole 1 is empty\n")
+@pytest.mark.parametrize("hole", range(1, 5))
+def test_an_empty_hole_of_the_server_is_named(tmp_path, hole):
+    """One after the other; each state compiles without a warning."""
+    done = subprocess.run([build(tmp_path, "server", range(1, hole)), "0"], capture_output=True, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"hole {hole} is empty\n")
+
+
+def test_hole_5_is_named_once_a_client_comes(tmp_path):
+    with Running(build(tmp_path, "server", range(1, 5))) as server:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE):
+            assert server.process.stderr.readline() == "hole 5 is empty\n"
+        assert server.process.wait(PATIENCE) == 1
+
+
+def test_five_holes_make_a_first_echo(tmp_path):
+    with Running(build(tmp_path, "server", range(1, 6))) as server:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            client.sendall("안녕\n".encode())
+            assert client.recv(7, socket.MSG_WAITALL) == "안녕\n".encode()
+
+
+@pytest.mark.parametrize("hole", [1, 2])
+def test_an_empty_hole_of_the_client_is_named(tmp_path, hole):
+    done = subprocess.run([build(tmp_path, "client", range(1, hole))], capture_output=True, text=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"hole {hole} is empty\n")
 
 
 def test_the_filled_server_passes_every_rule_of_its_grade(tmp_path):
