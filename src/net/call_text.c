@@ -10,6 +10,7 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <wchar.h>
@@ -72,7 +73,11 @@ static const struct option_name {
 	OPTION(SOL_SOCKET, SO_PROTOCOL),
 	OPTION(SOL_SOCKET, SO_ACCEPTCONN),
 	OPTION(SOL_SOCKET, SO_PEERCRED),
+	OPTION(SOL_SOCKET, SO_PASSCRED),
 	OPTION(SOL_SOCKET, SO_BINDTODEVICE),
+	OPTION(SOL_SOCKET, SO_TIMESTAMPNS),
+	OPTION(SOL_SOCKET, SO_RCVTIMEO),
+	OPTION(SOL_SOCKET, SO_SNDTIMEO),
 	OPTION(SOL_SOCKET, SO_BUSY_POLL),
 	OPTION(SOL_SOCKET, SO_INCOMING_CPU),
 	OPTION(SOL_SOCKET, SO_RCVBUF),
@@ -272,6 +277,13 @@ static void option_value_text(
 		memcpy(&who, value, sizeof(who));
 		snprintf(text, size, "{pid=%d, uid=%u, gid=%u}", (int)who.pid, (unsigned)who.uid,
 			(unsigned)who.gid);
+	} else if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO) &&
+		length == sizeof(struct timeval)) {
+		struct timeval limit;
+
+		memcpy(&limit, value, sizeof(limit));
+		snprintf(text, size, "{tv_sec=%lld, tv_usec=%lld}", (long long)limit.tv_sec,
+			(long long)limit.tv_usec);
 	} else if (level == SOL_SOCKET && option == SO_BINDTODEVICE) {
 		bytes_text(value, strnlen(value, length), text, size);
 	} else if (length == sizeof(int)) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
 
@@ -87,12 +88,15 @@ static void values_of_options_have_names(void **state)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 	struct ucred who = { .pid = 7, .uid = 1000, .gid = 100 };
+	struct timeval limit = { .tv_sec = 5, .tv_usec = 250000 };
 	int domain = AF_INET6, type = SOCK_STREAM, odd_type = SOCK_RAW, protocol = 6, none = 0;
 	int refused = ECONNREFUSED;
 	char many[200];
 
 	assert_option(SOL_SOCKET, SO_LINGER, &linger, sizeof(linger),
 		"3, SOL_SOCKET, SO_LINGER, {l_onoff=1, l_linger=0}");
+	assert_option(SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit),
+		"3, SOL_SOCKET, SO_RCVTIMEO, {tv_sec=5, tv_usec=250000}");
 	assert_option(SOL_SOCKET, SO_PEERCRED, &who, sizeof(who),
 		"3, SOL_SOCKET, SO_PEERCRED, {pid=7, uid=1000, gid=100}");
 	assert_option(SOL_SOCKET, SO_PEERCRED, &who, 0, "3, SOL_SOCKET, SO_PEERCRED, {0 bytes}");
