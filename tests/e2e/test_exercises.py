@@ -4,6 +4,7 @@ The answers are here and nowhere in exercises/. What is left empty must be found
 compiles and is wrong, and a rule fails for each.
 """
 
+import json
 import os
 import re
 import shutil
@@ -101,10 +102,9 @@ class Running:
 def check(server, *rules):
     """The exit status of meari check, and its verdicts by rule."""
     options = [option for rule in rules for option in ("--rule", rule)]
-    done = subprocess.run([MEARI, "check", "--timeout", "1s", "--size", "4M", *options,
+    done = subprocess.run([MEARI, "check", "--json", "--timeout", "1s", "--size", "4M", *options,
                            f"127.0.0.1:{server.port}"], capture_output=True, text=True, env=environment(), timeout=120)
-    return done.returncode, {rule: verdict for verdict, rule in
-                             re.findall(r"^(pass|FAIL|skip) +\S+ +([a-z-]+) ", done.stdout, re.MULTILINE)}
+    return done.returncode, {rule["name"]: rule["verdict"] for rule in json.loads(done.stdout)["rules"]}
 
 
 def grade_lines(name="chapter.grade"):
@@ -186,7 +186,7 @@ def test_a_server_for_several_clients_passes_the_grade_of_the_class(tmp_path, mo
 def test_what_a_hole_costs(tmp_path, hole, rule):
     filled = set(ANSWERS["server"]) - {hole}
     with Running(build(tmp_path, "server", filled)) as server:
-        assert check(server, rule) == (3, {rule: "FAIL"})
+        assert check(server, rule) == (3, {rule: "fail"})
 
 
 @pytest.mark.parametrize("filled", [True, False])
