@@ -313,6 +313,24 @@ def test_the_textbook_quotes_what_the_program_prints(page, name):
     assert f"```console\n$ ./{name}\n{TABLES[name]}```" in text
 
 
+@pytest.mark.parametrize("page", ["textbook.md", "textbook.ko.md"])
+def test_the_textbook_quotes_what_goes_to_both_outputs(page):
+    """On a terminal both are seen; where a program writes to both, stdout comes first in these."""
+    text = (SOURCES.parent / "docs" / page).read_text()
+    out, err, _ = run("ex12-02")
+    assert f"```console\n$ ./ex12-02\n{out}{err}```" in text or sys.byteorder == "big"
+    _, err, _ = run("ex12-05", 0)
+    assert f"```console\n$ ./ex12-05\n{err}```" in text
+    assert f"$ ./ex12-03\n{run('ex12-03')[0]}" in text
+    lines = run("backlog", "0")[0].splitlines()
+    assert "\n".join(["$ ./backlog 0", *lines[:2], "...", *lines[-2:]]) in text
+    shown = re.search(r"```console\n\$ ./socket-domains\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    fixed = [line for line in shown if line != "..." and "SCTP" not in line and "MPTCP" not in line]
+    assert set(fixed) <= set(run("socket-domains")[0].splitlines())
+    shown = re.search(r"```console\n\$ ./sockaddr\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    assert set(shown) - {"..."} <= set(run("sockaddr")[0].splitlines()) or sys.byteorder == "big"
+
+
 def test_both_textbooks_show_the_same_output():
     def shown(page):
         text = (SOURCES.parent / "docs" / page).read_text()
