@@ -1,11 +1,12 @@
 /*
- * dying-client: ex12-10 with a client that dies, both sides in one program.
+ * dying-client: a client sends a line and resets the connection; both sides in one program.
  *
- * The client sends a line and goes without reading, with an RST. The server finds the line, then
- * ECONNRESET; who sends on after that gets SIGPIPE, and EPIPE if the signal did not kill.
+ * The server receives the line, then ECONNRESET once, then 0. If it still sends, it gets SIGPIPE,
+ * and EPIPE if the signal did not end it. recv() never raises SIGPIPE.
  *
- * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child shows
- * that death; the parent lives through it in the two ways there are, and serves its next client.
+ * The chapter's server ends there, in a handler that calls printf() and exit(). Here a child
+ * process shows how SIGPIPE ends a server. The parent avoids the signal in two ways, and serves the
+ * next client.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* Both ends of one TCP connection through the loopback interface. */
+/* Makes both ends of one TCP connection over the loopback interface. */
 static void make_pair(int *ret_client, int *ret_server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
@@ -43,7 +44,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* Until something happens there, but not for ever: on a network anything may fail to come. */
+/* Waits for an event on the socket, two seconds at most. */
 static void wait_for(int sockfd, short what)
 {
 	struct pollfd one = { .fd = sockfd, .events = what };
@@ -54,7 +55,7 @@ static void wait_for(int sockfd, short what)
 	}
 }
 
-/* The server's end of a connection whose client sent a line and died. */
+/* Returns the server's socket of a connection that the client has reset after one line. */
 static int lose_a_client(void)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -63,14 +64,14 @@ static int lose_a_client(void)
 	make_pair(&client, &server);
 	if (send(client, "hello world!\n", 13, 0) != 13)
 		fail("send");
-	/* No FIN, an RST at once: as when the client's machine has started anew. */
+	/* close() sends an RST at once instead of a FIN, as after a crash of the client. */
 	setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(client);
-	wait_for(server, 0); /* POLLHUP comes unasked */
+	wait_for(server, 0); /* poll() reports POLLHUP even if it is not asked for */
 	return server;
 }
 
-static void tell(const char *call, ssize_t result)
+static void show(const char *call, ssize_t result)
 {
 	if (result == -1)
 		printf("%s: %s\n", call, strerror(errno));
@@ -83,7 +84,7 @@ static void show_default(void)
 	int status;
 	pid_t child;
 
-	fflush(stdout); /* or the child would inherit what is printed but not yet written */
+	fflush(stdout); /* or the child would inherit the text that is not written yet */
 	child = fork();
 	if (child == -1)
 		fail("fork");
@@ -92,7 +93,7 @@ static void show_default(void)
 
 		send(server, "x", 1, 0);
 		send(server, "x", 1, 0);
-		_exit(0); /* never reached */
+		_exit(0); /* never reached: SIGPIPE has ended this process */
 	}
 	while (waitpid(child, &status, 0) == -1 && errno == EINTR)
 		;
@@ -107,25 +108,26 @@ int main(void)
 	char buffer[64];
 	int client, server = lose_a_client();
 
-	tell("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
-	tell("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
-	tell("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
+	show("recv() of what came before", recv(server, buffer, sizeof(buffer), 0));
+	show("recv() after the RST", recv(server, buffer, sizeof(buffer), 0));
+	show("recv() once more", recv(server, buffer, sizeof(buffer), 0));
+	show("send(MSG_NOSIGNAL)", send(server, "x", 1, MSG_NOSIGNAL));
 	close(server);
 
 	show_default();
 
 	signal(SIGPIPE, SIG_IGN); /* the other way: for all calls of the process */
 	server = lose_a_client();
-	tell("send(), SIGPIPE ignored", send(server, "x", 1, 0));
-	tell("send() once more", send(server, "x", 1, 0));
+	show("send(), SIGPIPE ignored", send(server, "x", 1, 0));
+	show("send() once more", send(server, "x", 1, 0));
 	close(server);
 
 	make_pair(&client, &server);
 	if (send(client, "hello", 5, 0) != 5)
 		fail("send");
 	wait_for(server, POLLIN);
-	tell("the next client: recv()", recv(server, buffer, sizeof(buffer), 0));
-	tell("the next client: send()", send(server, buffer, 5, MSG_NOSIGNAL));
+	show("the next client: recv()", recv(server, buffer, sizeof(buffer), 0));
+	show("the next client: send()", send(server, buffer, 5, MSG_NOSIGNAL));
 	close(client);
 	close(server);
 	return EXIT_SUCCESS;

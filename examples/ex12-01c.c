@@ -1,11 +1,11 @@
 /*
  * ex12-01c [HOST [PORT [LETTER]]]: the first conversation, client side.
  *
- * socket, connect, send, recv, close. A client needs no bind(): the kernel picks a free port for it
- * when it connects. It sends one letter and prints the letter that comes back.
+ * It calls socket, connect, send, recv and close. A client needs no bind(): the kernel picks a free
+ * port when it connects. It sends one letter and prints the letter that comes back.
  *
- * The chapter's listing filled in the address by hand and forgot htons(), so that it only ever met
- * a server with the same mistake; getaddrinfo() fills the structure in, byte order included, and
+ * The chapter's listing fills in the address by hand and forgets htons(). It works only because the
+ * server has the same mistake. getaddrinfo() fills in the structure in the right byte order, and
  * takes a name as well as a number.
  */
 #include <errno.h>
@@ -31,14 +31,14 @@ int main(int argc, char **argv)
 	const char *host = argc > 1 ? argv[1] : "127.0.0.1";
 	const char *port = argc > 2 ? argv[2] : "5000";
 	char letter = argc > 3 ? argv[3][0] : 'A', answer;
-	/* IPv4 only, as in the chapter; ex12-07 shows how to try every address that a name has. */
+	/* IPv4 only, as in the chapter. ex12-07 tries every address of a name. */
 	struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, *server;
 	int sockfd, problem;
 	ssize_t got;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	/* getaddrinfo() has error numbers of its own: strerror() would tell a different story. */
+	/* getaddrinfo() has its own error numbers: strerror() does not know them. */
 	problem = getaddrinfo(host, port, &hints, &server);
 	if (problem != 0) {
 		fprintf(stderr, "'%s' port '%s': %s\n", host, port, gai_strerror(problem));
@@ -55,12 +55,12 @@ int main(int argc, char **argv)
 	printf("connect()\n");
 	freeaddrinfo(server);
 
-	/* A single byte goes whole or not at all; from two bytes on, send() may take only a part. */
+	/* One byte is sent or not. Of two or more bytes send() may take only a part. */
 	if (send(sockfd, &letter, 1, MSG_NOSIGNAL) == -1)
 		fail("send");
 	printf("send %c to server\n", letter);
 
-	/* 0 is neither an error nor a byte: the server has finished without a word. */
+	/* 0 is neither an error nor a byte: the server has closed the connection. */
 	got = recv(sockfd, &answer, 1, 0);
 	if (got == 0)
 		errno = ENODATA;

@@ -1,13 +1,13 @@
 /*
  * ex12-01s [PORT]: the first conversation, server side.
  *
- * socket, bind, listen, accept, recv, send, close: the whole life of a TCP server, lived once, for
- * one client. It receives one letter and answers with the next letter of the alphabet.
+ * It calls socket, bind, listen, accept, recv, send and close, for one client. It receives one
+ * letter and answers with the next letter of the alphabet.
  *
- * The chapter's listing stored the port without htons(), so that a little-endian machine listened
- * on 34835 while everyone believed in 5000; it had no SO_REUSEADDR, never named its peer, and left
- * out headers and return types. Here all of that is in place. stdout is the book's transcript;
- * reasons and names go to stderr.
+ * The chapter's listing stores the port without htons(), so that a little-endian machine listens on
+ * 34835 instead of 5000. It has no SO_REUSEADDR, does not name its peer, and lacks headers and
+ * return types. Here all of that is right. The output on stdout is the chapter's; addresses and
+ * reasons of failures go to stderr.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +27,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* atoi() would turn "http" into port 0 and 70000 into 4464 without a word; strtoul() can tell. */
+/* atoi() would turn "http" into 0 and 70000 into 4464. strtoul() shows the mistake. */
 static in_port_t port_or_exit(const char *text)
 {
 	char *end;
@@ -57,12 +57,12 @@ int main(int argc, char **argv)
 	char letter, answer;
 	ssize_t got;
 
-	/* A pipe makes stdout fully buffered; a reader at its other end wants each line now. */
+	/* In a pipe stdout would be fully buffered. With _IOLBF each line is written at once. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	/* The network's byte order is big-endian, this machine's may not be: hence hton*(). */
+	/* The network's byte order is big-endian, this machine's may not be: hence htons(). */
 	address.sin_port = htons(argc > 1 ? port_or_exit(argv[1]) : 5000);
-	/* INADDR_ANY would answer the whole network. An exercise should answer this machine. */
+	/* With INADDR_ANY the whole network could connect. An exercise needs only this machine. */
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
 	sockfd = socket(AF_INET, SOCK_STREAM, 0);
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		fail("socket");
 	printf("socket()\n");
 
-	/* Without it bind() fails for a minute after each run: old connections sit in TIME_WAIT. */
+	/* Without it bind() fails for a minute after each run: old connections are in TIME_WAIT. */
 	if (setsockopt(sockfd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		fail("setsockopt");
 	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
@@ -81,12 +81,12 @@ int main(int argc, char **argv)
 		fail("listen");
 	printf("listen()\n");
 
-	/* Port 0 asks the kernel to choose: only getsockname() knows what it chose. */
+	/* With port 0 the kernel chooses the port; getsockname() returns it. */
 	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
 		fail("getsockname");
 	fprintf(stderr, "listening on 127.0.0.1 port %d\n", ntohs(address.sin_port));
 
-	/* No EINTR here or below: this program installs no signal handler that could return. */
+	/* EINTR cannot come here or below: this program installs no signal handler. */
 	printf("waiting for client\n");
 	sockfd_connect = accept(sockfd, (struct sockaddr *)&peer, &peer_length);
 	if (sockfd_connect == -1)
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	printf("accepted\n");
 	fprintf(stderr, "the client is 127.0.0.1 port %d\n", ntohs(peer.sin_port));
 
-	/* 0 is neither an error nor a byte: the client has finished without a word. */
+	/* 0 is neither an error nor a byte: the client has closed the connection. */
 	got = recv(sockfd_connect, &letter, 1, 0);
 	if (got == 0)
 		errno = ENODATA;
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 		fail("recv");
 	printf("recv %c from client\n", letter);
 
-	/* MSG_NOSIGNAL: a client that is gone is an error code, not the end of this program. */
+	/* With MSG_NOSIGNAL a client that has left causes EPIPE, not SIGPIPE. */
 	answer = next_letter(letter);
 	if (send(sockfd_connect, &answer, 1, MSG_NOSIGNAL) == -1)
 		fail("send");

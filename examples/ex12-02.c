@@ -1,13 +1,13 @@
 /*
  * ex12-02: an address as text, as a number, and as text again.
  *
- * An IPv4 address is one number of 32 bits. It travels with its most significant byte first, so
- * that it must be turned with ntohl() before it can be taken apart by shifting.
+ * An IPv4 address is one number of 32 bits. It is sent with its most significant byte first.
+ * ntohl() puts it into this machine's order; after that it can be taken apart by shifting.
  *
- * The chapter's listing asked inet_addr(), which answers an error with the very number that is
- * 255.255.255.255, and inet_ntoa(), which answers in one static buffer that the next call
- * overwrites. inet_pton() says yes or no beside its result, and inet_ntop() writes where it is
- * told. What inet_addr() would have said is shown on stderr.
+ * The chapter uses inet_addr(). Its result for an error is also the number of 255.255.255.255. And
+ * it uses inet_ntoa(), which writes into one static buffer that its next call overwrites.
+ * inet_pton() returns success apart from the address, and inet_ntop() writes into the caller's
+ * buffer. What inet_addr() returns is shown on stderr.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +21,7 @@ static void show_octets(const char *text)
 	struct in_addr address;
 	uint32_t number;
 
-	/* 1: an address, 0: not an address, -1: no such family (then errno tells). */
+	/* 1: an address; 0: not an address; -1: an unknown family (see errno). */
 	if (inet_pton(AF_INET, text, &address) != 1) {
 		printf("invalid: %s\n", text);
 		return;
@@ -29,6 +29,18 @@ static void show_octets(const char *text)
 	number = ntohl(address.s_addr);
 	printf("valid: %u.%u.%u.%u\n", number >> 24 & 255, number >> 16 & 255, number >> 8 & 255,
 		number & 255);
+}
+
+/*
+ * The chapter shifts the number as it lies in memory, from the lowest byte on. This order is right
+ * on a little-endian machine only; a big-endian one prints 1.0.0.197.
+ */
+static void show_chapters_order(const char *text)
+{
+	uint32_t number = inet_addr(text);
+
+	fprintf(stderr, "without ntohl(), lowest octet first: %u.%u.%u.%u\n", number & 255,
+		number >> 8 & 255, number >> 16 & 255, number >> 24 & 255);
 }
 
 static void compare(const char *text)
@@ -43,21 +55,22 @@ static void compare(const char *text)
 int main(void)
 {
 	struct in_addr address;
-	char text[INET_ADDRSTRLEN]; /* room for the longest, 255.255.255.255, and its final 0 */
+	char text[INET_ADDRSTRLEN]; /* room for 255.255.255.255 and the final NUL */
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	show_octets("197.0.0.1");
-	show_octets("300.0.0.1"); /* no octet holds more than 255 */
+	show_octets("300.0.0.1"); /* an octet is at most 255 */
 
 	if (inet_pton(AF_INET, "197.0.0.1", &address) != 1 ||
 		!inet_ntop(AF_INET, &address, text, sizeof(text)))
 		return EXIT_FAILURE;
 	printf("%s\n", text);
 
+	show_chapters_order("197.0.0.1");
 	compare("197.0.0.1");
 	compare("300.0.0.1");
-	compare("255.255.255.255"); /* the broadcast address: inet_addr() cannot say so */
-	compare("0177.1"); /* 127.0.0.1 in old octal shorthand: a surprise in any access list */
+	compare("255.255.255.255"); /* the broadcast address: inet_addr() cannot return it */
+	compare("0177.1"); /* 127.0.0.1 in old octal shorthand */
 	return EXIT_SUCCESS;
 }

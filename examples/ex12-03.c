@@ -1,12 +1,12 @@
 /*
  * ex12-03 [DOMAIN]: socket() and close().
  *
- * A socket is a file descriptor: the lowest number that is free. 0, 1 and 2 are standard input,
- * output and error, so that the first socket of a program is 3. DOMAIN, a number, asks for another
- * family than AF_INET; 4 (AF_IPX) shows the failure.
+ * A socket is a file descriptor: the lowest free number. 0, 1 and 2 are standard input, output and
+ * error, so the first socket of a program is 3. DOMAIN is the number of another family than
+ * AF_INET; 4 (AF_IPX) shows the failure.
  *
- * The chapter's listing left out the headers of close() and exit() and main()'s type, and did not
- * say why socket() failed; here the compiler sees every declaration and stderr tells the reason.
+ * The chapter's listing lacks the headers for close() and exit() and the type of main(), and does
+ * not print why socket() failed. Here all declarations are there, and the reason goes to stderr.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
-	/* Protocol 0: the one that this domain has for this type, here TCP. */
+	/* Protocol 0: the usual one of this domain and type, here TCP. */
 	sockfd = socket(domain, SOCK_STREAM, 0);
 	if (sockfd == -1) {
 		int reason = errno; /* printf() may overwrite errno */
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 	}
 	printf("socket descriptor is %d\n", sockfd);
 
-	/* The kernel would close it at exit; a server that never exits must do so itself. */
+	/* The kernel closes it at exit, too. A server that runs for long must do it by itself. */
 	close(sockfd);
 	return EXIT_SUCCESS;
 }

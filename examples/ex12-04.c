@@ -1,12 +1,12 @@
 /*
  * ex12-04 [PORT]: bind() gives a socket its local address.
  *
- * Until then nobody could call it. Two sockets cannot listen on one address: run this while a
- * server holds the port, and bind() fails.
+ * No client can connect to a socket before that. Two sockets cannot listen on one address: bind()
+ * fails while a server listens on the port.
  *
- * The chapter's listing stored the port without htons() and had no SO_REUSEADDR, so that a server
- * could not be started again right after it ended. Here the port is turned, and the option is set
- * first.
+ * The chapter's listing stores its port 1004 without htons(). On a little-endian machine that is
+ * port 60419, which every user may bind. With htons() it is 1004, and a port below 1024 needs root.
+ * The listing has no SO_REUSEADDR either, so that a server cannot start again right after it ended.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,13 +40,15 @@ static in_port_t port_or_exit(const char *text)
 
 int main(int argc, char **argv)
 {
-	/* An initializer zeroes every member that it does not name, sin_zero among them. */
+	/* An initializer zeroes every member that it does not name, such as sin_zero. */
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t length = sizeof(address);
+	in_port_t port;
 	int on = 1, sockfd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	address.sin_port = htons(argc > 1 ? port_or_exit(argv[1]) : 5000);
+	port = argc > 1 ? port_or_exit(argv[1]) : 5000;
+	address.sin_port = htons(port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
 	sockfd = socket(AF_INET, SOCK_STREAM, 0);
@@ -54,19 +56,21 @@ int main(int argc, char **argv)
 		fail("socket");
 
 	/*
-	 * After bind() it would be too late. On Linux it lets the port be taken while old
-	 * connections are in TIME_WAIT, never while another socket listens on it.
+	 * It must come before bind(). On Linux it allows the port while old connections are in
+	 * TIME_WAIT, but not while another socket listens on it.
 	 */
 	if (setsockopt(sockfd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		fail("setsockopt");
 
-	/* bind() takes the address of every family, hence the generic type and the length. */
+	/* bind() takes addresses of all families, hence the generic type and the length. */
 	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
 		fail("bind");
 
 	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
 		fail("getsockname");
 	fprintf(stderr, "bound to 127.0.0.1 port %d\n", ntohs(address.sin_port));
+	/* Without htons() the chapter's 1004 is 60419, free for everybody; 1004 needs root. */
+	fprintf(stderr, "without htons() port %d would be port %d\n", port, ntohs(port));
 
 	close(sockfd);
 	return EXIT_SUCCESS;

@@ -1,12 +1,12 @@
 /*
  * ex12-05 [PORT]: listen() with a backlog of 5.
  *
- * A fresh socket can call or be called; listen() decides that it will be called. From here on the
- * kernel answers every connect() by itself and keeps the finished connections in a queue until
- * accept() takes them: see backlog.c for that queue at work.
+ * A new socket can connect, or it can accept connections. listen() makes it a listening socket.
+ * From then on the kernel answers every connect() by itself and keeps the finished connections in a
+ * queue until accept() takes them (see backlog.c).
  *
- * The chapter's listing gave the port in the wrong byte order and no SO_REUSEADDR; here both are
- * right, and SO_ACCEPTCONN asks the kernel on stderr what listen() has changed.
+ * The chapter's listing has the port in the wrong byte order and no SO_REUSEADDR. Here both are
+ * right. SO_ACCEPTCONN shows on stderr what listen() has changed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,6 +49,24 @@ static void say_whether_listening(const char *when, int sockfd)
 		listening ? "accepts connections" : "does not accept connections");
 }
 
+/* The chapter says that listen() needs bind(). It does not: the kernel chooses a port. */
+static void listen_without_bind(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int sockfd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (sockfd == -1)
+		fail("socket");
+	if (listen(sockfd, 5) == -1)
+		fail("listen");
+	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
+		fail("getsockname");
+	fprintf(stderr, "without bind(): listen() succeeds, and the kernel has chosen %s\n",
+		address.sin_port ? "a port" : "no port");
+	close(sockfd);
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -67,10 +85,11 @@ int main(int argc, char **argv)
 		fail("bind");
 
 	say_whether_listening("before", sockfd);
-	/* Linux cuts a larger number to /proc/sys/net/core/somaxconn; SOMAXCONN asks for much. */
+	/* Linux cuts it to /proc/sys/net/core/somaxconn. SOMAXCONN asks for the most. */
 	if (listen(sockfd, 5) == -1)
 		fail("listen");
 	say_whether_listening("after", sockfd);
+	listen_without_bind();
 
 	close(sockfd);
 	return EXIT_SUCCESS;

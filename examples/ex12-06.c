@@ -1,12 +1,12 @@
 /*
  * ex12-06 [PORT]: the accept loop.
  *
- * Each accept() takes one finished connection out of the queue and gives it a new descriptor; the
- * listening socket stays as it was, for the next one. A failed accept() is told, and the loop goes
- * on. This server only greets: it names its client on stderr and closes. End it with Ctrl-C.
+ * Each accept() takes one finished connection out of the queue and returns a new descriptor for it.
+ * The listening socket stays as it is. If accept() fails, the server prints that and goes on. This
+ * server only prints its client's address and closes the connection. Ctrl-C ends it.
  *
- * The chapter's listing passed no address, so that it never knew who came, and tried again at once
- * after every failure, which burns a whole processor when the failure is "too many open files".
+ * The chapter's listing passes no address, so that it does not know its peer. And it calls accept()
+ * again at once after every failure: with "too many open files" this keeps a processor fully busy.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,13 +60,13 @@ static int listen_on_loopback(in_port_t port)
 	return sockfd;
 }
 
-static void tell_failure_and_breathe(int reason)
+static void report_failure_and_wait(int reason)
 {
 	printf("fail to call accept()\n");
 	fprintf(stderr, "accept: %s\n", strerror(reason));
 	/*
-	 * That one client gave up while it waited in the queue (ECONNABORTED) says nothing about
-	 * the next. With any other reason the next accept() would fail just as fast: wait a little.
+	 * ECONNABORTED concerns one client only, which left while it was in the queue. After any
+	 * other error the next accept() would fail at once, too: wait first.
 	 */
 	if (reason != ECONNABORTED)
 		poll(NULL, 0, 100);
@@ -81,17 +81,20 @@ int main(int argc, char **argv)
 
 	for (;;) {
 		struct sockaddr_in peer;
-		/* Value and result: the room that there is, then what was used. Set it every time. */
+		/*
+		 * accept() reads the room from it and writes the used length to it: set it every
+		 * time.
+		 */
 		socklen_t length = sizeof(peer);
 		int sockfd_connect = accept(sockfd, (struct sockaddr *)&peer, &length);
 
 		if (sockfd_connect == -1) {
-			if (errno != EINTR) /* a signal came between; nothing has failed */
-				tell_failure_and_breathe(errno);
+			if (errno != EINTR) /* a signal interrupted it: nothing has failed */
+				report_failure_and_wait(errno);
 			continue;
 		}
 		fprintf(stderr, "accepted 127.0.0.1 port %d\n", ntohs(peer.sin_port));
-		/* Only the conversation ends. Closing sockfd here would end the server. */
+		/* This ends one connection. close(sockfd) would end the server. */
 		close(sockfd_connect);
 	}
 }

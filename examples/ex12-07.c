@@ -1,12 +1,13 @@
 /*
  * ex12-07 [HOST [PORT]]: connect(), from the client's side.
  *
- * connect() returns when the three-way handshake is over. It fails when nobody listens (connection
- * refused: the answer is an RST), when nobody answers (timed out), or when no road leads there.
+ * connect() returns when the 3-way handshake is over. It fails if no socket listens there
+ * (connection refused: the answer is an RST), if no answer comes (timed out), or if there is no
+ * route.
  *
- * The chapter's listing put its one address together with inet_addr() and no htons(), and a failure
- * had no reason; here a name may have several addresses, each is tried in turn with a fresh socket,
- * and stderr tells why each one failed.
+ * The chapter's listing makes its one address with inet_addr() and no htons(), and prints no reason
+ * for a failure. Here a name may have several addresses. Each is tried with a new socket, and the
+ * reason of each failure goes to stderr.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -17,11 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void tell(const struct addrinfo *address, const char *what)
+static void report(const struct addrinfo *address, const char *what)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	/* NUMERIC: a lookup of the name could take seconds and tell less. */
+	/* NUMERIC: the look-up of a name could take seconds. */
 	if (getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof(host), port,
 		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		fprintf(stderr, "%s port %s: %s\n", host, port, what);
@@ -33,15 +34,17 @@ static int connect_to_any(const struct addrinfo *list)
 		int sockfd = socket(one->ai_family, one->ai_socktype, one->ai_protocol);
 
 		if (sockfd == -1) {
-			tell(one, strerror(errno));
+			report(one, strerror(errno));
 			continue;
 		}
 		if (connect(sockfd, one->ai_addr, one->ai_addrlen) == 0) {
-			tell(one, "connected");
+			report(one, "connected");
 			return sockfd;
 		}
-		tell(one, strerror(errno));
-		/* POSIX leaves the state of a socket open after a failed connect(): take a new one. */
+		report(one, strerror(errno));
+		/*
+		 * After a failed connect() the state of the socket is unspecified: make a new one.
+		 */
 		close(sockfd);
 	}
 	return -1;

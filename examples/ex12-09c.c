@@ -1,12 +1,13 @@
 /*
- * ex12-09c [HOST [PORT [HOW]]]: closing, client side, in three manners.
+ * ex12-09c [HOST [PORT [HOW]]]: closing in three ways, client side.
  *
- * HOW is `finish`: shutdown(SHUT_WR) says "no more from me" and the answer is still read, to its
- * end (half-close); `leave`: close() at once, the answer meets nobody and the kernel sends an RST
- * for it; `reset`: the RST goes out by itself, without a FIN, as when a program is torn down.
+ * HOW is one of:
+ * `finish`: shutdown(SHUT_WR) ends sending; the client still receives the rest (half-close).
+ * `leave`: close() at once; the kernel answers bytes that still arrive with an RST.
+ * `reset`: an RST goes out at once, without a FIN.
  *
- * The chapter's client knew only close(), which gives up both directions at once, so that bytes
- * still on their way back are lost; the default here is `finish`.
+ * The chapter's client knows only close(), which ends both directions, so that bytes on their way
+ * back are lost. The default here is `finish`.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -82,14 +83,16 @@ int main(int argc, char **argv)
 	sockfd = connect_to(argc > 1 ? argv[1] : "127.0.0.1", argc > 2 ? argv[2] : "5000");
 	printf("connect()\n");
 
-	/* Six bytes fit in an empty buffer, so that this send() cannot be a short one. */
+	/* Six bytes fit into an empty buffer: this send() takes all of them. */
 	if (send(sockfd, "hello\n", 6, MSG_NOSIGNAL) == -1)
 		fail("send");
 	printf("send hello\n");
 
 	if (strcmp(how, "finish") == 0)
 		finish(sockfd);
-	/* Zero seconds to linger: drop what is unsent and reset. Good for showing, not for use. */
+	/*
+	 * With a linger of 0 seconds close() drops unsent bytes and sends an RST. For tests only.
+	 */
 	if (strcmp(how, "reset") == 0 &&
 		setsockopt(sockfd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == -1)
 		fail("setsockopt");

@@ -1,12 +1,13 @@
 /*
- * ex12-09s [PORT]: closing, and a peer that dies, server side.
+ * ex12-09s [PORT]: closing, and a client that dies, server side.
  *
- * A client may finish (recv() returns 0), die (ECONNRESET, EPIPE) or vanish without a word. Each
- * costs its own connection and nothing else: stderr tells how it went, and the next one is served.
+ * A client may finish (recv() returns 0), die (ECONNRESET, EPIPE), or lose its network, and then
+ * nothing arrives. In each case the server loses that connection only, prints what happened to
+ * stderr, and serves the next client.
  *
- * The chapter's server ends with its first lost client: its SIGPIPE handler calls exit(), and
- * printf(), which no handler may call (signal-safety(7)). Here the signal is ignored, so that
- * send() returns -1 with EPIPE: an error of one call, in the place that knows which client it is.
+ * The chapter's server ends with its first dead client: its SIGPIPE handler calls exit(), and
+ * printf(), which is not allowed in a handler (signal-safety(7)). Here the signal is ignored.
+ * send() then returns -1 with EPIPE, in the place that knows the client.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,7 +62,7 @@ static int listen_on_loopback(in_port_t port)
 	return sockfd;
 }
 
-/* 0: the client finished, and all of its bytes went back. -1: it died, errno tells how. */
+/* 0: the client has finished, and all bytes went back. -1: it died, see errno. */
 static int echo(int sockfd)
 {
 	char buffer[4096];
@@ -75,7 +76,7 @@ static int echo(int sockfd)
 			if (sent == -1 && errno != EINTR)
 				return -1;
 			if (sent == -1)
-				sent = 0; /* a signal came between: nothing has gone yet */
+				sent = 0; /* a signal interrupted it before any byte was sent */
 		}
 	}
 	return 0;
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 	int on = 1, sockfd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* For the whole process and every send() in it; MSG_NOSIGNAL does it for one call. */
+	/* For every send() of the process. MSG_NOSIGNAL does the same for one call. */
 	signal(SIGPIPE, SIG_IGN);
 	sockfd = listen_on_loopback(argc > 1 ? port_or_exit(argv[1]) : 5000);
 
@@ -99,16 +100,16 @@ int main(int argc, char **argv)
 			if (errno == EINTR)
 				continue;
 			printf("fail to call accept()\n");
-			poll(NULL, 0, 100); /* why: see ex12-06 */
+			poll(NULL, 0, 100); /* see ex12-06 for the reason */
 			continue;
 		}
-		/* A peer without power sends nothing, not even an end: let the kernel ask. */
+		/* A machine without power sends nothing, not even a FIN: the kernel probes it. */
 		setsockopt(sockfd_connect, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 
 		const char *how = echo(sockfd_connect) == 0 ? "finished" : strerror(errno);
 
 		fprintf(stderr, "127.0.0.1 port %d: %s\n", ntohs(peer.sin_port), how);
-		/* After an error too: a descriptor that nobody closes is one client fewer, for ever. */
+		/* After an error, too: a descriptor that stays open is lost for other clients. */
 		close(sockfd_connect);
 	}
 }

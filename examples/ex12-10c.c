@@ -1,13 +1,13 @@
 /*
  * ex12-10c [HOST [PORT]]: the interactive client.
  *
- * Two streams that know nothing of each other: the keyboard's bytes go to the server, the server's
- * bytes to the screen, and poll() tells which one has something. The prompt comes back after every
- * newline that came back, so that a line may have any length and be any text: no byte of a UTF-8
- * character looks like a newline. Ctrl-D finishes: all that was sent is still received.
+ * It has two streams: bytes from the keyboard go to the server, bytes from the server go to the
+ * screen. poll() says which of them has something. The prompt comes back after every newline that
+ * came back, so a line may have any length. No byte of a UTF-8 letter looks like a newline. After
+ * Ctrl-D the client still receives all that it has sent.
  *
- * The chapter's client stored what getchar() returned in a char, sent the end of input as a byte,
- * and looped for ever; here the end is no byte but shutdown(SHUT_WR).
+ * The chapter's client stores the result of getchar() in a char, sends the end of input as a byte,
+ * and loops without end. Here the end of input is shutdown(SHUT_WR), not a byte.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is known of the conversation. `out` holds what was read and is not yet sent. */
+/* `out` holds bytes that were read from the keyboard and are not sent yet. */
 static char out[4096];
 static size_t out_start, out_end;
 static unsigned long long bytes_sent, bytes_received;
@@ -55,7 +55,7 @@ static _Noreturn void server_is_gone(const char *why)
 	exit(EXIT_FAILURE);
 }
 
-/* Not blocking: errno may say "not now", and then poll() will tell when to try again. */
+/* The socket is non-blocking: EAGAIN means "not now"; poll() says when to try again. */
 static int try_later(void)
 {
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -86,7 +86,7 @@ static void send_some(int sockfd)
 	}
 }
 
-/* 0: the server has finished. */
+/* Returns 0 if the server has finished. */
 static int receive_some(int sockfd)
 {
 	char in[4096];
@@ -99,7 +99,7 @@ static int receive_some(int sockfd)
 		if (in[at] == '\n')
 			printf("Input a message\n");
 	}
-	fflush(stdout); /* a part of a line has no newline that would send it off */
+	fflush(stdout); /* a part of a line has no newline that would flush it */
 	if (got > 0)
 		bytes_received += (unsigned long long)got;
 	return got != 0;
@@ -112,7 +112,10 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sockfd = connect_to(argc > 1 ? argv[1] : "127.0.0.1", argc > 2 ? argv[2] : "5000");
-	/* A send() that waits for a server that waits for our recv() would wait for ever. */
+	/*
+	 * With blocking calls both could wait without end: this client in send(), because the
+	 * server waits in its own send() until this client reads.
+	 */
 	fcntl(sockfd, F_SETFL, fcntl(sockfd, F_GETFL) | O_NONBLOCK);
 	printf("Input a message\n");
 
@@ -121,13 +124,13 @@ int main(int argc, char **argv)
 
 		if (input_ended && !full && !finished)
 			finished = shutdown(sockfd, SHUT_WR) == 0;
-		/* poll() skips a negative descriptor: do not read what there is no room for. */
+		/* poll() skips a negative descriptor. Do not read without room for the bytes. */
 		ends[0] = (struct pollfd){ .fd = full || input_ended ? -1 : STDIN_FILENO,
 			.events = POLLIN };
 		ends[1] = (struct pollfd){ .fd = sockfd,
 			.events = full ? POLLIN | POLLOUT : POLLIN };
 		if (poll(ends, 2, -1) == -1)
-			continue; /* EINTR, as after Ctrl-Z and fg: ask again */
+			continue; /* EINTR, as after Ctrl-Z and fg: try again */
 		if (ends[0].revents)
 			read_input();
 		if (ends[1].revents & POLLOUT)

@@ -1,12 +1,12 @@
 /*
  * ex12-10s [PORT]: the finished echo server.
  *
- * One thread per client: each lives in its own plain loop of recv() and send(), and a slow or a
- * dead client holds up nobody. It prints `accepted` for each, and `close(sockfd_connect)` when
- * that client is gone; stderr tells who. End it with Ctrl-C.
+ * Each client has a thread of its own, with a simple loop of recv() and send(), so that a slow or
+ * dead client delays no other. The server prints `accepted` for each client, and
+ * `close(sockfd_connect)` when it has gone; the address goes to stderr. Ctrl-C ends the server.
  *
- * The chapter's server took one client at a time, one byte per call, and its SIGPIPE handler ended
- * everything when a single client died. Here the answer to SIGPIPE is not to want it.
+ * The chapter's server serves one client at a time, moves one byte a call, and ends in its SIGPIPE
+ * handler when one client dies. Here send() raises no SIGPIPE.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ static int listen_on_loopback(in_port_t port)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(sockfd, (struct sockaddr *)&address, sizeof(address)) == -1)
 		fail("bind");
-	/* With 5, a crowd would have clients wait a second and more: see backlog.c. */
+	/* With 5, clients would wait a second or more when many connect: see backlog.c. */
 	if (listen(sockfd, SOMAXCONN) == -1)
 		fail("listen");
 	if (getsockname(sockfd, (struct sockaddr *)&address, &length) == -1)
@@ -64,7 +64,7 @@ static int listen_on_loopback(in_port_t port)
 	return sockfd;
 }
 
-/* 0: the client finished, and all of its bytes are on their way back. -1: it died, see errno. */
+/* 0: the client has finished, and all bytes went back. -1: it died, see errno. */
 static int echo(int sockfd)
 {
 	char buffer[4096];
@@ -73,13 +73,13 @@ static int echo(int sockfd)
 	while ((got = recv(sockfd, buffer, sizeof(buffer), 0)) != 0) {
 		if (got == -1 && errno != EINTR)
 			return -1;
-		/* send() may take a part only: the rest is still ours. */
+		/* send() may take only a part: send the rest. */
 		for (ssize_t done = 0; done < got; done += sent) {
 			sent = send(sockfd, buffer + done, (size_t)(got - done), MSG_NOSIGNAL);
 			if (sent == -1 && errno != EINTR)
 				return -1;
 			if (sent == -1)
-				sent = 0; /* a signal came between: nothing has gone yet */
+				sent = 0; /* a signal interrupted it before any byte was sent */
 		}
 	}
 	return 0;
@@ -107,19 +107,19 @@ static void accept_one(int sockfd)
 		if (errno == EINTR)
 			return;
 		printf("fail to call accept()\n");
-		poll(NULL, 0, 100); /* why: see ex12-06 */
+		poll(NULL, 0, 100); /* see ex12-06 for the reason */
 		return;
 	}
 	printf("accepted\n");
 	fprintf(stderr, "descriptor %d is 127.0.0.1 port %d\n", sockfd_connect,
 		ntohs(peer.sin_port));
-	/* An urgent byte would be taken out of the stream, and the echo would lack it. */
+	/* Without it the urgent byte would not be in the stream, and the echo would lack it. */
 	setsockopt(sockfd_connect, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 
-	/* The number itself goes to the thread: the address of a variable here would soon change. */
+	/* The thread gets the number itself: the variable changes with the next client. */
 	problem = pthread_create(&thread, NULL, serve, (void *)(intptr_t)sockfd_connect);
 	if (problem == 0) {
-		pthread_detach(thread); /* nobody will join it: let it clean up after itself */
+		pthread_detach(thread); /* nobody joins it: its memory is freed when it ends */
 		return;
 	}
 	fprintf(stderr, "no thread for it: %s\n", strerror(problem));
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	int sockfd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* send() has MSG_NOSIGNAL; this is for printf() into a pipe whose reader has left. */
+	/* send() has MSG_NOSIGNAL. This is for printf() into a pipe that nobody reads. */
 	signal(SIGPIPE, SIG_IGN);
 	sockfd = listen_on_loopback(argc > 1 ? port_or_exit(argv[1]) : 5000);
 	for (;;)

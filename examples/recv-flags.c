@@ -1,11 +1,12 @@
 /*
- * recv-flags: MSG_PEEK and MSG_OOB seen at work.
+ * recv-flags: MSG_PEEK and MSG_OOB.
  *
- * MSG_PEEK reads without taking: the bytes are still there for the next call. MSG_OOB takes the one
- * urgent byte, ahead of its turn. The program talks to itself through the loopback interface.
+ * MSG_PEEK reads the bytes and leaves them there for the next call. MSG_OOB takes the urgent byte
+ * before its turn. Both ends of the connection are in this program.
  *
  * The chapter says of MSG_OOB only that it receives urgent data, not where that byte was in the
- * stream; sockatmark() and SO_OOBINLINE tell, and RFC 6093 says: better not use it at all.
+ * stream. sockatmark() and SO_OOBINLINE show that. RFC 6093 advises against urgent data in new
+ * programs. (For MSG_NOSIGNAL in recv() see killed-client.c.)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +25,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* Both ends of one TCP connection through the loopback interface. */
+/* Makes both ends of one TCP connection over the loopback interface. */
 static void make_pair(int *ret_client, int *ret_server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
@@ -42,7 +43,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* Until something happens there, but not for ever: on a network anything may fail to come. */
+/* Waits for an event on the socket, two seconds at most. */
 static void wait_for(int sockfd, short what)
 {
 	struct pollfd one = { .fd = sockfd, .events = what };
@@ -87,17 +88,17 @@ static void show_urgent(int in_line)
 	make_pair(&client, &server);
 	setsockopt(server, SOL_SOCKET, SO_OOBINLINE, &in_line, sizeof(in_line));
 	printf("SO_OOBINLINE %s\n", in_line ? "on" : "off");
-	/* Without an urgent byte there is nothing to take: an error, not a wait. */
+	/* Without an urgent byte recv() fails at once; it does not wait. */
 	show_recv(server, 9, MSG_OOB, "MSG_OOB before anything was sent");
 	if (send(client, "ab", 2, 0) != 2 || send(client, "!", 1, MSG_OOB) != 1 ||
 		send(client, "cd", 2, 0) != 2)
 		fail("send");
 	wait_for(server, POLLPRI);
 	show_recv(server, 9, MSG_OOB, "MSG_OOB");
-	/* An ordinary recv() stops at the mark, so that a program can see where it is. */
+	/* An ordinary recv() stops at the mark, so that a program can notice it. */
 	show_recv(server, 9, 0, "no flag");
 	printf("at the mark: %s\n", sockatmark(server) == 1 ? "yes" : "no");
-	/* MSG_WAITALL: exactly so many bytes, even if the last of them are still under way. */
+	/* MSG_WAITALL: exactly this many bytes; it waits for the last of them. */
 	show_recv(server, in_line ? 3 : 2, MSG_WAITALL, "past the mark");
 	close(client);
 	close(server);

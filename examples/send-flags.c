@@ -1,12 +1,13 @@
 /*
- * send-flags: MSG_OOB, MSG_DONTROUTE and MSG_NOSIGNAL seen at work.
+ * send-flags: MSG_OOB, MSG_DONTROUTE and MSG_NOSIGNAL.
  *
- * The last argument of send() changes one call, where an option would change the socket. The
- * program talks to itself through the loopback interface and prints what each flag did.
+ * The last argument of send() changes one call; an option changes the socket. Both ends of the
+ * connection are in this program. It prints what each flag did.
  *
- * The chapter's servers send with flags 0, so that their first lost client ends them by SIGPIPE;
- * MSG_NOSIGNAL turns that death into the error EPIPE. Its handler prints; this one only counts, for
- * printf() is not among the functions of signal-safety(7).
+ * The chapter's servers send with flags 0, so that SIGPIPE ends them at their first dead client.
+ * With MSG_NOSIGNAL send() returns EPIPE instead. The chapter's handler calls printf(), which is
+ * not allowed (signal-safety(7)); this one only counts. The chapter's struct sigaction is not
+ * zeroed: its sa_flags hold garbage.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ static _Noreturn void fail(const char *call)
 	exit(EXIT_FAILURE);
 }
 
-/* Both ends of one TCP connection through the loopback interface. */
+/* Makes both ends of one TCP connection over the loopback interface. */
 static void make_pair(int *ret_client, int *ret_server)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }; /* port 0: the kernel chooses */
@@ -51,7 +52,7 @@ static void make_pair(int *ret_client, int *ret_server)
 	close(listener);
 }
 
-/* Until something happens there, but not for ever: on a network anything may fail to come. */
+/* Waits for an event on the socket, two seconds at most. */
 static void wait_for(int sockfd, short what)
 {
 	struct pollfd one = { .fd = sockfd, .events = what };
@@ -68,7 +69,7 @@ static void show_oob(void)
 	char text[8] = "", urgent = '?';
 
 	make_pair(&client, &server);
-	/* Of several bytes only the last would be urgent: TCP has one pointer, no second channel. */
+	/* Of several bytes only the last is urgent: TCP has one pointer, not a second channel. */
 	if (send(client, "abc", 3, 0) != 3 || send(client, "!", 1, MSG_OOB) != 1)
 		fail("send");
 	wait_for(server, POLLPRI);
@@ -95,7 +96,7 @@ static void show_dontroute(void)
 	close(client);
 	close(server);
 
-	/* A source on the loopback interface: whatever the flag did, nothing could leave here. */
+	/* The source is on the loopback interface: no packet can leave this machine. */
 	source.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	beyond.sin_port = htons(5000);
 	inet_pton(AF_INET, "198.51.100.1", &beyond.sin_addr); /* for documents only, RFC 5737 */
@@ -114,10 +115,10 @@ static void show_nosignal(int flags, const char *name)
 
 	make_pair(&client, &server);
 	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	close(server); /* an RST: this connection is dead */
+	close(server); /* an RST: the connection is dead */
 	wait_for(client, POLLIN);
 	sigpipes = 0;
-	/* The first call only fetches the news (ECONNRESET). SIGPIPE is for those who go on. */
+	/* The first send() returns ECONNRESET. The next one raises SIGPIPE. */
 	send(client, "x", 1, flags);
 	if (send(client, "x", 1, flags) == -1)
 		printf("%s: %s, and SIGPIPE came %d time(s)\n", name, strerror(errno),

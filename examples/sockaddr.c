@@ -1,11 +1,14 @@
 /*
- * sockaddr: the full address structures beside the generic one, byte for byte.
+ * sockaddr: the address structures beside the generic one, byte for byte.
  *
  * bind(), connect() and accept() are older than `void *`: they take a struct sockaddr, of which
- * only the family is of use. The family tells which full structure really lies there, and the
- * length that goes along tells how far it reaches. Hence the cast, and hence the third argument.
+ * only the family is used. The family says which structure really lies there, and the length says
+ * how many bytes it has. Hence the cast, and hence the third argument.
  *
- * The chapter's listings put the port in without htons(): the last lines show which port that is.
+ * The chapter says that sockaddr_in is for another machine and sockaddr for the same one. But
+ * sockaddr holds no address, it is only the type of the cast. One machine can connect to itself
+ * with sockaddr_un, and with sockaddr_in, too, as the program shows. The chapter's listings store
+ * the port without htons(): the last line shows which port that is.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static void show_bytes(const char *name, const void *start, size_t count)
 {
@@ -25,7 +29,7 @@ static void show_bytes(const char *name, const void *start, size_t count)
 	printf("\n");
 }
 
-/* What the kernel does with the generic pointer: look at the family, then believe it. */
+/* The kernel does the same with the generic pointer: it reads the family first. */
 static void show_meaning(const struct sockaddr *generic)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -47,6 +51,22 @@ static void show_meaning(const struct sockaddr *generic)
 	}
 }
 
+/* Connects two sockets of this machine with an address of this family. */
+static const char *talk_to_ourselves(struct sockaddr *address, socklen_t length)
+{
+	int listener = socket(address->sa_family, SOCK_STREAM, 0);
+	int client = socket(address->sa_family, SOCK_STREAM, 0);
+	socklen_t chosen = sizeof(struct sockaddr_un);
+	/* With port 0, or without a path, the kernel chooses the address. */
+	int reached = bind(listener, address, length) == 0 && listen(listener, 1) == 0 &&
+		getsockname(listener, address, &chosen) == 0 &&
+		connect(client, address, chosen) == 0;
+
+	close(client);
+	close(listener);
+	return reached ? "connected" : "failed";
+}
+
 int main(void)
 {
 	struct sockaddr_in full = { .sin_family = AF_INET, .sin_port = htons(5000) };
@@ -60,7 +80,7 @@ int main(void)
 
 	printf("the same bytes, twice:\n");
 	show_bytes("full", &full, sizeof(full));
-	/* A copy is possible here, as both have 16 bytes. No other family is so lucky. */
+	/* A copy is possible here, because both have 16 bytes. Other families have more. */
 	memcpy(&generic, &full, sizeof(generic));
 	show_bytes("generic", &generic, sizeof(generic));
 	show_bytes("sin_family", &full.sin_family, sizeof(full.sin_family));
@@ -74,11 +94,23 @@ int main(void)
 	show_meaning((const struct sockaddr *)&full6);
 	show_meaning((const struct sockaddr *)&local);
 
+	union {
+		struct sockaddr generic;
+		struct sockaddr_in in;
+		struct sockaddr_un un;
+	} own = { .in = { .sin_family = AF_INET } };
+
+	own.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	printf("this machine to itself:\n");
+	printf("sockaddr_in: %s\n", talk_to_ourselves(&own.generic, sizeof(own.in)));
+	own.un.sun_family = AF_UNIX;
+	printf("sockaddr_un: %s\n", talk_to_ourselves(&own.generic, sizeof(own.un.sun_family)));
+
 	printf("a pointer says where, only a length says how far:\n");
 	printf("sockaddr %zu, sockaddr_in %zu, sockaddr_in6 %zu, sockaddr_un %zu bytes\n",
 		sizeof(struct sockaddr), sizeof(struct sockaddr_in), sizeof(struct sockaddr_in6),
 		sizeof(struct sockaddr_un));
-	/* Room for any of them, aligned for any of them: what to give to accept(). */
+	/* It has room and alignment for every family: give it to accept(). */
 	printf("sockaddr_storage holds them all: %s\n",
 		sizeof(struct sockaddr_storage) >= sizeof(struct sockaddr_un) ? "yes" : "no");
 

@@ -1,12 +1,13 @@
 /*
- * socket-domains: socket(domain, type, protocol), every row of the chapter's table tried.
+ * socket-domains: socket(domain, type, protocol), with every row of the chapter's table.
  *
- * The domain says what an address looks like, the type how bytes travel (a stream, or datagrams),
- * and protocol 0 takes the one protocol that this pair has anyway. Not every combination exists,
- * and which ones do depends on the kernel: so ask it.
+ * The domain decides what an address looks like, the type how bytes travel (a stream, or
+ * datagrams). Protocol 0 means the usual protocol of this pair. Not every combination exists; the
+ * kernel decides that.
  *
- * The chapter's table lists AF_IPX as if it were there: Linux dropped it in 2018 (4.18), only the
- * name is left in the headers. Here its failure is a line as clear as the others.
+ * The chapter says that one protocol fits a domain and a type. Today TCP, MPTCP and SCTP all fit
+ * AF_INET and SOCK_STREAM. Its table lists AF_IPX, which Linux removed in 2018 (4.18); only the
+ * name is left in the headers. Here its failure is one line like the others.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -33,7 +34,7 @@ static const struct named types[] = {
 	{ "SOCK_DGRAM", SOCK_DGRAM },
 };
 
-/* What protocol 0 has become. Unix sockets have just one way, and its number stays 0. */
+/* The protocol that 0 became. Unix sockets have only one, and its number stays 0. */
 static const char *chosen_protocol(int sockfd)
 {
 	int protocol = 0;
@@ -45,6 +46,8 @@ static const char *chosen_protocol(int sockfd)
 	case 0: return "0";
 	case IPPROTO_TCP: return "TCP";
 	case IPPROTO_UDP: return "UDP";
+	case IPPROTO_MPTCP: return "MPTCP";
+	case IPPROTO_SCTP: return "SCTP";
 	}
 	return "another one";
 }
@@ -54,9 +57,15 @@ static void try_socket(const struct named *domain, const struct named *type, int
 	int sockfd = socket(domain->value, type->value, protocol);
 
 	printf("%-8s  %-11s  protocol %d%s: ", domain->name, type->name, protocol,
-		protocol == IPPROTO_UDP ? " (UDP)" : "");
+		protocol == IPPROTO_UDP             ? " (UDP)"
+			: protocol == IPPROTO_MPTCP ? " (MPTCP)"
+			: protocol == IPPROTO_SCTP  ? " (SCTP)"
+						    : "");
 	if (sockfd == -1) {
-		/* EAFNOSUPPORT: no such domain. EPROTONOSUPPORT, ESOCKTNOSUPPORT: not in it. */
+		/*
+		 * EAFNOSUPPORT: no such domain. EPROTONOSUPPORT, ESOCKTNOSUPPORT: not in this
+		 * domain.
+		 */
 		printf("no, %s\n", strerror(errno));
 		return;
 	}
@@ -70,7 +79,11 @@ int main(void)
 		for (size_t t = 0; t < sizeof(types) / sizeof(types[0]); t++)
 			try_socket(&domains[d], &types[t], 0);
 
-	/* 0 can never contradict the type. A protocol asked for by number can. */
+	/* One pair of domain and type may have several protocols. */
+	try_socket(&domains[2], &types[0], IPPROTO_MPTCP);
+	try_socket(&domains[2], &types[0], IPPROTO_SCTP);
+
+	/* A protocol by number may contradict the type; 0 cannot. */
 	try_socket(&domains[2], &types[0], IPPROTO_UDP);
 
 	printf("AF_LOCAL is %s AF_UNIX\n", AF_LOCAL == AF_UNIX ? "another name for" : "not");

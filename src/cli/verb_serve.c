@@ -146,7 +146,7 @@ static const struct options_row rows[] = {
 		N_("the same for all connections together (default: 256M)") },
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to look for more before sleeping: auto, 0 (never) or a time "
-		   "(default: auto)") },
+		   "(default: auto; with --trace: 0)") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
 		   "come in there") },
@@ -493,6 +493,13 @@ static void rereading_fini(struct rereading *rereading)
 	rereading->last = NULL;
 }
 
+/* What follows from other options. While a server looks for more, each look would be a line of the trace. */
+static void settle(struct server_options *server)
+{
+	if (server->trace && server->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
+		server->busy_poll_ns = 0;
+}
+
 static int read_again(void *context, const struct server_options **ret_options)
 {
 	struct rereading *rereading = context;
@@ -510,6 +517,7 @@ static int read_again(void *context, const struct server_options **ret_options)
 	input->is_offered = rereading->first->is_offered;
 	if (!cli_parse(&verb_serve_options, rereading->argc, rereading->argv, input, &status))
 		return status == CLI_FAILED ? -ENOMEM : -EINVAL;
+	settle(&input->server);
 	*ret_options = &input->server;
 	return 0;
 }
@@ -528,6 +536,7 @@ static enum cli_status run(struct serve_input *input, struct rereading *rereadin
 {
 	int r;
 
+	settle(&input->server);
 	log_init(input->server.log_level, input->server.log_format);
 	if (input->check)
 		return check(&input->server);

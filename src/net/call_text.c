@@ -10,6 +10,7 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
@@ -33,6 +34,13 @@ static const struct name domain_names[] = {
 	{ 0, NULL },
 };
 
+static const struct name type_names[] = {
+	NAME(SOCK_STREAM),
+	NAME(SOCK_DGRAM),
+	NAME(SOCK_SEQPACKET),
+	{ 0, NULL },
+};
+
 static const struct name flag_names[] = {
 	NAME(MSG_OOB),
 	NAME(MSG_PEEK),
@@ -45,27 +53,46 @@ static const struct name flag_names[] = {
 	{ 0, NULL },
 };
 
+#define OPTION(level, option)                                                                      \
+	{                                                                                          \
+		level, option, #level ", " #option                                                 \
+	}
+
+/* Every option that is named in src/ (a house test compares). */
 static const struct option_name {
 	int level, option;
 	const char *text;
 } option_names[] = {
-	{ SOL_SOCKET, SO_REUSEADDR, "SOL_SOCKET, SO_REUSEADDR" },
-	{ SOL_SOCKET, SO_REUSEPORT, "SOL_SOCKET, SO_REUSEPORT" },
-	{ SOL_SOCKET, SO_OOBINLINE, "SOL_SOCKET, SO_OOBINLINE" },
-	{ SOL_SOCKET, SO_KEEPALIVE, "SOL_SOCKET, SO_KEEPALIVE" },
-	{ SOL_SOCKET, SO_TIMESTAMPNS, "SOL_SOCKET, SO_TIMESTAMPNS" },
-	{ SOL_SOCKET, SO_BINDTODEVICE, "SOL_SOCKET, SO_BINDTODEVICE" },
-	{ SOL_SOCKET, SO_DOMAIN, "SOL_SOCKET, SO_DOMAIN" },
-	{ SOL_SOCKET, SO_SNDBUF, "SOL_SOCKET, SO_SNDBUF" },
-	{ SOL_SOCKET, SO_LINGER, "SOL_SOCKET, SO_LINGER" },
-	{ SOL_SOCKET, SO_ERROR, "SOL_SOCKET, SO_ERROR" },
-	{ IPPROTO_TCP, TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY" },
-	{ IPPROTO_TCP, TCP_INFO, "IPPROTO_TCP, TCP_INFO" },
-	{ IPPROTO_UDP, UDP_GRO, "IPPROTO_UDP, UDP_GRO" },
-	{ IPPROTO_UDP, UDP_SEGMENT, "IPPROTO_UDP, UDP_SEGMENT" },
-	{ IPPROTO_IP, IP_PKTINFO, "IPPROTO_IP, IP_PKTINFO" },
-	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, "IPPROTO_IPV6, IPV6_RECVPKTINFO" },
-	{ IPPROTO_IPV6, IPV6_V6ONLY, "IPPROTO_IPV6, IPV6_V6ONLY" },
+	OPTION(SOL_SOCKET, SO_REUSEADDR),
+	OPTION(SOL_SOCKET, SO_REUSEPORT),
+	OPTION(SOL_SOCKET, SO_OOBINLINE),
+	OPTION(SOL_SOCKET, SO_KEEPALIVE),
+	OPTION(SOL_SOCKET, SO_DOMAIN),
+	OPTION(SOL_SOCKET, SO_TYPE),
+	OPTION(SOL_SOCKET, SO_PROTOCOL),
+	OPTION(SOL_SOCKET, SO_ACCEPTCONN),
+	OPTION(SOL_SOCKET, SO_PEERCRED),
+	OPTION(SOL_SOCKET, SO_PASSCRED),
+	OPTION(SOL_SOCKET, SO_BINDTODEVICE),
+	OPTION(SOL_SOCKET, SO_TIMESTAMPNS),
+	OPTION(SOL_SOCKET, SO_RCVTIMEO),
+	OPTION(SOL_SOCKET, SO_SNDTIMEO),
+	OPTION(SOL_SOCKET, SO_BUSY_POLL),
+	OPTION(SOL_SOCKET, SO_INCOMING_CPU),
+	OPTION(SOL_SOCKET, SO_RCVBUF),
+	OPTION(SOL_SOCKET, SO_SNDBUF),
+	OPTION(SOL_SOCKET, SO_LINGER),
+	OPTION(SOL_SOCKET, SO_ERROR),
+	OPTION(IPPROTO_TCP, TCP_NODELAY),
+	OPTION(IPPROTO_TCP, TCP_QUICKACK),
+	OPTION(IPPROTO_TCP, TCP_INFO),
+	OPTION(IPPROTO_UDP, UDP_GRO),
+	OPTION(IPPROTO_UDP, UDP_SEGMENT),
+	OPTION(IPPROTO_IP, IP_PKTINFO),
+	OPTION(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
+	OPTION(IPPROTO_IPV6, IPV6_RECVPKTINFO),
+	OPTION(IPPROTO_IPV6, IPV6_PKTINFO),
+	OPTION(IPPROTO_IPV6, IPV6_V6ONLY),
 };
 
 static const char *name_of(const struct name *names, int value, char *buffer, size_t size)
@@ -146,13 +173,12 @@ static void bytes_text(const unsigned char *bytes, size_t length, char *text, si
 
 void call_text_socket(int domain, int type, int protocol, char *text, size_t size)
 {
-	char buffer[16];
-	const char *kind = (type & 0xf) == SOCK_STREAM ? "SOCK_STREAM"
-		: (type & 0xf) == SOCK_DGRAM           ? "SOCK_DGRAM"
-						       : "SOCK_?";
+	char domain_buffer[16], type_buffer[16];
 
-	snprintf(text, size, "%s, %s%s, %d", name_of(domain_names, domain, buffer, sizeof(buffer)),
-		kind, type & SOCK_NONBLOCK ? "|SOCK_NONBLOCK" : "", protocol);
+	snprintf(text, size, "%s, %s%s, %d",
+		name_of(domain_names, domain, domain_buffer, sizeof(domain_buffer)),
+		name_of(type_names, type & 0xf, type_buffer, sizeof(type_buffer)),
+		type & SOCK_NONBLOCK ? "|SOCK_NONBLOCK" : "", protocol);
 }
 
 void call_text_address(
@@ -220,11 +246,65 @@ void call_text_messages(int fd, const struct mmsghdr *messages, unsigned moved, 
 		moved > CALL_TEXT_SHOWN_MESSAGES ? ", ..." : "", count, flag_text);
 }
 
+/* What the number stands for, where it is not simply a number. */
+static const char *number_option_text(int option, int number, char *buffer, size_t size)
+{
+	if (option == SO_DOMAIN)
+		return name_of(domain_names, number, buffer, size);
+	if (option == SO_TYPE)
+		return name_of(type_names, number, buffer, size);
+	if (option == SO_ERROR && number != 0)
+		return strerrorname_np(number);
+	return NULL;
+}
+
+/* `value` has `length` bytes, 0 of them after a getsockopt() that failed. */
+static void option_value_text(
+	int level, int option, const void *value, socklen_t length, char *text, size_t size)
+{
+	if (level == SOL_SOCKET && option == SO_LINGER && length == sizeof(struct linger)) {
+		struct linger linger;
+
+		memcpy(&linger, value, sizeof(linger));
+		snprintf(text, size, "{l_onoff=%d, l_linger=%d}", linger.l_onoff, linger.l_linger);
+	} else if (level == SOL_SOCKET && option == SO_PEERCRED && length == sizeof(struct ucred)) {
+		struct ucred who;
+
+		memcpy(&who, value, sizeof(who));
+		snprintf(text, size, "{pid=%d, uid=%u, gid=%u}", (int)who.pid, (unsigned)who.uid,
+			(unsigned)who.gid);
+	} else if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO) &&
+		length == sizeof(struct timeval)) {
+		struct timeval limit;
+
+		memcpy(&limit, value, sizeof(limit));
+		snprintf(text, size, "{tv_sec=%lld, tv_usec=%lld}", (long long)limit.tv_sec,
+			(long long)limit.tv_usec);
+	} else if (level == SOL_SOCKET && option == SO_BINDTODEVICE) {
+		bytes_text(value, strnlen(value, length), text, size);
+	} else if (length == sizeof(int)) {
+		int number;
+
+		memcpy(&number, value, sizeof(number));
+
+		const char *name = level == SOL_SOCKET
+			? number_option_text(option, number, text, size)
+			: NULL;
+
+		if (name == NULL)
+			snprintf(text, size, "%d", number);
+		else if (name != text)
+			snprintf(text, size, "%s", name);
+	} else {
+		snprintf(text, size, "{%u bytes}", (unsigned)length);
+	}
+}
+
 void call_text_option(
 	int fd, int level, int option, const void *value, socklen_t length, char *text, size_t size)
 {
 	const char *name = NULL;
-	char number[32];
+	char number[32], content[CALL_TEXT_SHOWN_BYTES * 4 + 16];
 
 	for (size_t i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++) {
 		if (option_names[i].level == level && option_names[i].option == option)
@@ -234,14 +314,8 @@ void call_text_option(
 		snprintf(number, sizeof(number), "%d, %d", level, option);
 		name = number;
 	}
-	if (length == sizeof(int)) {
-		int content;
-
-		memcpy(&content, value, sizeof(content));
-		snprintf(text, size, "%d, %s, %d", fd, name, content);
-	} else {
-		snprintf(text, size, "%d, %s, {%u bytes}", fd, name, (unsigned)length);
-	}
+	option_value_text(level, option, value, length, content, sizeof(content));
+	snprintf(text, size, "%d, %s, %s", fd, name, content);
 }
 
 /* libc has no name for errors that are newer than it is, or that the kernel should have kept to itself. */

@@ -53,12 +53,12 @@ void socket_set_busy_poll(int fd, unsigned busy_poll_us)
 {
 	int value = (int)busy_poll_us;
 
-	setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &value, sizeof(value));
+	call_setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &value, sizeof(value));
 }
 
 void socket_set_incoming_cpu(int fd, int cpu)
 {
-	setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
+	call_setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
 }
 
 void socket_limit_accept(int fd)

@@ -227,6 +227,31 @@ def test_trace_shows_the_calls(engine):
         assert f"close({fd}) = 0" in text
 
 
+def busy_poll_of(*options):
+    """Whether a server with these options would look for more before it sleeps: yes or no."""
+    shown = subprocess.run([MEARI, "serve", "--explain", *options, "tcp://127.0.0.1:0"],
+                           env=environment(), capture_output=True, text=True, check=True)
+    return re.search(r"^busy-poll +(yes|no) ", shown.stdout, re.MULTILINE)[1]
+
+
+def test_trace_does_not_poll_unless_asked():
+    """Else a server that rests for a moment writes a line for each look, thousands a second."""
+    assert busy_poll_of() == "yes"
+    assert busy_poll_of("--trace") == "no"
+    assert busy_poll_of("--busy-poll", "auto", "--trace") == "no"
+    assert busy_poll_of("--busy-poll", "50us", "--trace") == "yes"
+
+
+def test_trace_shows_every_option_by_name():
+    """Hints are socket calls, too; and nothing is a bare number, not even what was handed down."""
+    with Server("tcp://127.0.0.1:0", "udp://127.0.0.1:0", "--trace", "--threads", 1, "--pin",
+                "--busy-poll", "50us") as server:
+        assert server.stop() == 0
+        options = re.findall(r"^[gs]etsockopt\(\d+, (.*)\) = ", server.stderr, re.MULTILINE)
+    assert {"SO_INCOMING_CPU", "SO_BUSY_POLL", "SO_REUSEADDR"} <= {option.split(", ")[1] for option in options}
+    assert [one for one in options if not re.match(r"(SOL|IPPROTO)_\w+, [A-Z0-9_]+, ", one)] == []
+
+
 def test_trace_of_datagrams(engine):
     with Server("udp://127.0.0.1:0", "--trace", "--threads", 1, engine=engine) as server:
         with server.connect() as peer:

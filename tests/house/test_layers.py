@@ -54,3 +54,13 @@ def test_includes(path):
             assert below == layer or below in MAY_INCLUDE[layer], \
                 f"src/{path} includes {header}: {layer} may not know {below}"
             assert (ROOT / "src" / header).exists(), f"src/{path}: no src/{header}"
+
+
+def test_every_socket_option_has_a_name_in_the_trace():
+    """What a socket call sets or asks for is shown by name: net/call_text.c has the table."""
+    pattern = r"\b(SOL_SOCKET|IPPROTO_[A-Z0-9]+),\s*((?:SO|TCP|UDP|IP|IPV6)_[A-Z0-9_]+)\b"
+    named = set(re.findall(pattern, (ROOT / "src/net/call_text.c").read_text()))
+    assert named
+    for path in sources(".c"):
+        for level, option in re.findall(pattern, (ROOT / "src" / path).read_text()):
+            assert (level, option) in named, f"src/{path}: {option} has no name in net/call_text.c"

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
 
@@ -74,6 +75,51 @@ static void addresses_and_options_have_names(void **state)
 	assert_string_equal(text, "3, SOL_SOCKET, SO_REUSEADDR, 1");
 }
 
+static void assert_option(
+	int level, int option, const void *value, socklen_t length, const char *expected)
+{
+	char text[CALL_TEXT_SIZE];
+
+	call_text_option(3, level, option, value, length, text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static void values_of_options_have_names(void **state)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+	struct ucred who = { .pid = 7, .uid = 1000, .gid = 100 };
+	struct timeval limit = { .tv_sec = 5, .tv_usec = 250000 };
+	int domain = AF_INET6, type = SOCK_STREAM, odd_type = SOCK_RAW, protocol = 6, none = 0;
+	int refused = ECONNREFUSED;
+	char many[200];
+
+	assert_option(SOL_SOCKET, SO_LINGER, &linger, sizeof(linger),
+		"3, SOL_SOCKET, SO_LINGER, {l_onoff=1, l_linger=0}");
+	assert_option(SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit),
+		"3, SOL_SOCKET, SO_RCVTIMEO, {tv_sec=5, tv_usec=250000}");
+	assert_option(SOL_SOCKET, SO_PEERCRED, &who, sizeof(who),
+		"3, SOL_SOCKET, SO_PEERCRED, {pid=7, uid=1000, gid=100}");
+	assert_option(SOL_SOCKET, SO_PEERCRED, &who, 0, "3, SOL_SOCKET, SO_PEERCRED, {0 bytes}");
+	assert_option(
+		SOL_SOCKET, SO_DOMAIN, &domain, sizeof(int), "3, SOL_SOCKET, SO_DOMAIN, AF_INET6");
+	assert_option(
+		SOL_SOCKET, SO_TYPE, &type, sizeof(int), "3, SOL_SOCKET, SO_TYPE, SOCK_STREAM");
+	assert_option(SOL_SOCKET, SO_TYPE, &odd_type, sizeof(int), "3, SOL_SOCKET, SO_TYPE, 3");
+	assert_option(
+		SOL_SOCKET, SO_PROTOCOL, &protocol, sizeof(int), "3, SOL_SOCKET, SO_PROTOCOL, 6");
+	assert_option(SOL_SOCKET, SO_ERROR, &none, sizeof(int), "3, SOL_SOCKET, SO_ERROR, 0");
+	assert_option(SOL_SOCKET, SO_ERROR, &refused, sizeof(int),
+		"3, SOL_SOCKET, SO_ERROR, ECONNREFUSED");
+	assert_option(
+		SOL_SOCKET, SO_BINDTODEVICE, "lo", 3, "3, SOL_SOCKET, SO_BINDTODEVICE, \"lo\"");
+	assert_option(SOL_SOCKET, 9999, &none, sizeof(int), "3, 1, 9999, 0");
+	/* Whatever the value is, the text has an end. */
+	memset(many, '\xff', sizeof(many));
+	assert_option(SOL_SOCKET, SO_ERROR, many, sizeof(int), "3, SOL_SOCKET, SO_ERROR, -1");
+	assert_option(
+		SOL_SOCKET, SO_TYPE, many, sizeof(many), "3, SOL_SOCKET, SO_TYPE, {200 bytes}");
+}
+
 static void messages_of_one_call_are_listed(void **state)
 {
 	char text[CALL_TEXT_SIZE];
@@ -110,6 +156,7 @@ int main(void)
 		cmocka_unit_test(a_long_line_is_cut_but_ends),
 		cmocka_unit_test(bytes_are_legible_and_bounded),
 		cmocka_unit_test(addresses_and_options_have_names),
+		cmocka_unit_test(values_of_options_have_names),
 		cmocka_unit_test(messages_of_one_call_are_listed),
 	};
 
