@@ -29,8 +29,9 @@ static inline void cleanup_free(void *pointer)
 	free(*(void **)pointer);
 }
 
-#define CLEANUP_FD __attribute__((cleanup(cleanup_fd)))
-#define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
+/* Unused: clang does not see that a variable is used by its end alone. */
+#define CLEANUP_FD __attribute__((unused, cleanup(cleanup_fd)))
+#define CLEANUP_FREE __attribute__((unused, cleanup(cleanup_free)))
 
 #define TAKE_FD(fd)                                                                                \
 	__extension__({                                                                            \
