@@ -36,6 +36,21 @@ static int64_t outcome(int64_t result)
 	return result < 0 ? -errno : result;
 }
 
+enum call_verdict call_judge(int error)
+{
+	switch (error) {
+	case -EAGAIN: return CALL_NOT_NOW;
+	case -EINTR:
+	case -ECANCELED: return CALL_AGAIN;
+	case -ENOMEM:
+	case -ENOBUFS:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOSPC: return CALL_SHORT; /* ENOSPC: epoll's limit of watches */
+	default: return CALL_FATAL;
+	}
+}
+
 int call_socket(int domain, int type, int protocol)
 {
 	int r = (int)outcome(socket(domain, type | SOCK_CLOEXEC, protocol));

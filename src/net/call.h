@@ -24,6 +24,17 @@ void call_set_hook(call_hook_fn *hook);
 /* A hook that is ready to be set: one line a call to standard error, `recv(7, "hello", 65536, 0) = 5`. */
 call_hook_fn call_trace_to_stderr;
 
+/* What a failed call means for what is to be done next. */
+enum call_verdict {
+	CALL_NOT_NOW, /* there is nothing to receive, or no space to send: wait until the socket is ready */
+	CALL_AGAIN, /* nothing has happened (a signal, a cancelled request): call again */
+	CALL_SHORT, /* this machine lacks memory or descriptors: call again a little later */
+	CALL_FATAL, /* anything else: it concerns this connection, or this datagram */
+};
+
+/* Judges a result below 0 (-errno). */
+enum call_verdict call_judge(int error);
+
 int call_socket(int domain, int type, int protocol); /* gives the descriptor; always CLOEXEC */
 int call_bind(int fd, const struct sockaddr *address, socklen_t length);
 int call_listen(int fd, int backlog);
