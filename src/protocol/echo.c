@@ -118,8 +118,8 @@ static void handle_datagram(
 	}
 	if (!event->peer_named || event->to_group || may_loop(echo, event->peer_port)) {
 		echo->counters->datagrams_refused++;
-		if (event->peer_named && echo->tell_looped != NULL)
-			echo->tell_looped(echo->context, event->to_group ? -1 : event->peer_port);
+		if (event->peer_named && echo->report_looped != NULL)
+			echo->report_looped(echo->context, event->to_group ? -1 : event->peer_port);
 		return;
 	}
 	/* An empty datagram is answered too: what tells it from silence is the buffer. */

@@ -21,7 +21,7 @@ struct echo {
 	 * A datagram was refused, since the answer could come back, and has been counted: from this port, or
 	 * -1 where it was sent to a group. NULL unless its owner sets it after echo_init().
 	 */
-	void (*tell_looped)(void *context, int32_t peer_port);
+	void (*report_looped)(void *context, int32_t peer_port);
 	void *context;
 	/* A bit for each UDP port that is not answered: those that would answer, and the server's own. */
 	unsigned char loop_ports[65536 / 8];

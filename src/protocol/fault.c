@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "protocol/fault_datagram.h"
+#include "protocol/fault_event.h"
 
 /* A throttled connection takes what this time allows, and then waits as long. */
 #define THROTTLE_SLICES_A_SECOND 20
@@ -131,34 +132,19 @@ void fault_forget(const struct protocol_conn *conn)
 		forget(state);
 }
 
-/* ---- deeds ---- */
-
-void fault_tell(const struct fault *fault, const struct fault_deed *deed)
-{
-	switch (deed->kind) {
-#define COUNT(kind, counter, key)                                                                  \
-	case FAULT_PLAN_##kind: fault->counters->faults_##counter++; break;
-		FAULT_PLAN_EACH(COUNT)
-#undef COUNT
-	case FAULT_PLAN_KINDS: break;
-	}
-	atomic_fetch_add_explicit(
-		&fault->options.sites[deed->tag].done[deed->kind], 1, memory_order_relaxed);
-	if (fault->options.tell != NULL)
-		fault->options.tell(fault->options.context, deed);
-}
+/* ---- fault events ---- */
 
 static void tell_conn(const struct fault *fault, const struct doomed *state,
 	enum fault_plan_kind kind, uint64_t after_bytes)
 {
-	struct fault_deed deed = {
+	struct fault_event done = {
 		.kind = kind,
 		.tag = (unsigned)(state->conn.site - fault->options.sites),
 		.number = state->number,
 		.after_bytes = after_bytes,
 	};
 
-	fault_tell(fault, &deed);
+	fault_event_report(fault, &done);
 }
 
 /* A fault that goes on is told when it is first felt. */

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "protocol/fault_event.h"
 #include "protocol/fault_plan.h"
 #include "protocol/protocol.h"
 #include "stats/counters.h"
@@ -26,20 +27,11 @@ struct fault_site {
 	_Atomic uint64_t done[FAULT_PLAN_KINDS];
 };
 
-/* A fault that has been done: what, to the connection or datagram of which number, behind how many bytes. */
-struct fault_deed {
-	enum fault_plan_kind kind;
-	unsigned tag; /* of the listener */
-	bool to_datagram;
-	uint64_t number;
-	uint64_t after_bytes;
-};
-
 struct fault_options {
 	struct fault_site *sites; /* by the tags of the listeners (engine_listen) */
 	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
-	/* Called with each deed, when it is done, after it has been counted; may be NULL. */
-	void (*tell)(void *context, const struct fault_deed *deed);
+	/* Called with each fault event, after it has been counted; may be NULL. */
+	void (*report)(void *context, const struct fault_event *event);
 	void *context;
 };
 
@@ -58,9 +50,6 @@ void fault_init(struct fault *fault, struct protocol *inner, struct counters *co
 	const struct fault_options *options);
 /* Forgets the connections that were never told as closed. */
 void fault_fini(struct fault *fault);
-
-/* Counts a deed and tells it. For fault*.c only. */
-void fault_tell(const struct fault *fault, const struct fault_deed *deed);
 
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *fault_inner(const struct protocol_conn *conn);

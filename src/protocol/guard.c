@@ -149,8 +149,8 @@ static uint32_t limit_room(
 	}
 	if (!state->paused) {
 		guard->counters->rate_pauses++;
-		if (guard->options.tell_paused != NULL)
-			guard->options.tell_paused(guard->options.context);
+		if (guard->options.report_paused != NULL)
+			guard->options.report_paused(guard->options.context);
 	}
 	state->paused = true;
 	*ret_more_ns = half_full_ns(guard, state);

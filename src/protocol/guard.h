@@ -17,7 +17,7 @@ struct guard_options {
 	uint64_t rate_bytes; /* of one connection, received in a second, at most; 0: no limit */
 	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
 	/* A connection is not read from because of the rate, and has been counted; may be NULL. */
-	void (*tell_paused)(void *context);
+	void (*report_paused)(void *context);
 	void *context;
 };
 

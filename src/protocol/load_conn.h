@@ -1,5 +1,6 @@
 /*
- * What load.c, load_stream.c and load_flow.c share; nobody else's.
+ * A connection of a load, and what is the same for streams and flows. For load.c, load_stream.c and load_flow.c
+ * only; one thread. Memory: all of it is struct load's, from load_new() on.
  */
 #pragma once
 
@@ -94,6 +95,27 @@ static inline uint64_t load_conn_moment(
 	return load->options.open_loop ? message->intended_ns : message->sent_ns;
 }
 
+/* Connections are made by a schedule. */
+static inline bool load_conn_is_timed_churn(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes != 0;
+}
+
+/* Messages leave when they are offered; otherwise, when there is a place for them. */
+static inline bool load_conn_is_offered(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes == 0;
+}
+
+/* The window has begun. */
+static inline bool load_conn_has_begun(const struct load *load, uint64_t now_ns)
+{
+	return now_ns >= load->from_ns && load->from_ns < load->until_ns;
+}
+
+/* Takes the first message that waits on this connection, and returns when it was due. There must be one. */
+uint64_t load_conn_take_waiting(struct load *load, struct load_conn *conn);
+
 /* How many bytes the message of this number has. */
 uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message);
 
@@ -117,24 +139,3 @@ void load_conn_heard(struct load *load, struct load_conn *conn, uint64_t now_ns)
 /* Keeps it if it is the first. `connection` is filled in here. */
 void load_conn_note_damage(
 	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage);
-
-/* Everything that was asked of it has been done, and nothing more will be: ends it. */
-void load_conn_leave_if_finished(
-	struct load *load, struct load_conn *conn, struct protocol_answer *answer);
-
-/* ---- load_stream ---- */
-
-void load_stream_handle(struct load *load, struct load_conn *conn,
-	const struct protocol_event *event, struct protocol_answer *answer);
-/* What is under way will not come back. */
-void load_stream_abandon(struct load *load, struct load_conn *conn);
-
-/* ---- load_flow ---- */
-
-int load_flow_new(const struct load_options *options, struct load_flow **ret_flow);
-void load_flow_free(struct load_flow *flow);
-/* A connection begins anew. */
-void load_flow_reset(struct load *load, struct load_conn *conn);
-void load_flow_handle(struct load *load, struct load_conn *conn, const struct protocol_event *event,
-	struct protocol_answer *answer);
-void load_flow_abandon(struct load *load, struct load_conn *conn);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/load_conn.h"
+#include "protocol/load_flow.h"
 
 #define STRIDE 257u /* between the places of two messages in the pattern */
 #define KNOWN_MESSAGES 1024u

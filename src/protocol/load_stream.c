@@ -3,7 +3,7 @@
  * a ring of times. Messages that leave together are handed over together, and only when the kernel has
  * taken all of the last piece: what it does not take is not queued up behind.
  */
-#include "protocol/load_conn.h"
+#include "protocol/load_stream.h"
 
 /* Nothing that comes is kept: this is only how much an engine may tell at once. */
 #define ROOM_BYTES (1u << 20)

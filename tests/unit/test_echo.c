@@ -153,10 +153,10 @@ static void datagrams_are_answered_or_refused(void **state)
 
 	event = good;
 	event.peer_port = 7;
-	f.echo.tell_looped = note_looped;
+	f.echo.report_looped = note_looped;
 	f.echo.context = &told;
 	assert_null(tell_datagram(&f, event).send.bytes);
-	f.echo.tell_looped = NULL;
+	f.echo.report_looped = NULL;
 	event = good;
 	event.peer_port = 0;
 	assert_null(tell_datagram(&f, event).send.bytes);
@@ -165,7 +165,7 @@ static void datagrams_are_answered_or_refused(void **state)
 	assert_null(tell_datagram(&f, event).send.bytes);
 	event = good;
 	event.to_group = true;
-	f.echo.tell_looped = note_looped;
+	f.echo.report_looped = note_looped;
 	assert_null(tell_datagram(&f, event).send.bytes);
 	assert_int_equal(told, 2);
 	assert_int_equal(looped[0], 7);

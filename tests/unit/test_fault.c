@@ -36,11 +36,11 @@ struct fixture {
 	unsigned tag; /* where connections and datagrams come in */
 	uint64_t wake_ns; /* as an engine's timer */
 	unsigned deeds;
-	struct fault_deed last;
+	struct fault_event last;
 	unsigned char bytes[4096]; /* as an engine's buffer */
 };
 
-static void note_deed(void *context, const struct fault_deed *deed)
+static void note_deed(void *context, const struct fault_event *deed)
 {
 	struct fixture *f = context;
 
@@ -96,7 +96,7 @@ static void init(struct fixture *f, const char *spec)
 	struct fault_options options = {
 		.sites = f->sites,
 		.now_ns = read_now,
-		.tell = note_deed,
+		.report = note_deed,
 		.context = f,
 	};
 	const char *why;

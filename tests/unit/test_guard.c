@@ -81,7 +81,7 @@ static void open_one(struct fixture *f, uint64_t idle_ns, uint64_t lifetime_ns, 
 		.lifetime_ns = lifetime_ns,
 		.rate_bytes = rate_bytes,
 		.now_ns = read_now,
-		.tell_paused = note_pause,
+		.report_paused = note_pause,
 	};
 
 	now_ns = 1000 * SECOND;
