@@ -15,7 +15,7 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 
-#include "engine/drive.h"
+#include "engine/datagram_event.h"
 #include "net/call.h"
 
 #define WARY_TURNS 1024
@@ -123,7 +123,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 	struct protocol_answer answer;
 	bool trains = datagram->trains && datagram->wary_turns == 0;
 
-	drive_tell_arrival(engine, &about, &event, &answer);
+	datagram_event_arrived(engine, &about, &event, &answer);
 	if (answer.send.bytes == NULL) /* it may be empty, and is then sent empty */
 		return;
 	for (int i = answer.twice ? 2 : 1; i > 0; i--) {

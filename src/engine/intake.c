@@ -14,7 +14,7 @@
 
 struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, bool *ret_memory_short)
 {
-	struct buffer *buffer = output_tail_room(conn->output);
+	struct buffer *buffer = output_tail(conn->output);
 
 	if (buffer != NULL && buffer->capacity - buffer->filled >= LEAST_TAIL_BYTES) {
 		buffer_ref(buffer);
@@ -29,8 +29,7 @@ struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, boo
 	return buffer;
 }
 
-ssize_t intake_look_for_mark(
-	int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind)
+ssize_t intake_find_mark(int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind)
 {
 	ssize_t there = call_recv(fd, bytes, *wanted, MSG_PEEK | MSG_DONTWAIT);
 

@@ -18,5 +18,4 @@ struct buffer *intake_buffer(
  * Asks what comes next on a socket with urgent data in line. Sets how much to receive (`wanted` at
  * most) and as what; returns that count; 0 at the end, -errno where nothing can be received.
  */
-ssize_t intake_look_for_mark(
-	int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind);
+ssize_t intake_find_mark(int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind);

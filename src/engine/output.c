@@ -120,7 +120,7 @@ void output_advance(struct output *output, size_t count)
 	}
 }
 
-struct buffer *output_tail_room(const struct output *output)
+struct buffer *output_tail(const struct output *output)
 {
 	if (output_is_empty(output))
 		return NULL;

@@ -50,7 +50,7 @@ static inline const struct protocol_span *output_first(const struct output *outp
 void output_advance(struct output *output, size_t count);
 
 /* The last buffer, if more may be received into it right behind the last span; NULL otherwise. */
-struct buffer *output_tail_room(const struct output *output);
+struct buffer *output_tail(const struct output *output);
 
 static inline bool output_is_empty(const struct output *output)
 {

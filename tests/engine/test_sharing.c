@@ -38,7 +38,7 @@ static void drain(struct engine *engine, void *data)
 
 static void look_again(struct engine *engine, void *data)
 {
-	engine_look_again(engine);
+	engine_recheck(engine);
 }
 
 struct serving {

@@ -1,54 +1,59 @@
 /*
- * The completion engine: io_uring(7). It does not ask what is ready but orders what is to be done, and is
- * told when it has been. For engine/uring/uring_* only, but for uring_engine_ops.
+ * What all files of the completion engine rest on: its struct, the names of requests, and writing requests into
+ * the submission queue of io_uring(7). The engine does not ask what is ready: it requests what is to be done,
+ * and gets a completion when it has been done. For engine/uring/ only; one thread.
  *
  *   uring_engine    the loop and its life
- *   uring_wait      handing over orders and waiting for answers
+ *   uring_wait      submitting requests and waiting for completions
+ *   uring_stream    receiving and closing connections
+ *   uring_connect   connecting, and flows
+ *   uring_marked    receiving where the urgent byte is reported as such
+ *   uring_send      sending
+ *   uring_accept    listeners, and what happens when descriptors run out
+ *   uring_datagram  datagram sockets that serve any peer
+ *   uring_group     buffers that the kernel picks from
  *   uring_ring      a ring's beginning and end
  *   uring_probe     what the kernel can do
  *   uring_explain   the same in words
- *   uring_group     buffers that the kernel picks from
- *   uring_accept    listeners, and what happens when descriptors run out
- *   uring_stream    receiving and closing connections
- *   uring_send      sending
- *   uring_connect   connections that we ask for, and flows
- *   uring_marked    receiving where the urgent byte is told apart
- *   uring_datagram  whole messages
+ *   uring_core      this
+ *
+ * Here a request is "ordered" from uring_core_order() until its last completion.
  */
 #pragma once
+
+#include <errno.h>
 
 #include "engine/core.h"
 #include "engine/uring/uring_group.h"
 #include "engine/uring/uring_probe.h"
+#include "net/call.h"
 
-extern const struct engine_ops uring_engine_ops;
-
-/* What an order was, in the top bits of its token; see CONN_TOKEN_KIND_SHIFT. */
-enum uring_engine_kind {
-	URING_KIND_RECEIVE_SMALL,
-	URING_KIND_RECEIVE_LARGE,
-	URING_KIND_SEND,
-	URING_KIND_SEND_QUIET, /* one that is answered only where not all has left at once */
-	URING_KIND_WATCH, /* a connection's loss */
-	URING_KIND_MARKED, /* something to receive, where we receive it ourselves */
-	URING_KIND_KNOCK, /* somebody waits to be accepted */
-	URING_KIND_DATAGRAM,
-	URING_KIND_WAKE,
-	URING_KIND_CANCEL,
-	URING_KIND_CONNECTED, /* we have called, and that has got somewhere */
+/* What was requested, in the top bits of a token; see CONN_TOKEN_KIND_SHIFT. */
+enum uring_core_kind {
+	URING_CORE_RECEIVE_SMALL,
+	URING_CORE_RECEIVE_LARGE,
+	URING_CORE_SEND,
+	URING_CORE_SEND_QUIET, /* completes without a completion, unless not all has left at once */
+	URING_CORE_WATCH, /* a poll that stays: the connection is lost, or writable again */
+	URING_CORE_MARKED, /* a poll: something to receive, where we call recv(2) ourselves */
+	URING_CORE_PENDING, /* a poll: a connection is pending on a listener */
+	URING_CORE_DATAGRAM,
+	URING_CORE_WAKE,
+	URING_CORE_CANCEL,
+	URING_CORE_WRITABLE, /* a poll: connecting is over, or a flow's socket takes a message again */
 };
 
 struct uring_datagram;
 
-/* The vectors of a send; the kernel has its own copy once it is submitted. */
+/* The vectors of a send; the kernel has its own copy once the request is submitted. */
 struct uring_message {
 	struct msghdr header;
 	struct iovec vectors[OUTPUT_BATCH];
 };
 
-#define URING_ENGINE_MESSAGES 16
-#define URING_ENGINE_QUIET 512
-#define URING_ENGINE_SPARE_OUTPUTS 256
+#define URING_CORE_MESSAGES 16
+#define URING_CORE_QUIET 512
+#define URING_CORE_SPARE_OUTPUTS 256
 
 struct uring_engine {
 	struct engine core;
@@ -56,138 +61,77 @@ struct uring_engine {
 	struct uring_probe probe;
 	/* In run() only: */
 	struct uring_group small, large;
-	unsigned ordered_count; /* orders that will still be answered */
-	bool quiet_sends; /* a send that needs no answer gets none */
+	unsigned ordered_count; /* requests that will still complete */
+	bool quiet_sends; /* a send that needs no completion gets none */
 	bool cutting; /* nothing new is served any more */
 
 	uint64_t wake_value; /* wake_fd's: the kernel reads it into here */
 	bool wake_ordered, woken;
 
-	int knock_fd; /* a lookout: somebody waits to be accepted */
-	bool knock_ordered;
+	int pending_fd; /* a lookout (lookout.h): a connection is pending */
+	bool pending_ordered;
 
 	struct uring_datagram *datagrams;
 	unsigned datagram_count, open_datagram_count;
 
-	unsigned received_count, send_count; /* in this round: receives answered, sends ordered */
-	bool memory_short; /* something could not be had: try again a little later */
-	uint64_t short_until_ns; /* connections with CONN_SHORT are not gone on with before */
+	unsigned received_count, send_count; /* in this round: receives completed, sends ordered */
+	bool memory_short; /* something was not available: try again a little later */
+	uint64_t short_until_ns; /* connections with CONN_SHORT have no turn before */
 
-	struct uring_message messages[URING_ENGINE_MESSAGES];
+	struct uring_message messages[URING_CORE_MESSAGES];
 	unsigned message_count;
-	struct output *spare_outputs[URING_ENGINE_SPARE_OUTPUTS]; /* empty ones, for the next */
+	struct output *spare_outputs[URING_CORE_SPARE_OUTPUTS]; /* empty ones, to be used again */
 	unsigned spare_output_count;
-	uint64_t quiet[URING_ENGINE_QUIET]; /* connections with a quiet send under way */
+	uint64_t
+		quiet[URING_CORE_QUIET]; /* the tokens of connections with a quiet send under way */
 	unsigned quiet_count;
 };
 
-static inline uint64_t uring_engine_token(enum uring_engine_kind kind, uint64_t which)
+static inline uint64_t uring_core_token(enum uring_core_kind kind, uint64_t which)
 {
 	return (uint64_t)kind << CONN_TOKEN_KIND_SHIFT | which;
 }
 
 /*
- * A place for an order, which must then be written, with uring_engine_order() last. NULL: not now
- * (memory_short is set).
+ * A place in the submission queue: the caller writes a request there, with uring_core_order() last. If the queue
+ * is full, submits it. NULL: not now (memory_short is set).
  */
-struct io_uring_sqe *uring_engine_place(struct uring_engine *engine);
-/* So many places, which will go to the kernel together: for orders that are linked. */
-bool uring_engine_has_places(struct uring_engine *engine, unsigned count);
-void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token);
+struct io_uring_sqe *uring_core_place(struct uring_engine *engine);
+
+/* So many places that will be submitted together: for linked requests. False: not now. */
+bool uring_core_has_places(struct uring_engine *engine, unsigned count);
+void uring_core_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token);
+
 /*
- * The same, and a message with it, which stays as it is until it has been submitted; who uses it adds one
+ * A place with a message, which stays as it is until it has been submitted; a caller that uses the message adds 1
  * to message_count.
  */
-struct io_uring_sqe *uring_engine_place_message(
-	struct uring_engine *engine, struct uring_message **ret_message);
+struct io_uring_sqe *uring_core_place_message(
+	struct uring_engine *engine, struct uring_message **reterr_message);
 
-/* ---- uring_explain ---- */
-
-void uring_explain(engine_feature_fn *tell, void *context);
-
-/* ---- uring_wait ---- */
-
-/*
- * Hands over the orders, and returns when there is an answer, or the time of the next thing to do has
- * come. -errno: the ring is of no more use.
- */
-int uring_wait(struct uring_engine *engine, uint64_t due_ns);
-
-/* ---- uring_accept ---- */
-
-int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
-void uring_accept_round(struct uring_engine *engine);
-void uring_accept_knocked(struct uring_engine *engine);
-/*
- * Accepts whoever knocked, unless everything is being cut; then closes the listeners. One with somebody
- * waiting for whom there is no descriptor is kept, and tried again in later rounds.
- */
-void uring_accept_stop(struct uring_engine *engine);
-
-/* ---- uring_stream ---- */
-
-/* Takes over `fd`, also on failure. */
-int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme scheme);
-void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *cqe);
-/* Goes on with every connection that has something to do. */
-void uring_stream_round(struct uring_engine *engine);
-void uring_stream_timers(struct uring_engine *engine);
-/* Those that are condemned, or all where `condemned` is NULL, are to end; returns how many. */
-unsigned uring_stream_cut(struct uring_engine *engine, engine_condemn_fn *condemned, void *context);
-/* At once, telling nobody; the kernel must have let go of them. */
-void uring_stream_close_all(struct uring_engine *engine);
-
-void uring_stream_nudge(struct uring_engine *engine, struct conn *conn);
-/* For the other uring_*: tells what was received, and what goes wrong. */
-void uring_stream_tell(
-	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
-/* The last step of an order to receive into a large or a small buffer. */
-void uring_stream_order_receive(
+/* The last step of a request to receive into a large or a small buffer. */
+void uring_core_order_receive(
 	struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe, bool large);
-void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result);
+uint64_t uring_core_receive_token(const struct conn *conn, bool large);
 
-void uring_stream_note_lost(struct conn *conn, int error);
-/* There was no memory for what it had ordered: it is gone on with a little later, and the others at once. */
-void uring_stream_note_short(struct uring_engine *engine, struct conn *conn);
-/* It is lost, or to be closed whatever waits to be sent. */
-bool uring_stream_must_end(const struct conn *conn);
+/*
+ * The kernel had no memory for what this connection had ordered: it has its next turn a little later; the others go
+ * on at once.
+ */
+void uring_core_note_short(struct uring_engine *engine, struct conn *conn);
 
-/* ---- uring_send ---- */
+/* Nothing more is reported of this connection: what it receives is dropped. */
+static inline bool uring_core_discards_input(
+	const struct uring_engine *engine, const struct conn *conn)
+{
+	return conn_must_end(conn) || conn->flags & CONN_CLOSE_WANTED || engine->cutting;
+}
 
-/* Queues what an answer says is to be sent. */
-void uring_send_keep(
-	struct uring_engine *engine, struct conn *conn, const struct protocol_answer *answer);
-/* Sends what waits, as far as the kernel takes it at once. `may_wait`: it need not be known at once that it has. */
-void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_wait);
-void uring_send_done(struct uring_engine *engine, struct conn *conn, int result);
-/* Before completions are noted: quiet sends are done now, but for those that have been answered. */
-void uring_send_conclude(struct uring_engine *engine);
-/* A quiet send has been answered. */
-void uring_send_note_exception(struct uring_engine *engine, const struct io_uring_cqe *cqe);
-
-/* ---- uring_connect ---- */
-
-/* Goes on with a connection in the making; see engine_ops. */
-void uring_connect_begin(struct uring_engine *engine, struct conn *conn);
-void uring_connect_take_turn(struct uring_engine *engine, struct conn *conn);
-void uring_connect_done(struct conn *conn, const struct io_uring_cqe *cqe);
-/* False for a flow whose socket is full: it is then looked after. */
-bool uring_connect_may_send(struct uring_engine *engine, struct conn *conn);
-/* A flow's receive. */
-void uring_connect_order_message(struct uring_engine *engine, struct conn *conn);
-void uring_connect_note_message(
-	struct uring_engine *engine, struct conn *conn, struct buffer *buffer, int result);
-
-/* ---- uring_marked ---- */
-
-/* Receives what is there, for a bounded time. */
-void uring_marked_receive(struct uring_engine *engine, struct conn *conn);
-
-/* ---- uring_datagram ---- */
-
-int uring_datagram_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
-void uring_datagram_round(struct uring_engine *engine);
-void uring_datagram_done(struct uring_engine *engine, unsigned which);
-/* Answers what has come; then closes the sockets. */
-void uring_datagram_stop(struct uring_engine *engine);
-void uring_datagram_close_all(struct uring_engine *engine);
+/*
+ * Judges the result of a receive into a group of buffers (-errno). ENOBUFS: the group was empty for a moment; it is
+ * filled before the next receive is ordered.
+ */
+static inline enum call_verdict uring_core_judge_receive(int error)
+{
+	return error == -ENOBUFS ? CALL_AGAIN : call_judge(error);
+}
