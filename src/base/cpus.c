@@ -4,6 +4,7 @@
  */
 #include "base/cpus.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +93,15 @@ int cpus_nth(unsigned n)
 	return -1;
 }
 
-void cpus_keep_to(int cpu, pthread_attr_t *attributes)
+int cpus_keep_to(int cpu, pthread_attr_t *attributes)
 {
+#ifdef __GLIBC__
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+	return -pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+#else
+	return -ENOSYS; /* musl 1.2 has no such attribute */
+#endif
 }

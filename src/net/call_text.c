@@ -244,11 +244,14 @@ void call_text_option(
 	}
 }
 
-/* libc has no name for errors that are newer than it is, or that the kernel should have kept to itself. */
+/* libc has no name for errors that are newer than libc, or that are internal to the kernel; musl has none at all. */
 static const char *error_name(int error)
 {
-	const char *name = strerrorname_np(error);
+	const char *name = NULL;
 
+#ifdef __GLIBC__
+	name = strerrorname_np(error);
+#endif
 	return name != NULL ? name : "errno";
 }
 

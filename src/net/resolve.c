@@ -18,6 +18,13 @@
 #include "net/call.h"
 #include "net/literal.h"
 
+/* An extension of glibc's: elsewhere, names that are not ASCII are not found. */
+#ifdef AI_IDN
+#define IDN_FLAG AI_IDN
+#else
+#define IDN_FLAG 0
+#endif
+
 /* Asked of the kernel, not of /proc: "ipv6.disable=1" and seccomp both show here. */
 static bool have_ipv6(void)
 {
@@ -169,7 +176,7 @@ static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_l
 	struct addrinfo hints = {
 		.ai_family = spec->family,
 		.ai_socktype = addr_socket_type(spec->scheme),
-		.ai_flags = is_ascii(spec->host) ? 0 : AI_IDN,
+		.ai_flags = is_ascii(spec->host) ? 0 : IDN_FLAG,
 	};
 	int error = getaddrinfo(spec->host, NULL, &hints, &answers);
 

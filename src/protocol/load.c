@@ -350,6 +350,9 @@ int load_new(const struct load_options *options, struct load **ret_load)
 
 	if (!are_sound(options))
 		return -EINVAL;
+	/* A size_t of 32 bits would not hold the number of bytes. */
+	if ((uint64_t)options->connections * options->depth > SIZE_MAX / LOAD_MOST_SLOT_BYTES)
+		return -ENOMEM;
 	load = calloc(1, sizeof(*load));
 	if (load == NULL)
 		return -ENOMEM;

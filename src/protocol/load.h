@@ -31,6 +31,7 @@
 #define LOAD_MOST_MESSAGE_BYTES (1u << 30)
 #define LOAD_MOST_FLOW_BYTES 65507u /* the largest payload of UDP over IPv4 */
 #define LOAD_DEFAULT_WAITING (1u << 20)
+#define LOAD_MOST_SLOT_BYTES 64u /* of a message under way */
 
 /* A size of messages, and how often it is to occur among the others. */
 struct load_size {

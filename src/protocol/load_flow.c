@@ -40,6 +40,8 @@ struct slot {
 	uint16_t next, before;
 };
 
+_Static_assert(sizeof(struct slot) <= LOAD_MOST_SLOT_BYTES, "load_new() checks the sum");
+
 struct side {
 	uint64_t next_back; /* one more than the highest number that has come back */
 	uint64_t has_come[KNOWN_MESSAGES / 64]; /* a bit for each, by number */

@@ -194,6 +194,45 @@ static void some_are_cut_and_the_others_go_on(void **state)
 	}
 }
 
+/* Each has something to do when it is cut: it waits for its turn. */
+static void nudge_and_cut(struct engine *engine, void *data)
+{
+	engine_nudge_all(engine);
+	*(unsigned *)data = engine_cut_some(engine, is_odd, NULL);
+}
+
+static void finish_when_nudged(struct protocol *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->room = 1;
+	if (event->kind == PROTOCOL_NUDGED)
+		answer->end = PROTOCOL_FINISH;
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+/* A reset would say that something was lost. */
+static void a_cut_with_nothing_unsent_is_no_reset(void **state)
+{
+	struct protocol protocol = { .name = "finish", .handle = finish_when_nudged };
+	struct harness harness;
+	unsigned count = 0;
+	char byte;
+	int fds[2];
+
+	harness_start(&harness, *state, &protocol, NULL);
+	for (size_t n = 0; n < COUNT(fds); n++)
+		fds[n] = harness_connect(&harness, ADDR_TCP);
+	harness_do(&harness, nudge_and_cut, &count);
+	assert_int_equal(count, 1);
+	for (size_t n = 0; n < COUNT(fds); n++) {
+		assert_int_equal(recv(fds[n], &byte, 1, 0), 0);
+		close(fds[n]);
+	}
+	harness_stop(&harness);
+	assert_int_equal(harness.news.cut, 1);
+}
+
 /* In the midst of bytes, some of which the engine has still to work off. */
 static void who_is_busy_can_be_cut_too(void **state)
 {
@@ -237,6 +276,7 @@ int main(void)
 		HARNESS_TEST(who_was_handed_over_is_not_asked_about),
 		HARNESS_TEST(a_datagram_that_may_not_is_dropped),
 		HARNESS_TEST(some_are_cut_and_the_others_go_on),
+		HARNESS_TEST(a_cut_with_nothing_unsent_is_no_reset),
 		HARNESS_TEST(who_is_busy_can_be_cut_too),
 	};
 
