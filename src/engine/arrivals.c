@@ -19,7 +19,7 @@ static void prepare(struct arrivals *arrivals, enum addr_scheme scheme, unsigned
 	for (unsigned i = 0; i < most; i++) {
 		struct msghdr *header = &arrivals->messages[i].msg_hdr;
 
-		arrivals->vectors[i].iov_base = arrivals->room + i * stride;
+		arrivals->vectors[i].iov_base = arrivals->buffer + i * stride;
 		arrivals->vectors[i].iov_len = scheme == ADDR_UDP ? ARRIVALS_UDP_BYTES
 								  : ARRIVALS_UNIX_BYTES;
 		header->msg_name = &arrivals->peers[i];

@@ -21,7 +21,7 @@
 /* Places are not a power of two apart: the first bytes of all would share a few lines of the cache. */
 #define ARRIVALS_UDP_STRIDE (ARRIVALS_UDP_BYTES + 192u)
 /* All that is received into. What no datagram has reached yet takes no memory. */
-#define ARRIVALS_ROOM_BYTES ((size_t)ARRIVALS_MOST * ARRIVALS_UDP_STRIDE)
+#define ARRIVALS_BUFFER_BYTES ((size_t)ARRIVALS_MOST * ARRIVALS_UDP_STRIDE)
 
 struct arrival {
 	struct protocol_span span;
@@ -39,14 +39,14 @@ struct arrival {
 
 union arrivals_control {
 	struct cmsghdr header;
-	char room[ARRIVALS_CONTROL_BYTES];
+	char bytes[ARRIVALS_CONTROL_BYTES];
 };
 
 _Static_assert(PKTINFO_COMING_BYTES + CMSG_SPACE(sizeof(int)) <= ARRIVALS_CONTROL_BYTES,
 	"what we ask for");
 
 struct arrivals {
-	unsigned char *room; /* the caller's: ARRIVALS_ROOM_BYTES */
+	unsigned char *buffer; /* the caller's: ARRIVALS_BUFFER_BYTES */
 	unsigned count; /* messages that came */
 	unsigned at; /* the one whose datagrams are being handed out, */
 	uint32_t offset; /* how much of it has been, */
@@ -59,7 +59,7 @@ struct arrivals {
 };
 
 /*
- * Receives what is there into the room; everything received before must have been handed out. How many
+ * Receives what is there into the buffer; everything received before must have been handed out. How many
  * messages, -EAGAIN, or another -errno; `ret_full` tells that there may be more.
  */
 int arrivals_receive(struct arrivals *arrivals, int fd, enum addr_scheme scheme, bool *ret_full);

@@ -56,7 +56,7 @@ struct conn {
 	int fd;
 	uint32_t slot;
 	uint32_t generation;
-	uint32_t room; /* bytes that the protocol will still take */
+	uint32_t credit; /* bytes that the protocol will still take */
 	uint32_t flags;
 	uint8_t scheme; /* enum addr_scheme */
 	int16_t error; /* -errno once the connection is lost: never below -4095 */

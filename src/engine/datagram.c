@@ -21,8 +21,8 @@
 #define WARY_TURNS 1024
 #define LAST_TURN 4096
 
-_Static_assert(ARRIVALS_UNIX_MOST *ARRIVALS_UNIX_BYTES <= ARRIVALS_ROOM_BYTES,
-	"unix datagrams use the same room");
+_Static_assert(ARRIVALS_UNIX_MOST *ARRIVALS_UNIX_BYTES <= ARRIVALS_BUFFER_BYTES,
+	"unix datagrams use the same buffer");
 
 _Static_assert(sizeof(struct datagram) <= 64, "what an idle socket holds");
 
@@ -30,11 +30,11 @@ _Static_assert(sizeof(struct datagram) <= 64, "what an idle socket holds");
 
 static int batch_new(struct datagram_batch **ret_batch)
 {
-	struct datagram_batch *batch = calloc(1, sizeof(*batch) + ARRIVALS_ROOM_BYTES);
+	struct datagram_batch *batch = calloc(1, sizeof(*batch) + ARRIVALS_BUFFER_BYTES);
 
 	if (batch == NULL)
 		return -ENOMEM;
-	batch->arrivals.room = batch->room;
+	batch->arrivals.buffer = batch->buffer;
 	*ret_batch = batch;
 	return 0;
 }

@@ -17,7 +17,7 @@
 struct datagram_batch {
 	struct arrivals arrivals;
 	struct departures departures;
-	unsigned char room[];
+	unsigned char buffer[];
 };
 
 struct datagram {

@@ -10,7 +10,7 @@
 
 static void apply(struct engine *engine, struct conn *conn, const struct protocol_answer *answer)
 {
-	conn->room = answer->room;
+	conn->credit = answer->credit;
 	switch (answer->end) {
 	case PROTOCOL_GO_ON: break;
 	case PROTOCOL_FINISH: conn->flags |= CONN_FINISH_WANTED; break;
@@ -25,7 +25,7 @@ void drive_report(struct engine *engine, struct conn *conn, const struct protoco
 	struct protocol_answer *ret_answer)
 {
 	assert(conn->flags & CONN_IN_USE);
-	*ret_answer = (struct protocol_answer){ .room = conn->room };
+	*ret_answer = (struct protocol_answer){ .credit = conn->credit };
 	engine->protocol->handle(engine->protocol, &conn->protocol, event, ret_answer);
 	apply(engine, conn, ret_answer);
 }

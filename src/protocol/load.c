@@ -10,7 +10,7 @@
 #include "protocol/load_flow.h"
 #include "protocol/load_stream.h"
 
-/* Flows: so many messages lost in a row, up to the end, are no chance any more. */
+/* Flows: so many messages lost in a row, up to the end, are no coincidence. */
 #define STALLED_FLOW_LOST 3
 
 /* ---- connections ---- */
@@ -18,26 +18,26 @@
 /* Nothing is expected of it any more in this life. */
 static void abandon(struct load *load, struct load_conn *conn)
 {
-	uint64_t call_due_ns = conn->call_due_ns;
+	uint64_t connect_due_ns = conn->connect_due_ns;
 
 	if (load->flow != NULL)
 		load_flow_abandon(load, conn);
 	else
 		load_stream_abandon(load, conn);
-	conn->call_due_ns = 0;
+	conn->connect_due_ns = 0;
 	/* At the end of a load, those that would have followed were not due yet. */
-	if (call_due_ns != 0 && (conn->sent_messages == 0 || !load->stopping))
-		load_give_up(load, call_due_ns, load->options.echoes - conn->sent_messages);
+	if (connect_due_ns != 0 && (conn->sent_messages == 0 || !load->stopping))
+		load_give_up(load, connect_due_ns, load->options.echoes - conn->sent_messages);
 }
 
 struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns)
 {
 	struct load_conn *conn = &load->conns[index];
 
-	abandon(load, conn); /* it may have been cut, of which a protocol is not told */
+	abandon(load, conn); /* it may have been cut, which is not reported to a protocol */
 	conn->connect_ns = load->options.clock();
 	conn->first_intended_ns = intended_ns;
-	conn->call_due_ns = load_conn_is_timed_churn(load) ? intended_ns : 0;
+	conn->connect_due_ns = load_conn_is_timed_churn(load) ? intended_ns : 0;
 	conn->sent_messages = conn->back_messages = 0;
 	conn->sent_bytes = conn->back_bytes = 0;
 	conn->damaged = false;
@@ -104,7 +104,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *memory,
 	struct load *load = (struct load *)protocol;
 
 	if (memory == NULL)
-		return; /* a datagram of nobody's: this is no server */
+		return; /* a datagram without a connection: this is no server */
 
 	struct load_conn *conn = &load->conns[load_index(memory)];
 
@@ -121,7 +121,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *memory,
 	leave_if_finished(load, conn, answer);
 }
 
-/* ---- the owner's calls ---- */
+/* ---- called by the owner ---- */
 
 struct protocol *load_protocol(struct load *load)
 {
@@ -187,7 +187,7 @@ uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 	if (which == LOAD_CONN_NOTHING) {
 		if (counts)
 			note_unsent(load, intended_ns, 1);
-		return LOAD_NOBODY;
+		return LOAD_NO_CONN;
 	}
 	load->waiting[which] = (struct load_conn_waiting){ intended_ns, LOAD_CONN_NOTHING };
 	if (conn->first_waiting == LOAD_CONN_NOTHING)
@@ -196,7 +196,7 @@ uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 		load->waiting[conn->last_waiting].next = which;
 	conn->last_waiting = which;
 	load->waiting_count++;
-	return conn->unsent_bytes == 0 && load_conn_may_begin(load, conn) ? index : LOAD_NOBODY;
+	return conn->unsent_bytes == 0 && load_conn_may_begin(load, conn) ? index : LOAD_NO_CONN;
 }
 
 void load_stop(struct load *load)

@@ -3,9 +3,7 @@
  */
 #include "protocol/load_conn.h"
 
-#include <stdlib.h>
-
-/* A number that looks like chance and is always the same: splitmix64 (Steele, Lea, Flood 2014). */
+/* A pseudo-random number, always the same for the same x: splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t mix(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15u;
@@ -21,7 +19,7 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 	if (load->options.size_count == 1)
 		return size->bytes;
 
-	/* Nothing is kept of a message that is under way but its times: what it was is found again. */
+	/* Only the times of a message under way are kept: its size is computed again. */
 	uint64_t which = mix(mix((uint64_t)conn->start << 32 ^ conn->life) + message) %
 		load->total_weight;
 
@@ -117,7 +115,7 @@ void load_conn_came_back(struct load *load, struct load_conn *conn,
 		histogram_record(record->intended, now_ns - message->intended_ns);
 }
 
-/* A closed loop waits for its messages: one that it waited for in the window belongs there. */
+/* A closed loop waits for its messages: a message that it waited for in the window belongs there. */
 static bool is_waited_for(
 	const struct load *load, const struct load_conn_message *message, uint64_t now_ns)
 {

@@ -13,7 +13,7 @@
 /* Times of a message under way. */
 struct load_conn_message {
 	uint64_t intended_ns, sent_ns;
-	bool counts; /* as sent; so what becomes of it does, too, however the window is set later */
+	bool counts; /* as sent; then its outcome counts, too, however the window is set later */
 };
 
 /* A message that waits its turn. */
@@ -36,14 +36,14 @@ enum load_conn_state {
 
 /* One connection; of the numbers some are a stream's or a flow's only. */
 struct load_conn {
-	uint64_t connect_ns; /* when it was called */
+	uint64_t connect_ns; /* when it began to connect */
 	uint64_t first_intended_ns; /* of the next message; 0: that is when it is sent */
-	uint64_t call_due_ns; /* churn in the open loop: when it was meant to be called; 0: done */
+	uint64_t connect_due_ns; /* churn in the open loop: when it was meant to connect; 0: done */
 	uint64_t heard_ns; /* when something came back last, in any life */
 	uint64_t sent_messages; /* begun to be handed over, in this life */
 	uint64_t back_messages; /* streams: come back, in this life */
 	uint64_t sent_bytes, back_bytes; /* streams: positions */
-	uint32_t life; /* how often it was called */
+	uint32_t life; /* how often it has connected */
 	uint32_t start; /* of its bytes in the pattern, in this life */
 	uint32_t unsent_bytes; /* handed over, and not yet taken by the kernel */
 	uint32_t send_left; /* streams: of the message that is being handed over */
@@ -88,7 +88,7 @@ static inline bool load_conn_in_window(const struct load *load, uint64_t when_ns
 	return when_ns >= load->from_ns && when_ns < load->until_ns;
 }
 
-/* To which moment a message belongs. */
+/* The moment by which a message belongs to the window, or not. */
 static inline uint64_t load_conn_moment(
 	const struct load *load, const struct load_conn_message *message)
 {
@@ -122,8 +122,8 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 /* True if one more message may leave now. */
 bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
 /*
- * One more message leaves: counts it, and gives its times. Not as a value: gcc 12 looks up where a
- * call's value is to go when the call is over, and the number of the message has changed by then.
+ * One more message leaves: counts it, and gives its times. Not as a return value: gcc 12 evaluates the place that a
+ * returned struct is assigned to after the call, and the number of the message has changed by then.
  */
 void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
 	struct load_conn_message *ret_message);

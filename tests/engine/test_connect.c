@@ -49,7 +49,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 	case PROTOCOL_OPENED:
 		asker->opened++;
 		asker->open[number]++;
-		answer->room = 1000;
+		answer->credit = 1000;
 		if (!asker->silent)
 			answer->send = eternal("ask");
 		if (asker->question != NULL) {

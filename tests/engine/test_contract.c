@@ -68,7 +68,7 @@ static void greet_and_finish(struct scripted *self, struct protocol_conn *conn,
 	if (event->kind == PROTOCOL_OPENED) {
 		answer->send = eternal("hello");
 		answer->end = PROTOCOL_FINISH;
-		answer->room = 100;
+		answer->credit = 100;
 	}
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
@@ -101,7 +101,7 @@ static void finish_is_a_half_close_after_what_is_sent(void **state)
 static void take_seven_at_a_time(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 7;
+	answer->credit = 7;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->send = event->span;
 	if (event->kind == PROTOCOL_END)
@@ -130,7 +130,7 @@ static void no_event_has_more_than_the_room(void **state)
 static void reset_on_bytes(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->end = PROTOCOL_RESET;
 }
@@ -158,7 +158,7 @@ static void reset_is_a_reset(void **state)
 static void take_nothing(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 0;
+	answer->credit = 0;
 }
 
 static void a_reset_peer_is_lost_once(void **state)
@@ -188,7 +188,7 @@ static void a_reset_peer_is_lost_once(void **state)
 static void close_after_a_while(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_OPENED) {
 		self->opened_ns = clock_now_ns();
 		answer->wake_ns = self->opened_ns + DELAY_NS;
@@ -224,7 +224,7 @@ static void a_deadline_comes_once_and_not_early(void **state)
 static void fountain(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind != PROTOCOL_OPENED && event->kind != PROTOCOL_SENT)
 		return;
 	conn->word[0] += event->kind == PROTOCOL_SENT ? event->count : 0;
@@ -295,7 +295,7 @@ static void tasks_run_in_the_order_of_posting(void **state)
 static void echo_once(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->send = event->span;
 	if (event->kind == PROTOCOL_END)
@@ -357,7 +357,7 @@ static void cut_counts_what_was_open(void **state)
 static void keep(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		conn->word[1] += event->span.length;
 }
@@ -411,7 +411,7 @@ static void note_tag(struct scripted *self, struct protocol_conn *conn,
 		last_tag = event->tag;
 	if (event->kind == PROTOCOL_OPENED) {
 		answer->send = eternal("x");
-		answer->room = 1;
+		answer->credit = 1;
 	}
 	if (event->kind == PROTOCOL_DATAGRAM)
 		answer->send = event->span;
@@ -568,7 +568,7 @@ static void a_drain_without_descriptors_serves_who_waits(void **state)
 static void echo_and_compare(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 1 << 20;
+	answer->credit = 1 << 20;
 	if (event->kind == PROTOCOL_BYTES) {
 		conn->word[0] += event->span.length;
 		answer->send = event->span;

@@ -204,7 +204,7 @@ static void nudge_and_cut(struct engine *engine, void *data)
 static void finish_when_nudged(struct protocol *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 1;
+	answer->credit = 1;
 	if (event->kind == PROTOCOL_NUDGED)
 		answer->end = PROTOCOL_FINISH;
 	if (event->kind == PROTOCOL_END)

@@ -551,7 +551,7 @@ static void watch(struct protocol *protocol, struct protocol_conn *conn,
 	struct watcher *watcher = (struct watcher *)protocol;
 
 	if (conn != NULL)
-		answer->room = 100;
+		answer->credit = 100;
 	if (event->kind == PROTOCOL_DATAGRAM)
 		watcher->datagrams++;
 	if (event->kind == PROTOCOL_BYTES) {

@@ -102,7 +102,7 @@ static void take_once(struct protocol *protocol, struct protocol_conn *conn,
 		if (event->span.length > self->most_at_once)
 			self->most_at_once = event->span.length;
 	}
-	answer->room = self->credit - self->told;
+	answer->credit = self->credit - self->told;
 }
 
 struct look {
@@ -301,7 +301,7 @@ static void reset(int fd)
 static void answer_once(struct protocol *protocol, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 1 << 20;
+	answer->credit = 1 << 20;
 	if (event->kind == PROTOCOL_BYTES) {
 		answer->send = event->span;
 		answer->end = PROTOCOL_CLOSE;

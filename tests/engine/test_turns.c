@@ -36,7 +36,7 @@ static void take(struct protocol *self, struct protocol_conn *conn,
 {
 	struct taker *taker = (struct taker *)self;
 
-	answer->room = 1u << 30;
+	answer->credit = 1u << 30;
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
 	if (event->kind != PROTOCOL_BYTES)
@@ -261,7 +261,7 @@ static void an_accepted_connection_has_its_options(void **state)
 
 struct flow {
 	struct protocol protocol;
-	uint32_t room; /* after each event */
+	uint32_t credit; /* after each event */
 	unsigned messages, truncated;
 	unsigned char bytes[200];
 	size_t length;
@@ -281,14 +281,14 @@ static void take_message(struct protocol *self, struct protocol_conn *conn,
 		assert_true(flow->length <= sizeof(flow->bytes));
 		memcpy(flow->bytes, event->span.bytes, flow->length);
 	}
-	answer->room = flow->room;
+	answer->credit = flow->credit;
 }
 
 struct order {
 	struct engine_connect_options options;
 	uint64_t name;
 	struct flow *flow;
-	uint32_t room;
+	uint32_t credit;
 };
 
 static void call(struct engine *engine, void *data)
@@ -302,7 +302,7 @@ static void change_room(struct engine *engine, void *data)
 {
 	struct order *order = data;
 
-	order->flow->room = order->room;
+	order->flow->credit = order->credit;
 	assert_true(engine_nudge(engine, order->name));
 }
 
@@ -310,17 +310,17 @@ static void count_messages(struct engine *engine, void *data)
 {
 	struct order *order = data;
 
-	order->room = order->flow->messages;
+	order->credit = order->flow->messages;
 }
 
 /* From `before` while it is waited for to `after` when it comes: so much of 100 bytes is told. */
 static void receive_with_room(void **state, uint32_t before, uint32_t after, size_t told)
 {
-	struct flow flow = { .protocol.handle = take_message, .room = before };
+	struct flow flow = { .protocol.handle = take_message, .credit = before };
 	struct sockaddr_in own = { .sin_family = AF_INET }, peer;
 	socklen_t length = sizeof(own);
 	struct addr to = { .scheme = ADDR_UDP, .length = sizeof(own) };
-	struct order order = { .options.to = &to, .flow = &flow, .room = after };
+	struct order order = { .options.to = &to, .flow = &flow, .credit = after };
 	struct harness harness;
 	unsigned char message[100], text[3];
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -335,14 +335,14 @@ static void receive_with_room(void **state, uint32_t before, uint32_t after, siz
 	/* Once for the round in which it was asked, and once for the one in which it waits. */
 	harness_do(&harness, count_messages, &order);
 	harness_do(&harness, count_messages, &order);
-	order.room = after;
+	order.credit = after;
 	harness_do(&harness, change_room, &order);
 	for (size_t i = 0; i < sizeof(message); i++)
 		message[i] = (unsigned char)(i + 1);
 	assert_int_equal(
 		sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, length), 100);
-	order.room = 0;
-	for (unsigned i = 0; i < 1000000 && order.room == 0; i++)
+	order.credit = 0;
+	for (unsigned i = 0; i < 1000000 && order.credit == 0; i++)
 		harness_do(&harness, count_messages, &order);
 	assert_int_equal(flow.messages, 1);
 	assert_int_equal(flow.length, told);

@@ -21,17 +21,17 @@ struct model {
 	struct echo echo;
 	struct counters counters;
 	struct protocol_conn conn;
-	uint32_t room, cap;
+	uint32_t credit, cap;
 	uint64_t received, queued, sent;
 	bool ended;
 };
 
 static void tell(struct model *model, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = model->room };
+	struct protocol_answer answer = { .credit = model->credit };
 
 	model->echo.protocol.handle(&model->echo.protocol, &model->conn, &event, &answer);
-	model->room = answer.room;
+	model->credit = answer.credit;
 	if (event.kind == PROTOCOL_BYTES || event.kind == PROTOCOL_URGENT) {
 		CHECK(answer.send.bytes == event.span.bytes);
 		CHECK(answer.send.length == event.span.length);
@@ -44,9 +44,9 @@ static void tell(struct model *model, struct protocol_event event)
 	uint64_t pending = model->queued - model->sent;
 
 	CHECK(pending <= model->cap);
-	CHECK(model->room <= model->cap - pending);
+	CHECK(model->credit <= model->cap - pending);
 	if (pending <= model->cap / 2)
-		CHECK(model->room > 0); /* otherwise the connection would hang */
+		CHECK(model->credit > 0); /* otherwise the connection would hang */
 	CHECK(model->counters.bytes_received == model->received);
 	CHECK(model->counters.bytes_sent == model->sent);
 	CHECK(echo_received_bytes(&model->conn) == model->received);
@@ -61,8 +61,8 @@ static void step(struct model *model, uint8_t code)
 	switch (code & 3) {
 	case 0:
 	case 1:
-		if (amount > model->room)
-			amount = model->room;
+		if (amount > model->credit)
+			amount = model->credit;
 		if (amount == 0 || model->ended)
 			return;
 		model->received += amount;

@@ -159,8 +159,8 @@ static void step(struct model *model, uint8_t code)
 		if (!model->options.open_loop || model->options.echoes != 0)
 			break;
 		index = load_offer(model->load, now_ns - length, now_ns);
-		CHECK(index == LOAD_NOBODY || index < CONNS);
-		if (index != LOAD_NOBODY)
+		CHECK(index == LOAD_NO_CONN || index < CONNS);
+		if (index != LOAD_NO_CONN)
 			tell_kind(model, &model->peers[index], PROTOCOL_NUDGED);
 		break;
 	case 4:

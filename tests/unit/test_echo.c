@@ -16,15 +16,15 @@ struct fixture {
 	struct counters counters;
 	struct echo echo;
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 };
 
 static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	f->echo.protocol.handle(&f->echo.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	return answer;
 }
 
@@ -77,22 +77,22 @@ static void bytes_go_back_as_they_came(void **state)
 static void room_is_the_cap_less_what_is_pending(void **state)
 {
 	OPEN(f, false);
-	assert_int_equal(f.room, CAP);
+	assert_int_equal(f.credit, CAP);
 	tell_bytes(&f, PROTOCOL_BYTES, 400);
-	assert_int_equal(f.room, CAP - 400);
+	assert_int_equal(f.credit, CAP - 400);
 	tell_sent(&f, 100);
-	assert_int_equal(f.room, CAP - 300);
+	assert_int_equal(f.credit, CAP - 300);
 }
 
 static void at_the_cap_it_pauses_until_half_has_left(void **state)
 {
 	OPEN(f, false);
 	tell_bytes(&f, PROTOCOL_BYTES, CAP);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	tell_sent(&f, CAP / 2 - 1);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	tell_sent(&f, 1);
-	assert_int_equal(f.room, CAP / 2);
+	assert_int_equal(f.credit, CAP / 2);
 }
 
 static void end_of_stream_closes_after_what_is_pending(void **state)

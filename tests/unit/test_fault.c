@@ -32,7 +32,7 @@ struct fixture {
 	struct fault_site
 		sites[3]; /* of the second, nothing goes wrong; the third is as the first */
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 	unsigned tag; /* where connections and datagrams come in */
 	uint64_t wake_ns; /* as an engine's timer */
 	unsigned deeds;
@@ -50,14 +50,14 @@ static void note_deed(void *context, const struct fault_event *deed)
 
 static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	if (event.kind == PROTOCOL_DEADLINE)
 		f->wake_ns = CLOCK_NEVER;
 	if (event.kind == PROTOCOL_OPENED)
 		event.tag = f->tag;
 	f->fault.protocol.handle(&f->fault.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	if (answer.wake_ns != 0)
 		f->wake_ns = answer.wake_ns;
 	return answer;
@@ -67,7 +67,7 @@ static struct protocol_answer tell_bytes(struct fixture *f, const char *text)
 {
 	size_t length = strlen(text);
 
-	assert_true(length <= f->room);
+	assert_true(length <= f->credit);
 	memcpy(f->bytes, text, length);
 	return tell(f,
 		(struct protocol_event){ .kind = PROTOCOL_BYTES,
@@ -166,10 +166,10 @@ static void what_is_delayed_is_bounded(void **state)
 	struct fixture f;
 
 	open_one(&f, "delay=1h");
-	assert_int_equal(f.room, FAULT_HELD_BYTES);
+	assert_int_equal(f.credit, FAULT_HELD_BYTES);
 	for (unsigned i = 0; i < FAULT_HELD_MOST; i++)
 		tell_bytes(&f, "x");
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	close_one(&f);
 }
 
@@ -209,13 +209,13 @@ static void it_closes_behind_so_many_bytes(void **state)
 	struct protocol_answer answer;
 
 	open_one(&f, "close,after=5");
-	assert_int_equal(f.room, 5);
+	assert_int_equal(f.credit, 5);
 	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
-	assert_int_equal(f.room, 2);
+	assert_int_equal(f.credit, 2);
 	answer = tell_bytes(&f, "45");
 	assert_sends(&answer, "45");
 	assert_int_equal(answer.end, PROTOCOL_CLOSE);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_true(fault_has_ended(&f.conn));
 	assert_int_equal(f.last.after_bytes, 5);
 	close_one(&f);
@@ -229,7 +229,7 @@ static void it_resets_when_what_came_before_has_left(void **state)
 
 	open_one(&f, "reset,after=3");
 	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_int_equal(tell_sent(&f, 2).end, PROTOCOL_GO_ON);
 	assert_int_equal(tell_sent(&f, 1).end, PROTOCOL_RESET);
 	assert_int_equal(f.counters.faults_reset, 1);
@@ -262,20 +262,20 @@ static void it_stalls_and_goes_on(void **state)
 
 	open_one(&f, "stall,after=2,for=30ms");
 	assert_int_equal(tell_bytes(&f, "12").send.length, 2);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_int_equal(f.wake_ns, now_ns + 30 * MS);
 	tell_deadline(&f);
-	assert_true(f.room > 0);
+	assert_true(f.credit > 0);
 	assert_int_equal(f.counters.faults_stall, 1);
 	close_one(&f);
 	open_one(&f, "stall");
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_int_equal(f.wake_ns, CLOCK_NEVER);
 	close_one(&f);
 	open_one(&f, "accept-delay=10ms");
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	tell_deadline(&f);
-	assert_true(f.room > 0);
+	assert_true(f.credit > 0);
 	assert_int_equal(f.counters.faults_accept_delay, 1);
 	close_one(&f);
 }
@@ -285,14 +285,14 @@ static void writes_are_cut_to_size(void **state)
 	struct fixture f;
 
 	open_one(&f, "dribble");
-	assert_int_equal(f.room, 1);
+	assert_int_equal(f.credit, 1);
 	assert_int_equal(tell_bytes(&f, "1").send.length, 1);
-	assert_int_equal(f.room, 1);
+	assert_int_equal(f.credit, 1);
 	assert_int_equal(tell_bytes(&f, "2").send.length, 1);
 	assert_int_equal(f.counters.faults_dribble, 1);
 	close_one(&f);
 	open_one(&f, "chop=7");
-	assert_int_equal(f.room, 7);
+	assert_int_equal(f.credit, 7);
 	close_one(&f);
 }
 
@@ -305,11 +305,11 @@ static void a_throttle_keeps_its_rate(void **state)
 	open_one(&f, "throttle=1000");
 	start_ns = now_ns;
 	while (bytes < 2000) {
-		memset(text, 'x', f.room);
-		text[f.room] = '\0';
-		bytes += f.room;
+		memset(text, 'x', f.credit);
+		text[f.credit] = '\0';
+		bytes += f.credit;
 		tell_sent(&f, tell_bytes(&f, text).send.length);
-		assert_int_equal(f.room, 0);
+		assert_int_equal(f.credit, 0);
 		tell_deadline(&f);
 	}
 	assert_in_range(now_ns - start_ns, 1990 * MS, 2100 * MS);
@@ -473,10 +473,10 @@ static void a_listener_without_faults_is_left_alone(void **state)
 	init(&f, "delay=1h");
 	f.tag = 1;
 	f.fault.options.now_ns = NULL; /* nobody asks for the time */
-	assert_int_equal(tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).room, CAP);
+	assert_int_equal(tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).credit, CAP);
 	answer = tell_bytes(&f, "hello");
 	assert_sends(&answer, "hello");
-	assert_int_equal(f.room, CAP - 5);
+	assert_int_equal(f.credit, CAP - 5);
 	assert_int_equal(tell_sent(&f, 5).end, PROTOCOL_GO_ON);
 	assert_int_equal(echo_received_bytes(fault_inner(&f.conn)), 5);
 	assert_int_equal(tell_end(&f).end, PROTOCOL_CLOSE);
@@ -530,7 +530,7 @@ static void a_message_may_be_the_last(void **state)
 
 	for (unsigned run = 0; run < 2; run++) {
 		open_one(&f, "close,per=message,p=10%,seed=5,after=3");
-		assert_true(f.room > 1000);
+		assert_true(f.credit > 1000);
 		do {
 			end = tell_bytes(&f, "a").end;
 			if (end == PROTOCOL_GO_ON)
@@ -562,15 +562,15 @@ static void each_message_may_stall(void **state)
 	unsigned stalls = 0;
 
 	open_one(&f, "stall,per=message,for=10ms,p=50%");
-	assert_true(f.room > 0);
+	assert_true(f.credit > 0);
 	for (unsigned i = 0; i < 100; i++) {
 		tell_sent(&f, tell_bytes(&f, "x").send.length);
-		if (f.room > 0)
+		if (f.credit > 0)
 			continue;
 		stalls++;
 		assert_int_equal(f.wake_ns, now_ns + 10 * MS);
 		tell_deadline(&f);
-		assert_true(f.room > 0);
+		assert_true(f.credit > 0);
 	}
 	assert_in_range(stalls, 25, 75);
 	assert_int_equal(f.counters.faults_stall, stalls);

@@ -34,18 +34,18 @@ struct fixture {
 	struct echo echo;
 	struct guard guard;
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 	uint64_t wake_ns; /* as an engine's timer */
 };
 
 static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	if (event.kind == PROTOCOL_DEADLINE)
 		f->wake_ns = CLOCK_NEVER;
 	f->guard.protocol.handle(&f->guard.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	if (answer.wake_ns != 0)
 		f->wake_ns = answer.wake_ns;
 	return answer;
@@ -106,9 +106,9 @@ static void without_limits_it_changes_nothing(void **state)
 	struct fixture f;
 
 	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 0);
-	assert_int_equal(f.room, CAP);
+	assert_int_equal(f.credit, CAP);
 	assert_int_equal(tell_bytes(&f, 10).send.length, 10);
-	assert_int_equal(f.room, CAP - 10);
+	assert_int_equal(f.credit, CAP - 10);
 	tell_sent(&f, 10);
 	assert_int_equal(f.wake_ns, CLOCK_NEVER);
 	assert_int_equal(echo_received_bytes(guard_inner(&f.conn)), 10);
@@ -184,7 +184,7 @@ static uint64_t received_in(struct fixture *f, uint64_t span_ns)
 	uint64_t start_ns = now_ns, total = 0;
 
 	while (now_ns < start_ns + span_ns) {
-		uint32_t length = f->room;
+		uint32_t length = f->credit;
 
 		if (length > 0) {
 			total += length;
@@ -207,7 +207,7 @@ static void a_rate_is_kept(void **state)
 
 		pauses_told = 0;
 		open_one(&f, CLOCK_NEVER, CLOCK_NEVER, rates[i]);
-		assert_true(f.room >= 1 && f.room <= CAP);
+		assert_true(f.credit >= 1 && f.credit <= CAP);
 		total = received_in(&f, 10 * SECOND);
 		/* A bucket more at the start, and one that has not been drawn at the end. */
 		assert_in_range(
@@ -224,14 +224,14 @@ static void the_rate_saves_up_a_bucket_and_no_more(void **state)
 	struct fixture f;
 
 	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 20000);
-	assert_int_equal(f.room, 1000);
+	assert_int_equal(f.credit, 1000);
 	now_ns += 3600 * SECOND;
 	tell_sent(&f, 0);
-	assert_int_equal(f.room, 1000);
+	assert_int_equal(f.credit, 1000);
 	tell_bytes(&f, 1000);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	tell_deadline(&f);
-	assert_int_equal(f.room, 500);
+	assert_int_equal(f.credit, 500);
 	close_one(&f);
 }
 
@@ -243,9 +243,9 @@ static void room_stays_the_echos_where_it_is_less(void **state)
 	tell_bytes(&f, CAP); /* not sent: the echo takes no more */
 	now_ns += SECOND;
 	tell_sent(&f, 1);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	tell_sent(&f, CAP - 1);
-	assert_int_equal(f.room, CAP);
+	assert_int_equal(f.credit, CAP);
 	close_one(&f);
 }
 

@@ -220,7 +220,7 @@ static void offer(struct fixture *f, uint64_t intended_ns)
 {
 	uint32_t index = load_offer(f->load, intended_ns, now_ns);
 
-	if (index != LOAD_NOBODY)
+	if (index != LOAD_NO_CONN)
 		tell_kind(f, index, PROTOCOL_NUDGED);
 }
 
@@ -394,7 +394,7 @@ static void offers_take_turns(void **state)
 		assert_int_equal(f.sent_length[i], 10);
 	}
 	/* Busy: it waits, and nobody needs a nudge. */
-	assert_int_equal(load_offer(f.load, now_ns, now_ns), LOAD_NOBODY);
+	assert_int_equal(load_offer(f.load, now_ns, now_ns), LOAD_NO_CONN);
 	echo(&f, 0, 10);
 	assert_int_equal(f.sent_length[0], 20);
 	load_record_free(record_of(&f));
@@ -907,7 +907,7 @@ static void only_what_has_waited_its_time_is_lost(void **state)
 	f.conns[0] = load_connecting(f.load, 0, 0);
 	first_ns = now_ns;
 	protocol->handle(protocol, &f.conns[0], &opened, &answer);
-	assert_int_equal(answer.room, 33);
+	assert_int_equal(answer.credit, 33);
 	assert_int_equal(answer.wake_ns, first_ns + TIMEOUT_NS);
 	answer = (struct protocol_answer){ 0 };
 	now_ns += 30 * MS;

@@ -93,7 +93,7 @@ static struct buffer *buffer_for(struct epoll_engine *engine, const struct conn 
 {
 	struct buffer *buffer = NULL;
 
-	if (conn->room > BUFFER_SMALL_BYTES)
+	if (conn->credit > BUFFER_SMALL_BYTES)
 		buffer = buffer_get_large(&engine->core.pool);
 	if (buffer == NULL)
 		buffer = buffer_get_small(&engine->core.pool);
@@ -145,7 +145,7 @@ static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 
 	if (buffer == NULL)
 		return 0;
-	most_bytes = conn->room < buffer->capacity ? conn->room : buffer->capacity;
+	most_bytes = conn->credit < buffer->capacity ? conn->credit : buffer->capacity;
 	count = buffer->capacity / most_bytes;
 	if (count > MESSAGES_A_CALL)
 		count = MESSAGES_A_CALL;
@@ -173,7 +173,8 @@ static bool may_flush(const struct conn *conn)
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->flags & CONN_READABLE && conn->room > 0 && !(conn->flags & CONN_CLOSE_WANTED);
+	return conn->flags & CONN_READABLE && conn->credit > 0 &&
+		!(conn->flags & CONN_CLOSE_WANTED);
 }
 
 bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn)

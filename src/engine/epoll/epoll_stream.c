@@ -193,8 +193,8 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	if (buffer == NULL)
 		return 0;
 	wanted = buffer->capacity - buffer->filled;
-	if (wanted > conn->room)
-		wanted = conn->room;
+	if (wanted > conn->credit)
+		wanted = conn->credit;
 
 	unsigned char *start = buffer->bytes + buffer->filled;
 	ssize_t n = 1;
@@ -231,7 +231,7 @@ static bool may_flush(const struct conn *conn)
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->flags & CONN_READABLE && conn->room > 0 &&
+	return conn->flags & CONN_READABLE && conn->credit > 0 &&
 		!(conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED));
 }
 
@@ -351,7 +351,7 @@ bool epoll_stream_poll(struct epoll_engine *engine)
 {
 	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
 
-	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->room == 0 ||
+	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->credit == 0 ||
 		!output_is_empty(conn->output) ||
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
@@ -376,7 +376,7 @@ void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t ev
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		conn->flags |= CONN_WRITABLE;
 	/* A connection that neither receives nor sends would not notice the error. */
-	if (events & EPOLLERR && conn->room == 0 && output_is_empty(conn->output) &&
+	if (events & EPOLLERR && conn->credit == 0 && output_is_empty(conn->output) &&
 		!(conn->flags & CONN_FLOW))
 		conn_lose(conn, socket_take_error(conn->fd));
 	enqueue(engine, conn);

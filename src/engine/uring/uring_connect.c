@@ -81,7 +81,7 @@ bool uring_connect_may_send(struct uring_engine *engine, struct conn *conn)
 
 void uring_connect_order_message(struct uring_engine *engine, struct conn *conn)
 {
-	bool large = conn->room > BUFFER_SMALL_BYTES && uring_group_count(&engine->large) > 0;
+	bool large = conn->credit > BUFFER_SMALL_BYTES && uring_group_count(&engine->large) > 0;
 	struct uring_group *group = large ? &engine->large : &engine->small;
 	uint32_t most = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
 	struct io_uring_sqe *sqe = NULL;
@@ -109,7 +109,7 @@ void uring_connect_note_message(
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
 
 	if (result >= 0 && buffer != NULL) {
-		uint32_t most = buffer->capacity < conn->room ? buffer->capacity : conn->room;
+		uint32_t most = buffer->capacity < conn->credit ? buffer->capacity : conn->credit;
 
 		event.truncated = (uint32_t)result > most;
 		event.span.bytes = buffer->bytes;

@@ -16,7 +16,7 @@
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->room > 0 && conn->error == 0 &&
+	return conn->credit > 0 && conn->error == 0 &&
 		!(conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED | CONN_CUT));
 }
 
@@ -32,8 +32,8 @@ static int receive(struct uring_engine *engine, struct conn *conn)
 	if (buffer == NULL)
 		return is_short ? -ENOMEM : -EAGAIN;
 	wanted = buffer->capacity - buffer->filled;
-	if (wanted > conn->room)
-		wanted = conn->room;
+	if (wanted > conn->credit)
+		wanted = conn->credit;
 
 	unsigned char *start = buffer->bytes + buffer->filled;
 

@@ -70,7 +70,7 @@ static const char *words_for(int error)
 struct trial {
 	struct io_uring ring;
 	struct io_uring_buf_ring *buffers;
-	unsigned char room[BUFFERS][BUFFER_BYTES];
+	unsigned char memory[BUFFERS][BUFFER_BYTES];
 	unsigned char much[MUCH_BYTES]; /* more than a small socket takes */
 	int ends[2]; /* ours, the peer's */
 };
@@ -89,7 +89,7 @@ static int provide(struct trial *trial)
 		return r;
 	io_uring_buf_ring_init(trial->buffers);
 	for (unsigned i = 0; i < BUFFERS; i++)
-		io_uring_buf_ring_add(trial->buffers, trial->room[i], BUFFER_BYTES,
+		io_uring_buf_ring_add(trial->buffers, trial->memory[i], BUFFER_BYTES,
 			(unsigned short)i, io_uring_buf_ring_mask(BUFFERS), (int)i);
 	io_uring_buf_ring_advance(trial->buffers, BUFFERS);
 	return 0;
@@ -177,7 +177,7 @@ static bool is_quiet(struct trial *trial)
 
 	if (setsockopt(trial->ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) < 0 ||
 		!order_send(trial, "x", 1) || is_answered(trial) ||
-		recv(trial->ends[1], trial->room, 1, MSG_DONTWAIT) != 1 ||
+		recv(trial->ends[1], trial->memory, 1, MSG_DONTWAIT) != 1 ||
 		!order_send(trial, trial->much, sizeof(trial->much)))
 		return false;
 	r = next_result(trial, &more);

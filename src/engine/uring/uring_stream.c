@@ -56,7 +56,7 @@ static bool is_tight(const struct uring_engine *engine)
 static bool may_receive(const struct uring_engine *engine, const struct conn *conn)
 {
 	if (conn->flags & (CONN_RECEIVING | CONN_END_SEEN | CONN_CLOSE_WANTED | CONN_END_HELD) ||
-		conn->room == 0 || conn->held != NULL)
+		conn->credit == 0 || conn->held != NULL)
 		return false;
 	/* It goes on when its own output leaves: it need not be queued. */
 	if (!output_is_empty(conn->output) && is_tight(engine))
@@ -101,8 +101,9 @@ static void order_receive(struct uring_engine *engine, struct conn *conn)
 	bool large = conn->flags & CONN_LARGE && uring_group_count(&engine->large) > 0;
 	struct uring_group *group = large ? &engine->large : &engine->small;
 	uint32_t size = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
-	uint32_t once = size < conn->room ? size : conn->room;
-	uint32_t most = large || conn->room < BUFFER_CONN_BYTES ? conn->room : BUFFER_CONN_BYTES;
+	uint32_t once = size < conn->credit ? size : conn->credit;
+	uint32_t most = large || conn->credit < BUFFER_CONN_BYTES ? conn->credit
+								  : BUFFER_CONN_BYTES;
 	bool many = engine->probe.receive_multishot && !is_tight(engine) && most > once;
 	struct io_uring_sqe *sqe = NULL;
 
@@ -167,13 +168,13 @@ static void hold(struct conn *conn, const struct protocol_span *span)
 /* Reports what is held as far as there is credit, and the end of stream behind it. */
 static void report_held(struct uring_engine *engine, struct conn *conn)
 {
-	while (conn->held != NULL && conn->room > 0 && !uring_core_discards_input(engine, conn)) {
+	while (conn->held != NULL && conn->credit > 0 && !uring_core_discards_input(engine, conn)) {
 		struct protocol_event event = { .kind = PROTOCOL_BYTES };
 		struct buffer *buffer;
 
 		event.span = *output_first(conn->held);
-		if (event.span.length > conn->room)
-			event.span.length = conn->room;
+		if (event.span.length > conn->credit)
+			event.span.length = conn->credit;
 		buffer = event.span.buffer;
 		buffer_ref(buffer);
 		output_advance(conn->held, event.span.length);
@@ -205,7 +206,7 @@ static void note_bytes(
 		conn->flags |= CONN_LARGE;
 	else if (length <= BUFFER_SMALL_BYTES / 2)
 		conn_clear(conn, CONN_LARGE);
-	if (conn->held != NULL || length > conn->room)
+	if (conn->held != NULL || length > conn->credit)
 		hold(conn, &event.span);
 	else
 		uring_send_answer(engine, conn, &event);
@@ -344,7 +345,7 @@ static bool sent_may_wait(const struct uring_engine *engine, const struct conn *
 {
 	return engine->quiet_sends &&
 		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED)) &&
-		conn->room >= BUFFER_LARGE_BYTES &&
+		conn->credit >= BUFFER_LARGE_BYTES &&
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
 }
 
