@@ -1,6 +1,7 @@
 /*
  * A container with half a processor on a machine of 64 should not get 64 threads. The affinity mask
- * tells what may be used at all (sched_setaffinity(2), cpusets), cgroup v2 how much of it (cpu.max).
+ * holds the processors that may be used (sched_setaffinity(2), cpusets), cgroup v2 the share of
+ * them (cpu.max).
  */
 #include "base/cpus.h"
 

@@ -1,8 +1,8 @@
 /*
- * When descriptors or memory run out, accept(2) fails while the listener stays ready: a loop that went on would
- * spin, and one that exited would drop all connections. Here accepting pauses: connections stay pending in the
- * kernel's backlog, and accepting is tried again when a connection of ours ends, and every 100 ms, since
- * descriptors may become free elsewhere, too.
+ * When descriptors or memory run out, accept(2) fails while the listener stays ready: a loop that
+ * went on would spin, and one that exited would drop all connections. Here accepting pauses:
+ * connections stay pending in the kernel's backlog, and accepting is tried again when a connection
+ * of ours ends, and every 100 ms, since descriptors may become free elsewhere, too.
  */
 #include "engine/accept.h"
 
@@ -93,7 +93,10 @@ static void report_resumed(struct engine *engine)
 		engine->host->accept_resumed(engine->context);
 }
 
-/* accept(2) takes a descriptor before it checks the backlog: its error does not mean that one is pending. */
+/*
+ * accept(2) takes a descriptor before it checks the backlog: its error does not mean that one is
+ * pending.
+ */
 static bool has_pending(int fd)
 {
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
@@ -123,8 +126,8 @@ static int tune(int fd)
 }
 
 /*
- * A non-blocking accept(2) takes some microseconds. One that took longer may have waited, because another process
- * has made the listener blocking: only then is it worth the call that checks.
+ * A non-blocking accept(2) takes some microseconds. One that took longer may have waited, because
+ * another process has made the listener blocking: only then is it worth the call that checks.
  */
 static int accept_one(struct engine *engine, const struct accept_listener *listener)
 {
@@ -162,7 +165,9 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most)
 			accept_pause(engine, r);
 			return false;
 		}
-		/* Any other error concerns that one connection only (accept(2), "Error handling"). */
+		/*
+		 * Any other error concerns that one connection only (accept(2), "Error handling").
+		 */
 		if (r >= 0)
 			report_resumed(engine);
 	}

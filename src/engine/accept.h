@@ -1,7 +1,7 @@
 /*
- * The listeners of one engine: accepting, and pausing while descriptors or memory are used up. How an engine
- * learns of a pending connection, and how it ignores them while accepting is paused, is its own part. For
- * engine/ only; one thread.
+ * The listeners of one engine: accepting, and pausing while descriptors or memory are used up. How
+ * an engine learns of a pending connection, and how it ignores them while accepting is paused, is
+ * its own part. For engine/ only; one thread.
  */
 #pragma once
 
@@ -49,7 +49,8 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most);
 void accept_pause(struct engine *engine, int error);
 void accept_resume(struct accept *accept);
 /*
- * A connection of ours has ended: accepting is tried again in the next round. Not at once: the caller is in the
- * middle of closing, perhaps of all, and a connection that is accepted then might end at once, too.
+ * A connection of ours has ended: accepting is tried again in the next round. Not at once: the
+ * caller is in the middle of closing, perhaps of all, and a connection that is accepted then might
+ * end at once, too.
  */
 void accept_retry_soon(struct engine *engine);

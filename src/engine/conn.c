@@ -1,6 +1,6 @@
 /*
- * Slots, chunk by chunk. A chunk holds no buffers: an idle connection costs sizeof(struct conn) of user memory,
- * which the assertion below keeps under one cache line and a half.
+ * Slots, chunk by chunk. A chunk holds no buffers: an idle connection costs sizeof(struct conn) of
+ * user memory, which the assertion below keeps under one cache line and a half.
  */
 #include "engine/conn.h"
 

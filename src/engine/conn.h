@@ -1,11 +1,11 @@
 /*
- * The connections of one engine, in numbered slots. A slot keeps its number while the table lives; its
- * generation changes each time the slot is released, so that a late event of a closed connection (same slot,
- * older generation) is recognised and dropped.
+ * The connections of one engine, in numbered slots. A slot keeps its number while the table lives;
+ * its generation changes each time the slot is released, so that a late event of a closed
+ * connection (same slot, older generation) is recognised and dropped.
  *
- * Limits: an idle connection takes 88 bytes at most. There is no limit on their number but memory (-ENOMEM).
- * Thread: the engine's. Ownership: a connection belongs to its table; its descriptor and outputs belong to the
- * engine, which releases them before conn_release().
+ * Limits: an idle connection takes 88 bytes at most. There is no limit on their number but memory
+ * (-ENOMEM). Thread: the engine's. Ownership: a connection belongs to its table; its descriptor and
+ * outputs belong to the engine, which releases them before conn_release().
  */
 #pragma once
 
@@ -93,14 +93,16 @@ void conn_release(struct conn_table *table, struct conn *conn);
 struct conn *conn_at(const struct conn_table *table, uint32_t slot);
 
 /*
- * Slot and generation in one word, for the kernel to carry; and back: NULL if that connection is closed. The
- * top bits are left to the engine, for the kind of thing that a token names.
+ * Slot and generation in one word, for the kernel to carry; and back: NULL if that connection is
+ * closed. The top bits are left to the engine, for the kind of thing that a token names.
  */
 #define CONN_TOKEN_KIND_SHIFT 60
 uint64_t conn_token(const struct conn *conn);
 struct conn *conn_from_token(const struct conn_table *table, uint64_t token);
 
-/* The queue: connections that have something to do in the next round. Each is in it once at most. */
+/*
+ * The queue: connections that have something to do in the next round. Each is in it once at most.
+ */
 void conn_enqueue(struct conn_table *table, struct conn *conn);
 /* Empties the queue and gives its first slot; go on by next_slot. CONN_NO_SLOT: it was empty. */
 uint32_t conn_take_queue(struct conn_table *table);

@@ -56,7 +56,9 @@ void core_begin_pacing(struct engine *engine)
 	if (engine->host->pace == NULL)
 		return;
 	engine->pace_ns = 0;
-	/* A thread's waits may end 50 us late unless it asks for better: PR_SET_TIMERSLACK(2const). */
+	/*
+	 * A thread's waits may end 50 us late unless it asks for better: PR_SET_TIMERSLACK(2const).
+	 */
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 }
 
@@ -88,6 +90,8 @@ void core_run_tasks(struct engine *engine)
 
 bool core_is_done(const struct engine *engine)
 {
-	/* A listener may be open even so: a connection is pending for which there is no descriptor. */
+	/*
+	 * A listener may be open even so: a connection is pending for which there is no descriptor.
+	 */
 	return engine->draining && engine->accept.open_count == 0 && engine->conns.open_count == 0;
 }

@@ -1,5 +1,6 @@
 /*
- * The part of `struct engine` that all implementations share. For engine/ only; others see engine.h.
+ * The part of `struct engine` that all implementations share. For engine/ only; others see
+ * engine.h.
  */
 #pragma once
 

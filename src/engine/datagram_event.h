@@ -1,6 +1,6 @@
 /*
- * What happens to datagrams, reported to the protocol. Datagrams belong to no connection, so this is apart
- * from drive.h. For engine/ only; one thread, the engine's.
+ * What happens to datagrams, reported to the protocol. Datagrams belong to no connection, so this
+ * is apart from drive.h. For engine/ only; one thread, the engine's.
  */
 #pragma once
 
@@ -15,8 +15,8 @@ void datagram_event_sent(struct engine *engine, size_t count);
 void datagram_event_lost(struct engine *engine, size_t count, int error);
 
 /*
- * A datagram has come. If the host does not admit it, the protocol does not hear of it and the answer is empty.
- * Inline, so that it costs nothing where the host has no such filter.
+ * A datagram has come. If the host does not admit it, the protocol does not hear of it and the
+ * answer is empty. Inline, so that it costs nothing where the host has no such filter.
  */
 static inline void datagram_event_arrived(struct engine *engine,
 	const struct engine_datagram *datagram, const struct protocol_event *event,

@@ -1,13 +1,14 @@
 /*
- * Sending in batches. sendmmsg(2) stops at the first message that fails, and returns its error only if no
- * message went before it: so the rest is tried again, and the message that is then first cannot be sent.
+ * Sending in batches. sendmmsg(2) stops at the first message that fails, and returns its error only
+ * if no message went before it: so the rest is tried again, and the message that is then first
+ * cannot be sent.
  *
- * A train that the kernel refuses may be sound one by one: its datagrams are longer than the path allows
- * (EINVAL, EMSGSIZE), the interface does not compute check sums (EIO), a filter counts packets (EPERM).
- * So its datagrams are sent one by one, and only those that fail then are lost.
+ * A train that the kernel refuses may be sound one by one: its datagrams are longer than the path
+ * allows (EINVAL, EMSGSIZE), the interface does not compute check sums (EIO), a filter counts
+ * packets (EPERM). So its datagrams are sent one by one, and only those that fail then are lost.
  *
- * On unix sockets "full" is the *peer's* queue. Waiting for it would let one peer that does not read stop all
- * others, so that answer is lost, as it would be in UDP.
+ * On unix sockets "full" is the *peer's* queue. Waiting for it would let one peer that does not
+ * read stop all others, so that answer is lost, as it would be in UDP.
  */
 #include "engine/departures.h"
 
@@ -42,7 +43,10 @@ static bool can_join(const struct departures *departures, const struct arrival *
 		memcmp(message->msg_name, arrival->peer, arrival->peer_length) == 0;
 }
 
-/* The control message by which the kernel takes a train apart, behind the one with the source address. */
+/*
+ * The control message by which the kernel takes a train apart, behind the one with the source
+ * address.
+ */
 static void make_train(struct departures *departures, unsigned which)
 {
 	const struct departure *send = &departures->sends[which];

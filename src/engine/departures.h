@@ -1,9 +1,9 @@
 /*
- * The answers to a batch of datagrams on their way out, in the order in which they were added. Answers in a
- * row that go to one peer from one address and are equally long (but for the last, which may be shorter)
- * form a train: it passes through the kernel as one message, which takes it apart at the end (UDP_SEGMENT,
- * Linux 4.18). At most DEPARTURES_MOST messages; the caller sends when departures_is_full(). For engine/ only;
- * one thread.
+ * The answers to a batch of datagrams on their way out, in the order in which they were added.
+ * Answers in a row that go to one peer from one address and are equally long (but for the last,
+ * which may be shorter) form a train: it passes through the kernel as one message, which takes it
+ * apart at the end (UDP_SEGMENT, Linux 4.18). At most DEPARTURES_MOST messages; the caller sends
+ * when departures_is_full(). For engine/ only; one thread.
  */
 #pragma once
 
@@ -16,7 +16,10 @@
 /* Sends that one call makes: each a datagram or a train. */
 #define DEPARTURES_MOST 64
 #define DEPARTURES_VECTORS_MOST 128
-/* Datagrams of a train: what every kernel that can do so takes (UDP_MAX_SEGMENTS), and of what length. */
+/*
+ * Datagrams of a train: what every kernel that can do so takes (UDP_MAX_SEGMENTS), and of what
+ * length.
+ */
 #define DEPARTURES_TRAIN_MOST 64
 #define DEPARTURES_TRAIN_BYTES 65507u
 /* Longer ones would not fit an Ethernet frame, and the datagrams of a train are not fragmented. */
@@ -56,16 +59,16 @@ static inline bool departures_is_full(const struct departures *departures)
 }
 
 /*
- * Adds the answer to a datagram. It must not be full; only the second of two equal answers may come when the
- * first has filled it. Bytes and address must stay until the answer has left. `family` is the socket's,
- * `trains` whether the kernel takes trains.
+ * Adds the answer to a datagram. It must not be full; only the second of two equal answers may come
+ * when the first has filled it. Bytes and address must stay until the answer has left. `family` is
+ * the socket's, `trains` whether the kernel takes trains.
  */
 void departures_add(struct departures *departures, const struct arrival *arrival,
 	const struct protocol_span *answer, int family, bool trains);
 
 /*
- * Sends the answers, and reports to the protocol what has become of each. An answer that cannot be sent is lost
- * alone. False: the kernel takes no more now, and the rest wait for the next call.
+ * Sends the answers, and reports to the protocol what has become of each. An answer that cannot be
+ * sent is lost alone. False: the kernel takes no more now, and the rest wait for the next call.
  * `reterr_refused` is set, and never cleared, when a train was refused (and then went one by one).
  */
 bool departures_send(struct departures *departures, struct engine *engine, int fd,

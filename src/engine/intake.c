@@ -9,10 +9,11 @@
 
 #include "net/call.h"
 
-/* Continuing in the last buffer is worth it only with so much room; otherwise a fresh one. */
+/* With less space than this in the last buffer, a fresh one is better. */
 #define LEAST_TAIL_BYTES 1024
 
-struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, bool *ret_memory_short)
+struct buffer *intake_buffer(
+	struct engine *engine, const struct conn *conn, bool *reterr_memory_short)
 {
 	struct buffer *buffer = output_tail(conn->output);
 
@@ -24,7 +25,7 @@ struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, boo
 	if (buffer == NULL && output_is_empty(conn->output)) {
 		buffer = buffer_get_small(&engine->pool);
 		if (buffer == NULL)
-			*ret_memory_short = true;
+			*reterr_memory_short = true;
 	}
 	return buffer;
 }

@@ -1,9 +1,10 @@
 /*
- * Every engine calls connect(2) itself: it never waits, and a connecting TCP socket is one that is not yet
- * writable. Two facts of Linux shape the rest. If the backlog of a unix stream's server is full, connect(2)
- * fails with EAGAIN and the socket stays as it was: it is called again a little later, in the order of the
- * first calls. And a socket that connects to a free port of its own ephemeral range can meet itself
- * (socket_met_itself) and would echo perfectly: that counts as refused.
+ * Every engine calls connect(2) itself: it never waits, and a connecting TCP socket is one that is
+ * not yet writable. Two facts of Linux shape the rest. If the backlog of a unix stream's server is
+ * full, connect(2) fails with EAGAIN and the socket stays as it was: it is called again a little
+ * later, in the order of the first calls. And a socket that connects to a free port of its own
+ * ephemeral range can meet itself (socket_met_itself) and would echo perfectly: that counts as
+ * refused.
  */
 #include "engine/outgoing.h"
 

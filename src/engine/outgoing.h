@@ -1,22 +1,24 @@
 /*
- * Outgoing connections: opening the socket, connecting, and the outcome. How an engine learns that the socket
- * is writable is its own part. For engine/ only; one thread.
+ * Outgoing connections: opening the socket, connecting, and the outcome. How an engine learns that
+ * the socket is writable is its own part. For engine/ only; one thread.
  */
 #pragma once
 
 #include "engine/core.h"
 
 /*
- * Opens a socket, takes a slot and connects. Afterwards the connection is CONN_CONNECTING, and either
- * WRITABLE (go on with outgoing_finish), or lost (conn->error), or waits: for its socket to be writable,
- * or, if outgoing_waits_for_backlog(), for outgoing_retry(). -errno: no socket, no slot; nothing is left.
+ * Opens a socket, takes a slot and connects. Afterwards the connection is CONN_CONNECTING, and
+ * either WRITABLE (go on with outgoing_finish), or lost (conn->error), or waits: for its socket to
+ * be writable, or, if outgoing_waits_for_backlog(), for outgoing_retry(). -errno: no socket, no
+ * slot; nothing is left.
  */
 int outgoing_begin(struct engine *engine, const struct engine_connect_options *options,
 	struct conn **ret_conn);
 
 /*
- * A unix stream whose peer has a full backlog: connect(2) fails with EAGAIN, and there is nothing to wait for. It
- * is repeated from time to time, and the engine's `connect` is called when it has had an outcome.
+ * A unix stream whose peer has a full backlog: connect(2) fails with EAGAIN, and there is nothing
+ * to wait for. It is repeated from time to time, and the engine's `connect` is called when it has
+ * had an outcome.
  */
 bool outgoing_waits_for_backlog(const struct conn *conn);
 /* Once a round: connects those again, if it is time (core.outgoing_retry_ns). */

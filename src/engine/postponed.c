@@ -1,6 +1,6 @@
 /*
- * A binary heap by time; one timer in the wheel serves all answers. If the kernel does not take an answer when
- * it is due, the answer is lost, as it could be on its way: it is not postponed again.
+ * A binary heap by time; one timer in the wheel serves all answers. If the kernel does not take an
+ * answer when it is due, the answer is lost, as it could be on its way: it is not postponed again.
  */
 #include "engine/postponed.h"
 

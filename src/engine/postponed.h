@@ -1,6 +1,7 @@
 /*
- * Answers to datagrams that are to leave later. Each is a copy with the address it goes to; one timer, set for
- * the first that is due, serves them all. At most POSTPONED_MOST_BYTES. For engine/ only; one thread.
+ * Answers to datagrams that are to leave later. Each is a copy with the address it goes to; one
+ * timer, set for the first that is due, serves them all. At most POSTPONED_MOST_BYTES. For engine/
+ * only; one thread.
  */
 #pragma once
 
@@ -25,8 +26,8 @@ struct postponed {
 };
 
 /*
- * Copies the answer, which leaves by this socket when it is due. Without memory, or beyond the bound, it is
- * reported to the protocol as lost.
+ * Copies the answer, which leaves by this socket when it is due. Without memory, or beyond the
+ * bound, it is reported to the protocol as lost.
  */
 void postponed_add(struct engine *engine, int fd, int family, const struct arrival *arrival,
 	const struct protocol_span *answer, uint64_t due_ns);

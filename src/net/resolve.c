@@ -2,8 +2,8 @@
  * Specs to addresses. Only a real name reaches getaddrinfo(3): a literal is put into a sockaddr by
  * hand, so that "127.1" or "::1" never waits for a resolver, whatever nsswitch.conf says.
  *
- * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other, and
- * what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
+ * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other,
+ * and what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
  */
 #include "net/resolve.h"
 
@@ -63,7 +63,9 @@ static int resolve_path(const struct addr_spec *spec, struct resolve_list *ret_l
 	memset(addr, 0, sizeof(*addr));
 	addr->scheme = spec->scheme;
 	addr->un.sun_family = AF_UNIX;
-	/* An abstract name is as long as the length says; a path ends with its 0, which counts too. */
+	/*
+	 * An abstract name is as long as the length says; a path ends with its 0, which counts too.
+	 */
 	memcpy(addr->un.sun_path + spec->abstract, spec->path, spec->path_length);
 	addr->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + spec->path_length + 1);
 	ret_list->count = 1;

@@ -43,9 +43,10 @@ uint64_t echo_received_bytes(const struct protocol_conn *conn)
 }
 
 /*
- * Small services of inetd that answer whatever comes (RFC 862 to 867, 868, 1288), and services that answer
- * errors to anything: DNS, NTP, NetBIOS, SNMP, LDAP, SSDP... An answer from our port to such a port
- * may come back, and be answered, for ever (CVE-1999-0103). Real clients send from ephemeral ports.
+ * Small services of inetd that answer whatever comes (RFC 862 to 867, 868, 1288), and services that
+ * answer errors to anything: DNS, NTP, NetBIOS, SNMP, LDAP, SSDP... An answer from our port to such
+ * a port may come back, and be answered, for ever (CVE-1999-0103). Real clients send from ephemeral
+ * ports.
  */
 static const uint16_t loop_ports[] = { 0, 7, 9, 11, 13, 15, 17, 18, 19, 37, 53, 69, 111, 123, 137,
 	138, 161, 389, 464, 500, 520, 1900, 5353, 11211 };

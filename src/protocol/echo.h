@@ -1,8 +1,8 @@
 /*
  * The echo service of RFC 862 as a protocol: every byte goes back, in order, once.
  *
- * Limits: at most `cap_bytes` of a connection are received and not yet sent; at the cap, it is not read from.
- * Thread: one; a struct echo serves all connections of its thread. It allocates nothing.
+ * Limits: at most `cap_bytes` of a connection are received and not yet sent; at the cap, it is not
+ * read from. Thread: one; a struct echo serves all connections of its thread. It allocates nothing.
  */
 #pragma once
 
@@ -20,12 +20,16 @@ struct echo {
 	uint32_t cap_bytes;
 	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
 	/*
-	 * Called after a datagram was refused, and counted, because the answer could come back: the port it came
-	 * from, or -1 if it was sent to a group. NULL unless its owner sets it after echo_init().
+	 * Called after a datagram was refused, and counted, because the answer could come back: the
+	 * port it came from, or -1 if it was sent to a group. NULL unless its owner sets it after
+	 * echo_init().
 	 */
 	void (*report_looped)(void *context, int32_t peer_port);
 	void *context;
-	/* A bit for each UDP port that is not answered: services that would answer, and the server's own ports. */
+	/*
+	 * A bit for each UDP port that is not answered: services that would answer, and the
+	 * server's own ports.
+	 */
 	unsigned char loop_ports[65536 / 8];
 };
 
@@ -37,8 +41,8 @@ void echo_init(
 uint64_t echo_received_bytes(const struct protocol_conn *conn);
 
 /*
- * Datagrams from this port are not answered, because it is the server's own: a forged datagram would circulate
- * for ever, between the server's sockets or between two servers on the same port.
+ * Datagrams from this port are not answered, because it is the server's own: a forged datagram
+ * would circulate for ever, between the server's sockets or between two servers on the same port.
  */
 void echo_add_own_port(struct echo *echo, uint16_t port);
 

@@ -1,13 +1,15 @@
 /*
- * Faults are injected in two ways. Those that concern when bytes are taken (stall, throttle, chop, dribble,
- * accept-delay, and the place at which a stream ends) work by credit: it is withheld or cut to size, and the bytes
- * stay in the kernel. A delay cannot work so: bytes that are not received have no time of arrival. So they are
- * copied, up to FAULT_HELD_BYTES and FAULT_HELD_MOST a connection, which is then not read from; if the engine's
- * buffers were kept instead, a few bytes would hold each.
+ * Faults are injected in two ways. Those that concern when bytes are taken (stall, throttle, chop,
+ * dribble, accept-delay, and the place at which a stream ends) work by credit: it is withheld or
+ * cut to size, and the bytes stay in the kernel. A delay cannot work so: bytes that are not
+ * received have no time of arrival. So they are copied, up to FAULT_HELD_BYTES and FAULT_HELD_MOST
+ * a connection, which is then not read from; if the engine's buffers were kept instead, a few bytes
+ * would hold each.
  *
  *   bytes ──▶ count, flip bits ──▶ inner ──▶ held until due ──▶ send
  *
- * Of the pieces that are held, one at a time is being sent. They belong to us until SENT has reported all of it.
+ * Of the pieces that are held, one at a time is being sent. They belong to us until SENT has
+ * reported all of it.
  */
 #include "protocol/fault.h"
 
@@ -456,7 +458,9 @@ static void limit(struct planned_conn *state, uint64_t now_ns, struct protocol_a
 		wake_ns = state->held->due_ns;
 	if (wake_ns != state->wake_ns)
 		answer->wake_ns = state->wake_ns = wake_ns;
-	/* RESET drops what is not sent: it waits, so that what comes before its place does arrive. */
+	/*
+	 * RESET drops what is not sent: it waits, so that what comes before its place does arrive.
+	 */
 	if (state->held == NULL && (state->end != PROTOCOL_RESET || state->pending_bytes == 0)) {
 		answer->end = state->end;
 		state->end = PROTOCOL_GO_ON;

@@ -1,12 +1,12 @@
 /*
- * A protocol around another one: it injects faults, as plans say (fault_plan.h), and reports each. It is used only
- * where faults are configured. Each listener has a plan, or none: its connections then pass through, at the cost of
- * one branch an event and 40 bytes each.
+ * A protocol around another one: it injects faults, as plans say (fault_plan.h), and reports each.
+ * It is used only where faults are configured. Each listener has a plan, or none: its connections
+ * then pass through, at the cost of one branch an event and 40 bytes each.
  *
- * Limits: FAULT_HELD_BYTES and FAULT_HELD_MOST of what is delayed on a connection; at either, it is not read from.
- * Failing: a connection for which there is no memory is reset. Thread: one; a struct fault serves all connections of
- * its thread; sites are shared. Ownership: it holds the state of each connection, until fault_forget() or
- * fault_fini().
+ * Limits: FAULT_HELD_BYTES and FAULT_HELD_MOST of what is delayed on a connection; at either, it is
+ * not read from. Failing: a connection for which there is no memory is reset. Thread: one; a struct
+ * fault serves all connections of its thread; sites are shared. Ownership: it holds the state of
+ * each connection, until fault_forget() or fault_fini().
  */
 #pragma once
 
@@ -25,7 +25,10 @@
 
 /* The faults of one listener; shared by all threads. */
 struct fault_site {
-	/* With rules, or NULL. May be replaced at any time: a connection keeps the plan it began with. */
+	/*
+	 * With rules, or NULL. May be replaced at any time: a connection keeps the plan it began
+	 * with.
+	 */
 	_Atomic(const struct fault_plan *) plan;
 	_Atomic uint64_t connections, datagrams; /* so many have come: their numbers */
 	_Atomic uint64_t done[FAULT_PLAN_KINDS];

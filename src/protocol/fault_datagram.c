@@ -1,6 +1,6 @@
 /*
- * The faults of each datagram are drawn independently. The answer says when it is to leave, and whether twice; the
- * engine sees to that (engine/postponed.h): nothing is held here.
+ * The faults of each datagram are drawn independently. The answer says when it is to leave, and
+ * whether twice; the engine sees to that (engine/postponed.h): nothing is held here.
  */
 #include "protocol/fault_datagram.h"
 

@@ -1,6 +1,6 @@
 /*
- * A fault that was injected, once: which, and where. For fault*.c, and for the owner of a fault (fault.h), to
- * which each is reported.
+ * A fault that was injected, once: which, and where. For fault*.c, and for the owner of a fault
+ * (fault.h), to which each is reported.
  */
 #pragma once
 
@@ -19,5 +19,8 @@ struct fault_event {
 	uint64_t after_bytes; /* received before */
 };
 
-/* Counts the event, in the thread's counters and in those of its listener, and reports it to the fault's owner. */
+/*
+ * Counts the event, in the thread's counters and in those of its listener, and reports it to the
+ * fault's owner.
+ */
 void fault_event_report(const struct fault *fault, const struct fault_event *event);

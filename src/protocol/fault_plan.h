@@ -1,9 +1,10 @@
 /*
- * The faults to be injected, and the random sequences that decide: each rule draws from its own sequence, made of
- * its seed, its place in the plan and the number of the connection (or datagram). So the same seed gives the same
- * faults, whatever the other rules do.
+ * The faults to be injected, and the random sequences that decide: each rule draws from its own
+ * sequence, made of its seed, its place in the plan and the number of the connection (or datagram).
+ * So the same seed gives the same faults, whatever the other rules do.
  *
- * Limits: FAULT_PLAN_MOST_RULES. Thread: a plan is written once, and then read by any thread. It owns nothing.
+ * Limits: FAULT_PLAN_MOST_RULES. Thread: a plan is written once, and then read by any thread. It
+ * owns nothing.
  */
 #pragma once
 
@@ -68,7 +69,10 @@ struct fault_plan_rule {
 	double probability; /* of a connection, or of each message */
 	bool per_message; /* of a stream: drawn for each message, instead of once for the connection */
 	uint64_t seed;
-	/* stall, close, half-close, reset: when so many have been received; of messages: from then on */
+	/*
+	 * stall, close, half-close, reset: when so many have been received; of messages: from then
+	 * on
+	 */
 	uint64_t after_bytes;
 	/* chop: of a write; throttle: a second; corrupt: mean distance; truncate: what is left */
 	uint64_t bytes;

@@ -1,11 +1,13 @@
 /*
- * The clock is read once an event; the deadline that the engine holds is only ever moved nearer. If it fires too
- * early, because bytes have moved since, it is set again: so a busy connection's timer costs nothing.
+ * The clock is read once an event; the deadline that the engine holds is only ever moved nearer. If
+ * it fires too early, because bytes have moved since, it is set again: so a busy connection's timer
+ * costs nothing.
  *
- * The rate is a bucket that holds a twentieth of a second (at least one byte): its content is the credit that the
- * peer is given. It is kept as a time, up to which all bytes have been paid for.
+ * The rate is a bucket that holds a twentieth of a second (at least one byte): its content is the
+ * credit that the peer is given. It is kept as a time, up to which all bytes have been paid for.
  *
- * A connection that ends while bytes wait to be sent is reset: after a FIN, the stream would look complete.
+ * A connection that ends while bytes wait to be sent is reset: after a FIN, the stream would look
+ * complete.
  */
 #include "protocol/guard.h"
 
@@ -132,8 +134,8 @@ static uint64_t half_full_ns(const struct guard *guard, const struct guard_conn 
 }
 
 /*
- * The credit that the rate leaves, and if that is none, when there will be more. A little counts as none: receiving
- * each byte as it falls due would cost a call each.
+ * The credit that the rate leaves, and if that is none, when there will be more. A little counts as
+ * none: receiving each byte as it falls due would cost a call each.
  */
 static uint32_t limit_credit(
 	struct guard *guard, struct guard_conn *state, uint64_t now_ns, uint64_t *ret_more_ns)

@@ -1,9 +1,10 @@
 /*
- * A protocol around another one: it ends connections that are silent or old, and takes their bytes no faster than
- * a rate. It is used only where such a limit is set.
+ * A protocol around another one: it ends connections that are silent or old, and takes their bytes
+ * no faster than a rate. It is used only where such a limit is set.
  *
- * Failing: a connection for which there is no memory is reset. Thread: one; a struct guard serves all connections of
- * its thread. Ownership: it holds one allocation for each connection, until guard_forget() or guard_fini().
+ * Failing: a connection for which there is no memory is reset. Thread: one; a struct guard serves
+ * all connections of its thread. Ownership: it holds one allocation for each connection, until
+ * guard_forget() or guard_fini().
  */
 #pragma once
 
@@ -18,7 +19,9 @@ struct guard_options {
 	uint64_t lifetime_ns; /* ends when it has been open for so long; CLOCK_NEVER: no limit */
 	uint64_t rate_bytes; /* of one connection, received in a second, at most; 0: no limit */
 	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
-	/* Called when the rate has paused a connection, after that has been counted; may be NULL. */
+	/*
+	 * Called when the rate has paused a connection, after that has been counted; may be NULL.
+	 */
 	void (*report_paused)(void *context);
 	void *context;
 };
@@ -43,8 +46,8 @@ void guard_init(struct guard *guard, struct protocol *inner, struct counters *co
 void guard_fini(struct guard *guard);
 
 /*
- * Sets other limits, for open connections as well: each must be nudged once (engine_nudge_all), since a silent
- * connection has no other event. Only the three limits of `options` are read.
+ * Sets other limits, for open connections as well: each must be nudged once (engine_nudge_all),
+ * since a silent connection has no other event. Only the three limits of `options` are read.
  */
 void guard_set_limits(struct guard *guard, const struct guard_options *options);
 

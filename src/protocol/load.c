@@ -1,5 +1,6 @@
 /*
- * What streams and flows have in common: connections, what waits its turn, the window, and counting.
+ * What streams and flows have in common: connections, what waits its turn, the window, and
+ * counting.
  */
 #include "protocol/load.h"
 

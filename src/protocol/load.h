@@ -1,7 +1,7 @@
 /*
- * One thread's share of a generated load, as a protocol. It sends messages to an echo service, receives them back,
- * compares every byte, and measures how long each was under way. Its owner (bench/generator) decides when to connect,
- * on what schedule, and for how long.
+ * One thread's share of a generated load, as a protocol. It sends messages to an echo service,
+ * receives them back, compares every byte, and measures how long each was under way. Its owner
+ * (bench/generator) decides when to connect, on what schedule, and for how long.
  *
  *	closed loop  `depth` messages are under way on each connection: the next one leaves when one has
  *	             come back. A service that stops delays `depth` messages, and no more are sent.
@@ -11,12 +11,13 @@
  *	             omission).
  *	churn        each connection ends after `echoes` messages; its owner makes the next one.
  *
- * Messages of streams have no marks in them: a service may cut the stream as it likes. Messages of flows (datagrams)
- * carry 16 bytes that identify them, if they are long enough; see load_flow.c.
+ * Messages of streams have no marks in them: a service may cut the stream as it likes. Messages of
+ * flows (datagrams) carry 16 bytes that identify them, if they are long enough; see load_flow.c.
  *
- * Clock: read right after a receive has returned and right before a send is handed over.
- * Limits: all memory is allocated in load_new(); struct load_options says how much for each connection. A message
- * beyond `waiting_most` is counted as unsent. Thread: one. Ownership: the caller's, until load_free().
+ * Clock: read right after a receive has returned and right before a send is handed over. Limits:
+ * all memory is allocated in load_new(); struct load_options says how much for each connection. A
+ * message beyond `waiting_most` is counted as unsent. Thread: one. Ownership: the caller's, until
+ * load_free().
  */
 #pragma once
 
@@ -53,8 +54,10 @@ struct load_options {
 	struct load_size sizes[LOAD_MOST_SIZES];
 	uint32_t
 		waiting_most; /* open loop: messages that wait their turn, at most; 16 bytes each */
-	/* Flows: a message that has not come back by then is lost. Streams: how long to wait at the end for
-	 * messages under way; a connection that is silent for half of it has stalled. */
+	/*
+	 * Flows: a message that has not come back by then is lost. Streams: how long to wait at the end
+	 * for messages under way; a connection that is silent for half of it has stalled.
+	 */
 	uint64_t timeout_ns;
 	uint64_t (*clock)(void); /* clock_now_ns, but for tests */
 };
@@ -69,9 +72,10 @@ void load_free(struct load *load);
 struct protocol *load_protocol(struct load *load);
 
 /*
- * Right before engine_connect(): connection `index` (0 to connections - 1) is being made, for the first
- * time or again. Gives the memory for engine_connect(). Messages that wait for this connection will be sent on
- * it. `intended_ns`: churn in the open loop: when it was meant to connect; otherwise 0.
+ * Right before engine_connect(): connection `index` (0 to connections - 1) is being made, for the
+ * first time or again. Gives the memory for engine_connect(). Messages that wait for this
+ * connection will be sent on it. `intended_ns`: churn in the open loop: when it was meant to
+ * connect; otherwise 0.
  */
 struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns);
 /* engine_connect() itself has failed. */
@@ -83,33 +87,35 @@ uint32_t load_index(const struct protocol_conn *conn);
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);
 
 /*
- * Open loop: a message is meant to be sent at `intended_ns`, which has come. The connections take turns.
- * Returns the index of the one that is to be nudged (engine_nudge), or LOAD_NO_CONN: it waits.
+ * Open loop: a message is meant to be sent at `intended_ns`, which has come. The connections take
+ * turns. Returns the index of the one that is to be nudged (engine_nudge), or LOAD_NO_CONN: it
+ * waits.
  */
 #define LOAD_NO_CONN UINT32_MAX
 uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns);
 
 /*
- * Open loop: `count` messages were due at `intended_ns` and will never be sent, because their owner is too
- * far behind, or cannot make the connection.
+ * Open loop: `count` messages were due at `intended_ns` and will never be sent, because their owner
+ * is too far behind, or cannot make the connection.
  */
 void load_give_up(struct load *load, uint64_t intended_ns, uint64_t count);
 
 /*
- * From now on connections end when nothing is under way or waits on them; a nudge ends those that are idle
- * already. Messages that wait are still sent.
+ * From now on connections end when nothing is under way or waits on them; a nudge ends those that
+ * are idle already. Messages that wait are still sent.
  */
 void load_stop(struct load *load);
 /* Nothing is under way and nothing waits. */
 bool load_is_idle(const struct load *load);
 
 /*
- * Hands over what was recorded so far, which is then the caller's, and goes on with `fresh`, which must be
- * empty. A few nanoseconds: an interval's figures cost the load nothing.
+ * Hands over what was recorded so far, which is then the caller's, and goes on with `fresh`, which
+ * must be empty. A few nanoseconds: an interval's figures cost the load nothing.
  */
 struct load_record *load_exchange(struct load *load, struct load_record *fresh);
 /*
- * When the engine has ended: messages under way are lost, messages that wait are unsent, and all that never came
- * back right enter the histograms with the time they have waited until now. To be called once.
+ * When the engine has ended: messages under way are lost, messages that wait are unsent, and all
+ * that never came back right enter the histograms with the time they have waited until now. To be
+ * called once.
  */
 void load_conclude(struct load *load);

@@ -115,7 +115,9 @@ void load_conn_came_back(struct load *load, struct load_conn *conn,
 		histogram_record(record->intended, now_ns - message->intended_ns);
 }
 
-/* A closed loop waits for its messages: a message that it waited for in the window belongs there. */
+/*
+ * A closed loop waits for its messages: a message that it waited for in the window belongs there.
+ */
 static bool is_waited_for(
 	const struct load *load, const struct load_conn_message *message, uint64_t now_ns)
 {

@@ -1,6 +1,6 @@
 /*
- * A connection of a load, and what is the same for streams and flows. For load.c, load_stream.c and load_flow.c
- * only; one thread. Memory: all of it is struct load's, from load_new() on.
+ * A connection of a load, and what is the same for streams and flows. For load.c, load_stream.c and
+ * load_flow.c only; one thread. Memory: all of it is struct load's, from load_new() on.
  */
 #pragma once
 
@@ -113,7 +113,10 @@ static inline bool load_conn_has_begun(const struct load *load, uint64_t now_ns)
 	return now_ns >= load->from_ns && load->from_ns < load->until_ns;
 }
 
-/* Takes the first message that waits on this connection, and returns when it was due. There must be one. */
+/*
+ * Takes the first message that waits on this connection, and returns when it was due. There must be
+ * one.
+ */
 uint64_t load_conn_take_waiting(struct load *load, struct load_conn *conn);
 
 /* How many bytes the message of this number has. */
@@ -122,8 +125,9 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 /* True if one more message may leave now. */
 bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
 /*
- * One more message leaves: counts it, and gives its times. Not as a return value: gcc 12 evaluates the place that a
- * returned struct is assigned to after the call, and the number of the message has changed by then.
+ * One more message leaves: counts it, and gives its times. Not as a return value: gcc 12 evaluates
+ * the place that a returned struct is assigned to after the call, and the number of the message has
+ * changed by then.
  */
 void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
 	struct load_conn_message *ret_message);

@@ -1,16 +1,19 @@
 /*
- * Flows: each message stands alone. It may be lost, duplicated, late, overtaken, or come from another flow; so each
- * is identified by its first 16 bytes. The rest are pattern bytes from a place of its own.
+ * Flows: each message stands alone. It may be lost, duplicated, late, overtaken, or come from
+ * another flow; so each is identified by its first 16 bytes. The rest are pattern bytes from a
+ * place of its own.
  *
  *	8 bytes  its number in this connection's life, from 0
  *	4 bytes  the connection's number        } in the byte order of this machine: no other
  *	2 bytes  which life, 2 bytes which slot } program reads them
  *
- * Messages of less than 16 bytes are too short for that and are recognised by their content alone: as the oldest
- * under way with the same bytes. Many short messages are alike, so their reordering and duplicates are a guess.
+ * Messages of less than 16 bytes are too short for that and are recognised by their content alone:
+ * as the oldest under way with the same bytes. Many short messages are alike, so their reordering
+ * and duplicates are a guess.
  *
- * A message that times out is lost, and its slot is used again. If it comes after all, it is late. Of the last 1,024
- * messages it is known whether they have come, which distinguishes late ones from duplicates.
+ * A message that times out is lost, and its slot is used again. If it comes after all, it is late.
+ * Of the last 1,024 messages it is known whether they have come, which distinguishes late ones from
+ * duplicates.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -271,7 +274,7 @@ static void settle(
 	if (damaged)
 		note_damage(v, arrival, number, which, right);
 	note_come(v->side, number, true);
-	/* By its own moment, as all that is told of a message that came back. */
+	/* By its own moment, as all that is counted of a message that came back. */
 	if (number + 1 < v->side->next_back)
 		v->load->record->counts.reordered += load_conn_in_window(
 			v->load, load_conn_moment(v->load, &slot->times));
@@ -315,7 +318,7 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 		settle(v, arrival, mark.slot, right);
 		return true;
 	}
-	/* The mark itself may be what is damaged: then it is looked for by its other bytes. */
+	/* The mark itself may be what is damaged: then it is identified by its other bytes. */
 	if (right < arrival->length ||
 		arrival->length != load_conn_size(v->load, v->conn, mark.number))
 		return false;
@@ -360,7 +363,10 @@ static bool settle_again_by_bytes(const struct view *v, const struct arrival *ar
 	return false;
 }
 
-/* It cannot be identified. A short one is then taken for the oldest under way that is as short: as damaged. */
+/*
+ * It cannot be identified. A short one is then taken for the oldest under way that is as short: as
+ * damaged.
+ */
 static void settle_stray(const struct view *v, const struct arrival *arrival)
 {
 	uint16_t which = v->side->first;
@@ -416,8 +422,8 @@ void load_flow_handle(struct load *load, struct load_conn *conn, const struct pr
 	case PROTOCOL_SENT: conn->unsent_bytes = 0; break;
 	case PROTOCOL_FAULT:
 		/*
-		 * A message that did not leave stays under way until it times out: sending the next one
-		 * at once would ask the same question as fast as the processor can.
+		 * A message that did not leave stays under way until it times out: sending the next
+		 * one at once would ask the same question as fast as the processor can.
 		 */
 		load->record->counts.faults++;
 		if (event->count > 0)

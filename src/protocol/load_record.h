@@ -1,9 +1,10 @@
 /*
- * The results of a load over some time: counts, latencies, and the first damage. One thread writes it; it is handed
- * over whole (load_exchange) and added up (load_record_merge). Recording allocates nothing.
+ * The results of a load over some time: counts, latencies, and the first damage. One thread writes
+ * it; it is handed over whole (load_exchange) and added up (load_record_merge). Recording allocates
+ * nothing.
  *
- * Every message belongs to the window by one moment: when it was meant to be sent (open loop) or was
- * sent (closed loop). Of those in the window, once the load is over (load_conclude):
+ * Every message belongs to the window by one moment: when it was meant to be sent (open loop) or
+ * was sent (closed loop). Of those in the window, once the load is over (load_conclude):
  *
  *	offered == sent + unsent		sent == received + damaged + lost
  */
@@ -60,9 +61,9 @@ struct load_record {
 	uint64_t lag_sum_ns, lag_most_ns;
 	struct load_record_damage damage;
 	/*
-	 * Of messages that came back, how long that took; of the others, once the load is over, how long
-	 * they had waited by then, which is a lower bound (flows: or until they timed out). So each
-	 * message of `offered` is in `intended`, and each of `sent` in `sent`.
+	 * Of messages that came back, how long that took; of the others, once the load is over, how
+	 * long they had waited by then, which is a lower bound (flows: or until they timed out). So
+	 * each message of `offered` is in `intended`, and each of `sent` in `sent`.
 	 */
 	struct histogram *intended; /* from when it was meant to be sent; closed loop: empty */
 	struct histogram *sent; /* from when it was handed over */

@@ -1,7 +1,8 @@
 /*
- * Streams: what was sent comes back as one stream, too, so a connection is two positions in its pattern and a ring
- * of times. Messages that leave together are handed over together, and only when the kernel has taken all of the
- * last piece: nothing is queued behind a piece that it has not taken.
+ * Streams: what was sent comes back as one stream, too, so a connection is two positions in its
+ * pattern and a ring of times. Messages that leave together are handed over together, and only when
+ * the kernel has taken all of the last piece: nothing is queued behind a piece that it has not
+ * taken.
  */
 #include "protocol/load_stream.h"
 

@@ -1,8 +1,8 @@
 /*
- * The bytes that a load generator sends: a fixed, endless pseudo-random sequence, in which each stream begins at
- * another place. Two places differ unless they are a multiple of PATTERN_PERIOD apart, so bytes that come back
- * shifted, from another message or from another stream are noticed. The bytes stay valid for ever: sending copies
- * nothing. Any thread.
+ * The bytes that a load generator sends: a fixed, endless pseudo-random sequence, in which each
+ * stream begins at another place. Two places differ unless they are a multiple of PATTERN_PERIOD
+ * apart, so bytes that come back shifted, from another message or from another stream are noticed.
+ * The bytes stay valid for ever: sending copies nothing. Any thread.
  */
 #pragma once
 

@@ -1,38 +1,41 @@
 /*
  * THE contract between what a conversation means and how bytes move.
  *
- * A protocol is a pure state machine. An engine reports to it what happened, one event at a time, and does what
- * it answers. A protocol holds no descriptor, makes no system call, keeps no pointer to bytes and never logs; so a
- * unit test or a fuzzer can drive it as well as an engine can.
+ * A protocol is a pure state machine. An engine reports to it what happened, one event at a time,
+ * and does what it answers. A protocol holds no descriptor, makes no system call, keeps no pointer
+ * to bytes and never logs; so a unit test or a fuzzer can drive it as well as an engine can.
  *
- * Order: the events of one connection come in order, on one thread, never nested. OPENED is the first; LOST, or the
- * answer CLOSE or RESET, is the last. If connecting fails, LOST is the only one.
+ * Order: the events of one connection come in order, on one thread, never nested. OPENED is the
+ * first; LOST, or the answer CLOSE or RESET, is the last. If connecting fails, LOST is the only
+ * one.
  *
- * Flow control is by credit: `credit` is how many more bytes the protocol will take on this connection. An engine
- * never delivers more than that, whether it waits for readiness or has receives posted ahead. 0 stops receiving; a
- * later answer with credit resumes it.
+ * Flow control is by credit: `credit` is how many more bytes the protocol will take on this
+ * connection. An engine never delivers more than that, whether it waits for readiness or has
+ * receives posted ahead. 0 stops receiving; a later answer with credit resumes it.
  *
- * Sends queue in the order of the answers; at most one is in flight. SENT reports how many bytes the kernel has
- * taken: at once, or, if the protocol sets sent_can_wait and has given credit for more, at the latest before the
- * next event of that connection.
+ * Sends queue in the order of the answers; at most one is in flight. SENT reports how many bytes
+ * the kernel has taken: at once, or, if the protocol sets sent_can_wait and has given credit for
+ * more, at the latest before the next event of that connection.
  *
- * A flow is a connection of datagrams (see engine_connect). Every BYTES is one whole message, which may be empty,
- * and every answer to send is one message. There, `credit` is the longest message that the protocol will take; a
- * longer one is reported as truncated. When it becomes 0, messages that have been received already are still
- * reported. There is no END.
+ * A flow is a connection of datagrams (see engine_connect). Every BYTES is one whole message, which
+ * may be empty, and every answer to send is one message. There, `credit` is the longest message
+ * that the protocol will take; a longer one is reported as truncated. When it becomes 0, messages
+ * that have been received already are still reported. There is no END.
  *
- * Datagrams without a connection come and go in batches: several DATAGRAMs may be reported before it is known what
- * became of the first answer. The outcomes are reported in the order of the answers, each once, as counts; an answer
- * that is lost takes no other with it. An answer with a time of its own is reported when it leaves.
+ * Datagrams without a connection come and go in batches: several DATAGRAMs may be reported before
+ * it is known what became of the first answer. The outcomes are reported in the order of the
+ * answers, each once, as counts; an answer that is lost takes no other with it. An answer with a
+ * time of its own is reported when it leaves.
  *
- * Failing: an engine that has no memory for a connection reports it as LOST. A protocol that has none answers RESET.
+ * Failing: an engine that has no memory for a connection reports it as LOST. A protocol that has
+ * none answers RESET.
  *
  * Thread: the engine's; a protocol belongs to one engine.
  *
- * Ownership: bytes in an event belong to the engine and are valid during the call. If the protocol answers with them,
- * or with a part of them, in `send`, the engine keeps the buffer until they are sent. The protocol may change them
- * before, in place. A protocol that sends bytes of its own keeps them until SENT has reported all of them, or the
- * connection is closed.
+ * Ownership: bytes in an event belong to the engine and are valid during the call. If the protocol
+ * answers with them, or with a part of them, in `send`, the engine keeps the buffer until they are
+ * sent. The protocol may change them before, in place. A protocol that sends bytes of its own keeps
+ * them until SENT has reported all of them, or the connection is closed.
  */
 #pragma once
 
@@ -48,8 +51,8 @@ struct protocol_span {
 };
 
 /*
- * The protocol's memory of one connection, inside the engine's slot. Before the first event it is zero,
- * or what engine_connect() was given.
+ * The protocol's memory of one connection, inside the engine's slot. Before the first event it is
+ * zero, or what engine_connect() was given.
  */
 struct protocol_conn {
 	uint64_t word[2];
@@ -78,7 +81,7 @@ struct protocol_event {
 	int error; /* -errno */
 	int32_t peer_port; /* host order; -1 where there are no ports */
 	bool peer_named; /* the peer has an address that can be answered */
-	bool to_group; /* it was sent to a multicast or broadcast address, or it is not known where to */
+	bool to_group; /* it was sent to a multicast or broadcast address, or where is not known */
 	bool truncated; /* the message was larger than the buffer: span is not all of it */
 	unsigned tag; /* OPENED, DATAGRAM: of the listener; 0 where there is none (engine_listen) */
 };
@@ -92,15 +95,17 @@ enum protocol_end_kind {
 
 /* Before the call: nothing to send, the credit as it stands, GO_ON, wake 0. */
 struct protocol_answer {
-	/* Of length 0: nothing to send. The answer to a datagram may be empty: there, NULL bytes. */
+	/*
+	 * Of length 0: nothing to send. The answer to a datagram may be empty: there, NULL bytes.
+	 */
 	struct protocol_span send;
 	bool twice; /* ... to a datagram: it is sent a second time, right behind the first */
 	bool send_urgent; /* ... as urgent data (its last byte, RFC 6093) */
 	uint32_t credit;
 	enum protocol_end_kind end;
 	/*
-	 * clock_now_ns() time for DEADLINE; CLOCK_NEVER: none; 0: as before. Of the answer to a datagram: the
-	 * time before which it does not leave; 0: now.
+	 * clock_now_ns() time for DEADLINE; CLOCK_NEVER: none; 0: as before. Of the answer to a
+	 * datagram: the time before which it does not leave; 0: now.
 	 */
 	uint64_t wake_ns;
 };
@@ -108,13 +113,14 @@ struct protocol_answer {
 struct protocol {
 	const char *name;
 	/*
-	 * The protocol uses SENT only to update its credit: it never sends in reply, and does not care when SENT
-	 * arrives. Read when the engine begins to run.
+	 * The protocol uses SENT only to update its credit: it never sends in reply, and does not
+	 * care when SENT arrives. Read when the engine begins to run.
 	 */
 	bool sent_can_wait;
 	/*
-	 * Whether it keeps bytes of this connection that it has taken and will send later. They count as unsent: an
-	 * engine that cuts the connection ends it with a reset. NULL: it never does.
+	 * Whether it keeps bytes of this connection that it has taken and will send later. They
+	 * count as unsent: an engine that cuts the connection ends it with a reset. NULL: it never
+	 * does.
 	 */
 	bool (*holds_bytes)(const struct protocol *self, const struct protocol_conn *conn);
 	/* `conn` is NULL for datagram events. */

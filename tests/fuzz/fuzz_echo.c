@@ -1,6 +1,6 @@
 /*
- * The echo protocol under any order of events that an engine may tell: what is received goes out in
- * order and once, room is never more than the cap leaves, and a pause always ends.
+ * The echo protocol under any order of events that an engine may report: what is received goes out in
+ * order and once, credit is never more than the cap leaves, and a pause always ends.
  *
  * The input is a script: the first byte chooses the cap, each further one an event.
  */
@@ -26,7 +26,7 @@ struct model {
 	bool ended;
 };
 
-static void tell(struct model *model, struct protocol_event event)
+static void report(struct model *model, struct protocol_event event)
 {
 	struct protocol_answer answer = { .credit = model->credit };
 
@@ -66,7 +66,7 @@ static void step(struct model *model, uint8_t code)
 		if (amount == 0 || model->ended)
 			return;
 		model->received += amount;
-		tell(model,
+		report(model,
 			(struct protocol_event){
 				.kind = code & 1 ? PROTOCOL_URGENT : PROTOCOL_BYTES,
 				.span = { .bytes = bytes, .length = amount } });
@@ -77,13 +77,13 @@ static void step(struct model *model, uint8_t code)
 		if (amount == 0)
 			return;
 		model->sent += amount;
-		tell(model, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = amount });
+		report(model, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = amount });
 		return;
 	default:
 		if (amount % 16 != 0 || model->ended)
 			return;
 		model->ended = true;
-		tell(model, (struct protocol_event){ .kind = PROTOCOL_END });
+		report(model, (struct protocol_event){ .kind = PROTOCOL_END });
 	}
 }
 
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	model.cap = data[0] + 1u;
 	echo_init(&model.echo, &model.counters, model.cap, (data[0] & 1) != 0);
-	tell(&model, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+	report(&model, (struct protocol_event){ .kind = PROTOCOL_OPENED });
 	for (size_t i = 1; i < size; i++)
 		step(&model, data[i]);
 	return 0;

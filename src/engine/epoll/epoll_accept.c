@@ -1,6 +1,6 @@
 /*
- * Listeners in epoll. While accepting is paused (accept.c) they are taken out of it: one whose backlog
- * is not empty would wake the loop at once, again and again.
+ * Listeners in epoll. While accepting is paused (accept.c) they are taken out of it: one whose
+ * backlog is not empty would wake the loop at once, again and again.
  */
 #include "engine/epoll/epoll_accept.h"
 
@@ -100,8 +100,8 @@ void epoll_accept_recheck(struct epoll_engine *engine)
 }
 
 /*
- * Closing a listener resets the connections that are pending in its backlog. So a listener with a pending
- * connection, and no descriptor for it, stays until there is one.
+ * Closing a listener resets the connections that are pending in its backlog. So a listener with a
+ * pending connection, and no descriptor for it, stays until there is one.
  */
 void epoll_accept_close_all(struct epoll_engine *engine, bool accept_pending)
 {

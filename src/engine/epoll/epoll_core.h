@@ -1,7 +1,7 @@
 /*
- * What all files of the readiness engine rest on: its struct, the names of what epoll(7) watches, and the
- * watching itself. Connections are watched edge-triggered, listeners and datagram sockets level-triggered.
- * For engine/epoll/ only; one thread.
+ * What all files of the readiness engine rest on: its struct, the names of what epoll(7) watches,
+ * and the watching itself. Connections are watched edge-triggered, listeners and datagram sockets
+ * level-triggered. For engine/epoll/ only; one thread.
  *
  *   epoll_engine    the loop and its life
  *   epoll_stream    receiving, sending and closing connections
@@ -51,7 +51,7 @@ int epoll_core_watch(
 uint32_t epoll_core_conn_events(void);
 
 /*
- * The kernel takes no more bytes of this connection: from now on (once in its life) it is watched for being
- * writable, too. Where that fails, the connection is lost (conn_lose).
+ * The kernel takes no more bytes of this connection: from now on (once in its life) it is watched
+ * for being writable, too. Where that fails, the connection is lost (conn_lose).
  */
 void epoll_core_note_full(struct epoll_engine *engine, struct conn *conn);

@@ -19,7 +19,10 @@
 #include "engine/outgoing.h"
 
 #define EVENTS_A_ROUND 256
-/* Polls of network cards: the longest time, since timers and other connections wait; the kernel's own budget. */
+/*
+ * Polls of network cards: the longest time, since timers and other connections wait; the kernel's
+ * own budget.
+ */
 #define CARD_POLL_MOST_NS (50 * CLOCK_NS_PER_US)
 #define CARD_PACKETS 8
 /* While one connection itself is polled, one poll of so many is of all. */
@@ -41,7 +44,9 @@ static int epoll_probe(char *why, size_t size)
 	return 0;
 }
 
-/* Best effort: without the permission, such a card or such a kernel, only the sockets are polled. */
+/*
+ * Best effort: without the permission, such a card or such a kernel, only the sockets are polled.
+ */
 static void poll_cards(const struct epoll_engine *engine, uint64_t busy_poll_ns)
 {
 	struct epoll_abi_card_poll settings = { .budget = CARD_PACKETS };
@@ -191,8 +196,9 @@ static int poll_events(struct epoll_engine *engine, struct epoll_event *events, 
 }
 
 /*
- * Polls until events come or polling is no longer worth it. A connection that was alone in its round is
- * polled itself, which saves epoll_wait(2): if something has come, it is queued, and 0 returned.
+ * Polls until events come or polling is no longer worth it. A connection that was alone in its
+ * round is polled itself, which saves epoll_wait(2): if something has come, it is queued, and 0
+ * returned.
  */
 static int search(struct epoll_engine *engine, struct epoll_event *events, uint64_t due_ns)
 {
@@ -201,7 +207,10 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 	int count = 0;
 
 	do {
-		/* Counted over many searches: a connection that is always ready would hide all others. */
+		/*
+		 * Counted over many searches: a connection that is always ready would hide all
+		 * others.
+		 */
 		if (alone && ++engine->polls % POLLS_OF_ALL != 0)
 			found = epoll_stream_poll(engine);
 		else
@@ -213,7 +222,10 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 	return count;
 }
 
-/* Polls, if that is worth it; then sleeps until something comes or is due. Returns as epoll_wait(2). */
+/*
+ * Polls, if that is worth it; then sleeps until something comes or is due. Returns as
+ * epoll_wait(2).
+ */
 static int wait_for_events(struct epoll_engine *engine, struct epoll_event *events)
 {
 	struct engine *core = &engine->core;

@@ -1,6 +1,6 @@
 /*
- * Most of what the engine uses every kernel has. Younger features are requested here in the same way as
- * the engine requests them.
+ * Most of what the engine uses every kernel has. Younger features are requested here in the same
+ * way as the engine requests them.
  */
 #include <errno.h>
 #include <string.h>

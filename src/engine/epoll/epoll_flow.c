@@ -1,7 +1,8 @@
 /*
- * Flows move whole messages: a receive is one message, and a message that the kernel does not take now waits
- * whole. An error belongs to a message and not to the flow. ECONNREFUSED, which a send or receive reports for
- * an earlier message (ICMP, udp(7)), does not end the flow: the service may come back.
+ * Flows move whole messages: a receive is one message, and a message that the kernel does not take
+ * now waits whole. An error belongs to a message and not to the flow. ECONNREFUSED, which a send or
+ * receive reports for an earlier message (ICMP, udp(7)), does not end the flow: the service may
+ * come back.
  */
 #include "engine/epoll/epoll_flow.h"
 
@@ -132,8 +133,9 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, int err
 }
 
 /*
- * Receives what is there, some messages at a time: fewer than asked for means that there are no more, which
- * saves a call that would only return EAGAIN. Returns how many came; 0 also on an error.
+ * Receives what is there, some messages at a time: fewer than asked for means that there are no
+ * more, which saves a call that would only return EAGAIN. Returns how many came; 0 also on an
+ * error.
  */
 static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 {

@@ -1,12 +1,12 @@
 /*
- * Connections, edge-triggered: the kernel reports a change once, and the flags READABLE and WRITABLE
- * remember it until a call comes back empty. So pausing and resuming a reader costs no system call,
- * and an echo costs two: recv and send.
+ * Connections, edge-triggered: the kernel reports a change once, and the flags READABLE and
+ * WRITABLE remember it until a call comes back empty. So pausing and resuming a reader costs no
+ * system call, and an echo costs two: recv and send.
  *
  * The traps of edge-triggering, and where they are closed:
- * - A short receive usually means "no more" and saves a call that would return EAGAIN. Not so when the
- *   kernel stopped for another reason: at an urgent mark, at a descriptor passed over a unix socket,
- *   or before the end of stream. Then EXHAUST is set and receiving goes on until EAGAIN.
+ * - A short receive usually means "no more" and saves a call that would return EAGAIN. Not so when
+ *   the kernel stopped for another reason: at an urgent mark, at a descriptor passed over a unix
+ *   socket, or before the end of stream. Then EXHAUST is set and receiving goes on until EAGAIN.
  * - A connection that stops with work in hand (its turn was long, or memory was short) gets no new
  *   edge: it stays queued.
  */
@@ -141,8 +141,8 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 /* ---- receiving ---- */
 
 /*
- * One receive. Sets `ret_partial` when the kernel may have stopped before its queue was empty, though
- * it gave less than asked for.
+ * One receive. Sets `ret_partial` when the kernel may have stopped before its queue was empty,
+ * though it gave less than asked for.
  */
 static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *ret_partial)
 {
@@ -150,8 +150,8 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 		return call_recv(conn->fd, bytes, size, MSG_DONTWAIT);
 
 	/*
-	 * Without a buffer for control data the kernel closes the descriptors that a peer passes, sets
-	 * MSG_CTRUNC, and ends the receive there (unix(7)).
+	 * Without a buffer for control data the kernel closes the descriptors that a peer passes,
+	 * sets MSG_CTRUNC, and ends the receive there (unix(7)).
 	 */
 	struct iovec vector = { .iov_base = bytes, .iov_len = size };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
@@ -287,8 +287,8 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	if (is_ending(conn) && settle(engine, conn))
 		return;
 	/*
-	 * A connection that cannot go on now is woken by its own edge (not READABLE, not WRITABLE) or by its
-	 * own output leaving (no credit, no buffer); all others must be queued here.
+	 * A connection that cannot go on now is woken by its own edge (not READABLE, not WRITABLE)
+	 * or by its own output leaving (no credit, no buffer); all others must be queued here.
 	 */
 	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output)))) {
 		engine->busy = engine->busy || progress;

@@ -6,8 +6,8 @@
 #include "engine/epoll/epoll_core.h"
 
 /*
- * Takes over `fd`, also on failure (-ENOMEM, or -errno of epoll_ctl(2)): then it is reset. `tag` is the
- * listener's that accepted it; 0 where there is none.
+ * Takes over `fd`, also on failure (-ENOMEM, or -errno of epoll_ctl(2)): then it is reset. `tag` is
+ * the listener's that accepted it; 0 where there is none.
  */
 int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 
@@ -21,7 +21,10 @@ void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn);
 /* Gives each connection that has something to do a turn of bounded length. */
 void epoll_stream_round(struct epoll_engine *engine);
 
-/* Receives on the last connection, though epoll has not reported it as ready. True if something came. */
+/*
+ * Receives on the last connection, though epoll has not reported it as ready. True if something
+ * came.
+ */
 bool epoll_stream_poll(struct epoll_engine *engine);
 
 void epoll_stream_timers(struct epoll_engine *engine);

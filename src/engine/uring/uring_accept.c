@@ -1,7 +1,7 @@
 /*
- * Listeners. A poll completes when a connection is pending on any of them, and we call accept(2) ourselves: a
- * requested accept goes by the limit of descriptors of the time when it was submitted. The poll is of a lookout
- * (lookout.h), so that the ring holds on to no listener.
+ * Listeners. A poll completes when a connection is pending on any of them, and we call accept(2)
+ * ourselves: a requested accept goes by the limit of descriptors of the time when it was submitted.
+ * The poll is of a lookout (lookout.h), so that the ring holds on to no listener.
  */
 #include <poll.h>
 
@@ -21,7 +21,10 @@ int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme schem
 	return r;
 }
 
-/* Closing a listener resets its pending connections: so it stays open until there is a descriptor for them. */
+/*
+ * Closing a listener resets its pending connections: so it stays open until there is a descriptor
+ * for them.
+ */
 static void close_all(struct uring_engine *engine)
 {
 	struct accept *accept = &engine->core.accept;

@@ -15,7 +15,8 @@ void uring_accept_round(struct uring_engine *engine);
 void uring_accept_pending(struct uring_engine *engine);
 
 /*
- * Unless everything is being cut, accepts the connections that are pending; then closes the listeners. A listener
- * with a pending connection for which there is no descriptor is kept, and tried again in later rounds.
+ * Unless everything is being cut, accepts the connections that are pending; then closes the
+ * listeners. A listener with a pending connection for which there is no descriptor is kept, and
+ * tried again in later rounds.
  */
 void uring_accept_stop(struct uring_engine *engine);

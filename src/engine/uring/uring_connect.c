@@ -1,10 +1,10 @@
 /*
- * Outgoing connections, and flows. We call connect(2) ourselves (outgoing.c): a requested one would wait in a
- * thread of the kernel's where a unix backlog is full. What is ordered is a poll that completes when the socket
- * is writable.
+ * Outgoing connections, and flows. We call connect(2) ourselves (outgoing.c): a requested one would
+ * wait in a thread of the kernel's where a unix backlog is full. What is ordered is a poll that
+ * completes when the socket is writable.
  *
- * Of a flow, too, one receive and one send are under way at a time: each is one whole message, and the next
- * receive is submitted with the round's other requests.
+ * Of a flow, too, one receive and one send are under way at a time: each is one whole message, and
+ * the next receive is submitted with the round's other requests.
  */
 #include <errno.h>
 #include <poll.h>
@@ -67,8 +67,9 @@ void uring_connect_done(struct conn *conn, const struct io_uring_cqe *cqe)
 /* ---- flows ---- */
 
 /*
- * A poll waits for space, since sends do not wait (uring_send.c). A send of a unix datagram that did would have
- * consumed the bytes the first time, and send an empty datagram the second time (seen in Linux 6.18).
+ * A poll waits for space, since sends do not wait (uring_send.c). A send of a unix datagram that
+ * did would have consumed the bytes the first time, and send an empty datagram the second time
+ * (seen in Linux 6.18).
  */
 bool uring_connect_may_send(struct uring_engine *engine, struct conn *conn)
 {
@@ -94,8 +95,9 @@ void uring_connect_order_message(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	/*
-	 * The whole buffer, although the room may be less: it is cut when it is there, since the protocol may have
-	 * changed its mind by then. The result is the length of the message, also where it is longer.
+	 * The whole buffer, although the credit may be less: it is cut when it is there, since the
+	 * protocol may have changed its mind by then. The result is the length of the message, also
+	 * where it is longer.
 	 */
 	io_uring_prep_recv(sqe, conn->fd, NULL, most, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;

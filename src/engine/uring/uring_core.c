@@ -1,5 +1,6 @@
 /*
- * The submission queue. What is written into it is submitted with the round's wait, or here when it is full.
+ * The submission queue. What is written into it is submitted with the round's wait, or here when it
+ * is full.
  */
 #include "engine/uring/uring_core.h"
 

@@ -1,7 +1,8 @@
 /*
- * What all files of the completion engine rest on: its struct, the names of requests, and writing requests into
- * the submission queue of io_uring(7). The engine does not ask what is ready: it requests what is to be done,
- * and gets a completion when it has been done. For engine/uring/ only; one thread.
+ * What all files of the completion engine rest on: its struct, the names of requests, and writing
+ * requests into the submission queue of io_uring(7). The engine does not ask what is ready: it
+ * requests what is to be done, and gets a completion when it has been done. For engine/uring/ only;
+ * one thread.
  *
  *   uring_engine    the loop and its life
  *   uring_wait      submitting requests and waiting for completions
@@ -93,8 +94,8 @@ static inline uint64_t uring_core_token(enum uring_core_kind kind, uint64_t whic
 }
 
 /*
- * A place in the submission queue: the caller writes a request there, with uring_core_order() last. If the queue
- * is full, submits it. NULL: not now (memory_short is set).
+ * A place in the submission queue: the caller writes a request there, with uring_core_order() last.
+ * If the queue is full, submits it. NULL: not now (memory_short is set).
  */
 struct io_uring_sqe *uring_core_place(struct uring_engine *engine);
 
@@ -103,8 +104,8 @@ bool uring_core_has_places(struct uring_engine *engine, unsigned count);
 void uring_core_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token);
 
 /*
- * A place with a message, which stays as it is until it has been submitted; a caller that uses the message adds 1
- * to message_count.
+ * A place with a message, which stays as it is until it has been submitted; a caller that uses the
+ * message adds 1 to message_count.
  */
 struct io_uring_sqe *uring_core_place_message(
 	struct uring_engine *engine, struct uring_message **reterr_message);
@@ -115,8 +116,8 @@ void uring_core_order_receive(
 uint64_t uring_core_receive_token(const struct conn *conn, bool large);
 
 /*
- * The kernel had no memory for what this connection had ordered: it has its next turn a little later; the others go
- * on at once.
+ * The kernel had no memory for what this connection had ordered: it has its next turn a little
+ * later; the others go on at once.
  */
 void uring_core_note_short(struct uring_engine *engine, struct conn *conn);
 
@@ -128,8 +129,8 @@ static inline bool uring_core_discards_input(
 }
 
 /*
- * Judges the result of a receive into a group of buffers (-errno). ENOBUFS: the group was empty for a moment; it is
- * filled before the next receive is ordered.
+ * Judges the result of a receive into a group of buffers (-errno). ENOBUFS: the group was empty for
+ * a moment; it is filled before the next receive is ordered.
  */
 static inline enum call_verdict uring_core_judge_receive(int error)
 {

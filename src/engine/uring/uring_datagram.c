@@ -1,13 +1,13 @@
 /*
- * Datagram sockets: a poll completes when there is something to receive (or, while an answer waits, when the
- * kernel takes one), and the messages are then moved by calls of our own. A poll completes once; ordering it again
- * checks the state again, so that nothing is missed. The poll is of a lookout (lookout.h), so that the ring holds
- * on to no socket and its address.
+ * Datagram sockets: a poll completes when there is something to receive (or, while an answer waits,
+ * when the kernel takes one), and the messages are then moved by calls of our own. A poll completes
+ * once; ordering it again checks the state again, so that nothing is missed. The poll is of a
+ * lookout (lookout.h), so that the ring holds on to no socket and its address.
  *
- * The messages are not moved by requests: on Linux 6.18 a multishot recvmsg with requested sendmsg, or with
- * sendmmsg, costs as much for each echo as recvmmsg and sendmmsg (0.8 us in trains, 2.7 us one by one), because
- * one call moves many, and the rest of the cost is the way through the kernel. So all engines send datagrams in
- * the same way, and learn in the same way which are lost.
+ * The messages are not moved by requests: on Linux 6.18 a multishot recvmsg with requested sendmsg,
+ * or with sendmmsg, costs as much for each echo as recvmmsg and sendmmsg (0.8 us in trains, 2.7 us
+ * one by one), because one call moves many, and the rest of the cost is the way through the kernel.
+ * So all engines send datagrams in the same way, and learn in the same way which are lost.
  */
 #include <errno.h>
 #include <poll.h>
@@ -71,7 +71,10 @@ void uring_datagram_done(struct uring_engine *engine, unsigned which)
 
 static void close_one(struct uring_engine *engine, struct uring_datagram *one)
 {
-	/* By hand: a duplicate of the descriptor may keep the socket alive, and the ring the lookout. */
+	/*
+	 * By hand: a duplicate of the descriptor may keep the socket alive, and the ring the
+	 * lookout.
+	 */
 	lookout_remove(one->lookout_fd, one->datagram->fd);
 	datagram_close(one->datagram);
 	close(one->lookout_fd);

@@ -1,11 +1,12 @@
 /*
- * The loop: submit the requests and wait for completions in one call, note the completions, run what was posted,
- * give each connection that has something to do a turn. Requests are only ever written in that last step, for
- * connections that are open; so no request can name a descriptor that has since been closed and used again.
+ * The loop: submit the requests and wait for completions in one call, note the completions, run
+ * what was posted, give each connection that has something to do a turn. Requests are only ever
+ * written in that last step, for connections that are open; so no request can name a descriptor
+ * that has since been closed and used again.
  *
- * The ring lives in run() and belongs to its thread alone. Requests hold on to sockets and buffers until they
- * complete, so run() does not return before all have completed; and a ring that another thread had opened would
- * interrupt that thread's system calls when it closes.
+ * The ring lives in run() and belongs to its thread alone. Requests hold on to sockets and buffers
+ * until they complete, so run() does not return before all have completed; and a ring that another
+ * thread had opened would interrupt that thread's system calls when it closes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -255,8 +256,9 @@ static void close_ring(struct uring_engine *engine)
 }
 
 /*
- * The ring has failed, and cannot be waited for. Another call cancels all requests at once, so that none is carried
- * out any more; before Linux 6.0 there is no such call, and the buffers are left to the kernel.
+ * The ring has failed, and cannot be waited for. Another call cancels all requests at once, so that
+ * none is carried out any more; before Linux 6.0 there is no such call, and the buffers are left to
+ * the kernel.
  */
 static void abandon_ring(struct uring_engine *engine)
 {
@@ -309,7 +311,10 @@ static int uring_run(struct engine *core)
 		!call_is_watched();
 	for (;;) {
 		work_a_round(engine);
-		/* Only now: the last connection may have ended in this round, and nothing would wake us. */
+		/*
+		 * Only now: the last connection may have ended in this round, and nothing would
+		 * wake us.
+		 */
 		if (is_done(engine))
 			break;
 		r = uring_wait(engine, next_ns(engine));

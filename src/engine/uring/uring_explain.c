@@ -1,6 +1,6 @@
 /*
- * A ring is opened as the engine opens it, and each feature is requested of it. A thread of its own does so,
- * because a ring that closes interrupts the system calls of the thread that opened it.
+ * A ring is opened as the engine opens it, and each feature is requested of it. A thread of its own
+ * does so, because a ring that closes interrupts the system calls of the thread that opened it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -59,7 +59,7 @@ static void *ask(void *data)
 static const char *multishot_reason(const struct uring_probe *probe)
 {
 	if (probe->receive_multishot)
-		return _("one order receives many times, and never more than there is room for");
+		return _("one request receives many times, and never more than its credit");
 	if (probe->receive_bounded)
 		return _("this kernel's loses the end of a stream that comes with the last bytes");
 	return _("this kernel's cannot be bounded (Linux 6.17 can)");
@@ -71,12 +71,12 @@ static void report_used(engine_feature_fn *report, void *context, const struct u
 	report(context, "buffer-rings", true, _("the kernel picks a buffer when bytes have come"));
 	report(context, "deferred-work", probe->task_work_deferred,
 		probe->task_work_deferred
-			? _("completions are worked off when the engine waits, all at once")
+			? _("completions are handled when the engine waits, all at once")
 			: _("this kernel interrupts for completions (Linux 6.1 can wait)"));
 	report(context, "multishot-receive", probe->receive_multishot, multishot_reason(probe));
 	report(context, "quiet-sends", probe->send_quiet,
 		probe->send_quiet
-			? _("a send that leaves whole, and on which nothing hangs, is not answered")
+			? _("a send that leaves whole has no completion, where none is needed")
 			: _("this kernel's may stay silent where they fail"));
 	report(context, "registered-ring", ring_registered,
 		ring_registered ? _("a call need not look the ring up")
@@ -86,13 +86,13 @@ static void report_used(engine_feature_fn *report, void *context, const struct u
 static void report_unused(engine_feature_fn *report, void *context, const struct extras *extras)
 {
 	report(context, "multishot-accept", false,
-		_("an accept that is ordered goes by an older limit of open files"));
+		_("a requested accept goes by an older limit of open files"));
 	report(context, "min-wait", false,
 		extras->min_wait
 			? _("the kernel has it; while a server waits for more, its peers stand still")
 			: _("this kernel cannot wait for several (Linux 6.12 can)"));
 	report(context, "registered-files", false,
-		_("a socket in the ring's own table outlives its close, and costs two orders more"));
+		_("a socket in the ring's own table outlives its close, and costs two more requests"));
 	report(context, "bundles", false,
 		extras->bundles ? _("the kernel has them; a receive here is one piece already")
 				: _("this kernel has none (Linux 6.10 has)"));

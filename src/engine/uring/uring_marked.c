@@ -1,7 +1,8 @@
 /*
- * Receiving where the urgent byte is reported as such (--urgent urgent). The mark must be sought before each
- * receive, and no byte behind it may have been received by then: a request that is carried out later, or many
- * times, cannot do that. So the kernel only reports when something is there, once for each turn.
+ * Receiving where the urgent byte is reported as such (--urgent urgent). The mark must be sought
+ * before each receive, and no byte behind it may have been received by then: a request that is
+ * carried out later, or many times, cannot do that. So the kernel only reports when something is
+ * there, once for each turn.
  */
 #include <errno.h>
 #include <sys/socket.h>

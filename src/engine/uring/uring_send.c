@@ -1,23 +1,27 @@
 /*
- * Sending. Of a connection at most one send is under way: two would be carried out in any order. The bytes stay
- * in the output, with their buffers, until the send has completed.
+ * Sending. Of a connection at most one send is under way: two would be carried out in any order.
+ * The bytes stay in the output, with their buffers, until the send has completed.
  *
- * No send waits in the kernel. A send that waits is tried again whenever the socket changes in any way, the peer's
- * half-close included, which never passes: so it is tried again at once, over and over, then goes to a thread of
- * the kernel's or comes back undone (seen in Linux 6.18). So a send takes what it can at once, and if that is
- * nothing, a poll waits until the socket takes more (uring_stream.c, the watch).
+ * No send waits in the kernel. A send that waits is tried again whenever the socket changes in any
+ * way, the peer's half-close included, which never passes: so it is tried again at once, over and
+ * over, then goes to a thread of the kernel's or comes back undone (seen in Linux 6.18). So a send
+ * takes what it can at once, and if that is nothing, a poll waits until the socket takes more
+ * (uring_stream.c, the watch).
  *
- * Quiet sends have no completion if all leaves at once. That we may take silence for success rests on this:
+ * Quiet sends have no completion if all leaves at once. That we may take silence for success rests
+ * on this:
  *
- *   1. MSG_DONTWAIT: a send is carried out while it is submitted, by the thread that submits it. It is never
- *      put off: neither a poll nor a thread of the kernel's carries it out later.
- *   2. MSG_WAITALL: less than everything is a failure, and failures always complete, with the count that has
- *      left or the error. uring_probe.c tries both on this kernel, and without them no send is quiet.
- *   3. So once the send has been submitted (the submission queue is empty), its completion is in the completion
- *      queue, or there will be none. is_undecided() sees to the two exceptions: a queue that is not empty, and a
- *      completion queue that has overflowed.
+ *   1. MSG_DONTWAIT: a send is carried out while it is submitted, by the thread that submits it. It
+ *      is never put off: neither a poll nor a thread of the kernel's carries it out later.
+ *   2. MSG_WAITALL: less than everything is a failure, and failures always complete, with the count
+ *      that has left or the error. uring_probe.c tries both on this kernel, and without them no send
+ *      is quiet.
+ *   3. So once the send has been submitted (the submission queue is empty), its completion is in the
+ *      completion queue, or there will be none. is_undecided() covers the two exceptions: a queue
+ *      that is not empty, and a completion queue that has overflowed.
  *
- * If 1 did not hold, a send that is still under way would be taken for done, and its buffer be used again.
+ * If 1 did not hold, a send that is still under way would be taken for done, and its buffer be used
+ * again.
  */
 #include <assert.h>
 #include <string.h>
@@ -77,7 +81,10 @@ void uring_send_keep(
 
 	if (span.length == 0 || conn->error != 0)
 		return;
-	/* A flow's message, like an urgent byte, goes by itself and is never joined with a neighbour. */
+	/*
+	 * A flow's message, like an urgent byte, goes by itself and is never joined with a
+	 * neighbour.
+	 */
 	bool alone = answer->send_urgent || conn->flags & CONN_FLOW;
 
 	if (!alone)

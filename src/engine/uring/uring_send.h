@@ -14,8 +14,8 @@ void uring_send_answer(
 	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event);
 
 /*
- * Orders a send of what waits, as far as the kernel takes it at once. `may_wait`: the protocol need not hear of it
- * soon, so that it may be quiet (see uring_send.c).
+ * Orders a send of what waits, as far as the kernel takes it at once. `may_wait`: the protocol need
+ * not hear of it soon, so that it may be quiet (see uring_send.c).
  */
 void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_wait);
 

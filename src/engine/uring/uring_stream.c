@@ -1,12 +1,12 @@
 /*
- * Connections, by requests. Each has at most one receive and one send (uring_send.c) under way. A connection that
- * is to end cancels its requests, and is closed when all of them have completed. So the kernel never has a buffer
- * or a descriptor that we no longer have.
+ * Connections, by requests. Each has at most one receive and one send (uring_send.c) under way. A
+ * connection that is to end cancels its requests, and is closed when all of them have completed. So
+ * the kernel never has a buffer or a descriptor that we no longer have.
  *
- * Credit: a receive is ordered for no more than the credit. A request that receives many times ("multishot") stops
- * once its total is reached, which the last receive may pass: so the total is smaller than the credit by one
- * receive less a byte. If the protocol lowers its credit meanwhile, what has been received is held until there is
- * credit again.
+ * Credit: a receive is ordered for no more than the credit. A request that receives many times
+ * ("multishot") stops once its total is reached, which the last receive may pass: so the total is
+ * smaller than the credit by one receive less a byte. If the protocol lowers its credit meanwhile,
+ * what has been received is held until there is credit again.
  */
 #include "engine/uring/uring_stream.h"
 
@@ -77,11 +77,13 @@ static void order_marked(struct uring_engine *engine, struct conn *conn)
 }
 
 /*
- * One receive, and before it, linked, a poll that waits for something to be there. A receive that waits by itself
- * is also tried when urgent bytes have been announced that have not come, and after 128 times in vain it goes to a
- * thread of the kernel's: one for each peer that does so (seen in Linux 6.18).
+ * One receive, and before it, linked, a poll that waits for something to be there. A receive that
+ * waits by itself is also tried when urgent bytes have been announced that have not come, and after
+ * 128 times in vain it goes to a thread of the kernel's: one for each peer that does so (seen in
+ * Linux 6.18).
  *
- * Both have one token and one completion: the poll has none, unless it fails, and then the receive has none.
+ * Both have one token and one completion: the poll has none, unless it fails, and then the receive
+ * has none.
  */
 static struct io_uring_sqe *place_single(struct uring_engine *engine, struct conn *conn, bool large)
 {
@@ -301,9 +303,9 @@ static bool cancel(struct uring_engine *engine, const struct conn *conn, enum ur
 }
 
 /*
- * Cancels each request by its token: by descriptor the kernel searches all requests of the ring, and 10,000
- * connections that end together would cost it 100 million steps. A send never waits. False: no place in the ring;
- * what has been cancelled already may be cancelled again.
+ * Cancels each request by its token: by descriptor the kernel searches all requests of the ring,
+ * and 10,000 connections that end together would cost it 100 million steps. A send never waits.
+ * False: no place in the ring; what has been cancelled already may be cancelled again.
  */
 static bool cancel_all(struct uring_engine *engine, const struct conn *conn)
 {
@@ -337,9 +339,9 @@ static void end(struct uring_engine *engine, struct conn *conn)
 }
 
 /*
- * The protocol need not hear of this send soon: it has credit for more, so that receiving goes on, and the
- * completion of a receive ends the wait. So the send may be quiet, and saves its completion and the call that
- * fetches it.
+ * The protocol need not hear of this send soon: it has credit for more, so that receiving goes on,
+ * and the completion of a receive ends the wait. So the send may be quiet, and saves its completion
+ * and the call that fetches it.
  */
 static bool sent_may_wait(const struct uring_engine *engine, const struct conn *conn)
 {

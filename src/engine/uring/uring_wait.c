@@ -1,11 +1,11 @@
 /*
  * Waiting: one call submits the requests and sleeps until the first completion. With busy polling
- * (engine/spin.h), it polls first: completions wait in the kernel until they are fetched, but a flag in shared
- * memory shows that there are some, so a poll costs no system call.
+ * (engine/spin.h), it polls first: completions wait in the kernel until they are fetched, but a
+ * flag in shared memory shows that there are some, so a poll costs no system call.
  *
- * It does not wait for more than one completion, to share a call between more connections. That was tried (a
- * pause half as long as the last round had worked): a third of the calls an echo at 50 connections, and a quarter
- * more processor time, because the peers stood still meanwhile.
+ * It does not wait for more than one completion, to share a call between more connections. That was
+ * tried (a pause half as long as the last round had worked): a third of the calls an echo at 50
+ * connections, and a quarter more processor time, because the peers stood still meanwhile.
  */
 #include <errno.h>
 #include <poll.h>
