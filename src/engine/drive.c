@@ -24,7 +24,6 @@ static void apply(struct engine *engine, struct conn *conn, const struct protoco
 void drive_report(struct engine *engine, struct conn *conn, const struct protocol_event *event,
 	struct protocol_answer *ret_answer)
 {
-	assert(conn->flags & CONN_IN_USE);
 	*ret_answer = (struct protocol_answer){ .credit = conn->credit };
 	engine->protocol->handle(engine->protocol, &conn->protocol, event, ret_answer);
 	apply(engine, conn, ret_answer);
@@ -38,6 +37,7 @@ void drive_open(
 		.tag = tag,
 	};
 
+	assert(conn->flags & CONN_IN_USE && !conn_must_end(conn));
 	if (conn->flags & CONN_CONNECTING) {
 		conn_clear(conn, CONN_CONNECTING);
 		timer_clear(&engine->timers, &conn->timer); /* the time limit of connecting */
@@ -111,6 +111,7 @@ void drive_close(struct engine *engine, struct conn *conn)
 {
 	enum engine_close_reason reason = conn_close_reason(conn);
 
+	assert(conn->flags & CONN_IN_USE);
 	if (reason == ENGINE_CLOSE_LOST) {
 		struct protocol_event event = { .kind = PROTOCOL_LOST, .error = conn->error };
 		struct protocol_answer ignored;

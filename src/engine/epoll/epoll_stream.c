@@ -301,9 +301,9 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_answer answer;
 
-	if (conn->error == 0 && !(conn->flags & CONN_WRITABLE))
+	if (!conn_must_end(conn) && !(conn->flags & CONN_WRITABLE))
 		return false;
-	if (outgoing_finish(conn) < 0) {
+	if (conn_must_end(conn) || outgoing_finish(conn) < 0) {
 		close_conn(engine, conn);
 		return false;
 	}
