@@ -1,7 +1,7 @@
 /*
- * Finding the messages. Two things stand between a user and a translation that is there:
+ * Finding the messages. Two things can keep a user from a translation that is installed:
  *
- * - The catalogue's place. The program looks beside itself first (the build tree), then at
+ * - The catalogue's place. The program searches beside itself first (the build tree), then at
  *   ../share/locale (any prefix, DESTDIR too), then at the configured place.
  * - The system's locale. Minimal systems have no ko_KR.UTF-8; setlocale(3) then fails and gettext
  *   would stay in English. C.UTF-8 is always there, and with it gettext follows $LANGUAGE.

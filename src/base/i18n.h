@@ -11,8 +11,9 @@
 #define N_(text) text
 
 /*
- * Takes the language from the environment (LC_ALL, LC_MESSAGES, LANG, LANGUAGE). Call once, first
+ * Reads the language from the environment (LC_ALL, LC_MESSAGES, LANG, LANGUAGE). Call once, first
  * thing in main(), before any thread. Works from the build tree, from DESTDIR and when installed,
- * and also where the system has not generated the locale. Never fails: English is the way back.
+ * and also where the system has not generated the locale. Never fails: without a translation,
+ * messages are in English.
  */
 void i18n_init(void);

@@ -1,8 +1,8 @@
 /*
  * Why a stream of our own (fopencookie): stdio keeps a flag of a failed write, and not its reason.
  *
- * Why not O_TMPFILE: linkat(2) cannot replace a file. Why not always a rename: as root, a rename onto
- * /dev/null would replace the device for the whole machine.
+ * Why not O_TMPFILE: linkat(2) cannot replace a file. Why not always a rename: as root, a rename
+ * onto /dev/null would replace the device for the whole machine.
  */
 #include "base/outfile.h"
 
@@ -48,13 +48,13 @@ static int open_beside(struct outfile *file)
 {
 	const char *slash = strrchr(file->path, '/');
 	const char *name = slash != NULL ? slash + 1 : file->path;
-	size_t room = strlen(file->path) + 32;
+	size_t size = strlen(file->path) + 32;
 
-	file->beside = malloc(room);
+	file->beside = malloc(size);
 	if (file->beside == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < MOST_NAMES; i++) {
-		snprintf(file->beside, room, "%.*s.%s.%08x", (int)(name - file->path), file->path,
+		snprintf(file->beside, size, "%.*s.%s.%08x", (int)(name - file->path), file->path,
 			name, (unsigned)clock_now_ns() + i);
 		file->fd = open(file->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (file->fd >= 0)
@@ -106,7 +106,9 @@ static int open_by_kind(struct outfile *file)
 		if (errno != ENOENT)
 			return -errno;
 
-		/* The folder's own words are better than those about a name nobody asked for. */
+		/*
+		 * The folder's error is better than one about a name that the user has not given.
+		 */
 		return open_beside(file) == 0 ? 0 : open_in_place(file);
 	}
 	if (!S_ISREG(old.st_mode) || old.st_nlink > 1)
@@ -201,7 +203,7 @@ int outfile_commit(struct outfile *file, int r)
 	if (written < 0)
 		r = written;
 	if (file->fd >= 0) {
-		/* Some file systems say only now that there is no room. */
+		/* Some file systems report only now that the disk is full. */
 		if (close(file->fd) < 0 && errno != EINTR && r == 0)
 			r = -errno;
 		file->fd = -1;

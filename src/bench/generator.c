@@ -270,7 +270,7 @@ static void on_due(void *context, uint64_t due_ns, uint64_t now_ns)
 		return;
 	}
 	index = load_offer(generator->load, due_ns, now_ns);
-	if (index != LOAD_NOBODY)
+	if (index != LOAD_NO_CONN)
 		engine_nudge(generator->engine, generator->members[index].name);
 }
 

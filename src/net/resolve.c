@@ -2,8 +2,8 @@
  * Specs to addresses. Only a real name reaches getaddrinfo(3): a literal is put into a sockaddr by
  * hand, so that "127.1" or "::1" never waits for a resolver, whatever nsswitch.conf says.
  *
- * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other, and
- * what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
+ * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other,
+ * and what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
  */
 #include "net/resolve.h"
 
@@ -17,6 +17,13 @@
 #include "base/number.h"
 #include "net/call.h"
 #include "net/literal.h"
+
+/* An extension of glibc's: elsewhere, names that are not ASCII are not found. */
+#ifdef AI_IDN
+#define IDN_FLAG AI_IDN
+#else
+#define IDN_FLAG 0
+#endif
 
 /* Asked of the kernel, not of /proc: "ipv6.disable=1" and seccomp both show here. */
 static bool have_ipv6(void)
@@ -56,7 +63,9 @@ static int resolve_path(const struct addr_spec *spec, struct resolve_list *ret_l
 	memset(addr, 0, sizeof(*addr));
 	addr->scheme = spec->scheme;
 	addr->un.sun_family = AF_UNIX;
-	/* An abstract name is as long as the length says; a path ends with its 0, which counts too. */
+	/*
+	 * An abstract name is as long as the length says; a path ends with its 0, which counts too.
+	 */
 	memcpy(addr->un.sun_path + spec->abstract, spec->path, spec->path_length);
 	addr->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + spec->path_length + 1);
 	ret_list->count = 1;
@@ -169,7 +178,7 @@ static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_l
 	struct addrinfo hints = {
 		.ai_family = spec->family,
 		.ai_socktype = addr_socket_type(spec->scheme),
-		.ai_flags = is_ascii(spec->host) ? 0 : AI_IDN,
+		.ai_flags = is_ascii(spec->host) ? 0 : IDN_FLAG,
 	};
 	int error = getaddrinfo(spec->host, NULL, &hints, &answers);
 

@@ -79,7 +79,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	conn_log_opened(&worker->chronicle, conn);
 }
 
-static void on_fault(void *context, const struct fault_deed *deed)
+static void on_fault(void *context, const struct fault_event *deed)
 {
 	fault_map_tell_deed(context, deed);
 }
@@ -190,7 +190,7 @@ static void run_look(struct engine *engine, struct engine_task *task)
 	pthread_mutex_lock(&worker->lock);
 	worker->look_posted = false; /* whoever goes from here on is worth another look */
 	pthread_mutex_unlock(&worker->lock);
-	engine_look_again(engine);
+	engine_recheck(engine);
 }
 
 static void run_snapshot(struct engine *engine, struct engine_task *task)
@@ -263,7 +263,7 @@ static struct protocol *set_up_faults(struct worker *worker)
 	const struct fault_map *map = worker->options.faults;
 	struct fault_options options = {
 		.now_ns = clock_now_ns,
-		.tell = on_fault,
+		.report = on_fault,
 		.context = (void *)(uintptr_t)map,
 	};
 
@@ -303,7 +303,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 
 	struct guard_options guard = *options->guard;
 
-	guard.tell_paused = on_paused;
+	guard.report_paused = on_paused;
 	guard.context = worker;
 	guard_init(&worker->guard, inner, &worker->counters, &guard);
 	return &worker->guard.protocol;
@@ -343,7 +343,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
-	worker->echo.tell_looped = on_looped;
+	worker->echo.report_looped = on_looped;
 	worker->echo.context = worker;
 	conn_log_init(&worker->chronicle);
 	r = -pthread_mutex_init(&worker->lock, NULL);

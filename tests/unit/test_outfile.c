@@ -156,7 +156,7 @@ static void devices_and_pipes_stay(void **state)
 	}
 }
 
-static void full_disk_is_told_as_such(void **state)
+static void full_disk_is_reported_as_such(void **state)
 {
 	struct outfile *file;
 
@@ -168,7 +168,7 @@ static void full_disk_is_told_as_such(void **state)
 	assert_int_equal(outfile_commit(file, -EIO), -ENOSPC);
 }
 
-static void bad_paths_are_told_at_once(void **state)
+static void bad_paths_are_reported_at_once(void **state)
 {
 	struct outfile *file;
 
@@ -206,8 +206,8 @@ int main(void)
 		cmocka_unit_test(old_content_stays_until_commit),
 		cmocka_unit_test(links_are_written_through),
 		cmocka_unit_test(devices_and_pipes_stay),
-		cmocka_unit_test(full_disk_is_told_as_such),
-		cmocka_unit_test(bad_paths_are_told_at_once),
+		cmocka_unit_test(full_disk_is_reported_as_such),
+		cmocka_unit_test(bad_paths_are_reported_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -45,7 +45,7 @@ static int note_listen(struct engine *engine, int fd, enum addr_scheme scheme, u
 	return 0;
 }
 
-static void note_look(struct engine *engine)
+static void note_recheck(struct engine *engine)
 {
 	looks++;
 }
@@ -55,7 +55,7 @@ static const struct engine_ops looking = {
 	.create = create,
 	.destroy = destroy,
 	.listen = note_listen,
-	.look_again = note_look,
+	.recheck = note_recheck,
 };
 
 static struct worker *make(const struct guard_options *guard, const struct fault_map *faults)

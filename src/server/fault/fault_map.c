@@ -185,7 +185,7 @@ struct fault_site *fault_map_sites(const struct fault_map *map)
 
 /* ---- telling ---- */
 
-void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed)
+void fault_map_tell_deed(const struct fault_map *map, const struct fault_event *deed)
 {
 	unsigned long long number = deed->number, bytes = deed->after_bytes;
 	const char *key = fault_plan_key(deed->kind), *address = map->places[deed->tag].name;

@@ -28,7 +28,7 @@ void fault_map_free(struct fault_map *map);
 struct fault_site *fault_map_sites(const struct fault_map *map);
 
 /* Any thread: logs a deed (-v). */
-void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed);
+void fault_map_tell_deed(const struct fault_map *map, const struct fault_event *deed);
 
 /* Main thread; NULL is fine. At the start: that, and where. On request: what was done on each listener. */
 void fault_map_tell_start(const struct fault_map *map);
