@@ -287,11 +287,11 @@ static int await_signals(struct server *server)
 
 /* ---- start ---- */
 
-static void tell_start(const struct server *server)
+static void tell_start(const struct server *server, struct announce_ready *ready)
 {
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
 	fault_map_tell_start(server->faults);
-	announce_ready(&server->listeners, server->options->ready_fd);
+	announce_ready(ready);
 	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
 	else
@@ -532,6 +532,20 @@ static void close_server(struct server *server)
 	/* The signals' descriptor stays: their thread watches over the rest of the end. */
 }
 
+/* Ready is reported behind the seal, which no thread can be started behind: so one for it is started before. */
+static int seal_and_report(struct server *server, const struct sandbox_options *walls)
+{
+	struct announce_ready *ready = announce_prepare_ready(
+		&server->listeners, server->options->ready_fd);
+	int r = sandbox_seal(walls);
+
+	if (r == 0)
+		tell_start(server, ready);
+	else
+		announce_cancel_ready(ready);
+	return r;
+}
+
 /* From the first thread to the last. */
 static int run_threads(struct server *server, const struct sandbox_options *walls)
 {
@@ -542,11 +556,8 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 		r = helpers;
 	if (r == 0)
 		r = upgrade_commit(&server->upgrade, &server->listeners);
-	if (r == 0) {
-		/* A reader of --ready-fd that is slow gets a thread; no thread can be started behind the seal. */
-		tell_start(server);
-		r = sandbox_seal(walls);
-	}
+	if (r == 0)
+		r = seal_and_report(server, walls);
 	if (r == 0)
 		r = serve(server);
 	drain(server);
@@ -570,8 +581,8 @@ int server_run(const struct server_options *options)
 	server.options = &server.current;
 	upgrade_init(&server.upgrade, options->upgrade_at);
 	log_never_wait();
+	notify_open(); /* whether there is a manager decides what SIGHUP means */
 	r = await_signals(&server);
-	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
 	if (r == 0)
