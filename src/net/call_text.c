@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "net/addr.h"
+#include "net/passrights.h"
 
 struct name {
 	int value;
@@ -59,6 +60,7 @@ static const struct option_name {
 	{ SOL_SOCKET, SO_SNDBUF, "SOL_SOCKET, SO_SNDBUF" },
 	{ SOL_SOCKET, SO_LINGER, "SOL_SOCKET, SO_LINGER" },
 	{ SOL_SOCKET, SO_ERROR, "SOL_SOCKET, SO_ERROR" },
+	{ SOL_SOCKET, SO_PASSRIGHTS, "SOL_SOCKET, SO_PASSRIGHTS" },
 	{ IPPROTO_TCP, TCP_NODELAY, "IPPROTO_TCP, TCP_NODELAY" },
 	{ IPPROTO_TCP, TCP_INFO, "IPPROTO_TCP, TCP_INFO" },
 	{ IPPROTO_UDP, UDP_GRO, "IPPROTO_UDP, UDP_GRO" },

@@ -15,7 +15,7 @@ import pytest
 
 from callers import Callers
 from meari import (ANSWER_S, ENGINES, MEARI, Server, connect, endpoint, environment, receive_exactly,
-                   run)
+                   run, send_with_descriptors)
 from procfs import cpu_share_while_idle, descriptor_count, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user takes root")
@@ -449,7 +449,7 @@ def test_descriptors_that_are_sent_are_not_kept(path):
         before = open_files()
         for _ in range(20):
             with knock(path) as peer:
-                socket.send_fds(peer, [b"meari-upgrade 1 nothing\n"], [0] * 50)
+                send_with_descriptors(peer, b"meari-upgrade 1 nothing\n", [0] * 50)
                 assert peer.recv(100) == b"meari-upgrade 1 unknown\n"
                 assert peer.recv(100) == b""
         assert open_files() == before and echo(old)

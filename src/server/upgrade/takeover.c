@@ -17,6 +17,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/call.h"
+#include "net/socket.h"
 #include "server/listen/inheritance.h"
 #include "server/upgrade/handover_message.h"
 #include "server/upgrade/process.h"
@@ -36,14 +37,21 @@ struct said {
 
 /* ---- hearing and speaking ---- */
 
-/* One that has gone may have said why: that is heard next. */
-static int say(int fd, enum handover_message_kind kind)
+/*
+ * `until_ns` is when an answer must be there. One that has gone may have said why before: that is there already,
+ * and nothing else comes.
+ */
+static int say(int fd, enum handover_message_kind kind, uint64_t *until_ns)
 {
 	char text[HANDOVER_MESSAGE_MOST_BYTES];
 	size_t length = handover_message_write(&(struct handover_message){ .kind = kind }, text);
 	ssize_t n = call_send(fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	return n < 0 && n != -EPIPE ? (int)n : 0;
+	*until_ns = clock_now_ns();
+	if (n == -EPIPE)
+		return 0;
+	*until_ns = clock_after_ns(*until_ns, ANSWER_NS);
+	return n < 0 ? (int)n : 0;
 }
 
 static void close_fds(const int *fds, size_t count)
@@ -238,6 +246,7 @@ static int take_control(
 		call_close(fd);
 		return r;
 	}
+	socket_refuse_descriptors(fd); /* it may be an older meari's */
 	takeover->control_fd = fd;
 	takeover->control_device = (dev_t)about->file_device;
 	takeover->control_inode = (ino_t)about->file_inode;
@@ -254,9 +263,9 @@ static int take_socket(
 
 static int take_sockets(struct takeover *takeover)
 {
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), ANSWER_NS), taken = 0, total = 1;
+	uint64_t until_ns, taken = 0, total = 1;
 	struct said said;
-	int r = say(takeover->fd, HANDOVER_MESSAGE_TAKE);
+	int r = say(takeover->fd, HANDOVER_MESSAGE_TAKE, &until_ns);
 
 	while (r == 0 && taken < total) {
 		const struct handover_message *message = &said.message;
@@ -335,10 +344,11 @@ static int give_up(const struct takeover *takeover, int error, struct said *ret_
 int takeover_commit(struct takeover *takeover)
 {
 	struct said said = { .message.kind = HANDOVER_MESSAGE_YOURS };
-	int r = say(takeover->fd, HANDOVER_MESSAGE_READY);
+	uint64_t until_ns;
+	int r = say(takeover->fd, HANDOVER_MESSAGE_READY, &until_ns);
 
 	if (r == 0)
-		r = hear(takeover->fd, clock_after_ns(clock_now_ns(), ANSWER_NS), &said);
+		r = hear(takeover->fd, until_ns, &said);
 	if (r < 0 && r != -EPIPE)
 		r = give_up(takeover, r, &said);
 	/*
@@ -395,12 +405,13 @@ int takeover_ask(const struct addr *at, pid_t *ret_pid, unsigned *ret_sockets)
 	CLEANUP_FD int fd = -1;
 	struct said said;
 	pid_t listening;
+	uint64_t until_ns;
 	int r = knock(at, &fd, &listening);
 
 	if (r == 0)
-		r = say(fd, HANDOVER_MESSAGE_ASK);
+		r = say(fd, HANDOVER_MESSAGE_ASK, &until_ns);
 	if (r == 0)
-		r = hear(fd, clock_after_ns(clock_now_ns(), ANSWER_NS), &said);
+		r = hear(fd, until_ns, &said);
 	if (r < 0)
 		return r;
 	if (said.message.kind != HANDOVER_MESSAGE_HERE) {
