@@ -28,6 +28,7 @@ struct datagram {
 	/* Answers that the kernel did not take, and what came with their questions: it goes first. */
 	struct datagram_batch *waiting;
 	bool trains; /* UDP_SEGMENT is there */
+	bool lost; /* it was shut down: the engine stops watching it, but keeps it for answers that come later */
 	unsigned wary_turns; /* a train was refused: so long, none is tried */
 };
 
@@ -39,7 +40,7 @@ void datagram_close(struct datagram *datagram);
 
 /*
  * Answers what is there, for a turn. Afterwards `waiting` tells whether the kernel takes no answer now: go
- * on when the socket is writable; otherwise, when it is readable.
+ * on when the socket is writable; otherwise, when it is readable. `lost` may be set.
  */
 void datagram_echo_some(struct engine *engine, struct datagram *datagram);
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -34,6 +35,13 @@ static int failed(struct socket_failure *failure, const char *call, int error)
 static int set_flag(int fd, int level, int option, int on)
 {
 	return call_setsockopt(fd, level, option, &on, sizeof(on));
+}
+
+bool socket_is_shut_down(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
 void socket_refuse_descriptors(int fd)

@@ -52,7 +52,7 @@ struct server {
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
 	struct peer_watch peers; /* for datagrams */
-	_Atomic bool *blocking_told; /* for each listener; see worker_options */
+	_Atomic unsigned *listeners_logged; /* for each listener; see worker_options */
 	struct crew crew;
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
@@ -127,7 +127,8 @@ static int make_worker(struct server *server, unsigned index)
 		.peer_rule = listener_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
 									  : NULL,
 		.own = server->peers.own,
-		.blocking_told = server->blocking_told,
+		.listeners = &server->listeners,
+		.listeners_logged = server->listeners_logged,
 		.done_fd = server->done_fd,
 	};
 	int r;
@@ -220,9 +221,9 @@ static int open_server(struct server *server)
 	r = fault_map_new(options, &server->listeners, &server->faults);
 	if (r == 0) {
 		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
-		server->blocking_told = calloc(
-			server->listeners.count + 1, sizeof(*server->blocking_told));
-		r = server->blocking_told == NULL ? -ENOMEM : 0;
+		server->listeners_logged = calloc(
+			server->listeners.count + 1, sizeof(*server->listeners_logged));
+		r = server->listeners_logged == NULL ? -ENOMEM : 0;
 	}
 	if (r == 0) {
 		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -526,7 +527,7 @@ static void close_server(struct server *server)
 	upgrade_fini(&server->upgrade);
 	notify_close();
 	peer_watch_fini(&server->peers);
-	free(server->blocking_told);
+	free(server->listeners_logged);
 	if (server->done_fd >= 0)
 		close(server->done_fd);
 	/* The signals' descriptor stays: their thread watches over the rest of the end. */

@@ -25,6 +25,9 @@
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
 
+/* What other processes do to a socket that they share. */
+enum listener_trouble { MADE_BLOCKING = 1, SHUT_DOWN = 2 };
+
 struct worker {
 	struct worker_options options;
 	struct engine *engine;
@@ -149,14 +152,26 @@ static void on_accept_paused(void *context, int error)
 	conn_log_paused(&worker->chronicle, error);
 }
 
-/* Every thread may notice; it is told once. */
+/* Every thread may notice; the first one logs it. */
+static bool is_first(const struct worker *worker, unsigned tag, enum listener_trouble trouble)
+{
+	_Atomic unsigned *logged = worker->options.listeners_logged;
+
+	return logged != NULL && (atomic_fetch_or(&logged[tag], trouble) & trouble) == 0;
+}
+
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
+{
+	if (is_first(context, tag, MADE_BLOCKING))
+		conn_log_mended(fd, scheme);
+}
+
+static void on_listener_lost(void *context, unsigned tag)
 {
 	struct worker *worker = context;
 
-	if (worker->options.blocking_told != NULL && !worker->options.blocking_told[tag] &&
-		!atomic_exchange(&worker->options.blocking_told[tag], true))
-		conn_log_mended(fd, scheme);
+	if (is_first(worker, tag, SHUT_DOWN))
+		conn_log_lost(&worker->options.listeners->listeners[tag].bound);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -290,6 +305,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 		.closed = on_closed,
 		.accept_paused = on_accept_paused,
 		.accept_mended = on_accept_mended,
+		.listener_lost = on_listener_lost,
 	};
 	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
 	if (options->limits != NULL || options->access != NULL)

@@ -30,8 +30,10 @@ struct worker_options {
 	const struct fault_map *faults;
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */
-	/* For each tag of worker_listen(): somebody has taken O_NONBLOCK from that listener, and it was told. */
-	_Atomic bool *blocking_told;
+	/* Of all workers; a tag of worker_listen() is a place in the list. NULL: nothing of listeners is logged. */
+	const struct listener_list *listeners;
+	_Atomic unsigned
+		*listeners_logged; /* for each tag: which of its troubles has been logged */
 	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
 };
 

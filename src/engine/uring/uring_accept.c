@@ -21,6 +21,14 @@ int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme schem
 	return r;
 }
 
+static void close_one(struct uring_engine *engine, unsigned which)
+{
+	struct accept *accept = &engine->core.accept;
+
+	lookout_remove(engine->knock_fd, accept->listeners[which].fd);
+	accept_close(accept, which);
+}
+
 /* Whoever the kernel has already connected would get a RST when the listener goes: so it stays for them. */
 static void close_all(struct uring_engine *engine)
 {
@@ -30,8 +38,7 @@ static void close_all(struct uring_engine *engine)
 		if (accept->listeners[i].fd < 0 ||
 			(!engine->cutting && !accept_some(&engine->core, i, ACCEPT_LAST_CALL)))
 			continue;
-		lookout_remove(engine->knock_fd, accept->listeners[i].fd);
-		accept_close(accept, i);
+		close_one(engine, i);
 	}
 	if (accept->open_count == 0)
 		accept_resume(accept);
@@ -43,8 +50,11 @@ void uring_accept_knocked(struct uring_engine *engine)
 
 	engine->knock_ordered = false;
 	for (unsigned i = 0; i < accept->count && !accept->paused; i++) {
-		if (accept->listeners[i].fd >= 0)
-			accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].fd < 0)
+			continue;
+		accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].lost)
+			close_one(engine, i);
 	}
 }
 

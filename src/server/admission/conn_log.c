@@ -163,3 +163,14 @@ void conn_log_mended(int fd, enum addr_scheme scheme)
 		  "(NonBlocking=yes in the .service unit of either)"),
 		text);
 }
+
+void conn_log_lost(const struct addr *bound)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	addr_format(bound, text, sizeof(text));
+	LOG_EVENT(LOG_LEVEL_WARNING, "listener_lost", json_pack("{s:s}", "address", text),
+		_("another process has shut down '%s', which it shares; it is not served any more (start "
+		  "the server again)"),
+		text);
+}

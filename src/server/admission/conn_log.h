@@ -28,5 +28,8 @@ void conn_log_closed(struct conn_log *chronicle, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error);
 void conn_log_paused(struct conn_log *chronicle, int error);
 
+/* A listener was shut down by another process, and is not served any more. Any thread. */
+void conn_log_lost(const struct addr *bound);
+
 /* A listener had been made blocking by another process, and is not any more. Any thread. */
 void conn_log_mended(int fd, enum addr_scheme scheme);
