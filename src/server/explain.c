@@ -212,7 +212,7 @@ static int tell_activated(FILE *stream, const struct server_options *options)
 	for (size_t i = 0; i < list.count; i++)
 		tell_format(stream, "listen", true, _("%s (handed over by the service manager)"),
 			addr_format(&list.listeners[i].bound, text, sizeof(text)));
-	listener_close_all(&list);
+	listener_list_close_all(&list);
 	activation_fini(&activation);
 	return r;
 }

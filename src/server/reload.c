@@ -119,15 +119,25 @@ static void take_what_can_change(struct server_options *current, const struct se
 	current->log_level = next->log_level;
 }
 
+struct fault_map_plans reload_faults(const struct server_options *options)
+{
+	return (struct fault_map_plans){
+		.all = &options->faults,
+		.own = options->spec_faults,
+		.specs = options->specs,
+		.count = options->spec_count,
+	};
+}
+
 static int set_faults(const struct reload *reload, const struct server_options *next)
 {
-	struct server_options options = *reload->current;
+	struct fault_map_plans wanted = reload_faults(reload->current);
 	int r;
 
-	options.faults = next->faults;
+	wanted.all = &next->faults;
 	if (has_same_addresses(reload->current, next))
-		options.spec_faults = next->spec_faults;
-	r = fault_map_set(reload->faults, &options);
+		wanted.own = next->spec_faults;
+	r = fault_map_set(reload->faults, &wanted);
 	if (r < 0)
 		log_error(_("cannot read the options: %s"), strerror(-r));
 	return r;

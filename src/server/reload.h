@@ -14,6 +14,8 @@
 struct limits_options reload_limits(
 	const struct server_options *options, uint32_t memory_connections);
 struct guard_options reload_guard(const struct server_options *options);
+/* Points into the options. */
+struct fault_map_plans reload_faults(const struct server_options *options);
 
 /*
  * Reads the lists alone again. On failure the old ones stay in force, and it has been said why. The new ones are the

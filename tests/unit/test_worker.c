@@ -14,6 +14,7 @@
 #include "engine/core.h"
 #include "protocol/echo.h"
 #include "server/fault/fault_map.h"
+#include "server/reload.h"
 #include "server/worker.h"
 
 static const struct engine *seen_engine;
@@ -91,7 +92,9 @@ static struct fault_map *make_map(const struct server_options *options)
 	struct listener_list list = { &listener, 1 };
 	struct fault_map *map = (struct fault_map *)&list;
 
-	assert_int_equal(fault_map_new(options, &list, &map), 0);
+	const struct fault_map_plans wanted = reload_faults(options);
+
+	assert_int_equal(fault_map_new(&wanted, false, &list, &map), 0);
 	return map;
 }
 

@@ -8,15 +8,15 @@
 #include <stdbool.h>
 
 #include "net/addr.h"
-#include "server/listen/listener.h"
-#include "server/upgrade/handover_message.h"
+#include "server/listen/listener_list.h"
 
 /*
- * Adds a socket to the others of its address, or a new address to the list. Takes over `fd`, also on
+ * Adds a socket to the others of its address, or a new address to the list. `activated`: it is a service manager's;
+ * device and inode: of its socket file, inode 0 without one. Takes over `fd`, also on
  * failure: -ENOMEM, or an error of socket_adopt_server().
  */
 int inheritance_add(
-	struct listener_list *inherited, int fd, const struct handover_message_socket *about);
+	struct listener_list *inherited, int fd, bool activated, dev_t device, ino_t inode);
 
 /*
  * Marks what is asked for by its very address, so that nobody who asks for any port is given it. A name that

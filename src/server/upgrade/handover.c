@@ -192,7 +192,7 @@ static struct handover_message introduce(
 	return (struct handover_message){
 		.kind = kind,
 		.pid = (uint64_t)getpid(),
-		.total = listener_count_sockets(handover->listeners) + 1,
+		.total = listener_list_count_sockets(handover->listeners) + 1,
 		.watchdog_ns = handover->watchdog_ns == CLOCK_NEVER ? 0 : handover->watchdog_ns,
 	};
 }

@@ -33,7 +33,7 @@ struct handover_options {
 	dev_t file_device;
 	ino_t file_inode;
 	const struct listener_list
-		*listeners; /* the caller's; with the duplicates that listener_keep() made */
+		*listeners; /* the caller's; with the duplicates that listener_list_keep() made */
 	uint64_t watchdog_ns; /* what the next server is to know; CLOCK_NEVER: nobody watches */
 };
 

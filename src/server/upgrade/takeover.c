@@ -258,7 +258,8 @@ static int take_socket(
 {
 	if (about->role == HANDOVER_MESSAGE_CONTROL)
 		return take_control(takeover, fd, about);
-	return inheritance_add(&takeover->inherited, fd, about);
+	return inheritance_add(&takeover->inherited, fd, about->role == HANDOVER_MESSAGE_ACTIVATED,
+		(dev_t)about->file_device, (ino_t)about->file_inode);
 }
 
 static int take_sockets(struct takeover *takeover)
@@ -397,7 +398,7 @@ void takeover_fini(struct takeover *takeover)
 		call_close(TAKE_FD(takeover->process_fd));
 	if (takeover->control_fd >= 0)
 		call_close(TAKE_FD(takeover->control_fd));
-	listener_close_all(&takeover->inherited);
+	listener_list_close_all(&takeover->inherited);
 }
 
 int takeover_ask(const struct addr *at, pid_t *ret_pid, unsigned *ret_sockets)
