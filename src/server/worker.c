@@ -39,7 +39,7 @@ struct worker {
 	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
-	struct conn_log chronicle;
+	struct conn_log conn_log;
 
 	pthread_t thread;
 	bool started;
@@ -79,7 +79,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	worker->counters.connections_accepted++;
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	conn_log_opened(&worker->chronicle, conn);
+	conn_log_opened(&worker->conn_log, conn);
 }
 
 static void on_fault(void *context, const struct fault_deed *deed)
@@ -135,7 +135,7 @@ static void on_closed(
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	conn_log_closed(&worker->chronicle, &inner, reason, error);
+	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
 	if (worker->faulted)
@@ -149,7 +149,7 @@ static void on_accept_paused(void *context, int error)
 	struct worker *worker = context;
 
 	worker->counters.accept_pauses++;
-	conn_log_paused(&worker->chronicle, error);
+	conn_log_paused(&worker->conn_log, error);
 }
 
 /* Every thread may notice; the first one logs it. */
@@ -361,7 +361,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
 	worker->echo.tell_looped = on_looped;
 	worker->echo.context = worker;
-	conn_log_init(&worker->chronicle);
+	conn_log_init(&worker->conn_log);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
@@ -583,7 +583,7 @@ void worker_free(struct worker *worker)
 		guard_fini(&worker->guard);
 	if (worker->faulted)
 		fault_fini(&worker->fault);
-	conn_log_fini(&worker->chronicle);
+	conn_log_fini(&worker->conn_log);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);

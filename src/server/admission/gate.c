@@ -15,9 +15,6 @@
 #include "net/socket.h"
 #include "server/admission/conn_log.h"
 
-/* A crowd may be refused a thousand times a second; it is told this often, for each reason. */
-#define TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
-
 void gate_init(struct gate *gate, struct limits *limits, const struct access *access,
 	struct counters *counters)
 {
@@ -34,7 +31,7 @@ void gate_fini(struct gate *gate)
 {
 	if (gate->entered)
 		give_back(gate, gate->entered_source);
-	free(gate->sources);
+	slot_table_fini(&gate->sources);
 }
 
 /* ---- telling ---- */
@@ -82,24 +79,13 @@ static const char *event_of(enum gate_reason reason)
 	}
 }
 
-/* Whether it is to be told now; then, how many were not told before. */
-static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_untold)
+static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_left_out)
 {
-	struct gate_tale *tale = &gate->tales[reason];
-	uint64_t now_ns = clock_now_ns();
-
-	if (tale->told_ns != 0 && now_ns - tale->told_ns < TOLD_EVERY_NS) {
-		tale->untold++;
-		return false;
-	}
-	*ret_untold = tale->untold;
-	tale->told_ns = now_ns;
-	tale->untold = 0;
-	return true;
+	return log_limit_is_due(&gate->log_limits[reason], clock_now_ns(), ret_left_out);
 }
 
 /* `peer` is who it was, for programs; NULL where that is not known. */
-static void tell(enum gate_reason reason, const char *name, const char *peer, uint64_t untold)
+static void tell(enum gate_reason reason, const char *name, const char *peer, uint64_t left_out)
 {
 	char text[ADDR_TEXT_SIZE + 200];
 
@@ -112,28 +98,28 @@ static void tell(enum gate_reason reason, const char *name, const char *peer, ui
 	json_t *fields = !log_is_json()
 		? NULL
 		: json_pack("{s:s?, s:s, s:I}", "peer", peer, "limit", reasons[reason].key,
-			  "untold", (json_int_t)untold);
+			  "untold", (json_int_t)left_out);
 
-	if (untold == 0)
+	if (left_out == 0)
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields, "%s", text);
 	else
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields,
 			ngettext("%s; and %llu more since this was last told",
 				"%s; and %llu more since this was last told",
-				(unsigned long)untold),
-			text, (unsigned long long)untold);
+				(unsigned long)left_out),
+			text, (unsigned long long)left_out);
 }
 
 static void tell_connection(
 	struct gate *gate, enum gate_reason reason, int fd, enum addr_scheme scheme)
 {
 	char name[ADDR_TEXT_SIZE];
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (!is_due(gate, reason, &untold))
+	if (!is_due(gate, reason, &left_out))
 		return;
 	conn_log_name_peer(fd, scheme, name, sizeof(name));
-	tell(reason, name, name, untold);
+	tell(reason, name, name, left_out);
 }
 
 /* ---- coming ---- */
@@ -188,16 +174,16 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 {
 	struct addr peer = { .scheme = scheme };
 	char name[ADDR_TEXT_SIZE];
-	uint64_t untold;
+	uint64_t left_out;
 
 	gate->counters->datagrams_received++;
 	++*count;
-	if (!is_due(gate, reason, &untold))
+	if (!is_due(gate, reason, &left_out))
 		return false;
 	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
 	memcpy(&peer.storage, source, peer.length);
 	addr_format(&peer, name, sizeof(name));
-	tell(reason, name, name, untold);
+	tell(reason, name, name, left_out);
 	return false;
 }
 
@@ -229,28 +215,10 @@ bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagr
 	return drop(gate, GATE_FIXED_PORT, source, scheme, &gate->counters->datagrams_limited);
 }
 
-/* Where the source of a slot is kept; NULL without memory. */
-static struct limits_source **place_of(struct gate *gate, uint32_t slot)
-{
-	if (slot >= gate->source_count) {
-		uint32_t count = slot + 1 + slot / 2;
-		struct limits_source **longer = reallocarray(
-			gate->sources, count, sizeof(struct limits_source *));
-
-		if (longer == NULL)
-			return NULL;
-		memset(longer + gate->source_count, 0,
-			(count - gate->source_count) * sizeof(struct limits_source *));
-		gate->sources = longer;
-		gate->source_count = count;
-	}
-	return &gate->sources[slot];
-}
-
 void gate_opened(struct gate *gate, const struct engine_conn *conn)
 {
 	struct limits_source *source = gate->entered ? gate->entered_source : NULL;
-	struct limits_source **place;
+	void **place;
 
 	if (gate->limits == NULL)
 		return;
@@ -259,7 +227,7 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 	gate->entered = false;
 	if (source == NULL)
 		return;
-	place = place_of(gate, conn->slot);
+	place = slot_table_place(&gate->sources, conn->slot);
 	if (place != NULL) {
 		*place = source;
 		return;
@@ -272,39 +240,33 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 void gate_looped(struct gate *gate, int32_t peer_port)
 {
 	char name[100], peer[20];
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (!is_due(gate, GATE_BY_LOOP, &untold))
+	if (!is_due(gate, GATE_BY_LOOP, &left_out))
 		return;
 	snprintf(peer, sizeof(peer), "udp:%d", (int)peer_port);
 	if (peer_port < 0)
 		snprintf(name, sizeof(name), "%s", _("a datagram to a group"));
 	else
 		snprintf(name, sizeof(name), _("a datagram from port %d"), (int)peer_port);
-	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, untold);
+	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, left_out);
 }
 
 /* ---- staying ---- */
 
 void gate_slowed(struct gate *gate)
 {
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (is_due(gate, GATE_BY_BYTES, &untold))
-		tell(GATE_BY_BYTES, "", NULL, untold); /* the one text that names nobody */
+	if (is_due(gate, GATE_BY_BYTES, &left_out))
+		tell(GATE_BY_BYTES, "", NULL, left_out); /* the one text that names nobody */
 }
 
 /* ---- going ---- */
 
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending)
 {
-	struct limits_source *source = NULL;
-
-	if (conn->slot < gate->source_count) {
-		source = gate->sources[conn->slot];
-		gate->sources[conn->slot] = NULL;
-	}
-	give_back(gate, source);
+	give_back(gate, slot_table_take(&gate->sources, conn->slot));
 	if (ending == GUARD_NOT_ENDED)
 		return;
 	++*(ending == GUARD_IDLE ? &gate->counters->ended_idle : &gate->counters->ended_old);

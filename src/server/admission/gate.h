@@ -6,11 +6,13 @@
 
 #include <stdbool.h>
 
+#include "base/log_limit.h"
 #include "engine/engine.h"
 #include "protocol/guard.h"
 #include "server/admission/access.h"
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
+#include "server/admission/slot_table.h"
 #include "stats/counters.h"
 
 /* What is told apart in the log: why somebody was not let in, or was ended. */
@@ -33,21 +35,15 @@ enum gate_reason {
 	GATE_REASONS,
 };
 
-struct gate_tale {
-	uint64_t told_ns; /* 0: never */
-	uint64_t untold;
-};
-
 struct gate {
 	struct limits *limits; /* of the whole server; NULL: none */
 	const struct access *access; /* NULL: everybody */
 	struct peer_rule *peer_rule; /* NULL: none; set by its owner after gate_init() */
 	struct counters *counters;
-	struct limits_source **sources; /* by slot; grown only where sources are counted */
-	uint32_t source_count;
+	struct slot_table sources; /* struct limits_source; empty where sources are not counted */
 	struct limits_source *entered_source; /* of whoever was admitted and is not open yet */
 	bool entered;
-	struct gate_tale tales[GATE_REASONS];
+	struct log_limit log_limits[GATE_REASONS];
 };
 
 /* What is pointed to stays the caller's. */

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "net/call.h"
 #include "net/socket.h"
 #include "server/upgrade/handover_message.h"
@@ -21,8 +22,6 @@
 /* What a new server says is short; longer is nonsense. */
 #define MOST_SAID_BYTES 256
 #define ACCEPTS_A_TURN 16
-/* Strangers are told at most so often. */
-#define STRANGER_PAUSE_NS (10 * CLOCK_NS_PER_S)
 /* Without descriptors nobody can be let in, and whoever knocks goes on knocking. */
 #define SHORTAGE_PAUSE_NS (1 * CLOCK_NS_PER_S)
 
@@ -63,8 +62,7 @@ struct handover {
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
 	struct peer heir;
-	uint64_t stranger_told_ns;
-	unsigned strangers_untold;
+	struct log_limit foreign_users;
 	uint64_t paused_until_ns; /* CLOCK_NEVER: not paused */
 };
 
@@ -293,22 +291,17 @@ static bool is_under_way(const struct handover *handover)
 	return false;
 }
 
-static void tell_stranger(struct handover *handover, const struct ucred *who)
+static void log_foreign_user(struct handover *handover, const struct ucred *who)
 {
-	uint64_t now_ns = clock_now_ns();
+	uint64_t left_out;
 
-	if (handover->stranger_told_ns != 0 &&
-		now_ns - handover->stranger_told_ns < STRANGER_PAUSE_NS) {
-		handover->strangers_untold++;
+	if (!log_limit_is_due(&handover->foreign_users, clock_now_ns(), &left_out))
 		return;
-	}
 	LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_refused",
 		json_pack("{s:i, s:i, s:i}", "pid", (int)who->pid, "uid", (int)who->uid, "untold",
-			(int)handover->strangers_untold),
+			(int)left_out),
 		_("process %d may not upgrade this server: it is of the user %u"), (int)who->pid,
 		who->uid);
-	handover->stranger_told_ns = now_ns;
-	handover->strangers_untold = 0;
 }
 
 static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
@@ -320,7 +313,7 @@ static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
 	if (ret_who->uid == geteuid() || ret_who->uid == 0)
 		return true;
 	say(fd, HANDOVER_MESSAGE_STRANGER);
-	tell_stranger(handover, ret_who);
+	log_foreign_user(handover, ret_who);
 	return false;
 }
 
