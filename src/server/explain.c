@@ -63,12 +63,11 @@ static void tell_engine(FILE *stream, const struct server_options *options,
 
 	snprintf(name, sizeof(name), "engine-%s", ops->name);
 	if (ops == chosen && strcmp(options->engine, "auto") != 0)
-		tell(stream, name, true, _("asked for by --engine"));
+		tell(stream, name, true, _("chosen by --engine"));
 	else if (ops == chosen && ops == favourite)
 		tell_format(stream, name, true, _("what 'auto' takes: %s"), reason);
 	else if (ops == chosen)
-		tell_format(stream, name, true, _("'auto' would rather have had '%s'"),
-			favourite->name);
+		tell_format(stream, name, true, _("'auto' prefers '%s'"), favourite->name);
 	else if (ops->probe(why, sizeof(why)) < 0)
 		tell_format(stream, name, false, _("cannot work here: %s"), why);
 	else
@@ -143,12 +142,12 @@ static void tell_busy_poll(FILE *stream, const struct server_options *options)
 
 	if (options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
 		tell(stream, "busy-poll", true,
-			_("before it sleeps, a thread looks for more, where that has been worth it"));
+			_("before it sleeps, a thread polls again, where that has paid off"));
 	else if (options->busy_poll_ns == 0)
-		tell(stream, "busy-poll", false, _("not wanted: --busy-poll 0"));
+		tell(stream, "busy-poll", false, _("off: --busy-poll 0"));
 	else
 		tell_format(stream, "busy-poll", true,
-			_("before it sleeps, a thread looks for more, for %s"),
+			_("before it sleeps, a thread goes on polling for %s"),
 			duration_format(options->busy_poll_ns, text, sizeof(text)));
 }
 
@@ -233,7 +232,7 @@ static void tell_upgrade(FILE *stream, const struct addr *at)
 			(int)pid, text, sockets);
 	else
 		tell_format(stream, "upgrade", false, "'%s': %s", text,
-			r == -ENOENT ? _("nobody answers there; this one would start anew")
+			r == -ENOENT ? _("no server answers there; this one would start normally")
 				     : takeover_strerror(r));
 }
 

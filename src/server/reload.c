@@ -177,7 +177,8 @@ int reload_options(const struct reload *reload, struct access **ret_access)
 		r = adopt(reload, next, ret_access);
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("'%s' was not read again; the old options hold"), current->config_path);
+			_("'%s' was not read again; the old options stay in force"),
+			current->config_path);
 	return r;
 }
 
@@ -187,6 +188,6 @@ int reload_lists_only(const struct server_options *options, struct access **ret_
 
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("the lists were not read again; the old ones hold"));
+			_("the lists were not read again; the old ones stay in force"));
 	return r;
 }

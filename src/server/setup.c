@@ -32,7 +32,7 @@ static int choose_engine(struct server *server)
 		LOG_EVENT(LOG_LEVEL_INFO, "engine_substituted",
 			json_pack("{s:s, s:s, s:s}", "wanted", engine_favourite(&reason)->name,
 				"engine", server->engine->name, "reason", why),
-			_("the engine '%s' cannot be had here, '%s' serves instead: %s"),
+			_("the engine '%s' cannot work here, '%s' serves instead: %s"),
 			engine_favourite(&reason)->name, server->engine->name, why);
 	return r;
 }

@@ -41,7 +41,7 @@ static struct {
 
 __attribute__((noreturn)) static void end_process(void)
 {
-	log_error(_("it did not end in time after signal %d, and is ended as it is"),
+	log_error(_("it did not end in time after signal %d; the process is ended now"),
 		the.ending_signal);
 	poll(NULL, 0, LAST_LINE_MS);
 	_exit(128 + the.ending_signal);

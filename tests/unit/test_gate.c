@@ -109,7 +109,7 @@ static void refusals_are_counted_each_and_told_now_and_then(void **state)
 	assert_int_equal(counters.refused_by_access, 2000);
 	assert_int_equal(count_lines(text), 2);
 	assert_non_null(strstr(text, "refused tcp://127.0.0.1:"));
-	assert_non_null(strstr(text, "; and 999 more since this was last told\n"));
+	assert_non_null(strstr(text, "; and 999 more since the last line\n"));
 	free(text);
 	gate_fini(&gate);
 	access_free(access);
@@ -295,7 +295,7 @@ static void no_limit_floods_the_log(void **state)
 		flood(&gate, reason, &pair);
 		text = heard();
 		if (count_lines(text) != 2 || strstr(text, cases[i].text) == NULL ||
-			strstr(text, "; and 999 more since this was last told\n") == NULL)
+			strstr(text, "; and 999 more since the last line\n") == NULL)
 			fail_msg("reason %u: %s", (unsigned)reason, text);
 		free(text);
 		gate_fini(&gate);

@@ -41,11 +41,11 @@ static const struct {
 } reasons[GATE_REASONS] = {
 	[GATE_BY_ACCESS] = { "access", N_("refused %s: it is not allowed (--allow, --deny)") },
 	[GATE_BY_COUNT] = { "max-connections",
-		N_("refused %s: as many connections as may be are open (--max-connections)") },
+		N_("refused %s: the limit of connections is reached (--max-connections)") },
 	[GATE_BY_MEMORY] = { "max-memory",
 		N_("refused %s: there is no memory for more connections (--max-memory)") },
 	[GATE_BY_SOURCE] = { "max-per-source",
-		N_("refused %s: its source has as many connections as it may (--max-per-source)") },
+		N_("refused %s: its source has reached its limit of connections (--max-per-source)") },
 	[GATE_BY_RATE] = { "connect-rate",
 		N_("refused %s: connections come too fast (--connect-rate)") },
 	[GATE_DATAGRAM_ACCESS] = { "access",
@@ -104,9 +104,8 @@ static void tell(enum gate_reason reason, const char *name, const char *peer, ui
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields, "%s", text);
 	else
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields,
-			ngettext("%s; and %llu more since this was last told",
-				"%s; and %llu more since this was last told",
-				(unsigned long)left_out),
+			ngettext("%s; and %llu more since the last line",
+				"%s; and %llu more since the last line", (unsigned long)left_out),
 			text, (unsigned long long)left_out);
 }
 

@@ -252,8 +252,8 @@ static void tell_idle(const struct fault_map *map, const struct fault_plan_rule 
 	fault_text_write(rule, text);
 	LOG_EVENT(LOG_LEVEL_WARNING, "fault_idle", json_pack("{s:s}", "fault", text),
 		fault_plan_is_of_streams(rule->kind)
-			? _("the fault '%s' is one of streams, and there are none here")
-			: _("the fault '%s' is one of datagrams, and there are none here"),
+			? _("the fault '%s' is for streams, and no address serves streams")
+			: _("the fault '%s' is for datagrams, and no address serves datagrams"),
 		text);
 }
 

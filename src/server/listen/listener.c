@@ -36,12 +36,12 @@ static const char *next_step(int error, const struct addr *addr)
 		return "";
 	case EADDRINUSE:
 		if (is_unix)
-			return _(
-				" (somebody answers on it; stop that server or take another path)");
+			return _(" (a server answers on it; stop it or take another path)");
 		if (addr->scheme == ADDR_UDP)
 			return _(
-				" ('ss -lunp' shows who has it; port 0 lets the kernel choose one)");
-		return _(" ('ss -ltnp' shows who has it; port 0 lets the kernel choose one)");
+				" ('ss -lunp' shows which process has it; port 0 lets the kernel choose one)");
+		return _(
+			" ('ss -ltnp' shows which process has it; port 0 lets the kernel choose one)");
 	case EADDRNOTAVAIL:
 		return _(" (no interface of this machine has it; 'ip address' lists them)");
 	case EAFNOSUPPORT: return _(" (this kernel or container has no such address family)");
@@ -239,7 +239,7 @@ static int complain_of_adopted(const char *name, unsigned index, int error)
 
 	switch (-error) {
 	case EPROTONOSUPPORT:
-		reason = _("it is none of TCP, UDP, a Unix stream and Unix datagrams");
+		reason = _("it is neither a TCP, UDP nor Unix stream or datagram socket");
 		break;
 	case EDESTADDRREQ: reason = _("it is not bound to an address"); break;
 	case ENOTCONN: reason = _("it does not listen"); break;

@@ -226,7 +226,7 @@ static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)
 	gid_t gid;
 
 	if (user == NULL) {
-		snprintf(text, sizeof(text), _("not wanted; it stays the user %u"), getuid());
+		snprintf(text, sizeof(text), _("no --user; it stays the user %u"), getuid());
 		tell(context, "user", false, text);
 	} else if (find_user(user, &uid, &gid) < 0) {
 		snprintf(text, sizeof(text), _("there is no user '%s' (--user)"), user);
@@ -249,8 +249,8 @@ static void explain_landlock(sandbox_tell_fn *tell, void *context)
 	}
 	snprintf(text, sizeof(text),
 		version >= 4
-			? _("version %d: files but a few, and new TCP sockets, are out of reach")
-			: _("version %d: files but a few are out of reach"),
+			? _("version %d: all but a few files, and new TCP connections, are blocked")
+			: _("version %d: all but a few files are blocked"),
 		version);
 	tell(context, "landlock", true, text);
 }
@@ -262,7 +262,7 @@ void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tel
 	explain_user(options->user, tell, context);
 	for (size_t i = 0; (options->open || IS_SANITIZED) && i < 3; i++)
 		tell(context, walls[i], false,
-			options->open ? _("not wanted: --no-sandbox")
+			options->open ? _("off: --no-sandbox")
 				      : _("not in a build with sanitizers"));
 	if (options->open || IS_SANITIZED)
 		return;
@@ -270,10 +270,9 @@ void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tel
 	bool fixed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 
 	tell(context, walls[0], fixed,
-		fixed ? _("no program that it might start has more than itself") : strerror(errno));
+		fixed ? _("no program that it starts gains privileges") : strerror(errno));
 	explain_landlock(tell, context);
 	int r = fixed ? syscalls_confine(false) : -EPERM;
 
-	tell(context, walls[2], r == 0,
-		r == 0 ? _("most system calls are out of reach") : strerror(-r));
+	tell(context, walls[2], r == 0, r == 0 ? _("most system calls are blocked") : strerror(-r));
 }

@@ -90,7 +90,7 @@ static int open_control(struct handover *handover)
 		return 0;
 	}
 	switch (-r) {
-	case EADDRINUSE: hint = _(" (somebody else answers there; take another path)"); break;
+	case EADDRINUSE: hint = _(" (another program answers there; take another path)"); break;
 	case EEXIST:
 		hint = _(" (it is not a socket, so it is not removed; take another path)");
 		break;
@@ -270,7 +270,7 @@ static void abandon(struct handover *handover, struct peer *peer, const char *wh
 	if (had_sockets)
 		LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_abandoned",
 			json_pack("{s:i, s:s}", "pid", (int)peer->pid, "reason", why),
-			_("the upgrade by process %d was abandoned: %s; this server goes on"),
+			_("the upgrade by process %d has failed: %s; this server continues"),
 			(int)peer->pid, why);
 	handover->parted = handover->parted || had_sockets;
 	drop(peer);
@@ -300,8 +300,8 @@ static void log_foreign_user(struct handover *handover, const struct ucred *who)
 	LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_refused",
 		json_pack("{s:i, s:i, s:i}", "pid", (int)who->pid, "uid", (int)who->uid, "untold",
 			(int)left_out),
-		_("process %d may not upgrade this server: it is of the user %u"), (int)who->pid,
-		who->uid);
+		_("process %d may not upgrade this server: it belongs to the user %u"),
+		(int)who->pid, who->uid);
 }
 
 static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
@@ -430,7 +430,7 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 		}
 	}
 	say(peer->fd, HANDOVER_MESSAGE_UNKNOWN);
-	abandon(handover, peer, _("it said something that makes no sense"));
+	abandon(handover, peer, _("it sent a message that cannot be understood"));
 	return false;
 }
 

@@ -150,16 +150,17 @@ const char *takeover_strerror(int error)
 	switch (-error) {
 	case EPIPE: return _("it has gone");
 	case ECONNABORTED:
-		return _("it has ended the conversation, and as far as can be seen it still runs");
+		return _("it has closed the connection, but its process still seems to run");
 	case ETIMEDOUT:
 	case EAGAIN: return _("it does not answer");
-	case EPERM: return _("it is another user's");
+	case EPERM: return _("it belongs to another user");
 	case EBUSY: return _("another upgrade is under way; try again when that is over");
-	case ECANCELED: return _("it is ending itself; start again when it has");
-	case ETIME: return _("it has waited too long, and goes on itself");
-	case EPROTO: return _("it says something that makes no sense");
+	case ECANCELED: return _("it is ending, too; start again when it has ended");
+	case ETIME: return _("it has waited too long, and continues to serve");
+	case EPROTO: return _("it sends messages that cannot be understood");
 	case EPROTONOSUPPORT:
-		return _("it speaks another version of this conversation; stop it and start anew");
+		return _(
+			"it speaks another version of the upgrade protocol; stop it, then start this one");
 	case EPROTOTYPE: return _("it is no meari with --upgrade; take another path");
 	case EMFILE: return _("too few descriptors; raise the limit, 'ulimit -n'");
 	default: return strerror(-error);
