@@ -97,10 +97,10 @@ bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses 
 	return all;
 }
 
-void crew_look_again(const struct crew *crew)
+void crew_check_again(const struct crew *crew)
 {
 	for (unsigned i = 0; i < crew->count; i++)
-		worker_look_again(crew->workers[i]);
+		worker_check_again(crew->workers[i]);
 }
 
 void crew_drain(const struct crew *crew)

@@ -23,7 +23,7 @@ bool crew_sum(const struct crew *crew, struct counters *ret_sum);
 bool crew_set_access(const struct crew *crew, const struct access *access);
 bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses *own);
 
-void crew_look_again(const struct crew *crew);
+void crew_check_again(const struct crew *crew);
 void crew_drain(const struct crew *crew);
 void crew_cut(const struct crew *crew);
 

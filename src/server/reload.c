@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 
-static void tell_rest(const char *option)
+static void log_needs_restart(const char *option)
 {
 	LOG_EVENT(LOG_LEVEL_WARNING, "needs_restart", json_pack("{s:s}", "option", option),
 		_("'%s' needs a restart"), option);
@@ -49,7 +49,7 @@ static bool has_same_upgrade(const struct server_options *one, const struct serv
 			addr_equal(one->upgrade_at, other->upgrade_at));
 }
 
-static void tell_what_cannot_change(
+static void log_what_cannot_change(
 	const struct server_options *current, const struct server_options *next)
 {
 	const struct {
@@ -76,7 +76,7 @@ static void tell_what_cannot_change(
 
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
 		if (!rest[i].same)
-			tell_rest(rest[i].option);
+			log_needs_restart(rest[i].option);
 	}
 }
 
@@ -158,7 +158,7 @@ static int adopt(
 		access_free(access);
 		return r;
 	}
-	tell_what_cannot_change(reload->current, next);
+	log_what_cannot_change(reload->current, next);
 	take_what_can_change(reload->current, next);
 	limits = reload_limits(reload->current, reload->memory_connections);
 	limits_set(reload->limits, &limits);

@@ -1,7 +1,7 @@
 /*
  * The life of the server, from top to bottom:
  *
- *   open ──▶ start ──▶ serve ──signal or heir──▶ drain ──done, time, or second signal──▶ end
+ *   open ──▶ start ──▶ serve ──signal or successor──▶ drain ──done, time, or second signal──▶ end
  *
  * Everything that can fail is tried before the first thread starts, and what is opened first is
  * closed last.
@@ -76,10 +76,10 @@ static int await_signals(struct server *server)
 
 /* ---- start ---- */
 
-static void tell_start(const struct server *server, struct announce_ready *ready)
+static void report_start(const struct server *server, struct announce_ready *ready)
 {
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
-	fault_map_tell_start(server->faults);
+	fault_map_log_start(server->faults);
 	announce_ready(ready);
 	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
@@ -89,11 +89,11 @@ static void tell_start(const struct server *server, struct announce_ready *ready
 
 /* ---- serve ---- */
 
-static void tell_counters(struct server *server)
+static void log_counters(struct server *server)
 {
 	struct counters sum;
 
-	fault_map_tell_counters(server->faults);
+	fault_map_log_counters(server->faults);
 	crew_sum(&server->crew, &sum);
 	announce_counters(&sum);
 }
@@ -140,7 +140,7 @@ static int reload_all(struct server *server)
 	if (r < 0)
 		return r;
 	use_access(server, access);
-	fault_map_tell_start(server->faults);
+	fault_map_log_start(server->faults);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
 		server->options->config_path);
 	return 0;
@@ -157,9 +157,9 @@ static void reload(struct server *server)
 	log_keep_errors(why, sizeof(why));
 	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
 	log_keep_errors(NULL, 0);
-	if (told && (r < 0 || server->status_told))
+	if (told && (r < 0 || server->status_reported))
 		notify_status(r < 0 ? why : "");
-	server->status_told = r < 0;
+	server->status_reported = r < 0;
 	if (told)
 		notify_ready();
 }
@@ -201,8 +201,8 @@ static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	if (news == UPGRADE_PARTED)
-		crew_look_again(&server->crew);
+	if (news == UPGRADE_PEER_GONE)
+		crew_check_again(&server->crew);
 	return news == UPGRADE_GONE;
 }
 
@@ -253,7 +253,7 @@ static int serve(struct server *server)
 {
 	for (;;) {
 		switch (wait_for_news(server, CLOCK_NEVER, 1)) {
-		case SIGNALS_COUNTERS: tell_counters(server); break;
+		case SIGNALS_COUNTERS: log_counters(server); break;
 		case SIGNALS_RELOAD: reload(server); break;
 		case SIGNALS_END: return 0;
 		case SIGNALS_NONE: return -EIO;
@@ -284,7 +284,7 @@ static void drain(struct server *server)
 		enum signals_wish wish = wait_for_news(server, until_ns, server->thread_count);
 
 		if (wish == SIGNALS_COUNTERS)
-			tell_counters(server);
+			log_counters(server);
 		else if (wish == SIGNALS_RELOAD)
 			reload(server);
 		else
@@ -313,7 +313,7 @@ static int seal_and_report(struct server *server, const struct sandbox_options *
 	int r = sandbox_seal(walls);
 
 	if (r == 0)
-		tell_start(server, ready);
+		report_start(server, ready);
 	else
 		announce_cancel_ready(ready);
 	return r;

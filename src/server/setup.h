@@ -28,7 +28,7 @@ struct server {
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
 	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
-	bool status_told; /* the manager has been told of a reload that failed */
+	bool status_reported; /* the manager has been told of a reload that failed */
 };
 
 /*

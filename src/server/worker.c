@@ -45,10 +45,10 @@ struct worker {
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task, own_task;
+	struct engine_task drain_task, cut_task, check_task, snapshot_task, access_task, own_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
-	bool finished, look_posted;
+	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
 	bool snapshot_wanted, access_wanted, own_wanted;
 	struct counters snapshot;
@@ -82,9 +82,9 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	conn_log_opened(&worker->conn_log, conn);
 }
 
-static void on_fault(void *context, const struct fault_deed *deed)
+static void on_fault(void *context, const struct fault_deed *event)
 {
-	fault_map_tell_deed(context, deed);
+	fault_map_log_event(context, event);
 }
 
 static void on_looped(void *context, int32_t peer_port)
@@ -198,12 +198,12 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 	engine_cut(engine);
 }
 
-static void run_look(struct engine *engine, struct engine_task *task)
+static void run_check(struct engine *engine, struct engine_task *task)
 {
-	struct worker *worker = worker_of(task, offsetof(struct worker, look_task));
+	struct worker *worker = worker_of(task, offsetof(struct worker, check_task));
 
 	pthread_mutex_lock(&worker->lock);
-	worker->look_posted = false; /* whoever goes from here on is worth another look */
+	worker->check_posted = false; /* whoever goes from here on is worth another look */
 	pthread_mutex_unlock(&worker->lock);
 	engine_look_again(engine);
 }
@@ -354,7 +354,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->options = *options;
 	worker->drain_task.run = run_drain;
 	worker->cut_task.run = run_cut;
-	worker->look_task.run = run_look;
+	worker->check_task.run = run_check;
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
@@ -451,12 +451,12 @@ void worker_cut(struct worker *worker)
 	post(worker, &worker->cut_task);
 }
 
-void worker_look_again(struct worker *worker)
+void worker_check_again(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (!worker->finished && !worker->look_posted) {
-		worker->look_posted = true;
-		engine_post(worker->engine, &worker->look_task);
+	if (!worker->finished && !worker->check_posted) {
+		worker->check_posted = true;
+		engine_post(worker->engine, &worker->check_task);
 	}
 	pthread_mutex_unlock(&worker->lock);
 }

@@ -51,7 +51,7 @@ void worker_drain(struct worker *worker);
 void worker_cut(struct worker *worker);
 
 /* Another process that served on the same sockets has gone. */
-void worker_look_again(struct worker *worker);
+void worker_check_again(struct worker *worker);
 
 /*
  * The counters as they are between two events; waits for the thread to come to that, until `until_ns`. False:

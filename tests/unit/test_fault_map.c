@@ -62,8 +62,8 @@ static void nothing_of_nothing(void **state)
 
 	make(&f, false, false);
 	assert_null(f.map);
-	fault_map_tell_start(f.map);
-	fault_map_tell_counters(f.map);
+	fault_map_log_start(f.map);
+	fault_map_log_counters(f.map);
 	fault_map_free(f.map);
 }
 

@@ -148,12 +148,12 @@ static void each_parting_is_worth_a_look(void **state)
 	struct engine *engine = (struct engine *)(uintptr_t)seen_engine;
 
 	looks = 0;
-	worker_look_again(worker);
-	worker_look_again(worker); /* before the first has been: one look finds both */
+	worker_check_again(worker);
+	worker_check_again(worker); /* before the first has been: one look finds both */
 	assert_int_equal(looks, 0);
 	engine_run_tasks(engine);
 	assert_int_equal(looks, 1);
-	worker_look_again(worker);
+	worker_check_again(worker);
 	engine_run_tasks(engine);
 	assert_int_equal(looks, 2);
 	worker_free(worker);

@@ -85,7 +85,8 @@ static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_lef
 }
 
 /* `peer` is who it was, for programs; NULL where that is not known. */
-static void tell(enum gate_reason reason, const char *name, const char *peer, uint64_t left_out)
+static void write_line(
+	enum gate_reason reason, const char *name, const char *peer, uint64_t left_out)
 {
 	char text[ADDR_TEXT_SIZE + 200];
 
@@ -109,7 +110,7 @@ static void tell(enum gate_reason reason, const char *name, const char *peer, ui
 			text, (unsigned long long)left_out);
 }
 
-static void tell_connection(
+static void log_connection(
 	struct gate *gate, enum gate_reason reason, int fd, enum addr_scheme scheme)
 {
 	char name[ADDR_TEXT_SIZE];
@@ -118,7 +119,7 @@ static void tell_connection(
 	if (!is_due(gate, reason, &left_out))
 		return;
 	conn_log_name_peer(fd, scheme, name, sizeof(name));
-	tell(reason, name, name, left_out);
+	write_line(reason, name, name, left_out);
 }
 
 /* ---- coming ---- */
@@ -134,7 +135,7 @@ static bool refuse(struct gate *gate, enum gate_reason reason, int fd, enum addr
 	};
 
 	++*counts[reason];
-	tell_connection(gate, reason, fd, scheme);
+	log_connection(gate, reason, fd, scheme);
 	return false;
 }
 
@@ -182,7 +183,7 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
 	memcpy(&peer.storage, source, peer.length);
 	addr_format(&peer, name, sizeof(name));
-	tell(reason, name, name, left_out);
+	write_line(reason, name, name, left_out);
 	return false;
 }
 
@@ -248,7 +249,7 @@ void gate_looped(struct gate *gate, int32_t peer_port)
 		snprintf(name, sizeof(name), "%s", _("a datagram to a group"));
 	else
 		snprintf(name, sizeof(name), _("a datagram from port %d"), (int)peer_port);
-	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, left_out);
+	write_line(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, left_out);
 }
 
 /* ---- staying ---- */
@@ -258,7 +259,7 @@ void gate_slowed(struct gate *gate)
 	uint64_t left_out;
 
 	if (is_due(gate, GATE_BY_BYTES, &left_out))
-		tell(GATE_BY_BYTES, "", NULL, left_out); /* the one text that names nobody */
+		write_line(GATE_BY_BYTES, "", NULL, left_out); /* the one text that names nobody */
 }
 
 /* ---- going ---- */
@@ -269,7 +270,7 @@ void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_e
 	if (ending == GUARD_NOT_ENDED)
 		return;
 	++*(ending == GUARD_IDLE ? &gate->counters->ended_idle : &gate->counters->ended_old);
-	tell_connection(gate, ending == GUARD_IDLE ? GATE_IDLE : GATE_OLD, conn->fd, conn->scheme);
+	log_connection(gate, ending == GUARD_IDLE ? GATE_IDLE : GATE_OLD, conn->fd, conn->scheme);
 }
 
 bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
@@ -280,6 +281,6 @@ bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
 		access_admits(gate->access, &peer.generic))
 		return false;
 	gate->counters->ended_by_access++;
-	tell_connection(gate, GATE_NO_LONGER_ALLOWED, conn->fd, conn->scheme);
+	log_connection(gate, GATE_NO_LONGER_ALLOWED, conn->fd, conn->scheme);
 	return true;
 }

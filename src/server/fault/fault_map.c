@@ -185,12 +185,12 @@ struct fault_site *fault_map_sites(const struct fault_map *map)
 
 /* ---- telling ---- */
 
-void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed)
+void fault_map_log_event(const struct fault_map *map, const struct fault_deed *event)
 {
-	unsigned long long number = deed->number, bytes = deed->after_bytes;
-	const char *key = fault_plan_key(deed->kind), *address = map->places[deed->tag].name;
+	unsigned long long number = event->number, bytes = event->after_bytes;
+	const char *key = fault_plan_key(event->kind), *address = map->places[event->tag].name;
 
-	if (deed->to_datagram)
+	if (event->to_datagram)
 		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
 			json_pack("{s:s, s:s, s:I, s:I}", "fault", key, "address", address,
 				"datagram", (json_int_t)number, "length", (json_int_t)bytes),
@@ -221,7 +221,7 @@ static void write_faults(
 	}
 }
 
-static void tell_faults(const struct fault_map *map, size_t index)
+static void log_faults(const struct fault_map *map, size_t index)
 {
 	const struct place *place = &map->places[index];
 	CLEANUP_FREE char *text = NULL;
@@ -241,7 +241,7 @@ static void tell_faults(const struct fault_map *map, size_t index)
 }
 
 /* One that was given for all addresses, and is none of any. */
-static void tell_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
+static void log_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
 {
 	char text[FAULT_TEXT_SIZE];
 
@@ -257,16 +257,16 @@ static void tell_idle(const struct fault_map *map, const struct fault_plan_rule 
 		text);
 }
 
-void fault_map_tell_start(const struct fault_map *map)
+void fault_map_log_start(const struct fault_map *map)
 {
 	if (map == NULL)
 		return;
 	for (size_t i = 0; i < map->count; i++) {
 		if (map->sites[i].plan != NULL)
-			tell_faults(map, i);
+			log_faults(map, i);
 	}
 	for (unsigned i = 0; i < map->given.count; i++)
-		tell_idle(map, &map->given.rules[i]);
+		log_idle(map, &map->given.rules[i]);
 }
 
 /* Those kinds that the listener's plan has. */
@@ -294,7 +294,7 @@ static void write_counters(const struct fault_site *site, FILE *stream, json_t *
 	}
 }
 
-static void tell_counters(const char *name, const struct fault_site *site)
+static void log_counters(const char *name, const struct fault_site *site)
 {
 	json_t *fields = json_pack("{s:s}", "address", name);
 	CLEANUP_FREE char *text = NULL;
@@ -311,10 +311,10 @@ static void tell_counters(const char *name, const struct fault_site *site)
 	json_decref(fields);
 }
 
-void fault_map_tell_counters(const struct fault_map *map)
+void fault_map_log_counters(const struct fault_map *map)
 {
 	for (size_t i = 0; map != NULL && i < map->count; i++) {
 		if (map->sites[i].plan != NULL)
-			tell_counters(map->places[i].name, &map->sites[i]);
+			log_counters(map->places[i].name, &map->sites[i]);
 	}
 }

@@ -37,8 +37,8 @@ void fault_map_free(struct fault_map *map);
 struct fault_site *fault_map_sites(const struct fault_map *map);
 
 /* Any thread: logs a deed (-v). */
-void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed);
+void fault_map_log_event(const struct fault_map *map, const struct fault_deed *event);
 
 /* Main thread; NULL is fine. At the start: that, and where. On request: what was done on each listener. */
-void fault_map_tell_start(const struct fault_map *map);
-void fault_map_tell_counters(const struct fault_map *map);
+void fault_map_log_start(const struct fault_map *map);
+void fault_map_log_counters(const struct fault_map *map);

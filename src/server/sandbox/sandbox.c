@@ -219,7 +219,7 @@ int sandbox_seal(const struct sandbox_options *options)
 	return r;
 }
 
-static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)
+static void explain_user(const char *user, sandbox_explain_fn *explain, void *context)
 {
 	char text[200];
 	uid_t uid;
@@ -227,24 +227,24 @@ static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)
 
 	if (user == NULL) {
 		snprintf(text, sizeof(text), _("no --user; it stays the user %u"), getuid());
-		tell(context, "user", false, text);
+		explain(context, "user", false, text);
 	} else if (find_user(user, &uid, &gid) < 0) {
 		snprintf(text, sizeof(text), _("there is no user '%s' (--user)"), user);
-		tell(context, "user", false, text);
+		explain(context, "user", false, text);
 	} else {
 		snprintf(text, sizeof(text),
 			_("it becomes the user %u and the group %u once all is open"), uid, gid);
-		tell(context, "user", true, text);
+		explain(context, "user", true, text);
 	}
 }
 
-static void explain_landlock(sandbox_tell_fn *tell, void *context)
+static void explain_landlock(sandbox_explain_fn *explain, void *context)
 {
 	int version = landlock_version();
 	char text[200];
 
 	if (version < 0) {
-		tell(context, "landlock", false, strerror(-version));
+		explain(context, "landlock", false, strerror(-version));
 		return;
 	}
 	snprintf(text, sizeof(text),
@@ -252,16 +252,17 @@ static void explain_landlock(sandbox_tell_fn *tell, void *context)
 			? _("version %d: all but a few files, and new TCP connections, are blocked")
 			: _("version %d: all but a few files are blocked"),
 		version);
-	tell(context, "landlock", true, text);
+	explain(context, "landlock", true, text);
 }
 
-void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context)
+void sandbox_explain(
+	const struct sandbox_options *options, sandbox_explain_fn *explain, void *context)
 {
 	static const char *const walls[] = { "no-new-privileges", "landlock", "seccomp" };
 
-	explain_user(options->user, tell, context);
+	explain_user(options->user, explain, context);
 	for (size_t i = 0; (options->open || IS_SANITIZED) && i < 3; i++)
-		tell(context, walls[i], false,
+		explain(context, walls[i], false,
 			options->open ? _("off: --no-sandbox")
 				      : _("not in a build with sanitizers"));
 	if (options->open || IS_SANITIZED)
@@ -269,10 +270,11 @@ void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tel
 	/* In earnest: this process has nothing else to do. The filter must come last. */
 	bool fixed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 
-	tell(context, walls[0], fixed,
+	explain(context, walls[0], fixed,
 		fixed ? _("no program that it starts gains privileges") : strerror(errno));
-	explain_landlock(tell, context);
+	explain_landlock(explain, context);
 	int r = fixed ? syscalls_confine(false) : -EPERM;
 
-	tell(context, walls[2], r == 0, r == 0 ? _("most system calls are blocked") : strerror(-r));
+	explain(context, walls[2], r == 0,
+		r == 0 ? _("most system calls are blocked") : strerror(-r));
 }

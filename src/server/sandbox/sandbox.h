@@ -32,5 +32,6 @@ int sandbox_enter(const struct sandbox_options *options);
 int sandbox_seal(const struct sandbox_options *options);
 
 /* Told of each part: its name (a key), whether it will be in force here, and why or why not. */
-typedef void sandbox_tell_fn(void *context, const char *name, bool used, const char *reason);
-void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context);
+typedef void sandbox_explain_fn(void *context, const char *name, bool used, const char *reason);
+void sandbox_explain(
+	const struct sandbox_options *options, sandbox_explain_fn *explain, void *context);

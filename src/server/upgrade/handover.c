@@ -26,7 +26,7 @@
 #define SHORTAGE_PAUSE_NS (1 * CLOCK_NS_PER_S)
 
 /*
- *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the heir
+ *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the successor
  *      │                │                        │
  *      └────────────────┴── gone, nonsense, too late ──▶ closed (told, unless it was silent)
  */
@@ -57,11 +57,11 @@ struct handover {
 	dev_t file_device; /* of the file that is ours to remove; inode 0: none */
 	ino_t file_inode;
 	bool file_theirs;
-	bool parted; /* one that had our sockets has gone: not told yet */
+	bool peer_gone; /* one that had our sockets has gone: not told yet */
 	const struct listener_list *listeners;
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
-	struct peer heir;
+	struct peer successor;
 	struct log_limit foreign_users;
 	uint64_t paused_until_ns; /* CLOCK_NEVER: not paused */
 };
@@ -116,7 +116,7 @@ int handover_new(const struct handover_options *options, struct handover **ret_h
 	handover->at = *options->at;
 	handover->listeners = options->listeners;
 	handover->watchdog_ns = options->watchdog_ns;
-	handover->heir.fd = -1;
+	handover->successor.fd = -1;
 	handover->paused_until_ns = CLOCK_NEVER;
 	for (unsigned i = 0; i < HANDOVER_MOST_PEERS; i++)
 		handover->peers[i].fd = -1;
@@ -272,7 +272,7 @@ static void abandon(struct handover *handover, struct peer *peer, const char *wh
 			json_pack("{s:i, s:s}", "pid", (int)peer->pid, "reason", why),
 			_("the upgrade by process %d has failed: %s; this server continues"),
 			(int)peer->pid, why);
-	handover->parted = handover->parted || had_sockets;
+	handover->peer_gone = handover->peer_gone || had_sockets;
 	drop(peer);
 }
 
@@ -312,7 +312,7 @@ static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
 		return false;
 	if (ret_who->uid == geteuid() || ret_who->uid == 0)
 		return true;
-	say(fd, HANDOVER_MESSAGE_STRANGER);
+	say(fd, HANDOVER_MESSAGE_FOREIGN_USER);
 	log_foreign_user(handover, ret_who);
 	return false;
 }
@@ -390,7 +390,7 @@ static bool on_ready(struct handover *handover, struct peer *peer)
 		abandon(handover, peer, reason_of(r));
 		return false;
 	}
-	handover->heir = *peer;
+	handover->successor = *peer;
 	*peer = (struct peer){ .fd = -1 };
 	handover->file_inode = 0;
 	return true;
@@ -465,7 +465,7 @@ uint64_t handover_due_ns(const struct handover *handover)
 }
 
 /* Few, and rarely: each is simply tried. */
-bool handover_work(struct handover *handover, bool *ret_parted)
+bool handover_work(struct handover *handover, bool *ret_peer_gone)
 {
 	uint64_t now_ns = clock_now_ns();
 
@@ -481,8 +481,8 @@ bool handover_work(struct handover *handover, bool *ret_parted)
 			abandon(handover, peer, _("it was not ready in time"));
 		}
 	}
-	*ret_parted = handover->parted;
-	handover->parted = false;
+	*ret_peer_gone = handover->peer_gone;
+	handover->peer_gone = false;
 	if (handover->paused_until_ns <= now_ns)
 		handover->paused_until_ns = CLOCK_NEVER;
 	if (handover->paused_until_ns == CLOCK_NEVER)
@@ -490,16 +490,16 @@ bool handover_work(struct handover *handover, bool *ret_parted)
 	return false;
 }
 
-pid_t handover_heir(const struct handover *handover)
+pid_t handover_successor(const struct handover *handover)
 {
-	return handover->heir.pid;
+	return handover->successor.pid;
 }
 
 void handover_release(struct handover *handover)
 {
-	say(handover->heir.fd, HANDOVER_MESSAGE_RELEASED);
-	drop(&handover->heir);
-	/* Should the heir die while we drain, nobody must seem to answer there. */
+	say(handover->successor.fd, HANDOVER_MESSAGE_RELEASED);
+	drop(&handover->successor);
+	/* Should the successor die while we drain, nobody must seem to answer there. */
 	call_close(TAKE_FD(handover->fd));
 }
 
@@ -517,8 +517,8 @@ void handover_free(struct handover *handover)
 			say(peer->fd, HANDOVER_MESSAGE_ENDING);
 		drop(peer);
 	}
-	if (handover->heir.fd >= 0)
-		drop(&handover->heir);
+	if (handover->successor.fd >= 0)
+		drop(&handover->successor);
 	if (handover->fd >= 0)
 		call_close(handover->fd);
 	free(handover);

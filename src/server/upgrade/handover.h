@@ -51,11 +51,11 @@ uint64_t handover_due_ns(const struct handover *handover);
 /*
  * Goes on with whoever has something to say, or has said nothing for too long. True: a new server is in
  * charge, and knows it; this one is to drain, and the socket files are not its own any more.
- * `ret_parted` is set when one that had the sockets has gone without that.
+ * `ret_peer_gone` is set when one that had the sockets has gone without that.
  */
-bool handover_work(struct handover *handover, bool *ret_parted);
+bool handover_work(struct handover *handover, bool *ret_peer_gone);
 
 /* The process that is in charge now. */
-pid_t handover_heir(const struct handover *handover);
+pid_t handover_successor(const struct handover *handover);
 /* Tells it that nothing here looks at the sockets any more, not at the one for upgrades either. */
 void handover_release(struct handover *handover);

@@ -182,7 +182,7 @@ static int refusal(const struct handover_message *message)
 	switch (message->kind) {
 	case HANDOVER_MESSAGE_BUSY: return -EBUSY;
 	case HANDOVER_MESSAGE_ENDING: return -ECANCELED;
-	case HANDOVER_MESSAGE_STRANGER: return -EPERM;
+	case HANDOVER_MESSAGE_FOREIGN_USER: return -EPERM;
 	case HANDOVER_MESSAGE_LATE: return -ETIME;
 	case HANDOVER_MESSAGE_UNKNOWN: return -EPROTONOSUPPORT;
 	default: return -EPROTO;
@@ -192,7 +192,7 @@ static int refusal(const struct handover_message *message)
 /* ---- the sockets ---- */
 
 /* -ENOENT: nobody answers. `ret_pid`: of the process that began to listen there. */
-static int knock(const struct addr *at, int *ret_fd, pid_t *ret_pid)
+static int connect_to(const struct addr *at, int *ret_fd, pid_t *ret_pid)
 {
 	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 	struct ucred who;
@@ -304,7 +304,7 @@ static int attempt(const struct addr *at, struct takeover *ret_takeover)
 		.watchdog_ns = CLOCK_NEVER,
 	};
 	pid_t pid = 0;
-	int r = knock(at, &takeover.fd, &pid);
+	int r = connect_to(at, &takeover.fd, &pid);
 
 	if (r < 0)
 		return r;
@@ -408,7 +408,7 @@ int takeover_ask(const struct addr *at, pid_t *ret_pid, unsigned *ret_sockets)
 	struct said said;
 	pid_t listening;
 	uint64_t until_ns;
-	int r = knock(at, &fd, &listening);
+	int r = connect_to(at, &fd, &listening);
 
 	if (r == 0)
 		r = say(fd, HANDOVER_MESSAGE_ASK, &until_ns);

@@ -153,9 +153,9 @@ uint64_t upgrade_due_ns(const struct upgrade *upgrade)
 		: CLOCK_NEVER;
 }
 
-static void tell_handed_over(const struct upgrade *upgrade, const struct listener_list *listeners)
+static void log_handed_over(const struct upgrade *upgrade, const struct listener_list *listeners)
 {
-	int pid = (int)handover_heir(upgrade->handover);
+	int pid = (int)handover_successor(upgrade->handover);
 
 	LOG_EVENT(LOG_LEVEL_INFO, "handed_over",
 		json_pack("{s:i, s:i}", "pid", pid, "listeners", (int)listeners->count),
@@ -164,18 +164,18 @@ static void tell_handed_over(const struct upgrade *upgrade, const struct listene
 
 enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *listeners)
 {
-	bool parted = false;
+	bool peer_gone = false;
 
 	if (upgrade->handover != NULL && upgrade->stage != UPGRADE_HANDED_OVER &&
-		handover_work(upgrade->handover, &parted)) {
+		handover_work(upgrade->handover, &peer_gone)) {
 		upgrade->stage = UPGRADE_HANDED_OVER;
 		listener_list_disown_files(listeners);
-		tell_handed_over(upgrade, listeners);
+		log_handed_over(upgrade, listeners);
 		return UPGRADE_GONE;
 	}
 	if (upgrade->takeover.fd >= 0 && takeover_is_released(&upgrade->takeover))
-		parted = true;
-	return parted ? UPGRADE_PARTED : UPGRADE_NOTHING;
+		peer_gone = true;
+	return peer_gone ? UPGRADE_PEER_GONE : UPGRADE_NOTHING;
 }
 
 void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners)

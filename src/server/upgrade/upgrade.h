@@ -60,7 +60,7 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners);
 
 enum upgrade_news {
 	UPGRADE_NOTHING,
-	UPGRADE_PARTED, /* the other server, old or new, looks at the sockets no more: look again */
+	UPGRADE_PEER_GONE, /* the other server, old or new, looks at the sockets no more: look again */
 	UPGRADE_GONE, /* drain; files and place are another's */
 };
 
