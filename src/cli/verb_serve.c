@@ -98,7 +98,7 @@ static const struct options_row rows[] = {
 	{ "explain", KEY_EXPLAIN, NULL, 0,
 		N_("print which engine and kernel features it would use here, and why; do not "
 		   "serve") },
-	{ .help = N_("Who may connect, and how much (default: everybody, without limits):") },
+	{ .help = N_("Who may connect, and how much (default: every peer, without limits):") },
 	{ "allow", KEY_ALLOW, "BLOCK", OPTIONS_TEXT,
 		N_("only peers in this block (192.0.2.0/24) or in those of @FILE; may be given again") },
 	{ "deny", KEY_DENY, "BLOCK", OPTIONS_TEXT,
@@ -172,7 +172,7 @@ struct serve_input {
 	char *config; /* the text of --config */
 	bool explain, check;
 	bool is_offered; /* there are sockets of a service manager */
-	bool is_again; /* read by a server that runs: what it has used up is not looked at */
+	bool is_again; /* read by a server that runs: what it has used up is not checked */
 };
 
 /* What it takes to read everything again. */
@@ -327,7 +327,7 @@ static int parse_tuning(
 	}
 }
 
-/* What a file says is looked at by the server. */
+/* The server reads the file. */
 static int add_block(struct cli_state *state, const char *option, const char *text,
 	struct access_entries *entries)
 {

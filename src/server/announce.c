@@ -1,5 +1,5 @@
 /*
- * Lines about the server's life. Those about connections are chronicle.c's, those of failures stand where
+ * Lines about the server's life. Those about connections are conn_log.c's, those of failures stand where
  * something failed.
  */
 #include "server/announce.h"

@@ -1,5 +1,5 @@
 /*
- * What the server says of itself as a whole, to the log and to whoever started it (--ready-fd). Main thread.
+ * What the server says of itself as a whole, to the log and to the process that started it (--ready-fd). Main thread.
  */
 #pragma once
 

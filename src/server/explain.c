@@ -1,7 +1,7 @@
 /*
  * Each answer comes from asking the kernel, as the server itself would: a version number says nothing
  * about a container. First the engines, then what the chosen one uses, then the process, then the
- * addresses, which are looked up and not opened.
+ * addresses, which are resolved and not opened.
  */
 #include "server/explain.h"
 

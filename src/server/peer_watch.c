@@ -1,5 +1,5 @@
 /*
- * The glue between what the kernel tells and what the workers go by. A set that a worker may still use, because it
+ * The glue between what the kernel reports and what the workers go by. A set that a worker may still use, because it
  * has not answered in time, is left to it.
  */
 #include "server/peer_watch.h"

@@ -1,5 +1,5 @@
 /*
- * An option is told by the name that it has on the command line. What is told again and again at each reload is
+ * An option is logged by the name that it has on the command line. What is logged again at each reload is
  * still so: the file and the server differ.
  */
 #include "server/reload.h"

@@ -98,7 +98,7 @@ static void log_counters(struct server *server)
 	announce_counters(&sum);
 }
 
-/* Takes over `access`, which may be NULL: everybody. */
+/* Takes over `access`, which may be NULL: every peer. */
 static void use_access(struct server *server, struct access *access)
 {
 	/* A thread that does not answer may still use the old ones: they are left to it. */
@@ -148,19 +148,19 @@ static int reload_all(struct server *server)
 
 static void reload(struct server *server)
 {
-	bool told = upgrade_is_in_charge(&server->upgrade);
+	bool reports = upgrade_is_in_charge(&server->upgrade);
 	char why[500];
 	int r;
 
-	if (told)
+	if (reports)
 		notify_reloading();
 	log_keep_errors(why, sizeof(why));
 	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
 	log_keep_errors(NULL, 0);
-	if (told && (r < 0 || server->status_reported))
+	if (reports && (r < 0 || server->status_reported))
 		notify_status(r < 0 ? why : "");
 	server->status_reported = r < 0;
-	if (told)
+	if (reports)
 		notify_ready();
 }
 
@@ -196,7 +196,7 @@ static bool is_upgrade_due(const struct server *server, const struct pollfd *pol
 	return clock_now_ns() >= upgrade_due_ns(&server->upgrade);
 }
 
-/* True: somebody else is in charge now. */
+/* True: another server is in charge now. */
 static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
@@ -276,7 +276,7 @@ static void drain(struct server *server)
 	listener_list_remove_files(&server->listeners);
 	upgrade_end(&server->upgrade, &server->listeners);
 	crew_drain(&server->crew);
-	/* Each thread answers behind its drain: by now none looks at a listener. */
+	/* Each thread answers behind its drain: by now none uses a listener. */
 	crew_sum(&server->crew, &sum);
 	upgrade_release(&server->upgrade);
 	announce_draining(&sum, drain_ns);
@@ -322,7 +322,7 @@ static int seal_and_report(struct server *server, const struct sandbox_options *
 /* From the first thread to the last. */
 static int run_threads(struct server *server, const struct sandbox_options *walls)
 {
-	int r = crew_start(&server->crew, &server->ended_count); /* nobody waits for those */
+	int r = crew_start(&server->crew, &server->ended_count); /* those are not waited for */
 	int helpers = start_helpers();
 
 	if (r == 0)

@@ -144,7 +144,7 @@ static int open_listeners(struct server *server)
 	return upgrade_prepare(&server->upgrade, &server->listeners, server->watchdog_ns);
 }
 
-/* By the other server, which was told by the manager. */
+/* From the other server, which has it from the manager. */
 static void inherit_watchdog(struct server *server)
 {
 	if (server->watchdog_ns != CLOCK_NEVER || !notify_is_wanted())

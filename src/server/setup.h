@@ -19,7 +19,7 @@ struct server {
 	size_t pool_bytes; /* of each thread */
 	struct limits *limits; /* NULL: none */
 	uint32_t memory_connections; /* for which there is memory; 0: no limit */
-	struct access *access; /* NULL: everybody */
+	struct access *access; /* NULL: every peer */
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
 	struct peer_watch peers; /* for datagrams */
@@ -27,8 +27,8 @@ struct server {
 	struct crew crew;
 	unsigned ended_count; /* threads whose end has been noticed */
 	int signal_fd, done_fd;
-	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
-	bool status_reported; /* the manager has been told of a reload that failed */
+	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: no watchdog */
+	bool status_reported; /* the manager knows of a reload that failed */
 };
 
 /*

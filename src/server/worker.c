@@ -1,5 +1,5 @@
 /*
- * A worker's thread does nothing but run its engine. What the engine tells its host is counted here,
+ * A worker's thread does nothing but run its engine. What the engine reports to its host is counted here,
  * and logged where that was asked for.
  */
 #include "server/worker.h"
@@ -20,7 +20,7 @@
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
 
-/* One look at the network card: longer, and timers and other connections would wait for it. */
+/* One poll of the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
@@ -203,7 +203,7 @@ static void run_check(struct engine *engine, struct engine_task *task)
 	struct worker *worker = worker_of(task, offsetof(struct worker, check_task));
 
 	pthread_mutex_lock(&worker->lock);
-	worker->check_posted = false; /* whoever goes from here on is worth another look */
+	worker->check_posted = false; /* a server that goes from here on is worth another check */
 	pthread_mutex_unlock(&worker->lock);
 	engine_look_again(engine);
 }
@@ -233,7 +233,7 @@ static void run_access(struct engine *engine, struct engine_task *task)
 	worker->gate.access = worker->next_access;
 	pthread_mutex_unlock(&worker->lock);
 	engine_cut_some(engine, is_condemned, worker);
-	/* Its limits may be others now; one that is silent would never look. */
+	/* Its limits may be others now; one that is silent would never check them. */
 	if (worker->guarded) {
 		guard_set_limits(&worker->guard, worker->options.guard);
 		engine_nudge_all(engine);
@@ -272,7 +272,7 @@ static void *run_thread(void *context)
 
 /* ---- on the main thread ---- */
 
-/* Whatever nobody asked for is left out, and costs nothing. */
+/* What was not asked for is left out, and costs nothing. */
 static struct protocol *set_up_faults(struct worker *worker)
 {
 	const struct fault_map *map = worker->options.faults;
@@ -290,7 +290,7 @@ static struct protocol *set_up_faults(struct worker *worker)
 	return &worker->fault.protocol;
 }
 
-/* The same for those who are let in, and for how long. */
+/* The same for admission, and for how long connections may stay. */
 static struct protocol *set_up_limits(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
@@ -325,7 +325,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 	return &worker->guard.protocol;
 }
 
-/* Waits on it go by the clock that nobody sets. */
+/* Waits on it go by the clock that cannot be set. */
 static int init_condition(pthread_cond_t *condition)
 {
 	pthread_condattr_t attributes;
@@ -503,7 +503,7 @@ bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *
 		answered = ask(worker, &worker->snapshot_task, &worker->snapshot_wanted, until_ns);
 		*ret_counters = worker->snapshot;
 	} else {
-		*ret_counters = worker->counters; /* nobody writes them any more */
+		*ret_counters = worker->counters; /* they are not written any more */
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return answered;

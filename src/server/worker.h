@@ -34,7 +34,7 @@ struct worker_options {
 	const struct listener_list *listeners;
 	_Atomic unsigned
 		*listeners_logged; /* for each tag: which of its troubles has been logged */
-	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
+	int done_fd; /* eventfd(2), the caller's: written when the thread has ended */
 };
 
 /* Main thread, all of them. -errno of what failed. */
@@ -60,7 +60,7 @@ void worker_check_again(struct worker *worker);
 bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters);
 
 /*
- * New lists, where the worker was made with lists or limits: who is connected and not allowed any more is
+ * New lists, where the worker was made with lists or limits: a connection whose peer is not allowed any more is
  * cut. What options.guard points to may have changed before, and holds from now on. At return the old
  * lists are not used any more; false: the thread has not come to it until then, and
  * may still use the old ones.

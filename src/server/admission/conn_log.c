@@ -45,14 +45,14 @@ static struct conn_log_entry *entry_of(struct conn_log *conn_log, uint32_t slot)
 	return place != NULL ? *place : NULL;
 }
 
-/* A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED, unix(7)). */
+/* A unix client seldom has a name; the kernel knows its process (SO_PEERCRED, unix(7)). */
 void conn_log_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size)
 {
 	struct addr peer;
 	struct ucred who;
 	socklen_t length = sizeof(who);
 
-	/* Gone before it was accepted: the kernel no longer knows who it was. */
+	/* Gone before it was accepted: the kernel no longer knows its address. */
 	snprintf(text, size, "%s:?", addr_scheme_name(scheme));
 	if (socket_peer(fd, scheme, &peer) < 0)
 		return;

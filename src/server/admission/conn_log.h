@@ -1,5 +1,5 @@
 /*
- * What one worker tells the log of its connections: who came, how it ended (-v), and when there was
+ * What one worker logs of its connections: the peer, how it ended (-v), and when there was
  * no room. One thread, the worker's.
  */
 #pragma once
@@ -19,7 +19,7 @@ struct conn_log {
 void conn_log_init(struct conn_log *conn_log);
 void conn_log_fini(struct conn_log *conn_log);
 
-/* A connection's peer in words: its address; of a unix client who it is; "tcp:?" if it has gone. */
+/* A connection's peer in words: its address; of a unix client its process; "tcp:?" if it has gone. */
 void conn_log_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size);
 
 void conn_log_opened(struct conn_log *conn_log, const struct engine_conn *conn);

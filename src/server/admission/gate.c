@@ -1,5 +1,5 @@
 /*
- * The engine asks before a connection has a slot, and tells it when it has one. Between the two nothing
+ * The engine asks before a connection has a slot, and calls again when it has one. Between the two nothing
  * else happens; so what was entered for it waits in `entered`, and if the next one comes instead, it
  * came to nothing (no memory, no watch) and is given back.
  */
@@ -34,7 +34,7 @@ void gate_fini(struct gate *gate)
 	slot_table_fini(&gate->sources);
 }
 
-/* ---- telling ---- */
+/* ---- the log ---- */
 
 static const struct {
 	const char *key, *text;
@@ -84,7 +84,7 @@ static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_lef
 	return log_limit_is_due(&gate->log_limits[reason], clock_now_ns(), ret_left_out);
 }
 
-/* `peer` is who it was, for programs; NULL where that is not known. */
+/* `peer`: its address, for programs; NULL where that is not known. */
 static void write_line(
 	enum gate_reason reason, const char *name, const char *peer, uint64_t left_out)
 {
@@ -223,7 +223,7 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 	if (gate->limits == NULL)
 		return;
 	if (!gate->entered)
-		limits_force(gate->limits); /* nobody was asked: it was handed to the engine */
+		limits_force(gate->limits); /* not asked: it was handed to the engine */
 	gate->entered = false;
 	if (source == NULL)
 		return;
@@ -259,7 +259,7 @@ void gate_slowed(struct gate *gate)
 	uint64_t left_out;
 
 	if (is_due(gate, GATE_BY_BYTES, &left_out))
-		write_line(GATE_BY_BYTES, "", NULL, left_out); /* the one text that names nobody */
+		write_line(GATE_BY_BYTES, "", NULL, left_out); /* the one text without a peer */
 }
 
 /* ---- going ---- */

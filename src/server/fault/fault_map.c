@@ -183,7 +183,7 @@ struct fault_site *fault_map_sites(const struct fault_map *map)
 	return map->sites;
 }
 
-/* ---- telling ---- */
+/* ---- the log ---- */
 
 void fault_map_log_event(const struct fault_map *map, const struct fault_deed *event)
 {

@@ -1,6 +1,6 @@
 /*
  * Which faults are done where: of --fault on every listener, of an address on those that were opened for it.
- * What is done is counted for each listener, and told. A listener's tag is its place in the list.
+ * What is done is counted for each listener, and logged. A listener's tag is its place in the list.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ struct fault_map_plans {
 int fault_map_new(const struct fault_map_plans *wanted, bool adjustable,
 	const struct listener_list *listeners, struct fault_map **ret_map);
 /*
- * Other faults from now on, for whoever comes from now on: those of --fault, and those of the same addresses as
+ * Other faults from now on, for new connections: those of --fault, and those of the same addresses as
  * before. -ENOMEM: nothing has changed. Main thread.
  */
 int fault_map_set(struct fault_map *map, const struct fault_map_plans *wanted);
@@ -36,7 +36,7 @@ void fault_map_free(struct fault_map *map);
 /* For struct fault_options. */
 struct fault_site *fault_map_sites(const struct fault_map *map);
 
-/* Any thread: logs a deed (-v). */
+/* Any thread: logs a fault that was injected (-v). */
 void fault_map_log_event(const struct fault_map *map, const struct fault_deed *event);
 
 /* Main thread; NULL is fine. At the start: that, and where. On request: what was done on each listener. */

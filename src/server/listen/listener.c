@@ -1,7 +1,7 @@
 /*
  * Threads share nothing on the hot path, so each has a socket of its own on every address, and the
  * kernel spreads the connections (SO_REUSEPORT, by a hash of addresses and ports). Unix sockets do
- * not have that: threads get duplicates of one socket, and whoever is free accepts. A unix datagram
+ * not have that: threads get duplicates of one socket, and a free one accepts. A unix datagram
  * socket is served by one thread only: two would answer one peer's datagrams out of order.
  */
 #include "server/listen/listener.h"

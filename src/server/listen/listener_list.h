@@ -43,7 +43,7 @@ void listener_list_close_kept(struct listener_list *list);
 /* How many sockets of their own there are. */
 size_t listener_list_count_sockets(const struct listener_list *list);
 
-/* The socket files have become ours, or somebody else's. */
+/* The socket files have become ours, or another server's. */
 void listener_list_claim_files(struct listener_list *list);
 void listener_list_disown_files(struct listener_list *list);
 

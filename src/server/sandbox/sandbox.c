@@ -38,7 +38,7 @@
 
 /* ---- the user ---- */
 
-/* -ENOENT: nobody is called so. A number need not be anybody's; its group is then the same number. */
+/* -ENOENT: there is no such user. A number need not belong to one; its group is then the same number. */
 static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct passwd *found = getpwnam(name);

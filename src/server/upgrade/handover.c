@@ -22,13 +22,13 @@
 /* What a new server says is short; longer is nonsense. */
 #define MOST_SAID_BYTES 256
 #define ACCEPTS_A_TURN 16
-/* Without descriptors nobody can be let in, and whoever knocks goes on knocking. */
+/* Without descriptors no peer can be accepted, and the pending connection stays pending. */
 #define SHORTAGE_PAUSE_NS (1 * CLOCK_NS_PER_S)
 
 /*
  *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the successor
  *      │                │                        │
- *      └────────────────┴── gone, nonsense, too late ──▶ closed (told, unless it was silent)
+ *      └────────────────┴── gone, nonsense, too late ──▶ closed (logged, unless it was silent)
  */
 enum stage {
 	SILENT, /* it has not asked for the sockets, and has none */
@@ -57,7 +57,7 @@ struct handover {
 	dev_t file_device; /* of the file that is ours to remove; inode 0: none */
 	ino_t file_inode;
 	bool file_theirs;
-	bool peer_gone; /* one that had our sockets has gone: not told yet */
+	bool peer_gone; /* one that had our sockets has gone: not reported yet */
 	const struct listener_list *listeners;
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
@@ -195,7 +195,7 @@ static struct handover_message introduce(
 	};
 }
 
-/* The next socket and what is told of it; false: there is none left. */
+/* The next socket and what is said of it; false: there is none left. */
 static bool next_socket(const struct handover *handover, struct progress *progress, int *ret_fd,
 	struct handover_message_socket *ret_about)
 {
@@ -317,7 +317,7 @@ static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
 	return false;
 }
 
-/* A free place; or that of whoever is silent for longest, and has been given nothing. */
+/* A free place; or that of the peer that is silent for longest, and has been given nothing. */
 static struct peer *find_place(struct handover *handover)
 {
 	struct peer *oldest = NULL;
@@ -499,7 +499,7 @@ void handover_release(struct handover *handover)
 {
 	say(handover->successor.fd, HANDOVER_MESSAGE_RELEASED);
 	drop(&handover->successor);
-	/* Should the successor die while we drain, nobody must seem to answer there. */
+	/* Should the successor die while we drain, no server must seem to answer there. */
 	call_close(TAKE_FD(handover->fd));
 }
 

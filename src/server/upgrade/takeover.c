@@ -112,7 +112,7 @@ static int hear_now(int fd, struct said *ret_said)
 	size_t fd_count;
 	int r;
 
-	/* It has closed before it had read all: told once, and ahead of what it may have said. */
+	/* It has closed before it had read all: reported once, and ahead of what it may have said. */
 	if (n == -ECONNRESET)
 		n = call_recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n <= 0)
@@ -191,7 +191,7 @@ static int refusal(const struct handover_message *message)
 
 /* ---- the sockets ---- */
 
-/* -ENOENT: nobody answers. `ret_pid`: of the process that began to listen there. */
+/* -ENOENT: no server answers. `ret_pid`: of the process that began to listen there. */
 static int connect_to(const struct addr *at, int *ret_fd, pid_t *ret_pid)
 {
 	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
@@ -203,7 +203,7 @@ static int connect_to(const struct addr *at, int *ret_fd, pid_t *ret_pid)
 		return fd;
 	r = call_connect(fd, &at->generic, at->length);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return -ENOENT; /* stale, or no socket: who opens it will see */
+		return -ENOENT; /* stale, or no socket: opening it will show */
 	if (r == 0)
 		r = call_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length);
 	if (r == 0 && who.uid != geteuid() && who.uid != 0)
@@ -325,7 +325,7 @@ int takeover_begin(const struct addr *at, struct takeover *ret_takeover)
 {
 	int r = -EPIPE;
 
-	/* Who has gone is asked once more: where it has died, nobody answers, and we start as ever. */
+	/* One that has gone is asked once more: if it has died, no server answers, and we start normally. */
 	for (unsigned i = 0; r == -EPIPE && i < MOST_ATTEMPTS; i++)
 		r = attempt(at, ret_takeover);
 	return r == 0 || r == -ENOENT ? r : complain(at, r);
@@ -355,7 +355,7 @@ int takeover_commit(struct takeover *takeover)
 		r = give_up(takeover, r, &said);
 	/*
 	 * One that ends in order says so, since it removes its socket files. One that has just gone has
-	 * crashed, or was killed, and then there is nobody else to serve; or it could not say what it
+	 * crashed, or was killed, and then there is no other server; or it could not say what it
 	 * wanted to, and serves on.
 	 */
 	if (r == -EPIPE) {

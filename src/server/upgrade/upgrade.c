@@ -121,7 +121,7 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners)
 	upgrade->stage = UPGRADE_TAKEN;
 	listener_list_claim_files(listeners);
 	handover_claim(upgrade->handover);
-	/* Sockets that nobody has asked for end with the other; their files do not. */
+	/* Sockets that were not asked for end with the other; their files do not. */
 	listener_list_claim_files(left);
 	listener_list_remove_files(left);
 	LOG_EVENT(LOG_LEVEL_INFO, "taken_over",
