@@ -305,13 +305,18 @@ static int join_workers(const struct server *server)
 	return r;
 }
 
-/* Ready is reported behind the seal, which no thread can be started behind: so one for it is started before. */
-static int seal_and_report(struct server *server, const struct sandbox_options *walls)
+/*
+ * A server that cannot be sealed takes over nothing and was never ready. No thread can be started behind the seal: so
+ * that of --ready-fd is started before.
+ */
+static int seal_and_take_over(struct server *server, const struct sandbox_options *walls)
 {
 	struct announce_ready *ready = announce_prepare_ready(
 		&server->listeners, server->options->ready_fd);
 	int r = sandbox_seal(walls);
 
+	if (r == 0)
+		r = upgrade_commit(&server->upgrade, &server->listeners);
 	if (r == 0)
 		report_start(server, ready);
 	else
@@ -328,9 +333,7 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 	if (r == 0)
 		r = helpers;
 	if (r == 0)
-		r = upgrade_commit(&server->upgrade, &server->listeners);
-	if (r == 0)
-		r = seal_and_report(server, walls);
+		r = seal_and_take_over(server, walls);
 	if (r == 0)
 		r = serve(server);
 	drain(server);
