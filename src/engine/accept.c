@@ -93,6 +93,26 @@ static void report_resumed(struct engine *engine)
 		engine->host->accept_resumed(engine->context);
 }
 
+/* Another process that shares the socket has shut it down: it stays ready, and every call fails. */
+static bool is_shut_down(const struct accept_listener *listener, int error)
+{
+	return error == -EINVAL ||
+		(error == -EAGAIN && listener->scheme == ADDR_UNIX &&
+			socket_is_shut_down(listener->fd));
+}
+
+static bool is_lost(struct engine *engine, unsigned which, int error)
+{
+	struct accept_listener *listener = &engine->accept.listeners[which];
+
+	if (!is_shut_down(listener, error))
+		return false;
+	if (!listener->lost && engine->host->listener_lost != NULL)
+		engine->host->listener_lost(engine->context, listener->tag);
+	listener->lost = true;
+	return true;
+}
+
 /*
  * accept(2) takes a descriptor before it checks the backlog: its error does not mean that one is
  * pending.
@@ -153,7 +173,10 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most)
 	for (unsigned i = 0; i < most; i++) {
 		int r = accept_one(engine, &listener);
 
-		if (r == -EAGAIN || (is_short(r) && !has_pending(listener.fd)))
+		/* Only in the first turn: connections that waited before the shutdown are still accepted. */
+		if (i == 0 && r < 0 && is_lost(engine, which, r))
+			return true;
+		if (r == -EAGAIN || r == -EINVAL || (is_short(r) && !has_pending(listener.fd)))
 			return true;
 		if (r >= 0 && !is_admitted(engine, r, listener.scheme))
 			continue;

@@ -21,6 +21,7 @@ struct accept_listener {
 	int fd; /* -1: closed; the others keep their numbers */
 	enum addr_scheme scheme;
 	unsigned tag; /* see engine_listen() */
+	bool lost; /* it does not listen any more: the engine stops watching it, and closes it */
 };
 
 struct accept {
@@ -41,7 +42,7 @@ void accept_close(struct accept *accept, unsigned which);
 
 /*
  * Accepts `most` connections at most and gives them to the engine. False: there is a shortage, and
- * accepting is paused.
+ * accepting is paused. Afterwards `lost` may be set.
  */
 bool accept_some(struct engine *engine, unsigned which, unsigned most);
 

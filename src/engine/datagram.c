@@ -19,6 +19,7 @@
 
 #include "engine/datagram_event.h"
 #include "net/call.h"
+#include "net/socket.h"
 
 #define WARY_TURNS 1024
 #define LAST_TURN 4096
@@ -182,6 +183,19 @@ static void keep(struct engine *engine, struct datagram *datagram)
 	while (!work_off(engine, datagram, batch));
 }
 
+/*
+ * One that another process has shut down is ready for ever, and has nothing. Asked only when there was nothing though
+ * the engine was woken for it, which is rare otherwise (a wrong checksum).
+ */
+static void check_lost(struct engine *engine, struct datagram *datagram)
+{
+	if (datagram->lost || !socket_is_shut_down(datagram->fd))
+		return;
+	datagram->lost = true;
+	if (engine->host->listener_lost != NULL)
+		engine->host->listener_lost(engine->context, datagram->tag);
+}
+
 static void echo_most(struct engine *engine, struct datagram *datagram, unsigned most)
 {
 	bool full = true;
@@ -194,6 +208,8 @@ static void echo_most(struct engine *engine, struct datagram *datagram, unsigned
 		int n = arrivals_receive(
 			&engine->datagram_batch->arrivals, datagram->fd, datagram->scheme, &full);
 
+		if (n == -EAGAIN && received == 0)
+			check_lost(engine, datagram);
 		if (n == -EAGAIN)
 			return;
 		/*

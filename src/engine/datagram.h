@@ -32,6 +32,7 @@ struct datagram {
 	/* Answers that the kernel did not take, and the rest of their batch: worked off first. */
 	struct datagram_batch *waiting;
 	bool trains; /* the kernel has UDP_SEGMENT */
+	bool lost; /* it was shut down: the engine stops watching it, but keeps it for answers that come later */
 	unsigned wary_turns; /* a train was refused: for so many turns, none is tried */
 };
 
@@ -43,7 +44,7 @@ void datagram_close(struct datagram *datagram);
 
 /*
  * Answers what is there, for one turn. If `waiting` is set afterwards, the kernel takes no answer
- * now: call again when the socket is writable; otherwise, when it is readable.
+ * now: call again when the socket is writable; otherwise, when it is readable. `lost` may be set.
  */
 void datagram_echo_some(struct engine *engine, struct datagram *datagram);
 

@@ -96,6 +96,11 @@ struct engine_host {
 	 */
 	void (*accept_mended)(void *context, int fd, enum addr_scheme scheme, unsigned tag);
 	/*
+	 * A listener, or a datagram socket, was shut down by another process that shares it (shutdown(2)). The engine has
+	 * stopped using it. Called once for each of its sockets; `tag` as in engine_listen().
+	 */
+	void (*listener_lost)(void *context, unsigned tag);
+	/*
 	 * The pacer: called once a round; returns the time when it needs to be called next
 	 * (CLOCK_NEVER: after the next event). It may call engine_nudge(), engine_connect() and
 	 * what a task may call. With a pacer, waits end to the microsecond and not to the

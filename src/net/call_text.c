@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "net/addr.h"
+#include "net/passrights.h"
 
 struct name {
 	int value;
@@ -73,6 +74,7 @@ static const struct option_name {
 	OPTION(SOL_SOCKET, SO_ACCEPTCONN),
 	OPTION(SOL_SOCKET, SO_PEERCRED),
 	OPTION(SOL_SOCKET, SO_PASSCRED),
+	OPTION(SOL_SOCKET, SO_PASSRIGHTS),
 	OPTION(SOL_SOCKET, SO_BINDTODEVICE),
 	OPTION(SOL_SOCKET, SO_TIMESTAMPNS),
 	OPTION(SOL_SOCKET, SO_RCVTIMEO),

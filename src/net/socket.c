@@ -5,13 +5,15 @@
  *   address is therefore bound without it, which finds a port that is taken, and gets the option
  *   only afterwards; its siblings then join. See socket(7).
  * - What is set on a listening socket is inherited by what it accepts (no delay, keep-alive, urgent
- *   data in line): no system call is spent on them for each connection. Unix sockets inherit nothing.
+ *   data in line): no system call is spent on them for each connection. Unix sockets inherit nothing but
+ *   SO_PASSRIGHTS, and that from the moment of connect(2).
  */
 #include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -19,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "net/call.h"
+#include "net/passrights.h"
 #include "net/path_lock.h"
 
 /* Remembers which call failed; gives the error back so that it can be returned in one line. */
@@ -34,12 +37,27 @@ static int set_flag(int fd, int level, int option, int on)
 	return call_setsockopt(fd, level, option, &on, sizeof(on));
 }
 
+bool socket_is_shut_down(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+void socket_refuse_descriptors(int fd)
+{
+	set_flag(fd, SOL_SOCKET, SO_PASSRIGHTS, 0);
+}
+
 int socket_tune_stream(int fd, enum addr_scheme scheme)
 {
 	int r;
 
 	if (addr_socket_type(scheme) != SOCK_STREAM)
 		return 0;
+	/* Also of one that is accepted: it may have been connected before the listener refused them. */
+	if (scheme == ADDR_UNIX)
+		socket_refuse_descriptors(fd);
 	/* Without it an urgent byte is not in the stream, and missing. Unix has such since 5.15. */
 	r = set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (r < 0 || scheme != ADDR_TCP)
@@ -227,6 +245,8 @@ static int set_server_options(int fd, const struct addr *addr)
 	int family = addr->generic.sa_family;
 	int r = 0;
 
+	if (family == AF_UNIX)
+		socket_refuse_descriptors(fd);
 	if (addr->scheme == ADDR_UNIXGRAM)
 		/*
 		 * What a peer may send at its most must also go back; the kernel cuts it to its
@@ -325,6 +345,8 @@ int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_fail
 	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0)
 		return failed(reterr_failure, "fchmod", -errno);
 
+	socket_refuse_descriptors(fd);
+
 	CLEANUP_FD int lock_fd = path_lock_take(addr);
 
 	r = bind_to(fd, addr);
@@ -420,6 +442,8 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 	r = socket_tune_stream(fd, addr->scheme);
 	if (r < 0)
 		return failed(reterr_failure, "setsockopt", r);
+	if (addr->scheme == ADDR_UNIXGRAM)
+		socket_refuse_descriptors(fd);
 	if (source != NULL) {
 		/* The port is then chosen by connect(2), for the pair of addresses: ip(7). */
 		if (addr->scheme == ADDR_TCP && addr_port(source) == 0)

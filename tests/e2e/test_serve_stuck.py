@@ -243,7 +243,7 @@ def test_a_thread_that_hangs_does_not_keep_the_second_signal():
         assert os.waitpid(stuck, WALL)[0] == stuck
         server.process.send_signal(signal.SIGINT)
         server.process.terminate()  # two of one kind at once would be one
-        server.wait_stderr("it did not end in time after signal 15, and is ended as it is")
+        server.wait_stderr("it did not end in time after signal 15; the process is ended now")
         wait_until(lambda: state(pid) == "Z", "it has ended")
         assert os.waitpid(stuck, WALL)[0] == stuck
         assert server.wait() == 128 + signal.SIGTERM

@@ -101,7 +101,7 @@ static void what_is_wrong_has_a_place(void **state)
 	assert_refused("delayed=1ms", 0, "no fault of this name");
 	assert_refused("delay", 5, "'='");
 	assert_refused("delay=", 6, "time");
-	assert_refused("delay=2h", 6, "an hour at most");
+	assert_refused("delay=2h", 6, "at most an hour");
 	/* Seconds elsewhere, milliseconds in other tools: nobody knows what is meant. */
 	assert_refused("delay=20", 6, "needs a unit");
 	assert_refused("delay=0.5", 6, "needs a unit");

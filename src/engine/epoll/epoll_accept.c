@@ -65,6 +65,10 @@ static bool try_to_accept(struct epoll_engine *engine, unsigned which, unsigned 
 
 	if (!all && !was_paused)
 		unwatch_all(engine);
+	if (engine->core.accept.listeners[which].lost) {
+		unwatch(engine, which);
+		accept_close(&engine->core.accept, which);
+	}
 	return all;
 }
 

@@ -47,7 +47,9 @@ void epoll_datagram_ready(struct epoll_engine *engine, unsigned which)
 	bool waited = datagram->waiting != NULL;
 
 	datagram_echo_some(&engine->core, datagram);
-	if ((datagram->waiting != NULL) != waited)
+	if (datagram->lost)
+		epoll_core_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
+	else if ((datagram->waiting != NULL) != waited)
 		epoll_core_watch(engine, EPOLL_CTL_MOD, datagram->fd, waited ? EPOLLIN : EPOLLOUT,
 			token_of(which));
 }
@@ -59,7 +61,8 @@ void epoll_datagram_close_all(struct epoll_engine *engine, bool answer_pending)
 
 		if (answer_pending)
 			datagram_echo_last(&engine->core, datagram);
-		epoll_core_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
+		if (!datagram->lost)
+			epoll_core_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
 		datagram_close(datagram);
 	}
 	engine->datagram_count = 0;

@@ -21,6 +21,14 @@ int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme schem
 	return r;
 }
 
+static void close_one(struct uring_engine *engine, unsigned which)
+{
+	struct accept *accept = &engine->core.accept;
+
+	lookout_remove(engine->pending_fd, accept->listeners[which].fd);
+	accept_close(accept, which);
+}
+
 /*
  * Closing a listener resets its pending connections: so it stays open until there is a descriptor
  * for them.
@@ -33,8 +41,7 @@ static void close_all(struct uring_engine *engine)
 		if (accept->listeners[i].fd < 0 ||
 			(!engine->cutting && !accept_some(&engine->core, i, ACCEPT_ALL_PENDING)))
 			continue;
-		lookout_remove(engine->pending_fd, accept->listeners[i].fd);
-		accept_close(accept, i);
+		close_one(engine, i);
 	}
 	if (accept->open_count == 0)
 		accept_resume(accept);
@@ -46,8 +53,11 @@ void uring_accept_pending(struct uring_engine *engine)
 
 	engine->pending_ordered = false;
 	for (unsigned i = 0; i < accept->count && !accept->paused; i++) {
-		if (accept->listeners[i].fd >= 0)
-			accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].fd < 0)
+			continue;
+		accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].lost)
+			close_one(engine, i);
 	}
 }
 

@@ -115,7 +115,9 @@ static void order(struct uring_engine *engine, unsigned which)
 void uring_datagram_round(struct uring_engine *engine)
 {
 	for (unsigned i = 0; i < engine->datagram_count; i++) {
-		if (engine->datagrams[i].datagram != NULL && !engine->datagrams[i].ordered)
+		const struct uring_datagram *one = &engine->datagrams[i];
+
+		if (one->datagram != NULL && !one->datagram->lost && !one->ordered)
 			order(engine, i);
 	}
 }
