@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/duration.h"
 #include "net/addr.h"
 #include "protocol/protocol.h"
 
@@ -28,7 +29,7 @@ struct conn;
 #define ENGINE_DEFAULT_POOL_BYTES (256u << 20)
 
 /* Looks again for about as long as a sleep costs, where that has proved worth it (engine/spin.h). */
-#define ENGINE_BUSY_POLL_AUTO UINT64_MAX
+#define ENGINE_BUSY_POLL_AUTO DURATION_AUTO
 
 struct engine_options {
 	size_t pool_bytes;
