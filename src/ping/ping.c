@@ -220,7 +220,7 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 			.wall_times = options->wall_times,
 			.timeout_ns = options->timeout_ns,
 		},
-		.teller = options->json ? &ping_json_teller : &ping_text_teller,
+		.printer = options->json ? &ping_json_printer : &ping_text_printer,
 		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
 		.ports = options->ports > 0 ? options->ports : 1,

@@ -86,7 +86,7 @@ struct ping_event_result {
 	size_t lane_count;
 };
 
-/* What every teller must know; made once. */
+/* What every printer must know; made once. */
 struct ping_event_manner {
 	struct addr peer;
 	size_t size_bytes;
@@ -99,9 +99,9 @@ struct ping_event_manner {
 };
 
 /* To standard output; `interim` to standard error in text. */
-struct ping_event_teller {
+struct ping_event_printer {
 	void (*begin)(const struct ping_event_manner *manner);
-	void (*tell)(const struct ping_event_manner *manner, const struct ping_event *event);
+	void (*event)(const struct ping_event_manner *manner, const struct ping_event *event);
 	void (*interim)(
 		const struct ping_event_manner *manner, const struct ping_event_result *result);
 	void (*end)(const struct ping_event_manner *manner, const struct ping_event_result *result);

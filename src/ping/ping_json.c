@@ -306,9 +306,9 @@ static void json_end(const struct ping_event_manner *manner, const struct ping_e
 	put(object);
 }
 
-const struct ping_event_teller ping_json_teller = {
+const struct ping_event_printer ping_json_printer = {
 	.begin = json_begin,
-	.tell = json_tell,
+	.event = json_tell,
 	.interim = json_interim,
 	.end = json_end,
 };

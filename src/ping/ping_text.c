@@ -446,9 +446,9 @@ static void text_interim(
 	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r" : "", line.text);
 }
 
-const struct ping_event_teller ping_text_teller = {
+const struct ping_event_printer ping_text_printer = {
 	.begin = text_begin,
-	.tell = text_tell,
+	.event = text_tell,
 	.interim = text_interim,
 	.end = text_end,
 };
