@@ -83,8 +83,8 @@ static uint64_t gap_note(
 	return length_ns;
 }
 
-void ledger_fail(struct ledger *ledger, struct ping_event_lane *lane, int error,
-	uint64_t since_ns, uint64_t number)
+void ledger_fail(struct ledger *ledger, struct ping_event_lane *lane, int error, uint64_t since_ns,
+	uint64_t number)
 {
 	if (gap_fail(&lane->gap, gap_way_of(error), error, since_ns, number))
 		gap_began(ledger, lane);

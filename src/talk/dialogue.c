@@ -106,14 +106,20 @@ int dialogue_finish(struct dialogue *d)
 
 short dialogue_events(const struct dialogue *d)
 {
-	return d->queue_length > 0 ? POLLIN | POLLPRI | POLLOUT : POLLIN | POLLPRI;
+	short events = d->paused ? 0 : POLLIN | POLLPRI;
+
+	return d->queue_length > 0 ? (short)(events | POLLOUT) : events;
 }
 
 int dialogue_flush(struct dialogue *d)
 {
 	while (d->queue_length > 0) {
-		ssize_t n = call_send(
-			d->fd, d->queue + d->queue_start, d->queue_length, MSG_NOSIGNAL);
+		size_t length = d->queue_length;
+
+		if (d->send_most > 0 && d->send_most < length)
+			length = d->send_most;
+
+		ssize_t n = call_send(d->fd, d->queue + d->queue_start, length, MSG_NOSIGNAL);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return 0;
@@ -143,6 +149,8 @@ ssize_t dialogue_receive(
 		if (left < size && left > 0)
 			size = (size_t)left;
 	}
+	if (is_stream(d) && d->receive_most > 0 && d->receive_most < size)
+		size = d->receive_most;
 
 	ssize_t n = call_recv(d->fd, buffer, size, 0);
 

@@ -34,6 +34,9 @@ struct dialogue {
 	size_t queue_start, queue_length;
 	struct dialogue_mark marks[DIALOGUE_MARKS];
 	size_t mark_first, mark_count;
+	bool paused; /* the caller's: do not receive */
+	size_t receive_most,
+		send_most; /* the caller's: bytes in one call on a stream; 0: no limit */
 };
 
 /* -ENOMEM. */

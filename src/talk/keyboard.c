@@ -17,10 +17,13 @@
 #define KEYS_SIZE 4096
 #define HISTORY_LINES 500
 #define TAB 8
+/* Of what is inserted at a Tab. */
+#define ADDED_SIZE 64
 
 struct keyboard {
 	int fd;
 	keyboard_wait_fn *wait;
+	keyboard_complete_fn *complete;
 	void *context;
 	EditLine *edit; /* NULL: plain */
 	History *history;
@@ -95,6 +98,25 @@ static int next_key(EditLine *edit, wchar_t *ret_key)
 	}
 }
 
+/* What libedit calls for a Tab. */
+static unsigned char on_tab(EditLine *edit, int key)
+{
+	struct keyboard *k = NULL;
+	const LineInfo *line = el_line(edit);
+	char added[ADDED_SIZE] = "";
+
+	el_get(edit, EL_CLIENTDATA, &k);
+	switch (k->complete(k->context, line->buffer, (size_t)(line->cursor - line->buffer), added,
+		sizeof(added))) {
+	case KEYBOARD_LITERAL: return el_insertstr(edit, "\t") == 0 ? CC_REFRESH : CC_ERROR;
+	case KEYBOARD_NO_MATCH: return CC_ERROR;
+	case KEYBOARD_COMPLETED: break;
+	}
+	if (added[0] == '\0')
+		return CC_NORM;
+	return el_insertstr(edit, added) == 0 ? CC_REFRESH : CC_ERROR;
+}
+
 static const char *no_prompt(EditLine *edit)
 {
 	return "";
@@ -134,11 +156,13 @@ static int edit_init(struct keyboard *k)
 	el_set(k->edit, EL_PROMPT, no_prompt);
 	el_set(k->edit, EL_HIST, history, k->history);
 	el_set(k->edit, EL_GETCFN, next_key);
+	el_set(k->edit, EL_ADDFN, "meari-complete", "", on_tab);
+	el_set(k->edit, EL_BIND, "^I", "meari-complete", NULL);
 	return 0;
 }
 
-int keyboard_new(
-	int fd, bool plain, keyboard_wait_fn *wait, void *context, struct keyboard **ret_keyboard)
+int keyboard_new(int fd, bool plain, keyboard_wait_fn *wait, keyboard_complete_fn *complete,
+	void *context, struct keyboard **ret_keyboard)
 {
 	struct keyboard *k = calloc(1, sizeof(*k));
 	int r = k == NULL ? -ENOMEM : 0;
@@ -147,6 +171,7 @@ int keyboard_new(
 		return r;
 	k->fd = fd;
 	k->wait = wait;
+	k->complete = complete;
 	k->context = context;
 	if (!plain)
 		r = edit_init(k);

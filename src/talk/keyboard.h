@@ -14,6 +14,20 @@
  */
 typedef bool keyboard_wait_fn(void *context);
 
+/* What becomes of a Tab. */
+enum keyboard_completion {
+	KEYBOARD_LITERAL, /* it is a part of the line */
+	KEYBOARD_COMPLETED, /* `added` is inserted; empty: the callback has shown what there is to choose from */
+	KEYBOARD_NO_MATCH, /* the terminal beeps */
+};
+
+/*
+ * Asked at a Tab, with what stands before the cursor. Writes a text of less than `size` bytes to `added`
+ * for KEYBOARD_COMPLETED. May write to the screen as `wait` may.
+ */
+typedef enum keyboard_completion keyboard_complete_fn(
+	void *context, const char *typed, size_t length, char *added, size_t size);
+
 enum keyboard_line {
 	KEYBOARD_LINE, /* a line was typed */
 	KEYBOARD_END, /* Ctrl-D */
@@ -27,8 +41,8 @@ struct keyboard;
  * draw on standard output. -ENOMEM.
  */
 #define KEYBOARD_LINE_CAP (64u << 10)
-int keyboard_new(
-	int fd, bool plain, keyboard_wait_fn *wait, void *context, struct keyboard **ret_keyboard);
+int keyboard_new(int fd, bool plain, keyboard_wait_fn *wait, keyboard_complete_fn *complete,
+	void *context, struct keyboard **ret_keyboard);
 void keyboard_free(struct keyboard *keyboard);
 
 /* True when it edits: then the terminal can also move its cursor and clear. */

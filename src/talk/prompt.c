@@ -29,6 +29,7 @@
 #include "client/interrupt.h"
 #include "client/state.h"
 #include "net/socket.h"
+#include "talk/adjust.h"
 #include "talk/command.h"
 #include "talk/dialogue.h"
 #include "talk/keyboard.h"
@@ -278,8 +279,11 @@ static void turn(struct prompt *p, bool want_keys, uint64_t until_ns)
 		if (r < 0)
 			sending_failed(p, r);
 	}
-	if (!p->over && pollfds[0].revents & ~POLLOUT)
+	if (!p->over && pollfds[0].revents & ~POLLOUT) {
+		/* Even while paused, poll(2) says at once that both directions have ended. */
+		p->dialogue.paused = false;
 		receive_all(p, pollfds[0].revents);
+	}
 	if (!p->over && pollfds[2].revents != 0 && !keyboard_fill(p->keyboard))
 		p->leaving = true;
 	if (!p->over && ready == 0 && clock_now_ns() >= due_ns)
@@ -322,7 +326,7 @@ static void say_line(struct prompt *p, const char *text, size_t length)
 		r = dialogue_say(&p->dialogue, line, length + 1);
 	}
 	free(line);
-	p->awaiting = r == 0;
+	p->awaiting = r == 0 && !p->dialogue.paused;
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -333,6 +337,7 @@ static void leave(struct prompt *p)
 	int r = dialogue_finish(&p->dialogue);
 
 	p->leaving = true;
+	p->dialogue.paused = false; /* the rest is received */
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -342,7 +347,7 @@ static void say_urgent(struct prompt *p, char byte)
 {
 	int r = dialogue_say_urgent(&p->dialogue, byte);
 
-	p->awaiting = r == 0;
+	p->awaiting = r == 0 && !p->dialogue.paused;
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -374,10 +379,22 @@ static void reset(struct prompt *p)
 	decide(p, ENDING_FINE, 0);
 }
 
+static void unknown(struct prompt *p, const struct command *command)
+{
+	const char *nearest = command_nearest(command);
+
+	if (nearest != NULL)
+		say(p, _("unknown command '%.*s'; did you mean '%s'? (/help lists them; // sends a slash)"),
+			(int)command->length, command->text, nearest);
+	else
+		say(p, _("unknown command '%.*s' (/help lists them; // sends a slash)"),
+			(int)command->length, command->text);
+}
+
 static void obey(struct prompt *p, const char *line, size_t length)
 {
 	struct command command = command_parse(line, length);
-	char state[STATE_TEXT_SIZE];
+	char state[STATE_TEXT_SIZE], usage[COMMAND_USAGE_SIZE], adjusted[ADJUST_TEXT_SIZE];
 
 	switch (command.kind) {
 	case COMMAND_SAY: say_line(p, command.text, command.length); break;
@@ -390,15 +407,43 @@ static void obey(struct prompt *p, const char *line, size_t length)
 			state_describe(
 				p->options->socket, p->options->scheme, state, sizeof(state)));
 		break;
+	case COMMAND_PAUSE:
+	case COMMAND_READ:
+	case COMMAND_PIECES:
+	case COMMAND_RCVBUF:
+	case COMMAND_SNDBUF:
+	case COMMAND_LINGER:
+		say(p, "%s", adjust(&p->dialogue, &command, adjusted, sizeof(adjusted)));
+		break;
 	case COMMAND_QUIT: leave(p); break;
-	case COMMAND_UNKNOWN:
-		say(p, _("unknown command '%.*s' (/help lists them; // sends a slash)"),
-			(int)command.length, command.text);
-		break;
-	case COMMAND_WRONG:
-		say(p, _("/urgent takes one byte, the other commands take nothing (see /help)"));
-		break;
+	case COMMAND_UNKNOWN: unknown(p, &command); break;
+	case COMMAND_WRONG: say(p, "%s", command_usage(command.meant, usage, sizeof(usage))); break;
 	}
+	/* Nothing is awaited that cannot be received. */
+	if (p->dialogue.paused)
+		p->awaiting = false;
+}
+
+/* Asked by the keyboard at a Tab. */
+static enum keyboard_completion complete(
+	void *context, const char *typed, size_t length, char *added, size_t size)
+{
+	struct prompt *p = context;
+
+	if (length == 0 || typed[0] != '/' || memchr(typed, ' ', length) != NULL ||
+		(length > 1 && typed[1] == '/'))
+		return KEYBOARD_LITERAL;
+
+	struct command_completion completion = command_complete(typed, length);
+
+	if (completion.count == 0)
+		return KEYBOARD_NO_MATCH;
+	snprintf(added, size, "%s", completion.added);
+	if (completion.count > 1 && *added == '\0') {
+		hide(p);
+		say(p, "%s", completion.names);
+	}
+	return KEYBOARD_COMPLETED;
 }
 
 /* Reads and obeys until somebody has had enough, then sees the conversation to its end. */
@@ -462,7 +507,8 @@ static int prompt_init(struct prompt *p)
 	p->received = malloc(RECEIVE_SIZE);
 	if (p->received == NULL)
 		goto fail_dialogue;
-	r = keyboard_new(STDIN_FILENO, terminal_is_dumb(), wait_for_keys, p, &p->keyboard);
+	r = keyboard_new(
+		STDIN_FILENO, terminal_is_dumb(), wait_for_keys, complete, p, &p->keyboard);
 	if (r < 0)
 		goto fail_received;
 	/* A plain terminal is the kernel's business, stopping included. */

@@ -224,6 +224,22 @@ static void remove_source_file(const struct talk_options *options)
 		socket_remove_stale(&sources.addrs[i]);
 }
 
+/* After /linger closing may take a while: then the time is shown. */
+static void close_by_hand(int fd)
+{
+	struct linger linger = { 0 };
+	socklen_t length = sizeof(linger);
+	char time[DURATION_TEXT_SIZE];
+	bool waits = call_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 &&
+		linger.l_onoff && linger.l_linger > 0;
+	uint64_t start_ns = clock_now_ns();
+
+	call_close(fd);
+	if (waits)
+		LOG_EVENT(LOG_LEVEL_INFO, "closed", NULL, _("closing took %s"),
+			duration_format(clock_now_ns() - start_ns, time, sizeof(time)));
+}
+
 static int hold_conversation(const struct talk_options *options)
 {
 	struct ending ending;
@@ -238,7 +254,10 @@ static int hold_conversation(const struct talk_options *options)
 	uint64_t start_ns = clock_now_ns();
 
 	r = converse(options, fd, addr.scheme, &ending);
-	call_close(fd);
+	if (talk_is_by_hand())
+		close_by_hand(fd);
+	else
+		call_close(fd);
 	if (r < 0) {
 		log_error(_("cannot begin the conversation: %s"), strerror(-r));
 		return r;
