@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 
 #define NAME_COLUMNS 23
 #define TIME_COLUMNS 6
@@ -153,7 +154,7 @@ int findings_write_json(
 	const struct findings *findings, const char *target, const char *address, FILE *file)
 {
 	json_t *root = all_json(findings, target, address);
-	char *text = root != NULL ? json_dumps(root, 0) : NULL;
+	char *text = root != NULL ? json_text(root, 0) : NULL;
 	int r = text != NULL ? put(file, text) : -ENOMEM;
 
 	if (r == 0)

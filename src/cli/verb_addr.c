@@ -14,6 +14,7 @@
 #include "addr/facts.h"
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/outfile.h"
@@ -263,7 +264,7 @@ static enum cli_status tell_as_json(struct telling *telling)
 
 	enum cli_status status = tell(telling);
 
-	json_dumpf(telling->object, stdout, JSON_COMPACT);
+	json_text_write(telling->object, JSON_COMPACT, stdout);
 	putchar('\n');
 	json_decref(telling->object);
 	return status;

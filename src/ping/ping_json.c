@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "ping/conversation.h"
@@ -51,7 +52,7 @@ static void set_time(json_t *object, const char *key, uint64_t ns, bool unknown)
 
 static void put(json_t *object)
 {
-	json_dumpf(object, stdout, JSON_COMPACT);
+	json_text_write(object, JSON_COMPACT, stdout);
 	putchar('\n');
 	outfile_flush_stdout();
 	json_decref(object);

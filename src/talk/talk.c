@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -266,6 +267,9 @@ static int hold_conversation(const struct talk_options *options)
 		tell_figures(&ending, clock_now_ns() - start_ns);
 	if (ending.kind == ENDING_FINE)
 		return 0;
+	/* A reader that has read enough (`| head`) is nothing to report: it ends as by SIGPIPE. */
+	if (ending.kind == ENDING_OUTPUT && ending.error == -EPIPE)
+		return SIGPIPE;
 	log_error("%s", ending_format(&ending, text, sizeof(text)));
 	if (ending.kind == ENDING_SIGNAL)
 		return ending.error;
