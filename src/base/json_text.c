@@ -1,6 +1,6 @@
 /*
- * Outside of strings JSON is ASCII, so everything from DEL on stands in a string and can be escaped there.
- * What is below U+0020 jansson has escaped already.
+ * Outside of strings JSON is ASCII, so everything from DEL on stands in a string and can be escaped
+ * there. What is below U+0020 jansson has escaped already.
  */
 #include "base/json_text.h"
 

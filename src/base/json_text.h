@@ -1,7 +1,7 @@
 /*
- * JSON as text that is safe to show: as jansson writes it, except that each character that would mislead
- * a terminal or a reader (text_is_unsafe) is escaped as \uXXXX, which means the same. Other letters
- * stay readable. Any thread.
+ * JSON as text that is safe to show: as jansson writes it, except that each character that would
+ * mislead a terminal or a reader (text_is_unsafe) is escaped as \uXXXX, which means the same. Other
+ * letters stay readable. Any thread.
  */
 #pragma once
 

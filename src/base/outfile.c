@@ -1,8 +1,8 @@
 /*
  * Why a stream of our own (fopencookie): stdio keeps a flag of a failed write, and not its reason.
  *
- * Why not O_TMPFILE: linkat(2) cannot replace a file. Why not always a rename: as root, a rename onto
- * /dev/null would replace the device for the whole machine.
+ * Why not O_TMPFILE: linkat(2) cannot replace a file. Why not always a rename: as root, a rename
+ * onto /dev/null would replace the device for the whole machine.
  */
 #include "base/outfile.h"
 

@@ -1,6 +1,7 @@
 /*
- * A reply on a stream is cut out by counting bytes, because an echo has no other marks. When more than half of a reply is wrong the count itself must be off (bytes were lost or
- * added): the stream is out of step for good, and only a new connection helps.
+ * A reply on a stream is cut out by counting bytes, because an echo has no other marks. When more
+ * than half of a reply is wrong the count itself must be off (bytes were lost or added): the stream
+ * is out of step for good, and only a new connection helps.
  */
 #include "ping/conversation.h"
 
@@ -141,12 +142,15 @@ static void send_datagrams(struct conversation *conversation, uint64_t now_ns)
 			&settings->scratch->outgoing_number, conversation->send_number);
 		ssize_t n = call_send(conversation->fd, bytes, settings->probe->size, MSG_NOSIGNAL);
 
-		/* The error of an earlier datagram is told here, and this one was not sent. */
+		/*
+		 * The kernel reports the error of an earlier datagram here, and has not sent
+		 * this one.
+		 */
 		if (n == -ECONNREFUSED && settings->target.scheme == ADDR_UDP) {
 			trouble(conversation, 0, (int)n, now_ns);
 			n = call_send(conversation->fd, bytes, settings->probe->size, MSG_NOSIGNAL);
 		}
-		/* A queue that is full loses the datagram; that no reply comes will tell. */
+		/* A full queue loses the datagram: it counts as lost when no reply comes. */
 		if (n < 0 && n != -EAGAIN && n != -ENOBUFS && n != -EINTR)
 			trouble(conversation, conversation->send_number, (int)n, now_ns);
 		if (conversation->state != CONVERSATION_OPEN)
@@ -178,7 +182,7 @@ static void open_now(struct conversation *conversation, uint64_t now_ns)
 	if (settings->keep_port)
 		socket_name(conversation->fd, settings->target.scheme, &conversation->own);
 	settings->host->connected(settings->context, conversation, now_ns);
-	/* Their time begins with the conversation: what connecting took is told by itself. */
+	/* Their time begins with the connection: the time for connecting is reported by itself. */
 	for (uint64_t number = conversation->send_number;
 		is_stream(conversation) && number < conversation->end_number;
 		number += settings->step)
@@ -224,7 +228,7 @@ static int open_socket(struct conversation *conversation)
 		int r = socket_open_client(
 			&settings->target, &conversation->own, &conversation->fd, NULL);
 
-		/* Somebody else has taken the port meanwhile: another tells more than none. */
+		/* Another socket has taken the port meanwhile: another port is better than none. */
 		if (r != -EADDRINUSE)
 			return r;
 	}
@@ -344,10 +348,10 @@ static size_t take_piece(struct conversation *conversation, const unsigned char 
 	if (!probe_compare(expected + conversation->received_bytes, count, bytes, count, &piece))
 		note_damage(conversation, &piece);
 	if (conversation->received_bytes < CONVERSATION_HEAD_SIZE) {
-		size_t room = CONVERSATION_HEAD_SIZE - conversation->received_bytes;
+		size_t space = CONVERSATION_HEAD_SIZE - conversation->received_bytes;
 
 		memcpy(conversation->head + conversation->received_bytes, bytes,
-			count < room ? count : room);
+			count < space ? count : space);
 	}
 	conversation->received_bytes += count;
 	if (conversation->received_bytes < size)
@@ -481,7 +485,10 @@ uint64_t conversation_judge(struct conversation *conversation, uint64_t now_ns)
 
 	if (conversation->damage.count == 0)
 		return CLOCK_NEVER;
-	/* Before the probe is overdue; where it is already, not sooner than its bytes stop coming. */
+	/*
+	 * Before the probe is overdue; where it is already, not sooner than its bytes stop
+	 * coming.
+	 */
 	if (flight_is_under_way(settings->flight, number) &&
 		flight_sent_at(settings->flight, number, &sent_ns))
 		since_ns = sent_ns;

@@ -1,7 +1,8 @@
 /*
  * One conversation: the socket of one source port, and where its stream stands. It connects without
  * blocking, sends what a full buffer left over, and compares each byte of a stream as it comes; it
- * notifies the host of what happens through a table. It does not know when to send, nor what a gap is.
+ * notifies the host of what happens through a table. It does not know when to send, nor what a gap
+ * is.
  *
  *	CLOSED ──submit──▶ CONNECTING ──▶ OPEN ──end, error, out of step──▶ CLOSED
  *	            └─backlog full─▶ RETRYING ─▶ CONNECTING
@@ -38,7 +39,10 @@ enum conversation_state {
 
 struct conversation;
 
-/* Called from conversation_submit, conversation_ready, conversation_receive and conversation_tick. */
+/*
+ * Called from conversation_submit, conversation_ready, conversation_receive and
+ * conversation_tick.
+ */
 struct conversation_host {
 	void (*connected)(void *context, struct conversation *conversation, uint64_t now_ns);
 	/* A stream: all bytes of this probe are back. `damage` is NULL when they are the same; otherwise
@@ -123,13 +127,19 @@ bool conversation_carries(const struct conversation *conversation, uint64_t numb
 void conversation_adopt(
 	struct conversation *conversation, int fd, uint64_t connect_ns, uint64_t now_ns);
 
-/* Makes the bytes of the probe that will be submitted next, so that its time need not count that. */
+/*
+ * Makes the bytes of the probe that will be submitted next, so that its time need not count
+ * that.
+ */
 void conversation_prepare(struct conversation *conversation, uint64_t number);
 
 /* Sends the probe `number`, connecting first where need be. */
 void conversation_submit(struct conversation *conversation, uint64_t number, uint64_t now_ns);
 
-/* The probes that have no whole reply, from `conversation->receive_number` on, `settings->step` apart. */
+/*
+ * The probes that have no whole reply, from `conversation->receive_number` on, `settings->step`
+ * apart.
+ */
 bool conversation_unanswered(const struct conversation *conversation);
 
 /* For poll(2); 0: not at all. */
@@ -142,7 +152,8 @@ uint64_t conversation_tick(struct conversation *conversation, uint64_t now_ns);
 
 /*
  * Where the reply that is coming in on a stream is wrong and does not go on: when its time is over,
- * notifies the host (cut_short, out_of_step) and closes. Gives that time, CLOCK_NEVER without such a reply.
+ * notifies the host (cut_short, out_of_step) and closes. Gives that time, CLOCK_NEVER without such
+ * a reply.
  */
 uint64_t conversation_judge(struct conversation *conversation, uint64_t now_ns);
 /* Notifies the host of such a reply at once; call it before closing for any other reason. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum gap_way {
-	GAP_REFUSED, /* nobody listens there */
+	GAP_REFUSED, /* no service listens there */
 	GAP_RESET, /* RST, in the middle of the conversation */
 	GAP_FINISHED, /* FIN, in good order */
 	GAP_SILENT, /* no answer */

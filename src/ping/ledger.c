@@ -1,6 +1,6 @@
 /*
- * Gaps, and what is lost. Each source port has a lane of its own, because a gap on one port (a broken
- * member of a bundle) says nothing about the others.
+ * Gaps, and what is lost. Each source port has a lane of its own, because a gap on one port (a
+ * broken member of a bundle) says nothing about the others.
  */
 #include "ping/ledger.h"
 
@@ -63,7 +63,7 @@ static void gap_began(struct ledger *ledger, struct ping_event_lane *lane)
 	report_plain(ledger, PING_EVENT_GAP_BEGIN, lane->gap.begin_number, lane);
 }
 
-/* Brings the list up to date with a gap that is over, or lasts on. Gives its length. */
+/* Brings the list up to date with a gap that is over, or still open. Gives its length. */
 static uint64_t gap_note(
 	struct ledger *ledger, const struct ping_event_lane *lane, uint64_t length_ns)
 {

@@ -1,7 +1,7 @@
 /*
  * The counts of a run of ping: what is under way, what was lost, and when the service was away. The
- * conversations (ledger_host.h, ledger_reply.h) and the loop (ping_run.h) make the entries; each one is
- * reported to the printer. One thread.
+ * conversations (ledger_host.h, ledger_reply.h) and the loop (ping_run.h) make the entries; each
+ * one is reported to the printer. One thread.
  */
 #pragma once
 
@@ -58,7 +58,10 @@ void ledger_report_waiting(struct ledger *ledger);
 bool ledger_overdue(
 	struct ledger *ledger, uint64_t now_ns, uint64_t *ret_number, uint64_t *ret_next_ns);
 
-/* True: on every source port that was used there is a gap, and a probe that was sent belongs to it. */
+/*
+ * True: on every source port that was used there is a gap, and a probe that was sent belongs to
+ * it.
+ */
 bool ledger_is_away(const struct ledger *ledger);
 
 /* Everything so far; a gap that is still open counts until `now_ns`. Points into the ledger. */
@@ -85,6 +88,9 @@ uint64_t ledger_oldest_under_way(
 /* The conversation's unanswered probes are lost. Gives the first of them; 0: none. */
 uint64_t ledger_lose_all(struct ledger *ledger, struct conversation *conversation);
 
-/* The conversation is over (0: FIN, or -errno): its unanswered probes are lost, and a gap begins. */
+/*
+ * The conversation is over (0: FIN, or -errno): its unanswered probes are lost, and a gap
+ * begins.
+ */
 void ledger_give_up(
 	struct ledger *ledger, struct conversation *conversation, int error, uint64_t now_ns);

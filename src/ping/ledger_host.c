@@ -69,7 +69,10 @@ static void on_troubled(void *context, struct conversation *conversation, uint64
 	struct ping_event_lane *lane = ledger_lane_of(ledger, conversation->index + 1);
 	uint64_t since_ns = now_ns;
 
-	/* ICMP speaks of one datagram, and the socket does not say which: most likely the oldest. */
+	/*
+	 * ICMP speaks of one datagram, and the socket does not say which: most likely the
+	 * oldest.
+	 */
 	if (number == 0)
 		number = ledger_oldest_under_way(ledger, conversation);
 	if (number == 0)

@@ -1,6 +1,6 @@
 /*
- * What a reply means: exact, damaged, a duplicate, or an answer to nothing that was sent. Each function
- * counts it in the ledger and reports it. One thread; never fails.
+ * What a reply means: exact, damaged, a duplicate, or an answer to nothing that was sent. Each
+ * function counts it in the ledger and reports it. One thread; never fails.
  */
 #pragma once
 
@@ -9,7 +9,10 @@
 
 #include "ping/ledger.h"
 
-/* All bytes of the reply to `number` are right. `sent_ns` comes from the reply itself where the number is forgotten. */
+/*
+ * All bytes of the reply to `number` are right. `sent_ns` comes from the reply itself where the
+ * number is forgotten.
+ */
 void ledger_reply_exact(struct ledger *ledger, struct conversation *conversation, uint64_t number,
 	uint64_t sent_ns, uint64_t now_ns);
 

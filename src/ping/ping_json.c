@@ -1,5 +1,5 @@
 /*
- * Each object has "time" (RFC 3339, UTC, of the telling) and "event". Times that were measured are
+ * Each object has "time" (RFC 3339, UTC, of printing) and "event". Times that were measured are
  * whole nanoseconds with their unit in the key. The last object is the "summary".
  */
 #include "ping/ping_json.h"
@@ -147,7 +147,7 @@ static void set_came(json_t *object, const struct ping_event *event)
 	json_object_set_new(object, "came", json_string(shown));
 }
 
-static void json_tell(const struct ping_event_manner *manner, const struct ping_event *event)
+static void json_event(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	const char *key = key_of(event->kind);
 
@@ -309,7 +309,7 @@ static void json_end(const struct ping_event_manner *manner, const struct ping_e
 
 const struct ping_event_printer ping_json_printer = {
 	.begin = json_begin,
-	.event = json_tell,
+	.event = json_event,
 	.interim = json_interim,
 	.end = json_end,
 };

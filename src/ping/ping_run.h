@@ -44,5 +44,8 @@ struct ping_run_outcome {
 	bool away; /* at the end no source port got answers any more: probes had been lost to a gap */
 };
 
-/* -errno when it could not begin (nothing has been printed then, and connected_fd is still open). */
+/*
+ * -errno when it could not begin (nothing has been printed then, and connected_fd is still
+ * open).
+ */
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome);

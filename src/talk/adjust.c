@@ -1,6 +1,6 @@
 /*
- * The kernel doubles what it is asked for as a buffer (socket(7)), and keeps it within its own limits;
- * so the size is read back and shown.
+ * The kernel doubles what it is asked for as a buffer (socket(7)), and keeps it within its own
+ * limits; so the size is read back and shown.
  */
 #include "talk/adjust.h"
 

@@ -1,7 +1,7 @@
 /*
- * Commands begin with a slash in the first column, so that everything else can be said as it is, and
- * what begins with a slash by writing it twice. Blanks around an argument do not count, except that
- * "/urgent  " with a blank to spare sends a blank.
+ * Commands begin with a slash in the first column, so that everything else can be said as it is,
+ * and what begins with a slash by writing it twice. Blanks around an argument do not count, except
+ * that "/urgent  " with a blank to spare sends a blank.
  */
 #include "talk/command.h"
 

@@ -1,6 +1,6 @@
 /*
- * What a typed line means: text to be sent, or a command to the client; and how a command that is being
- * typed goes on. Pure; any thread.
+ * What a typed line means: text to be sent, or a command to the client; and how a command that is
+ * being typed goes on. Pure; any thread.
  */
 #pragma once
 
@@ -50,7 +50,10 @@ struct command command_parse(const char *line, size_t length);
 /* The list for /help, one command a line, each with its newline, translated. */
 const char *command_help(void);
 
-/* Writes which argument a command takes, for `meant` of COMMAND_WRONG, translated. Returns `buffer`. */
+/*
+ * Writes which argument a command takes, for `meant` of COMMAND_WRONG, translated. Returns
+ * `buffer`.
+ */
 #define COMMAND_USAGE_SIZE 256
 const char *command_usage(enum command_kind meant, char *buffer, size_t size);
 
@@ -67,5 +70,8 @@ struct command_completion {
 	char names[COMMAND_NAMES_SIZE]; /* all of them, with two blanks between */
 };
 
-/* Completes the first word of a line; `count` is 0 where it is no command, or already followed by a blank. */
+/*
+ * Completes the first word of a line; `count` is 0 where it is no command, or already followed
+ * by a blank.
+ */
 struct command_completion command_complete(const char *typed, size_t length);

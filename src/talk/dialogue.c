@@ -1,6 +1,6 @@
 /*
- * Datagrams have no order and may be lost, so of them only the latest is waited for: its echo is the
- * next datagram of the same length.
+ * Datagrams have no order and may be lost, so of them only the latest is waited for: its echo is
+ * the next datagram of the same length.
  */
 #include "talk/dialogue.h"
 
@@ -136,9 +136,9 @@ int dialogue_flush(struct dialogue *d)
 }
 
 ssize_t dialogue_receive(
-	struct dialogue *d, char *buffer, size_t size, bool look_for_urgent, bool *ret_urgent)
+	struct dialogue *d, char *buffer, size_t size, bool check_urgent, bool *ret_urgent)
 {
-	bool urgent = look_for_urgent && d->scheme == ADDR_TCP && call_sockatmark(d->fd) == 1;
+	bool urgent = check_urgent && d->scheme == ADDR_TCP && call_sockatmark(d->fd) == 1;
 
 	if (urgent) {
 		size = 1;

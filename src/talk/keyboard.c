@@ -1,7 +1,7 @@
 /*
  * libedit's own reader blocks in read(2); ours (EL_GETCFN) asks the caller to wait, so that the
- * socket is watched while a person types. libedit shows no prompt: what stands above the line is the
- * caller's, who may clear the line away, write, and have it drawn again.
+ * socket is watched while a person types. libedit shows no prompt: what stands above the line is
+ * the caller's: it may clear the line away, write, and have it drawn again.
  */
 #include "talk/keyboard.h"
 
@@ -151,7 +151,7 @@ static int edit_init(struct keyboard *k)
 	 * echoed by the kernel nor taken for the line discipline's own. */
 	el_set(k->edit, EL_SETTY, "-x", "-icanon", "-echo", "+noflsh", NULL);
 	/* Ctrl-C must not throw away what is on its way to the screen. On a pseudo terminal that is
-	 * full, Linux then even forgets to wake who waits for it to drain, as libedit does. */
+	 * full, Linux then even forgets to wake a process that waits for it to drain, as libedit does. */
 	el_set(k->edit, EL_SETTY, "-d", "+noflsh", NULL);
 	el_set(k->edit, EL_PROMPT, no_prompt);
 	el_set(k->edit, EL_HIST, history, k->history);

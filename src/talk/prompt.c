@@ -7,8 +7,8 @@
  *	                          │ keys typed ahead, 200 ms without an echo ▲
  *	                          └──────────────────────────────────────────┘
  *
- * Whatever comes while the prompt stands takes the prompt's place, and the prompt and what was typed
- * so far are drawn again below.
+ * Whatever comes while the prompt stands takes the prompt's place, and the prompt and what was
+ * typed so far are drawn again below.
  */
 #include "talk/prompt.h"
 
@@ -43,10 +43,10 @@ struct prompt {
 	struct keyboard *keyboard;
 	char *received; /* RECEIVE_SIZE bytes */
 	bool shown; /* the prompt stands on the screen, with perhaps something typed */
-	bool awaiting; /* something was said whose echo is due */
+	bool awaiting; /* something was sent, and its echo is due */
 	bool unanswered; /* a grace has passed in vain, and nothing has come since: no further one */
 	bool leaving; /* Ctrl-D, /quit: keys are no longer read */
-	bool urgent_lost; /* ... which is still to be told */
+	bool urgent_lost; /* ... and still to be reported */
 	bool over; /* `ending` is decided */
 	uint64_t said_ns; /* when something was last said, or leaving began */
 	uint64_t typed_ns; /* since when keys wait while `awaiting` */
@@ -84,7 +84,7 @@ static void show(struct prompt *p)
 	fflush(p->screen.out);
 }
 
-/* Makes room for something else where the prompt and the typed text are. */
+/* Clears the prompt and the typed text away, to write something else there. */
 static void hide(struct prompt *p)
 {
 	if (!p->shown)
@@ -124,7 +124,10 @@ static void sending_failed(struct prompt *p, int error)
 		say(p, _("not sent: %s"), strerror(-error));
 	else if (error != -ECONNRESET && error != -EPIPE)
 		decide(p, ENDING_SERVER, error);
-	/* After a reset there may be more to receive: the end is told when receiving meets it. */
+	/*
+	 * After a reset there may be more to receive: the end is reported when receiving meets
+	 * it.
+	 */
 }
 
 static void stream_ended(struct prompt *p, int error)
@@ -158,11 +161,11 @@ static void remark(struct prompt *p, bool urgent, bool timed, uint64_t round_tri
 }
 
 /* Receives and shows once. False: nothing more for now. */
-static bool receive_once(struct prompt *p, bool look_for_urgent)
+static bool receive_once(struct prompt *p, bool check_urgent)
 {
 	struct dialogue *d = &p->dialogue;
 	bool urgent = false;
-	ssize_t n = dialogue_receive(d, p->received, RECEIVE_SIZE, look_for_urgent, &urgent);
+	ssize_t n = dialogue_receive(d, p->received, RECEIVE_SIZE, check_urgent, &urgent);
 	uint64_t round_trip_ns = 0;
 
 	if (n == -EAGAIN)
@@ -179,7 +182,7 @@ static bool receive_once(struct prompt *p, bool look_for_urgent)
 	enum dialogue_back back = dialogue_take_mark(d, last, &round_trip_ns);
 
 	if (back == DIALOGUE_URGENT_LOST) {
-		p->urgent_lost = true; /* told below the line that is being received */
+		p->urgent_lost = true; /* reported below the line that is being received */
 		back = dialogue_take_mark(d, last, &round_trip_ns);
 	}
 	remark(p, urgent, back == DIALOGUE_BACK, round_trip_ns);
@@ -197,7 +200,10 @@ static bool receive_once(struct prompt *p, bool look_for_urgent)
 
 static void receive_all(struct prompt *p, short events)
 {
-	/* Bounded, so that a server that never stops sending does not keep the keys from being read. */
+	/*
+	 * Bounded, so that a server that never stops sending does not keep the keys from being
+	 * read.
+	 */
 	for (int i = 0; i < 64 && receive_once(p, events & POLLPRI); i++)
 		;
 	fflush(p->screen.out);
@@ -225,7 +231,7 @@ static void take_signal(struct prompt *p)
 	case SIGTSTP:
 		keyboard_release(p->keyboard);
 		kill(getpid(), SIGSTOP);
-		/* Here again: somebody has sent SIGCONT. */
+		/* Continued by SIGCONT. */
 		keyboard_take(p->keyboard);
 		break;
 	case SIGCONT:
@@ -375,7 +381,7 @@ static void reset(struct prompt *p)
 		return;
 	}
 	socket_set_reset_on_close(p->options->socket);
-	say(p, _("conversation reset (RST)"));
+	say(p, _("connection reset (RST)"));
 	decide(p, ENDING_FINE, 0);
 }
 
@@ -446,7 +452,7 @@ static enum keyboard_completion complete(
 	return KEYBOARD_COMPLETED;
 }
 
-/* Reads and obeys until somebody has had enough, then sees the conversation to its end. */
+/* Reads lines and obeys them until the user leaves, then waits for the rest. */
 static void converse(struct prompt *p)
 {
 	while (!p->over && !p->leaving) {

@@ -528,7 +528,7 @@ def test_dots_of_a_flood():
     ((), "there is no address to ping"),
     (("a", "b"), "one address is enough, 'b' is one too many"),
     (("tcp://[::1",), "'tcp://[::1' is not an address: "),
-    (("tcp://localhost:0",), "nobody listens on port 0"),
+    (("tcp://localhost:0",), "no service listens on port 0"),
     (("-c", "0", "x"), "'0' is not a number for -c"),
     (("-i", "soon", "x"), "'soon' is not a length of time for -i"),
     (("-W", "0", "x"), "'0' is not a length of time for -W"),

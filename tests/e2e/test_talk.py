@@ -163,8 +163,8 @@ def test_what_comes_while_typing_goes_above():
 
 
 @pytest.mark.parametrize("how, words", [
-    (lambda connection: connection.close(), "the server finished the conversation (FIN)"),
-    (reset, "the server reset the conversation (RST)"),
+    (lambda connection: connection.close(), "the server closed the connection (FIN)"),
+    (reset, "the server reset the connection (RST)"),
 ])
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_servers_end_is_told_while_typing(how, words, term):
@@ -363,8 +363,8 @@ def test_pause_leaves_it_in_the_kernel():
         peer.go_on.set()
         assert closed.wait(20)
         terminal.say("/state")
-        terminal.wait("come in and not read")
-        assert not re.search(r" 0 come in and not read", "\n".join(terminal.screen()))
+        terminal.wait("received but not read")
+        assert not re.search(r" 0 received but not read", "\n".join(terminal.screen()))
         assert terminal.raw.count(b"recv(") == before
         assert b"news" not in terminal.raw
         terminal.say("/pause")
@@ -400,7 +400,7 @@ def test_a_reset_ends_a_pause():
         terminal.wait(PROMPT, 3)
         peer.go_on.set()
         assert terminal.end() == 1
-        assert "the server reset the conversation (RST)" in terminal.screen()[-2]
+        assert "the server reset the connection (RST)" in terminal.screen()[-2]
 
 
 def test_read_and_pieces_bound_each_call():

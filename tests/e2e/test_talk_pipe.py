@@ -169,7 +169,7 @@ def test_servers_early_end_is_told_with_the_offset():
     with Peer(leave) as peer:
         result = talk(peer.address, data=b"x" * 50_000_000)
     assert result.returncode == 1
-    assert re.fullmatch(r"the server finished the conversation \(FIN\): \d+ bytes sent, "
+    assert re.fullmatch(r"the server closed the connection \(FIN\): \d+ bytes sent, "
                         r"5000 came back", complaint(result))
     assert result.stdout == b"x" * 5000
 
@@ -182,7 +182,7 @@ def test_reset_is_told():
     with Peer(leave) as peer:
         result = talk(peer.address, data=b"x" * 50_000_000)
     assert result.returncode == 1
-    assert complaint(result).startswith("the server reset the conversation (RST): ")
+    assert complaint(result).startswith("the server reset the connection (RST): ")
 
 
 def closes(connection):
@@ -510,7 +510,7 @@ def test_refused_datagram_is_told():
         port = holder.getsockname()[1]
     result = talk(f"udp://127.0.0.1:{port}", data=b"hello")
     assert result.returncode == 1
-    assert complaint(result).startswith("nobody receives there: Connection refused")
+    assert complaint(result).startswith("no service receives there: Connection refused")
 
 
 def test_output_that_is_no_terminal_makes_a_pipe(tmp_path):
