@@ -268,23 +268,25 @@ def device(tmp_path):
 # Every verb, and what writes to standard output in it; ADDRESS is a service.
 STANDARD_OUTPUT = {
     "help": ["--help"], "version": ["--version"], "verb-help": ["ping", "--help"],
-    "usage": ["serve", "--usage"],
+    "usage": ["serve", "--usage"], "help-of-a-verb": ["help", "ping"],
+    "completions": ["--completions", "bash"],
     "addr": ["addr", "127.0.0.1"], "addr-json": ["addr", "--json", "127.0.0.1"],
     "talk": ["talk", "ADDRESS"],
     "ping": ["ping", "-c", "2", "-i", "1ms", "ADDRESS"],
     "ping-json": ["ping", "--json", "-c", "2", "-i", "1ms", "ADDRESS"],
     "ping-flood": ["ping", "-f", "-c", "20", "ADDRESS"],
     "ping-quiet": ["ping", "-q", "-c", "1", "ADDRESS"],
-    "bench": ["bench", "-d", "50ms", "-w", "0", "ADDRESS"],
-    "bench-json": ["bench", "-q", "--json", "-d", "50ms", "-w", "0", "ADDRESS"],
-    "bench-json-lines": ["bench", "-q", "--json-lines", "--interval", "20ms", "-d", "50ms", "-w", "0",
+    "bench": ["bench", "-d", "150ms", "-w", "0", "ADDRESS"],
+    "bench-json": ["bench", "-q", "--json", "-d", "150ms", "-w", "0", "ADDRESS"],
+    "bench-json-lines": ["bench", "-q", "--json-lines", "--interval", "20ms", "-d", "150ms", "-w", "0",
                          "ADDRESS"],
-    "bench-html": ["bench", "-q", "--html=-", "-d", "50ms", "-w", "0", "ADDRESS"],
-    "bench-hdr": ["bench", "-q", "--hdr=-", "-d", "50ms", "-w", "0", "ADDRESS"],
+    "bench-html": ["bench", "-q", "--html=-", "-d", "150ms", "-w", "0", "ADDRESS"],
+    "bench-hdr": ["bench", "-q", "--hdr=-", "-d", "150ms", "-w", "0", "ADDRESS"],
     "check": ["check", "--rule", "one-byte", "ADDRESS"],
     "check-json": ["check", "--json", "--rule", "one-byte", "ADDRESS"],
     "check-junit": ["check", "--junit=-", "--rule", "one-byte", "ADDRESS"],
-    "check-list": ["check", "--list"],
+    "check-list": ["check", "--list"], "check-idle": ["check", "--idle", "20ms", "ADDRESS"],
+    "check-idle-json": ["check", "--json", "--idle", "20ms", "ADDRESS"],
     "report": ["report", "good"], "report-json": ["report", "--json", "good"],
     "report-html": ["report", "--html=-", "good"], "report-compare": ["report", "-b", "good", "good"],
     "serve-explain": ["serve", "--explain"],
@@ -333,8 +335,8 @@ def test_standard_output_whose_reader_has_gone(name, ignored, service, tmp_path)
 
 # Options that name a file; each is given FILE and a service.
 FILE_OPTIONS = {
-    "bench-html": ["bench", "-q", "-d", "50ms", "-w", "0", "--html=FILE", "ADDRESS"],
-    "bench-hdr": ["bench", "-q", "-d", "50ms", "-w", "0", "--hdr=FILE", "ADDRESS"],
+    "bench-html": ["bench", "-q", "-d", "150ms", "-w", "0", "--html=FILE", "ADDRESS"],
+    "bench-hdr": ["bench", "-q", "-d", "150ms", "-w", "0", "--hdr=FILE", "ADDRESS"],
     "check-junit": ["check", "--rule", "one-byte", "--junit=FILE", "ADDRESS"],
     "report-html": ["report", "--html=FILE", "good"],
 }
