@@ -1,7 +1,7 @@
 /*
- * The probes that are under way, by number: when each was sent, and what has become of it. It is
- * told of every reply, in whatever order the network chose, and says what it is: the first, a late
- * one, a second one. Pure; one thread.
+ * The probes that are under way, by number: when each was sent, and what became of it. Each reply
+ * is looked up here, in whatever order they come: it is the first one, a late one, or a second one.
+ * Pure; one thread.
  *
  *	UNDER_WAY ──timeout──▶ OVERDUE ──reply──▶ BACK (late)
  *	    ├──reply──▶ BACK ──reply──▶ BACK (a duplicate)

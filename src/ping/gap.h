@@ -1,6 +1,6 @@
 /*
- * When a service is away: since when, for how long, and how it went. A pure state machine that is
- * told of failures and of good replies; one for each conversation. Any thread.
+ * When a service is away: since when, for how long, and how it went. A pure state machine of
+ * failures and good replies; one for each conversation. Any thread.
  *
  *	THERE ──failure──▶ AWAY ──failure──▶ AWAY (another way is added to the list)
  *	  ▲                 │

@@ -540,7 +540,7 @@ def test_dots_of_a_flood():
     (("--ports", "513", "x"), "'513' is not a number for --ports: from 1 to 512"),
     (("--ports", "2", "unix:/x"), "a unix address has no ports"),
     (("--ports", "2", "--connect", "x"), "--ports and --connect exclude each other"),
-    (("--ports", "5", "-I", "127.0.0.1:65532", "x"), "there are not that many ports"),
+    (("--ports", "5", "-I", "127.0.0.1:65532", "x"), "--ports needs more ports than there are"),
     (("--connect", "udp://x"), "--connect is for connections"),
     (("--tcp-info", "udp://x"), "--tcp-info is for tcp"),
     (("--busy-poll", "long", "x"), "--busy-poll 'long' is neither 'auto' nor a time"),
