@@ -12,5 +12,5 @@
 /* `flags` are those of json_dumps(3). The caller frees the text. NULL: no memory. */
 char *json_text(const json_t *value, size_t flags);
 
-/* Writes it to a stream. -ENOMEM, or the reason why writing failed. */
+/* Writes it to a stream. -ENOMEM, or as outfile_put(). */
 int json_text_write(const json_t *value, size_t flags, FILE *out);

@@ -224,9 +224,10 @@ int outfile_put(FILE *stream, const char *bytes, size_t length)
 
 	int r = errno != 0 ? -errno : -EIO;
 
-	if (stream == stdout)
-		note_stdout_error(r);
-	return r;
+	if (stream != stdout)
+		return r;
+	note_stdout_error(r);
+	return 0;
 }
 
 void outfile_flush(FILE *stream)

@@ -43,8 +43,8 @@ int outfile_commit(struct outfile *file, int r);
 int outfile_flush_stdout(void);
 
 /*
- * Writes to any stream, as fwrite(3). 0, or the reason why it failed; of standard output it is
- * remembered for outfile_flush_stdout().
+ * Writes to any stream, as fwrite(3). 0, or the reason why it failed; 0 also where it is standard output
+ * that failed: then outfile_flush_stdout() has the reason.
  */
 int outfile_put(FILE *stream, const char *bytes, size_t length);
 

@@ -9,6 +9,7 @@ Devices are nodes of the test's own: as root, a rename onto the host's would rep
 
 import json
 import os
+import pathlib
 import re
 import resource
 import signal
@@ -21,7 +22,7 @@ import xml.etree.ElementTree
 import pytest
 
 from meari import ANSWER_S, MEARI, environment
-from results import result, save
+from results import Histogram, result, save
 from talk_peers import Peer, echo
 
 HOSTILE = {
@@ -32,13 +33,16 @@ HOSTILE = {
 }
 
 
+UNSUSPICIOUS = re.compile(r"[ -~\n]+")
+
+
 def unsafe(output):
     """The characters of `output` (bytes) that must not be printed raw; None: it is no UTF-8 at all."""
     try:
         text = output.decode()
     except UnicodeDecodeError:
         return None
-    return [f"U+{ord(c):04X}" for c in text
+    return [f"U+{ord(c):04X}" for c in UNSUSPICIOUS.sub("", text)
             if (unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs") and c != "\n")
             or (ord(c) & 0xfffe) == 0xfffe or 0xfdd0 <= ord(c) <= 0xfdef]
 
@@ -156,6 +160,52 @@ def test_names_in_results(form, tmp_path):
         if "html" in form:
             assert unsafe(done.stdout.replace(b"\t", b"")) == [], name
             page_shows(done.stdout.decode(), text)
+
+
+@pytest.mark.parametrize("how", [[], ["--json"], ["--html=-"]], ids=["text", "json", "html"])
+def test_names_of_files_and_tags(how, tmp_path):
+    """A result and a log whose file has the name; a log whose lines have it as their tag."""
+    good, histogram = result([10 ** 6] * 50), Histogram([10 ** 6] * 50).encode()
+    for name, piece in HOSTILE.items():
+        file = b"a" + piece.replace(b"/", b"|") + b"b"
+        save(pathlib.Path(os.fsdecode(bytes(tmp_path) + b"/" + file)), good)
+        log = b"log-" + file
+        (tmp_path / os.fsdecode(log)).write_bytes(
+            b"#[Histogram log format version 1.3]\n#[Logged with a" + piece.replace(b"\n", b"") + b"]\n"
+            b"Tag=" + piece.replace(b"\n", b"").replace(b",", b"") + b",0.0,1.0,1.0," + histogram.encode() + b"\n")
+        all_given = ([log], ["-b", file, file], [file], [file, file + b"-none"],
+                     ["--tag", piece, log], ["--label", piece, log])
+        for given in all_given[:2] if "--html=-" in how else all_given:
+            done = invoke("report", *how, *given, cwd=tmp_path)
+            assert done.returncode in (0, 1, 2), (name, given, done.stderr)
+            assert unsafe(done.stdout.replace(b"\t", b"")) == [], (name, given)
+            assert unsafe(done.stderr) == [], (name, given, done.stderr)
+
+
+def test_what_a_service_answers(tmp_path):
+    """A service that is no echo, and speaks in such pieces."""
+    def speak(connection):
+        while connection.recv(1 << 16):
+            connection.sendall(peer.piece * 20)
+
+    with Peer(speak) as peer:
+        for name in ("escape", "right-to-left", "no-utf-8"):
+            peer.piece = HOSTILE[name]
+            for arguments in (["ping", "-c1", "-W50ms"], ["ping", "--json", "-c1", "-W50ms"],
+                              ["bench", "-q", "-d20ms", "-w0", "-c1", "--timeout=50ms"],
+                              ["talk", "--verify", "--timeout=50ms"],
+                              ["check", "--rule=one-byte", "--timeout=50ms"],
+                              ["check", "--json", "--rule=one-byte", "--timeout=50ms"],
+                              ["check", "--junit=-", "--rule=one-byte", "--timeout=50ms"]):
+                done = invoke(*arguments, peer.address, input=b"hello\n", stdin=None, cwd=tmp_path)
+                assert unsafe(done.stderr) == [], (name, arguments, done.stderr)
+                if arguments[0] == "talk":
+                    continue  # its output is the copy, byte for byte
+                assert unsafe(done.stdout) == [], (name, arguments, done.stdout)
+                if "--json" in arguments:
+                    [json.loads(line) for line in done.stdout.decode().splitlines()]
+                elif "--junit=-" in arguments:
+                    xml.etree.ElementTree.fromstring(done.stdout)
 
 
 def page_shows(page, text):

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/json_text.h"
+#include "base/outfile.h"
 #include "report/model/model_field.h"
 #include "report/model/model_histogram.h"
 
@@ -186,7 +187,7 @@ int model_write(const struct model *model, FILE *out)
 		return r;
 	r = json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), out);
 	json_decref(object);
-	if (r == 0 && fputc('\n', out) == EOF)
-		r = -EIO;
+	if (r == 0)
+		r = outfile_put(out, "\n", 1);
 	return r;
 }
