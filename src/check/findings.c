@@ -14,6 +14,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/json_text.h"
+#include "base/outfile.h"
 
 #define NAME_COLUMNS 23
 #define TIME_COLUMNS 6
@@ -141,13 +142,9 @@ static json_t *all_json(const struct findings *findings, const char *target, con
 	return root;
 }
 
-/* Through stdio with errno as it was at the call that failed; 0 or -errno. */
 static int put(FILE *file, const char *text)
 {
-	errno = 0;
-	if (fputs(text, file) == EOF)
-		return errno != 0 ? -errno : -EIO;
-	return 0;
+	return outfile_put(file, text, strlen(text));
 }
 
 int findings_write_json(
