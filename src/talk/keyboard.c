@@ -156,7 +156,8 @@ static int edit_init(struct keyboard *k)
 	el_set(k->edit, EL_PROMPT, no_prompt);
 	el_set(k->edit, EL_HIST, history, k->history);
 	el_set(k->edit, EL_GETCFN, next_key);
-	el_set(k->edit, EL_ADDFN, "meari-complete", "", on_tab);
+	/* In wide characters: of the others libedit makes copies that it never frees. */
+	el_wset(k->edit, EL_ADDFN, L"meari-complete", L"", on_tab);
 	el_set(k->edit, EL_BIND, "^I", "meari-complete", NULL);
 	return 0;
 }
