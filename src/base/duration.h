@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Not a length of time: the program chooses one. duration_parse() never gives it. */
+#define DURATION_AUTO UINT64_MAX
+
 /* Size of any text of duration_format. */
 #define DURATION_TEXT_SIZE 32
 

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/outlet.h"
 #include "base/quote.h"
 
@@ -181,13 +182,13 @@ static char *compose_json(enum log_level level, const char *event, json_t *field
 	if (fields != NULL)
 		json_object_update(object, fields);
 
-	char *line = json_dumps(object, JSON_COMPACT);
+	char *line = json_text(object, JSON_COMPACT);
 
 	json_decref(object);
 	if (line == NULL)
 		return NULL;
 
-	/* json_dumps leaves no space for the newline that makes it one write. */
+	/* json_text leaves no space for the newline that makes it one write. */
 	size_t length = strlen(line);
 	char *longer = realloc(line, length + 1);
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/outfile.h"
@@ -95,7 +96,7 @@ static void on_interval(
 	if (options->json_lines) {
 		json_t *object = json_pack("{s:o}", "interval", result_interval(interval));
 
-		json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), stdout);
 		putchar('\n');
 		outfile_flush_stdout();
 		json_decref(object);

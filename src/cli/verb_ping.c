@@ -52,7 +52,7 @@ static const struct options_row rows[] = {
 		N_("N source ports in turn, with a line for each at the end: shows a broken member "
 		   "of a path with several") },
 	{ "source", 'I', "ADDRESS", OPTIONS_TEXT,
-		N_("speak from this address, or through this interface, of this machine") },
+		N_("send from this address, or through this interface, of this machine") },
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "busy-poll", OPTION_BUSY_POLL, "TIME", OPTIONS_TIME,
@@ -62,7 +62,7 @@ static const struct options_row rows[] = {
 	{ "quiet", 'q', NULL, 0, N_("nothing but the figures at the end") },
 	{ "timestamps", 'D', NULL, 0, N_("the time of day before each line") },
 	{ "outstanding", 'O', NULL, 0,
-		N_("say when the last probe has no answer yet as the next is sent") },
+		N_("report a probe that has no reply when the next one is sent") },
 	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
 		N_("show the kernel's own round-trip time, retransmissions and window, too") },
 	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
@@ -178,7 +178,8 @@ static int check(struct cli_state *state, struct arguments *arguments)
 	if (!arguments->target_given)
 		return cli_complain(state, _("there is no address to ping"));
 	if (!is_unix(&ping->target) && ping->target.port == 0)
-		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+		return cli_complain(
+			state, _("no service listens on port 0; name the server's port"));
 	if (ping->source_given && is_unix(&ping->source) != is_unix(&ping->target))
 		return cli_complain(state,
 			_("--source and the address must both be of the network, or both unix"));
@@ -195,8 +196,8 @@ static int check(struct cli_state *state, struct arguments *arguments)
 			_("--ports and --connect exclude each other: a port keeps its connection"));
 	if (ping->ports > 1 && ping->source_given && ping->source.port_given &&
 		ping->source.port != 0 && ping->source.port + ping->ports > 65536)
-		return cli_complain(
-			state, _("there are not that many ports from the one of --source on"));
+		return cli_complain(state,
+			_("--ports needs more ports than there are from that of --source on"));
 	if (check_size(state, ping) != 0)
 		return -EINVAL;
 	return apply_family(state, arguments);
@@ -251,8 +252,8 @@ const struct options_table verb_ping_options = {
 	.take = take,
 	.arguments = N_("ADDRESS"),
 	.argument_kind = OPTIONS_ADDRESS,
-	.about = N_("Asks an echo service again and again, like ping(8), and tells how long each "
-		    "answer took, what was lost or changed, and when the service was away."),
+	.about = N_("Sends probes to an echo service, like ping(8), and reports the time of each "
+		    "reply, what was lost or changed, and when the service was away."),
 };
 
 enum cli_status verb_ping(int argc, char **argv)

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/quote.h"
@@ -293,7 +294,7 @@ static int write_json(const struct findings *findings)
 
 	if (object == NULL)
 		return -ENOMEM;
-	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+	json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), stdout);
 	putchar('\n');
 	json_decref(object);
 	return 0;
@@ -342,9 +343,6 @@ static int write_page(const struct findings *findings, FILE *out)
 
 static int write_html(const struct options *options, const struct findings *findings)
 {
-	if (strcmp(options->html, "-") == 0)
-		return write_page(findings, stdout);
-
 	char name[256];
 	struct outfile *file;
 	int r = outfile_open(options->html, &file);

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/duration.h"
 #include "net/addr.h"
 #include "protocol/protocol.h"
 
@@ -35,7 +36,7 @@ struct conn;
 #define ENGINE_DEFAULT_POOL_BYTES (256u << 20)
 
 /* Polls for about as long as a sleep costs, as long as that has proved worth it (engine/spin.h). */
-#define ENGINE_BUSY_POLL_AUTO UINT64_MAX
+#define ENGINE_BUSY_POLL_AUTO DURATION_AUTO
 
 struct engine_options {
 	size_t pool_bytes;
