@@ -77,7 +77,7 @@ static void write_all(struct outlet *outlet, const char *bytes, size_t length)
 	}
 }
 
-static void tell_left_out(struct outlet *outlet, uint64_t left_out)
+static void write_left_out(struct outlet *outlet, uint64_t left_out)
 {
 	char line[OUTLET_DESCRIPTION_SIZE];
 
@@ -116,7 +116,7 @@ static void *run_thread(void *context)
 	pthread_setname_np(pthread_self(), "outlet");
 	while ((line = take(outlet, &left_out)) != NULL || left_out > 0) {
 		if (line == NULL) {
-			tell_left_out(outlet, left_out);
+			write_left_out(outlet, left_out);
 			continue;
 		}
 		write_all(outlet, line->bytes, line->length);

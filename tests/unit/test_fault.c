@@ -35,17 +35,17 @@ struct fixture {
 	uint32_t credit;
 	unsigned tag; /* where connections and datagrams come in */
 	uint64_t wake_ns; /* as an engine's timer */
-	unsigned deeds;
+	unsigned events;
 	struct fault_event last;
 	unsigned char bytes[4096]; /* as an engine's buffer */
 };
 
-static void note_event(void *context, const struct fault_event *deed)
+static void note_event(void *context, const struct fault_event *event)
 {
 	struct fixture *f = context;
 
-	f->deeds++;
-	f->last = *deed;
+	f->events++;
+	f->last = *event;
 }
 
 static struct protocol_answer report(struct fixture *f, struct protocol_event event)
@@ -337,10 +337,10 @@ static void run_corrupt(const char *spec, unsigned piece, char map[2001])
 		report_sent(&f, piece);
 	}
 	map[2000] = '\0';
-	assert_int_equal(f.counters.faults_corrupt, f.deeds);
+	assert_int_equal(f.counters.faults_corrupt, f.events);
 	for (unsigned i = 0; i < 2000; i++)
-		f.deeds -= map[i] == '!';
-	assert_int_equal(f.deeds, 0);
+		f.events -= map[i] == '!';
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 
@@ -444,7 +444,7 @@ static void faults_of_datagrams_leave_streams_alone(void **state)
 	open_one(&f, "drop");
 	answer = report_bytes(&f, "hello");
 	assert_sends(&answer, "hello");
-	assert_int_equal(f.deeds, 0);
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 
@@ -485,7 +485,7 @@ static void a_listener_without_faults_is_left_alone(void **state)
 	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_int_equal(answer.wake_ns, 0);
-	assert_int_equal(f.deeds, 0);
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 

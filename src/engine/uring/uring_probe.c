@@ -136,7 +136,7 @@ static bool is_bounded(struct trial *trial)
 }
 
 /* Leftover bytes, then bytes and end at once: the end must be reported. */
-static bool tells_the_end(struct trial *trial)
+static bool reports_the_end(struct trial *trial)
 {
 	bool more = false;
 
@@ -204,7 +204,7 @@ static void try_multishot(struct trial *trial, struct uring_probe *ret_probe)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, trial->ends) < 0)
 		return;
 	ret_probe->receive_bounded = is_bounded(trial);
-	ret_probe->receive_multishot = ret_probe->receive_bounded && tells_the_end(trial);
+	ret_probe->receive_multishot = ret_probe->receive_bounded && reports_the_end(trial);
 	close(trial->ends[0]);
 	close(trial->ends[1]);
 }
