@@ -257,7 +257,7 @@ def test_values_beyond_the_unit(tmp_path):
 
 def test_usage(tmp_path):
     shown = meari.run("report", "--unit=fortnight", "a")
-    assert shown.returncode == 2 and "--unit 'fortnight' is none of ns, us, ms and s" in shown.stderr
+    assert shown.returncode == 2 and "--unit 'fortnight' is not one of: ns, us, ms, s" in shown.stderr
     shown = report(save(tmp_path / "a.json", result([1000] * 10)), "--unit=us")
     assert shown.returncode == 0 and "--unit has no effect: no file is a histogram log" in shown.stderr
 
