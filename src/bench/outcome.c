@@ -150,13 +150,42 @@ void outcome_judge(struct outcome *outcome, bool spinning)
 	outcome->doubts[OUTCOME_SILENT] = record->counts.silent + record->counts.stalled > 0;
 }
 
+bool outcome_is_own_shortage(int error)
+{
+	switch (-error) {
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EACCES:
+	case EPERM: return true;
+	default: return false;
+	}
+}
+
 bool outcome_is_limited(const struct outcome *outcome)
 {
-	for (size_t i = 0; i <= OUTCOME_OUT_OF_RANGE; i++) {
-		if (outcome->doubts[i])
-			return true;
-	}
-	return false;
+	return outcome->doubts[OUTCOME_NO_CPU] || outcome->doubts[OUTCOME_BEHIND] ||
+		outcome->doubts[OUTCOME_OUT_OF_RANGE] ||
+		(outcome->doubts[OUTCOME_UNCONNECTED] &&
+			outcome_is_own_shortage(outcome->connect_error));
+}
+
+bool outcome_is_complete(const struct outcome *outcome)
+{
+	return !outcome->doubts[OUTCOME_UNSENT] && !outcome->doubts[OUTCOME_SILENT] &&
+		(!outcome->doubts[OUTCOME_UNCONNECTED] ||
+			outcome_is_own_shortage(outcome->connect_error));
+}
+
+bool outcome_is_wrong(const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+
+	return outcome->record->damage.found ||
+		counts->damaged + counts->duplicates + counts->overruns + counts->strays > 0;
 }
 
 bool outcome_is_trusted(const struct outcome *outcome)

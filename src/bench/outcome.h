@@ -37,9 +37,9 @@ struct outcome_interval {
 enum outcome_doubt_kind {
 	OUTCOME_NO_CPU,
 	OUTCOME_BEHIND,
-	OUTCOME_UNCONNECTED,
+	OUTCOME_UNCONNECTED, /* by `connect_error` a limit of this machine, or the service's doing */
 	OUTCOME_OUT_OF_RANGE, /* up to here: a limit of the generator */
-	OUTCOME_UNSENT, /* from here on: of the service, which has not had the whole load */
+	OUTCOME_UNSENT, /* from here on: the service did not take the whole load */
 	OUTCOME_SILENT,
 	OUTCOME_DOUBT_COUNT,
 };
@@ -94,6 +94,15 @@ void outcome_judge(struct outcome *outcome, bool spinning);
 bool outcome_is_trusted(const struct outcome *outcome);
 /* A limit of the generator is in the figures. */
 bool outcome_is_limited(const struct outcome *outcome);
+/*
+ * The service took the whole load: nothing due was left unsent, no connection was silent, stalled, or
+ * refused by the service. Otherwise the figures say nothing about the part of the load that is missing.
+ */
+bool outcome_is_complete(const struct outcome *outcome);
+/* -errno of connect(2): it failed for want of something that this machine or its user has to give. */
+bool outcome_is_own_shortage(int error);
+/* Something came back damaged, twice, unknown, or in addition to what was sent. */
+bool outcome_is_wrong(const struct outcome *outcome);
 
 /* "generator-cpu": what it is called in a result (report/model/reason.h has the sentence). */
 const char *outcome_doubt_code(enum outcome_doubt_kind kind);

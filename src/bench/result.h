@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "bench/bench.h"
@@ -27,14 +26,12 @@ struct result_context {
 };
 
 /*
- * Fills an empty `model`. -ENOMEM, or -E2BIG for a text that no result may hold; the model is then to
- * be given back all the same.
+ * Fills an empty `model`. The promises are evaluated here and nowhere else: `model->asserts` has the goal
+ * of a search first, if there is one, then `promises` in their order. -ENOMEM, or -E2BIG for a text that no
+ * result may hold; the caller must call model_fini() in any case.
  */
 int result_fill(
 	struct model *model, const struct result_context *context, const struct outcome *outcome);
 
-/* How many of the promises do not hold. */
-size_t result_broken(const struct result_context *context, const struct outcome *outcome);
-
-/* One interval as the result's `intervals` have it; NULL: no memory. The caller frees it. */
-json_t *result_interval(const struct outcome_interval *interval);
+/* One interval as the result's `intervals` have it. */
+struct model_interval result_interval(const struct outcome_interval *interval);

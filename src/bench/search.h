@@ -36,6 +36,7 @@ struct search_step {
 	double value; /* of the promise's figure */
 	bool value_known;
 	bool trusted; /* nothing speaks against the figures of this run */
+	bool wrong; /* something came back that had not been sent so */
 	enum search_outcome outcome;
 };
 

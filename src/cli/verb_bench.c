@@ -21,6 +21,9 @@
 #define VERIFY_MOST_MESSAGE_BYTES (64u << 10)
 #define VERIFY_MOST_BYTES_PER_S 1e9
 
+/* As shells count it: 130 after Ctrl-C. */
+#define SIGNAL_STATUS 128
+
 #define FIND_MAX_DURATION_NS (3 * CLOCK_NS_PER_S)
 #define CLOSED_DEPTH 1
 #define OPEN_DEPTH 16
@@ -430,8 +433,16 @@ enum cli_status verb_bench(int argc, char **argv)
 	};
 
 	enum cli_status status;
+	int signal = 0;
 
 	if (!cli_parse(&verb_bench_options, argc, argv, &input, &status))
 		return status;
-	return measure(&input.measure);
+	switch (measure(&input.measure, &signal)) {
+	case MEASURE_KEPT: return CLI_OK;
+	case MEASURE_BROKEN: return CLI_UNMET;
+	case MEASURE_NOT_JUDGED: return CLI_NOT_JUDGED;
+	case MEASURE_INTERRUPTED: return (enum cli_status)(SIGNAL_STATUS + signal);
+	case MEASURE_FAILED: break;
+	}
+	return CLI_FAILED;
 }
