@@ -27,18 +27,14 @@
  */
 #define CALLING_NS (20 * CLOCK_NS_PER_MS)
 
-enum member_state {
-	MEMBER_IDLE, /* churn by a schedule: waits for its time */
-	MEMBER_CALLED, /* being connected */
-	MEMBER_OPEN,
-	MEMBER_RETRY, /* could not be had; in the queue */
-};
-
-/* One connection of the share, through all its lives. */
+/*
+ * One connection of the share, through all its lives. Its states are the engine's (conn.h) and the load's
+ * (load_conn.h).
+ */
 struct member {
 	uint64_t name; /* for engine_nudge() */
-	enum member_state state;
-	bool settled; /* the first call has ended, well or not */
+	bool is_open; /* `name` can be nudged */
+	bool settled; /* the first attempt to connect has ended, well or not */
 };
 
 struct retry {
@@ -126,7 +122,6 @@ static void retry_later(struct generator *generator, uint32_t index)
 	uint32_t size = generator->options.load.connections;
 	uint32_t at = (generator->retry_first + generator->retry_count++) % size;
 
-	generator->members[index].state = MEMBER_RETRY;
 	generator->retries[at] = (struct retry){ index, clock_now_ns() + RETRY_NS };
 	engine_pace_by(generator->engine, generator->retries[at].due_ns);
 }
@@ -149,7 +144,6 @@ static bool call(struct generator *generator, uint32_t index, uint64_t intended_
 			options->index + generator->source_next++ * options->share_count,
 			options->to->scheme, options->to->generic.sa_family, &from))
 		connect.from = &from;
-	member->state = MEMBER_CALLED;
 	r = engine_connect(generator->engine, &connect, &member->name);
 	if (r == 0)
 		return true;
@@ -201,7 +195,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	struct generator *generator = context;
 	struct member *member = &generator->members[load_index(conn->protocol)];
 
-	member->state = MEMBER_OPEN;
+	member->is_open = true;
 	note(generator, member, 1, 0);
 }
 
@@ -211,10 +205,10 @@ static void on_closed(
 	struct generator *generator = context;
 	uint32_t index = load_index(conn->protocol);
 	struct member *member = &generator->members[index];
-	bool was_open = member->state == MEMBER_OPEN;
+	bool was_open = member->is_open;
 
 	note(generator, member, was_open ? -1 : 0, reason == ENGINE_CLOSE_LOST ? error : 0);
-	member->state = MEMBER_IDLE;
+	member->is_open = false;
 	if (generator->stopping)
 		return;
 	if (is_timed_churn(generator))
@@ -353,7 +347,7 @@ static void run_stop(struct engine *engine, struct engine_task *task)
 	generator->stopping = true;
 	load_stop(generator->load);
 	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
-		if (generator->members[i].state == MEMBER_OPEN)
+		if (generator->members[i].is_open)
 			engine_nudge(engine, generator->members[i].name);
 	}
 	engine_drain(engine);
