@@ -190,7 +190,7 @@ static bool is_cut_short(const struct run *run)
 	return run->signals > 0;
 }
 
-/* Waits for a signal, a word of the generators, or the time. */
+/* Waits for a signal, a notification of the generators, or the time. */
 static void wait_until(struct run *run, uint64_t until_ns)
 {
 	struct bench *bench = run->bench;
@@ -236,7 +236,7 @@ static const struct histogram *latency_of(const struct run *run, const struct lo
 	return run->open_loop ? record->intended : record->sent;
 }
 
-/* By the schedule; in churn that is one of connections, and each has its messages. */
+/* By the schedule; in churn that counts connections, each with its messages. */
 static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t until_ns)
 {
 	uint32_t echoes = run->bench->options.load.echoes;
@@ -289,7 +289,7 @@ static void collect(struct run *run, bool is_first)
 	}
 }
 
-/* The tick is over: it goes into the interval and the sum, and the watcher is told. */
+/* The tick is over: it goes into the interval and the sum, and is reported to the watcher. */
 static void end_tick(struct run *run, enum bench_phase phase, uint64_t now_ns)
 {
 	struct bench_progress progress = {
@@ -327,7 +327,7 @@ static void end_interval(struct run *run, uint64_t now_ns)
 
 /* ---- one run: its phases ---- */
 
-static void tell_phase(const struct run *run, enum bench_phase phase)
+static void report_phase(const struct run *run, enum bench_phase phase)
 {
 	struct bench_progress progress = { .phase = phase, .sum = run->outcome->record };
 
@@ -338,12 +338,12 @@ static void tell_phase(const struct run *run, enum bench_phase phase)
 static int connect_all(struct run *run)
 {
 	const struct bench_options *options = &run->bench->options;
-	/* When for so long nothing has been told, the rest counts as missing when the load is judged. */
+	/* When none has settled for so long, the rest counts as missing when the load is judged. */
 	uint64_t silence_ns = options->timeout_ns + CLOCK_NS_PER_S;
 	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
 	struct generator_progress progress = sum_progress(run);
 
-	tell_phase(run, BENCH_CONNECTING);
+	report_phase(run, BENCH_CONNECTING);
 	while (progress.settled < options->connections && clock_now_ns() < deadline_ns &&
 		!progress.ended && !is_cut_short(run)) {
 		uint32_t before = progress.settled;
@@ -355,9 +355,9 @@ static int connect_all(struct run *run)
 	}
 	if (progress.result < 0)
 		return progress.result;
-	/* Whoever was let in and reset at once is the service's affair, and counted. */
+	/* If one was accepted and reset at once, the load goes on: it is counted as an error of the service. */
 	if (!progress.reached && progress.error < 0) {
-		target_tell_unreachable(&options->target, options->source, progress.error);
+		target_report_unreachable(&options->target, options->source, progress.error);
 		return progress.error;
 	}
 	return 0;
@@ -424,7 +424,7 @@ static void finish(struct run *run)
 
 	for (unsigned i = 0; i < bench->thread_count; i++)
 		generator_stop(run->generators[i]);
-	tell_phase(run, BENCH_FINISHING);
+	report_phase(run, BENCH_FINISHING);
 	while (!sum_progress(run).ended && clock_now_ns() < deadline_ns && run->signals == signals)
 		wait_until(run, deadline_ns);
 	for (unsigned i = 0; i < bench->thread_count; i++)
@@ -452,6 +452,7 @@ static void add_up(struct run *run, uint64_t end_ns)
 				outcome->delay_share = delay;
 			}
 		}
+		outcome->given_up += generator_given_up(run->generators[i]);
 		one = generator_conclude(run->generators[i]);
 		if (lag == NULL)
 			histogram_copy(one, &lag);

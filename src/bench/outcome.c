@@ -1,5 +1,5 @@
 /*
- * Figures out of what was recorded, and the judgement whether they may be believed.
+ * Figures from what was recorded, and the judgement whether they can be trusted.
  */
 #include "bench/outcome.h"
 
@@ -175,9 +175,13 @@ bool outcome_is_limited(const struct outcome *outcome)
 
 bool outcome_is_complete(const struct outcome *outcome)
 {
-	return !outcome->doubts[OUTCOME_UNSENT] && !outcome->doubts[OUTCOME_SILENT] &&
-		(!outcome->doubts[OUTCOME_UNCONNECTED] ||
-			outcome_is_own_shortage(outcome->connect_error));
+	/* Beyond its own limit the generator leaves messages unsent whatever the service does. */
+	bool unsent = outcome->doubts[OUTCOME_UNSENT] && outcome->given_up == 0 &&
+		!outcome->doubts[OUTCOME_NO_CPU];
+	bool refused = outcome->doubts[OUTCOME_UNCONNECTED] &&
+		!outcome_is_own_shortage(outcome->connect_error);
+
+	return !unsent && !refused && !outcome->doubts[OUTCOME_SILENT];
 }
 
 bool outcome_is_wrong(const struct outcome *outcome)

@@ -262,8 +262,10 @@ def test_damage_is_counted_and_told():
         done = bench("--connections=1", *SHORT, "--rate=1k", "--warm-up=0", "--assert=damaged==0",
                      peer.address)
     assert done.returncode == 3
-    assert re.search(r"first damage: connection 0, message 100, offset 6400: expected \d+, got 0",
-                     done.stdout)
+    # Messages that arrive together are damaged together.
+    found = re.search(r"first damage: connection 0, message (\d+), offset (\d+): expected \d+, got 0",
+                      done.stdout)
+    assert found and int(found[2]) == 64 * int(found[1]) <= 6400
     assert "broken: damaged==0 (damaged " in done.stdout
 
 
@@ -365,7 +367,8 @@ def test_find_max_finds_the_services_limit():
 def test_find_max_of_what_no_rate_keeps(address):
     done = bench("--find-max=p50<1ns", "--rate=64", "--warm-up=0", "--duration=50ms", address)
     assert done.returncode == 3
-    assert "no rate keeps p50<1ns" in done.stdout
+    # On a busy machine it may be the generator that cannot.
+    assert re.search(r"^no rate (keeps|was found that keeps) p50<1ns", done.stdout, re.MULTILINE)
 
 
 # ---- trust ----
@@ -541,7 +544,7 @@ def test_a_terminal_that_cannot_redraw(address):
 @pytest.mark.parametrize("arguments, message", [
     ([], "there is no address to load"),
     (["a", "b"], "one address is enough, 'b' is one too many"),
-    (["localhost:0"], "nobody listens on port 0; name the server's port"),
+    (["localhost:0"], "port 0 has no listener; name the server's port"),
     (["tcp://x:y:z"], "'tcp://x:y:z' is not an address"),
     (["a", "--rate=5x"], "--rate '5x': a stage is a rate, such as 10k or 1k..50k, and its time, "
                          "such as @30s (column 2)"),
