@@ -62,7 +62,7 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 		signal = outcome.signal;
 		step = judge(promise, &outcome);
 		if (signal == 0) {
-			search_tell(search, &step);
+			search_record(search, &step);
 			watch->ends(watch->bench.context, &search->steps[search->step_count - 1]);
 		}
 		/* The search ends with a run at the rate found, so the last that kept it is the best. */

@@ -1,6 +1,6 @@
 /*
- * Standard output belongs to the result: the text for people, or with --json or --json-lines the JSON
- * alone, and then what is for people goes to standard error.
+ * Standard output is for the result: as text, or with --json or --json-lines as JSON alone; the text then goes
+ * to standard error.
  */
 #include "bench/measure.h"
 
@@ -26,14 +26,14 @@
 #include "report/terminal.h"
 #include "stats/hdrlog.h"
 
-/* At a terminal the block is drawn so often. */
+/* The period of drawing at a terminal. */
 #define TICK_NS (250 * CLOCK_NS_PER_MS)
 #define TITLE_SIZE 200
 
 struct measurement {
 	const struct measure_options *options;
 	struct bench *bench;
-	FILE *people; /* what is for them */
+	FILE *people; /* the text for people goes here */
 	struct live live;
 	char title[TITLE_SIZE];
 	struct outfile *hdr, *html; /* NULL: not asked for */

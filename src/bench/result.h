@@ -1,6 +1,6 @@
 /*
- * From what a run came to (bench/outcome.h) to a result as files hold it (report/model/model.h). Here,
- * because the load generator does not know reports, and reports do not know load generators.
+ * Makes a result as files hold it (report/model/model.h) from the outcome of a run (bench/outcome.h). It is
+ * here because a report does not know load generators, and the rest of the generator does not know reports.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 #include "bench/search.h"
 #include "report/model/model.h"
 
-/* What belongs into a result besides what was measured. */
+/* What a result has besides what was measured. */
 struct result_context {
 	int argc;
-	char **argv; /* how it was called; argv[0] is "meari bench" */
+	char **argv; /* the command line; argv[0] is "meari bench" */
 	const char *label; /* NULL: none */
 	const struct bench_options *options;
 	const struct bench *bench;

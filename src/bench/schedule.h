@@ -11,7 +11,7 @@
 #include "bench/pace.h"
 #include "stats/histogram.h"
 
-/* Handed out in one call, at most: then the engine looks at its sockets. */
+/* Handed out in one call, at most: then the engine serves its sockets. */
 #define SCHEDULE_BURST 256
 
 struct schedule_host {
