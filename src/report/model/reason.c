@@ -175,7 +175,7 @@ static void format_silent(
 			silent, stalled, connections);
 }
 
-/* What to do about it; "" where nobody knows. */
+/* What to do about it; "" where that is not known. */
 static const char *next_step(double number, bool translated)
 {
 	if (number == EADDRNOTAVAIL)
