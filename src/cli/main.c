@@ -56,7 +56,7 @@ static void print_help(FILE *to)
 	}
 	text.indent = 0;
 	usage_write(&text,
-		_("\n'meari VERB --help' tells a verb's options, 'man meari-VERB' all about it.\n"));
+		_("\n'meari VERB --help' lists a verb's options, 'man meari-VERB' is its manual.\n"));
 	usage_write(&text,
 		_("First steps: 'meari serve' here, then 'meari talk localhost' in another terminal.\n"));
 }

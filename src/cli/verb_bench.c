@@ -17,7 +17,7 @@
 #include "engine/engine.h"
 #include "net/call.h"
 
-/* Up to here every byte is compared unless told otherwise; see meari-bench(1), --verify. */
+/* Up to here every byte is compared by default; see meari-bench(1), --verify. */
 #define VERIFY_MOST_MESSAGE_BYTES (64u << 10)
 #define VERIFY_MOST_BYTES_PER_S 1e9
 
@@ -100,13 +100,13 @@ static const struct options_row rows[] = {
 		   "0)") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
-	{ .help = N_("What it is judged by:") },
+	{ .help = N_("Verdict:") },
 	{ "assert", KEY_ASSERT, "PROMISE", OPTIONS_TEXT,
 		N_("status 3 unless this holds, such as p99<5ms, loss==0, errors==0 or rate>=10k; "
 		   "may be repeated") },
 	{ "find-max", KEY_FIND_MAX, "PROMISE", OPTIONS_TEXT,
 		N_("find the highest rate that keeps this, from --rate on (default: 1k)") },
-	{ .help = N_("What it tells:") },
+	{ .help = N_("Output:") },
 	{ "json", KEY_JSON, NULL, 0,
 		N_("the result as one JSON object; what is for people goes to standard error") },
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
@@ -215,7 +215,7 @@ static int take_family(struct input *input, int family, struct cli_state *state)
 	return 0;
 }
 
-/* ---- what fits together only when everything has been read ---- */
+/* ---- checks after all options have been read ---- */
 
 static int check_target(struct input *input, struct cli_state *state)
 {
@@ -227,7 +227,7 @@ static int check_target(struct input *input, struct cli_state *state)
 	if (!input->target_given)
 		return cli_complain(state, _("there is no address to load"));
 	if (is_network && target->port == 0)
-		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+		return cli_complain(state, _("port 0 has no listener; name the server's port"));
 	if (!is_network && input->measure.bench.source != NULL)
 		return cli_complain(state, _("--source is for addresses of the network"));
 	if (is_datagram && mix_most_bytes(load) > LOAD_MOST_FLOW_BYTES)
@@ -262,7 +262,7 @@ static int check_goal(const struct input *input, struct cli_state *state)
 	return 0;
 }
 
-/* What was not said follows from what was. */
+/* Defaults that depend on other options. */
 static void complete(struct input *input)
 {
 	struct measure_options *measure = &input->measure;
