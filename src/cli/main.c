@@ -29,7 +29,7 @@ static const struct cli_verb verbs[] = {
 		verb_talk },
 	{ "ping", N_("ask an echo service again and again, and tell what is lost"),
 		&verb_ping_options, verb_ping },
-	{ "bench", N_("load an echo service and measure: throughput and honest latency"),
+	{ "bench", N_("load an echo service and measure throughput and latency"),
 		&verb_bench_options, verb_bench },
 	{ "check", N_("hold an echo service, any one, to the rules of an echo"),
 		&verb_check_options, verb_check },

@@ -65,13 +65,14 @@ static const struct options_row rows[] = {
 	{ "pipeline", 'p', "N", OPTIONS_NUMBER,
 		N_("messages under way on a connection, at most (default: 1, with --rate 16)") },
 	{ "rate", 'r', "RATE", OPTIONS_TEXT,
-		N_("open loop: send by a schedule, so many a second: 10k, a ramp "
+		N_("open loop: messages a second by a schedule: 10k, a ramp "
 		   "1k..50k@30s, steps 1k@10s,5k@10s") },
 	{ "arrivals", KEY_ARRIVALS, "HOW", OPTIONS_CHOICE,
 		N_("with --rate: constant or poisson (default: constant)"), arrivals_choice },
-	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER, N_("of what is left to chance (default: 1)") },
+	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER,
+		N_("seed of random sizes and arrivals (default: 1)") },
 	{ "size", 's', "SIZES", OPTIONS_TEXT,
-		N_("of a message: 64, or several with their weights, 64:9,16K:1 (default: 64)") },
+		N_("bytes of a message: 64, or several with weights, 64:9,16K:1 (default: 64)") },
 	{ "duration", 'd', "TIME", OPTIONS_TIME,
 		N_("how long to measure (default: 10s, or as long as --rate says; of each run of "
 		   "--find-max 3s)") },
@@ -96,7 +97,7 @@ static const struct options_row rows[] = {
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),
 		cli_engine_choice },
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
-		N_("how long to look for more before sleeping: auto, 0 (never) or a time (default: "
+		N_("how long to poll for more before sleeping: auto, 0 (never) or a time (default: "
 		   "0)") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
@@ -108,15 +109,15 @@ static const struct options_row rows[] = {
 		N_("find the highest rate that keeps this, from --rate on (default: 1k)") },
 	{ .help = N_("Output:") },
 	{ "json", KEY_JSON, NULL, 0,
-		N_("the result as one JSON object; what is for people goes to standard error") },
+		N_("the result as one JSON object; the text goes to standard error") },
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
 		N_("the same, and before it an object for each interval as it ends") },
 	{ "hdr", KEY_HDR, "FILE", OPTIONS_FILE, N_("write all latencies as an HdrHistogram log") },
 	{ "html", KEY_HTML, "FILE", OPTIONS_FILE, N_("write the result as a page with charts") },
 	{ "label", KEY_LABEL, "TEXT", OPTIONS_TEXT, N_("a name for this run, kept in the result") },
 	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
-		N_("of the figures over time (default: 1s)") },
-	{ "quiet", 'q', NULL, 0, N_("nothing while it runs") },
+		N_("length of an interval of the figures over time (default: 1s)") },
+	{ "quiet", 'q', NULL, 0, N_("print nothing while it runs") },
 	{ 0 },
 };
 
@@ -407,7 +408,7 @@ const struct options_table verb_bench_options = {
 	.take = take,
 	.arguments = N_("ADDRESS"),
 	.argument_kind = OPTIONS_ADDRESS,
-	.about = N_("Loads an echo service and measures: throughput, and honest latency."),
+	.about = N_("Loads an echo service and measures throughput and latency."),
 };
 
 enum cli_status verb_bench(int argc, char **argv)

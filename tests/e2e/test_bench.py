@@ -203,7 +203,7 @@ def test_more_connections_than_an_address_has_ports(engine):
             for source in ("127.0.0.2-127.0.0.9", "127.0.1.1:10000-10599", "127.0.1.2:20000-20299,"
                            "127.0.1.3:20000-20299"):
                 result, told = load(f"--source={source}", "--threads=2")
-                assert "connections could be had" not in told
+                assert "connections could be made" not in told
                 assert result["counts"]["connect_errors"] <= 1  # there was the one that looked
                 assert result["counts"]["received"] == 400
 
@@ -427,7 +427,7 @@ def test_connections_that_are_missing_are_told():
             connection.close()
     result = json.loads(done.stdout)
     assert "connections-missing" in [one["code"] for one in result["trust"]["reasons"]]
-    assert "of 8 connections could be had" in done.stderr
+    assert "of 8 connections could be made" in done.stderr
 
 
 # ---- what it tells ----

@@ -419,7 +419,7 @@ def test_a_limit_of_the_generator_is_no_failure():
                                "-t1", *SHORT, "--assert=p50<1h", server.addresses[0]],
                               capture_output=True, text=True, env=environment(), timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "connections could be had (Too many open files)" in " ".join(done.stdout.split())
+    assert "connections could be made (Too many open files)" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("way", ["lie", "double", "unknown", "hang"])

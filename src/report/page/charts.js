@@ -1,5 +1,5 @@
 /*
- * The charts: what Chart.js is told. Each maker gives a configuration; page.js owns the canvases.
+ * The configurations of the charts for Chart.js, one maker each; page.js owns the canvases.
  */
 "use strict";
 
@@ -259,7 +259,7 @@ function errorCourseChart(course) {
 
 /* ---- a search ---- */
 
-/* Points of one kind, which a legend tells apart by shape and colour. */
+/* Points of one kind, which a legend distinguishes by shape and colour. */
 function dots(look, label, points, shape, size) {
 	const shown = colour(LOOKS[look].colour);
 	return {
