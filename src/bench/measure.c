@@ -340,7 +340,7 @@ static int print_result(const struct measurement *measurement, const struct mode
 	return r;
 }
 
-/* `r`: what filling the model came to. */
+/* `r`: the result of filling the model. */
 static int write_result(struct measurement *measurement, const struct model *model, int r,
 	const struct outcome *outcome, const struct judgement *judgement)
 {
@@ -379,37 +379,43 @@ static void report_nothing(const struct measurement *measurement, const struct o
 	log_error(format, addr_format(bench_target(measurement->bench), address, sizeof(address)));
 }
 
-static bool asserts_about(const struct measure_options *options, enum promise_figure figure)
+/* A promise such as errors<5; errors>=0 allows any number of them. */
+static bool limits(const struct measure_options *options, enum promise_figure figure)
 {
 	for (size_t i = 0; i < options->promise_count; i++) {
-		if (options->promises[i].figure == figure)
+		const struct promise *promise = &options->promises[i];
+
+		if (promise->figure == figure &&
+			(promise->comparison == PROMISE_BELOW ||
+				promise->comparison == PROMISE_AT_MOST ||
+				promise->comparison == PROMISE_EQUAL))
 			return true;
 	}
 	return false;
 }
 
 /*
- * The service failed in a way that no promise counts. Lost messages are no such failure: they enter the
- * latencies with the time that they have waited.
+ * The service made errors that no promise limits. Lost messages do not count here: they enter the latencies
+ * with the time that they have waited.
  */
-static bool has_failed_unasserted(
+static bool has_unlimited_errors(
 	const struct measure_options *options, const struct outcome *outcome)
 {
 	const struct load_record_counts *counts = &outcome->record->counts;
 
-	if (asserts_about(options, PROMISE_ERRORS))
+	if (limits(options, PROMISE_ERRORS))
 		return false;
 	if (counts->overruns + counts->strays + counts->faults + counts->resets + counts->ended > 0)
 		return true;
 	if (counts->connect_errors > 0 && !outcome_is_own_shortage(outcome->connect_error))
 		return true;
-	if (counts->duplicates > 0 && !asserts_about(options, PROMISE_DUPLICATES))
+	if (counts->duplicates > 0 && !limits(options, PROMISE_DUPLICATES))
 		return true;
-	return outcome_facts(outcome).damaged > 0 && !asserts_about(options, PROMISE_DAMAGED) &&
-		!asserts_about(options, PROMISE_LOSS);
+	return outcome_facts(outcome).damaged > 0 && !limits(options, PROMISE_DAMAGED) &&
+		!limits(options, PROMISE_LOSS);
 }
 
-/* What a service answers wrong at one rate makes what it does at another no exact echo. */
+/* A service that returned wrong bytes at one rate is no exact echo, whatever it does at another. */
 static bool was_wrong_in_search(const struct measurement *measurement)
 {
 	const struct search *search = &measurement->search;
@@ -458,7 +464,7 @@ static struct judgement judge(const struct measurement *measurement, const struc
 		return (struct judgement){ MEASURE_NOT_JUDGED,
 			_("kept at that rate, but at others the service returned wrong, additional "
 			  "or repeated bytes") };
-	if (!options->has_goal && has_failed_unasserted(options, outcome))
+	if (!options->has_goal && has_unlimited_errors(options, outcome))
 		return (struct judgement){ MEASURE_NOT_JUDGED,
 			_("kept, but the service made errors that no --assert limits (errors==0 "
 			  "does)") };

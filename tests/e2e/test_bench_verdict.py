@@ -393,6 +393,13 @@ def test_damage_that_is_asserted_is_judged(promise):
     assert kept(result) == [promise]
 
 
+@pytest.mark.parametrize("promise", ["errors>=0", "errors!=7", "damaged>0", "loss!=50%"])
+def test_a_promise_that_limits_nothing_covers_nothing(promise):
+    with Bad("lie") as service:
+        result, _ = measured(*LONG, "--rate=200", f"--assert={promise}", service.address, status=4)
+    assert kept(result) == [promise]
+
+
 @pytest.mark.parametrize("load, word", [([], "silent"), (["--rate=200"], "never sent")])
 def test_figures_that_do_not_cover_the_load(load, word):
     """Half of the connections answer."""
