@@ -166,8 +166,8 @@ static void keep_stderr_taken(void)
 
 /*
  * A shell without job control starts what is in the background ('meari ping ... &' in a script) with SIGINT and
- * SIGQUIT ignored. Those who then send one mean it, as with ping(8); so both do here what they do in the
- * foreground, from the first moment on. SIGHUP stays ignored, which is what nohup(1) is for.
+ * SIGQUIT ignored. A user who sends one to it means it, as with ping(8), so both work as in the foreground, from
+ * the start. SIGHUP stays ignored, which is what nohup(1) is for.
  */
 static void heed_in_background(void)
 {

@@ -7,7 +7,7 @@ function colour(name) {
 	return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 }
 
-/* How each series looks: colour, dash, width. Dashes and colours both tell them apart. */
+/* Colour, dash and width of each series. Both colour and dash distinguish them. */
 const LOOKS = {
 	intended: { colour: "first", dash: [], width: 2.5 },
 	sent: { colour: "second", dash: [6, 4], width: 2 },
