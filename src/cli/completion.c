@@ -1,6 +1,6 @@
 /*
  * The scripts are literal: one branch a verb with its options spelled out, so that they work where meari is
- * another version, and in any shell that loads completions by file. What a value can be is told by its kind.
+ * another version, and in any shell that loads completions by file. The kind of a value shows what it can be.
  *
  * bash splits words at "=" and ":", so that --engine=x comes in three; the script puts up with that.
  */

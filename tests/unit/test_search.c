@@ -33,7 +33,7 @@ static void walk(struct search *search, double limit, double most)
 					       : SEARCH_KEPT,
 		};
 
-		search_tell(search, &step);
+		search_record(search, &step);
 		assert_true(search->steps[search->step_count - 1].rate_per_s == rate);
 	}
 }
@@ -107,7 +107,7 @@ static void noise_is_asked_again(void **state)
 				.outcome = keeps != noise ? SEARCH_KEPT : SEARCH_BROKEN,
 			};
 
-			search_tell(&search, &step);
+			search_record(&search, &step);
 		}
 		assert_int_equal(search.end, SEARCH_FOUND);
 		assert_true(search.best_per_s > 10000 && search.best_per_s < 100000);
@@ -126,7 +126,7 @@ static void a_lucky_best_is_taken_back(void **state)
 
 		if (rate <= 1000 || (rate < 1100 && lucky-- == 1))
 			step.outcome = SEARCH_KEPT;
-		search_tell(&search, &step);
+		search_record(&search, &step);
 	}
 	assert_int_equal(search.end, SEARCH_FOUND);
 	assert_true(search.best_per_s <= 1000 && search.best_per_s > 900);
@@ -145,7 +145,7 @@ static void the_cap_on_steps_holds(void **state)
 
 		if (search.confirming || rate > 5000)
 			step.outcome = SEARCH_BROKEN;
-		search_tell(&search, &step);
+		search_record(&search, &step);
 		assert_true(++count <= SEARCH_MOST_STEPS);
 	}
 	assert_true(search.end != SEARCH_GOES_ON);

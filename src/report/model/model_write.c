@@ -178,6 +178,20 @@ int model_write_summary(const struct model *model, json_t **ret_object)
 	return write_model(model, false, ret_object);
 }
 
+int model_write_interval(const struct model_interval *interval, json_t **ret_object)
+{
+	json_t *object = json_object();
+	int r = object != NULL ? write_fields(model_field_interval, interval, true, object)
+			       : -ENOMEM;
+
+	if (r < 0) {
+		json_decref(object);
+		return r;
+	}
+	*ret_object = object;
+	return 0;
+}
+
 int model_write(const struct model *model, FILE *out)
 {
 	json_t *object;
