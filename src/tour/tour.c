@@ -71,7 +71,7 @@ static int isolate(bool *ret_isolated)
 	char reason[ISOLATION_REASON_SIZE];
 	int packets = -1;
 
-	*ret_isolated = isolation_is_possible() && isolation_enter(reason, sizeof(reason)) == 0;
+	*ret_isolated = isolation_enter(reason, sizeof(reason)) == 0;
 	if (*ret_isolated)
 		packets = tour_packets_open();
 	isolation_drop_privileges();

@@ -239,7 +239,7 @@ static int64_t echo(struct tour_world *world, const struct tour_call *call)
 	int fd = world->fds[call->slot];
 	int64_t total = 0;
 
-	while (total < TOUR_CALL_LINE_BYTES) {
+	while (total < TOUR_CALL_LINES * TOUR_CALL_LINE_BYTES) {
 		ssize_t got = call_recv(fd, buffer, (size_t)call->number, 0);
 
 		if (got <= 0)
@@ -252,22 +252,28 @@ static int64_t echo(struct tour_world *world, const struct tour_call *call)
 	return total;
 }
 
-static int64_t ask_for_line(struct tour_world *world, const struct tour_call *call, bool quick)
+/* A line at a time; each is back before the next is sent. */
+static int64_t ask_for_lines(struct tour_world *world, const struct tour_call *call, bool quick)
 {
 	char buffer[BUFFER_SIZE];
 	int fd = world->fds[call->slot];
-	int64_t got = call_send(fd, line_bytes, TOUR_CALL_LINE_BYTES, MSG_NOSIGNAL), total = 0;
+	int64_t total = 0;
 
-	while (got >= 0 && total < TOUR_CALL_LINE_BYTES) {
-		/* The option does not last: the kernel turns it off again by itself (tcp(7)). */
-		if (quick)
-			set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
-		got = call_recv(fd, buffer, sizeof(buffer), 0);
-		if (got == 0)
-			break;
-		total += got > 0 ? got : 0;
+	for (int i = 0; i < TOUR_CALL_LINES; i++) {
+		ssize_t got = call_send(fd, line_bytes, TOUR_CALL_LINE_BYTES, MSG_NOSIGNAL);
+
+		for (int line = 0; got > 0 && line < TOUR_CALL_LINE_BYTES; line += (int)got) {
+			/* The option does not last: the kernel turns it off again by itself (tcp(7)). */
+			if (quick)
+				set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+			got = call_recv(fd, buffer, (size_t)(TOUR_CALL_LINE_BYTES - line),
+				quick ? 0 : MSG_WAITALL);
+			total += got > 0 ? got : 0;
+		}
+		if (got <= 0)
+			return got;
 	}
-	return got < 0 ? got : total;
+	return total;
 }
 
 static int64_t receive_zeros(struct tour_world *world, const struct tour_call *call)
@@ -331,8 +337,8 @@ int64_t tour_call_make(struct tour_world *world, const struct tour_call *call)
 	case TOUR_OP_FILL: return fill(world, call->slot);
 	case TOUR_OP_DRAIN: return drain(world, call);
 	case TOUR_OP_ECHO: return echo(world, call);
-	case TOUR_OP_LINE: return ask_for_line(world, call, false);
-	case TOUR_OP_QUICK_LINE: return ask_for_line(world, call, true);
+	case TOUR_OP_LINE: return ask_for_lines(world, call, false);
+	case TOUR_OP_QUICK_LINE: return ask_for_lines(world, call, true);
 	case TOUR_OP_RECV_LOOP: return receive_zeros(world, call);
 	case TOUR_OP_TRY: return try_to_connect(world, call);
 	case TOUR_OP_CHILD_CLIENT: return tour_process_client(world);

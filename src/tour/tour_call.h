@@ -10,8 +10,12 @@
 #include "tour/tour_stop.h"
 #include "tour/tour_world.h"
 
-/* So long is the line that stop 6 sends: "hello world!\n". */
+/*
+ * Stop 6 sends two lines, "hello world!\n". The first is always fast: a connection that is new, or was silent
+ * for a while, does not delay its ACKs at first.
+ */
 #define TOUR_CALL_LINE_BYTES 13
+#define TOUR_CALL_LINES 2
 
 /*
  * Makes it; blocks as long as the kernel lets it. 0 or more, or -errno; what the number means: enum tour_op.

@@ -56,7 +56,7 @@ static void print_packet(const struct plain *plain, const struct tour_packet *pa
 		(packet->flags & TOUR_RST) != 0 ? " RST" : "",
 		(packet->flags & TOUR_ACK) != 0 ? " ACK" : "");
 	if (packet->length > 0)
-		printf(plain->korean ? ", %u바이트" : ", %u bytes", packet->length);
+		printf(plain->korean ? ", %u바이트" : packet->length == 1 ? ", %u byte" : ", %u bytes", packet->length);
 	if (packet->window == 0 && (packet->flags & TOUR_RST) == 0)
 		printf(plain->korean ? ", 윈도우 0" : ", window 0");
 	printf("%s\n", plain->play->world.packets >= 0 ? "" : plain->korean ? " (추정)" : " (inferred)");
@@ -90,7 +90,7 @@ static void print_facts(const struct plain *plain)
 	bool first = true;
 
 	for (size_t i = TOUR_LISTENER; i < TOUR_SLOTS; i++) {
-		if (tour_screen_describe_fact(&view, (enum tour_slot)i, false, text, sizeof(text)) == 0)
+		if (tour_screen_describe_fact(&view, (enum tour_slot)i, TOUR_IN_FULL, text, sizeof(text)) == 0)
 			continue;
 		printf("%s%s: %s", first ? (plain->korean ? "  커널: " : "  kernel: ") : "; ",
 			side_of(plain, i < TOUR_CLI ? TOUR_SERVER : TOUR_CLIENT), text);

@@ -25,8 +25,14 @@ struct block {
 
 static void add(struct column *column, const char *text)
 {
-	if (column->count < BLOCK_ROWS)
-		snprintf(column->cells[column->count++], TOUR_ROWS_CELL_SIZE, "%s", text);
+	size_t length = strlen(text);
+
+	if (column->count >= BLOCK_ROWS)
+		return;
+	/* The blank behind a comma, where the line was broken. */
+	if (length > 0 && text[length - 1] == ' ' && tour_screen_width(text) > column->width)
+		length--;
+	snprintf(column->cells[column->count++], TOUR_ROWS_CELL_SIZE, "%.*s", (int)length, text);
 }
 
 static void add_at_right_edge(struct column *column, const char *text)
@@ -113,7 +119,7 @@ static void label_of(const struct tour_view *view, const struct tour_packet *pac
 	else if ((packet->flags & TOUR_RST) != 0)
 		snprintf(label, size, "RST");
 	else if (packet->length > 0)
-		snprintf(label, size, view->korean ? "%u바이트%s" : "%u bytes%s", packet->length,
+		snprintf(label, size, view->korean ? "%u바이트%s" : packet->length == 1 ? "%u byte%s" : "%u bytes%s", packet->length,
 			(packet->flags & TOUR_FIN) != 0 ? "+FIN" : "");
 	else if ((packet->flags & TOUR_FIN) != 0)
 		snprintf(label, size, "FIN");

@@ -8,7 +8,7 @@
  */
 #include "tour/tour_screen.h"
 
-#include <stdarg.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,58 +180,70 @@ static void draw_overlay(const struct tour_view *view, screen_lines lines)
 
 /* ---- the kernel ---- */
 
-static void say_queue(const struct tour_fact *fact, char *text, size_t size)
+static void say_queue(const struct tour_fact *fact, bool in_numbers, char *text, size_t size)
 {
 	char bar[16] = "";
 
 	/* So many wait; a dot for each that could wait, too. */
 	for (long i = 0; i < 8 && (i < fact->queue || i < fact->backlog); i++)
 		strcat(bar, i < fact->queue ? "#" : ".");
-	snprintf(text, size, "%ld/%ld %s", fact->queue, fact->backlog, bar);
+	snprintf(text, size, "%ld/%ld%s%s", fact->queue, fact->backlog, in_numbers ? "" : " ",
+		in_numbers ? "" : bar);
 }
 
-size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot slot, bool brief,
-	char *text, size_t size)
+static const char *buffers_format(const struct tour_view *view, enum tour_brevity brevity)
+{
+	switch (brevity) {
+	case TOUR_IN_FULL:
+		return word(view, "%s %s 보낼 것 %ld, 읽을 것 %ld", "%s %s to send %ld, to read %ld");
+	case TOUR_BRIEFLY: return word(view, "%s %s 보낼 %ld 읽을 %ld", "%s %s send %ld read %ld");
+	default: return "%s %s %ld/%ld";
+	}
+}
+
+size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot slot,
+	enum tour_brevity brevity, char *text, size_t size)
 {
 	const struct tour_fact *fact = &view->facts.sockets[slot];
-	char descriptor[24], queue[48];
+	char descriptor[24] = "-", queue[48];
 
 	text[0] = '\0';
 	if (fact->fd < 0 && fact->state == 0)
 		return 0;
 	if (fact->fd >= 0)
 		snprintf(descriptor, sizeof(descriptor), "%d", fact->fd);
-	else
+	else if (brevity == TOUR_IN_FULL)
 		snprintf(descriptor, sizeof(descriptor), "%s",
-			brief ? "-" : word(view, "(번호 없음)", "(no descriptor)"));
-	if (slot == TOUR_LISTENER && fact->backlog + fact->queue > 0) {
-		say_queue(fact, queue, sizeof(queue));
+			word(view, "(번호 없음)", "(no descriptor)"));
+	if (slot == TOUR_LISTENER && fact->state == TCP_LISTEN) {
+		say_queue(fact, brevity == TOUR_IN_NUMBERS, queue, sizeof(queue));
 		return (size_t)snprintf(text, size, "%s LISTEN %s %s", descriptor,
 			word(view, "대기열", "queue"), queue);
 	}
-	if (slot == TOUR_LISTENER || fact->state == 7 || fact->state == 6)
+	if (slot == TOUR_LISTENER || fact->state == TCP_CLOSE || fact->state == TCP_TIME_WAIT)
 		return (size_t)snprintf(text, size, "%s %s", descriptor,
 			tour_facts_state_name(fact->state));
-	return (size_t)snprintf(text, size,
-		brief ? word(view, "%s %s %ld/%ld", "%s %s %ld/%ld")
-		      : word(view, "%s %s 보낼 것 %ld, 읽을 것 %ld", "%s %s to send %ld, to read %ld"),
-		descriptor, tour_facts_state_name(fact->state), fact->to_send, fact->to_read);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	return (size_t)snprintf(text, size, buffers_format(view, brevity), descriptor,
+		tour_facts_state_name(fact->state), fact->to_send, fact->to_read);
+#pragma GCC diagnostic pop
 }
 
 /* Those of one side in a line; false: they are too long for it. */
 static bool join_facts(const struct tour_view *view, const char *label, size_t first, size_t last,
-	bool brief, char *line)
+	enum tour_brevity brevity, char *line)
 {
 	size_t used = (size_t)snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s", label);
 	unsigned hidden = 0;
 	char one[160];
 
 	for (size_t i = first; i <= last; i++) {
-		if (tour_screen_describe_fact(view, (enum tour_slot)i, brief, one, sizeof(one)) == 0)
+		if (tour_screen_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) == 0)
 			continue;
 		if (tour_screen_width(line) + 3 + tour_screen_width(one) >
-			TOUR_SCREEN_COLUMNS - (brief ? 6 : 0)) {
-			if (!brief)
+			TOUR_SCREEN_COLUMNS - (brevity == TOUR_IN_NUMBERS ? 6 : 0)) {
+			if (brevity != TOUR_IN_NUMBERS)
 				return false;
 			hidden++;
 			continue;
@@ -246,8 +258,9 @@ static bool join_facts(const struct tour_view *view, const char *label, size_t f
 static void draw_side(const struct tour_view *view, const char *label, size_t first, size_t last,
 	char *line)
 {
-	if (!join_facts(view, label, first, last, false, line))
-		join_facts(view, label, first, last, true, line);
+	if (!join_facts(view, label, first, last, TOUR_IN_FULL, line) &&
+		!join_facts(view, label, first, last, TOUR_BRIEFLY, line))
+		join_facts(view, label, first, last, TOUR_IN_NUMBERS, line);
 }
 
 static void draw_kernel(const struct tour_view *view, screen_lines lines)

@@ -55,6 +55,9 @@ const char *tour_screen_fill(const char *text, uint16_t port, char *filled, size
 /* "ko" or "en" of a text. */
 const char *tour_screen_text(const struct tour_text *text, bool korean);
 
-/* Writes the rows of one socket each as the kernel's lines have them: "4 ESTABLISHED ..."; 0: nothing. */
-size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot slot, bool brief,
-	char *text, size_t size);
+/* How long the kernel's words for a socket may be. */
+enum tour_brevity { TOUR_IN_FULL, TOUR_BRIEFLY, TOUR_IN_NUMBERS };
+
+/* One socket as the kernel's lines have it: "4 ESTABLISHED to send 0, to read 0"; 0: there is none. */
+size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot slot,
+	enum tour_brevity brevity, char *text, size_t size);

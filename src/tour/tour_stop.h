@@ -62,8 +62,8 @@ enum tour_op {
 	TOUR_OP_CROWD, /* number: so many clients are made and connected */
 	TOUR_OP_FILL, /* send(MSG_DONTWAIT) until the kernel takes no more; result: bytes */
 	TOUR_OP_DRAIN, /* recv(number) until the other side's waiting call has returned */
-	TOUR_OP_ECHO, /* the server's loop: recv(number), send(), until 13 bytes went back */
-	TOUR_OP_LINE, /* the client's: send 13 bytes at once, recv() until they are back */
+	TOUR_OP_ECHO, /* the server's loop: recv(number), send(), until both lines went back */
+	TOUR_OP_LINE, /* the client's: two lines of 13 bytes, the second once the first is back */
 	TOUR_OP_QUICK_LINE, /* the same, with TCP_QUICKACK before each recv() */
 	TOUR_OP_RECV_LOOP, /* number calls of recv(); result: how many gave 0 */
 	TOUR_OP_TRY, /* a new client: connect() to a port and close(); number as of bind */

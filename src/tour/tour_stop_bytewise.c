@@ -1,6 +1,6 @@
 /*
  * Stop 6: the chapter's loop of one byte costs 44 ms a line: Nagle's algorithm and delayed ACKs. Chapter:
- * ex12-08. A new connection acknowledges at once for a while, so the prelude sends one line.
+ * ex12-08. The first of two lines is always fast (tour_call.h).
  */
 #include "tour/tour_table.h"
 
@@ -10,8 +10,6 @@
 
 static const struct tour_step prelude[] = {
 	CONNECTED_PAIR,
-	{ SERVER(ECHO, ON(CONN), .number = 1), .claims = { WAITS(SERVER) } },
-	{ CLIENT(LINE, ON(CLI)), .claims = { IS(13), RETURNS(SERVER, 13) } },
 };
 
 static const struct tour_step steps[] = {
@@ -23,16 +21,16 @@ static const struct tour_step steps[] = {
 			"It waits for the first one." },
 		.source = { "ex12-08", "recv(sockfd" } },
 	{ CLIENT(LINE, ON(CLI)),
-		.claims = { IS(13), RETURNS(SERVER, 13), SLOW(DELAYED_MS), SERVER_SENDS(TOUR_DATA),
+		.claims = { IS(26), RETURNS(SERVER, 26), SLOW(DELAYED_MS), SERVER_SENDS(TOUR_DATA),
 			CLIENT_SENDS(TOUR_ACK) },
-		.idea = { "첫 바이트는 곧바로 갔습니다. 그 ACK가 올 때까지 커널은 나머지 작은 조각을\n"
+		.idea = { "둘째 줄부터 느립니다. 첫 바이트의 ACK가 올 때까지 커널은 나머지 작은 조각을\n"
 			  "붙잡아 둡니다(Nagle 알고리즘). 받는 쪽은 ACK를 40 ms 늦춥니다(지연 ACK).\n"
-			  "느린 것은 시스템 호출이 13배여서가 아니라 서로 기다리기 때문입니다.",
-			"The first byte left at once. Until its ACK comes, the kernel keeps the other\n"
-			"small pieces (Nagle); the receiver waits 40 ms with it (delayed ACK).\n"
-			"It is not the 13 times more calls that are slow: each waits for the other." },
-		.question = { { "13바이트 한 줄이 돌아오는 데 걸리는 시간은?",
-				      "how long until the 13 bytes are back?" },
+			  "시스템 호출이 13배여서 느린 것이 아니라, 서로 기다려서 느린 것입니다.",
+			"From the second line on it is slow. Until the first byte's ACK comes, the kernel\n"
+			"keeps the small pieces (Nagle); the receiver waits 40 ms with it (delayed ACK).\n"
+			"Not the 13 times more calls are slow: each side waits for the other." },
+		.question = { { "둘째 줄(13바이트)이 돌아오는 데 걸리는 시간은?",
+				      "how long until the second line of 13 bytes is back?" },
 			{ "1) 0.1 ms 미만   2) 1 ms쯤   3) 40 ms 이상",
 				"1) below 0.1 ms   2) about 1 ms   3) above 40 ms" },
 			3 },
@@ -43,23 +41,23 @@ static const struct tour_step steps[] = {
 			"Now with a buffer: recv(..., 4096, 0)." },
 		.source = { "ex12-08", "recv(sockfd" } },
 	{ CLIENT(LINE, ON(CLI)),
-		.claims = { IS(13), RETURNS(SERVER, 13), FAST(AT_ONCE_MS), SERVER_SENDS(TOUR_DATA) },
-		.idea = { "13바이트가 한 번에 돌아왔습니다. 작은 조각이 없으니 기다릴 것도 없습니다.\n"
+		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS), SERVER_SENDS(TOUR_DATA) },
+		.idea = { "한 줄이 한 번에 돌아왔습니다. 작은 조각이 없으니 기다릴 것도 없습니다.\n"
 			  "메시지를 모아서 한 번에 보내는 것이 가장 좋은 방법입니다.",
-			"All 13 bytes came back at once: without small pieces nothing waits.\n"
+			"A line comes back at once: without small pieces nothing waits.\n"
 			"To send a message with one call is the best way." },
 		.source = { "ex12-08", "send(sockfd" } },
 	{ SERVER(NODELAY, ON(CONN)),
-		.claims = { IS(0), NO_PACKET },
+		.claims = { IS(0) },
 		.idea = { "TCP_NODELAY는 Nagle 알고리즘을 끕니다.", "TCP_NODELAY turns Nagle's algorithm off." } },
 	{ SERVER(ECHO, ON(CONN), .number = 1),
 		.claims = { WAITS(SERVER) },
 		.idea = { "다시 한 바이트씩 돌려보냅니다.", "One byte at a time once more." } },
 	{ CLIENT(LINE, ON(CLI)),
-		.claims = { IS(13), RETURNS(SERVER, 13), FAST(AT_ONCE_MS) },
-		.idea = { "한 바이트씩이지만 빠릅니다. 대신 패킷이 13개이고, 패킷마다 머리말 40바이트가\n"
+		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
+		.idea = { "한 바이트씩이지만 빠릅니다. 대신 한 줄에 패킷이 13개이고, 패킷마다 머리말 40바이트가\n"
 			  "붙습니다. 버퍼가 더 나은 까닭입니다.",
-			"Fast, though byte by byte. But there are 13 packets, each with 40 bytes of\n"
+			"Fast, though byte by byte. But a line is 13 packets, each with 40 bytes of\n"
 			"headers. That is why a buffer is better." },
 		.question = { { "TCP_NODELAY를 켜고 한 바이트씩 보내면?", "byte by byte with TCP_NODELAY:" },
 			{ "1) 여전히 40 ms 이상   2) 1 ms 안팎", "1) still above 40 ms   2) about 1 ms" },
@@ -71,7 +69,7 @@ static const struct tour_step quickack[] = {
 		.claims = { WAITS(SERVER) },
 		.idea = { "서버는 그대로 한 바이트씩입니다.", "The server stays as it is: byte by byte." } },
 	{ CLIENT(QUICK_LINE, ON(CLI)),
-		.claims = { IS(13), RETURNS(SERVER, 13), FAST(AT_ONCE_MS) },
+		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
 		.idea = { "클라이언트가 recv() 앞마다 TCP_QUICKACK(옵션 12)으로 ACK를 곧바로 보내게\n"
 			  "했습니다. 기다림의 다른 반쪽을 없앤 것입니다. 이 옵션은 저절로 꺼지므로\n"
 			  "매번 켜야 하고, 리눅스에만 있습니다.",
@@ -84,10 +82,12 @@ const struct tour_stop tour_stop_bytewise = {
 	.name = "bytewise",
 	.title = { "한 바이트씩 보내면 왜 느린가", "Why one byte at a time is slow" },
 	.chapter = "ex12-08",
-	.intro = { "연결되어 있고, 연습으로 한 줄이 이미 오갔습니다. 막 맺은 연결은 잠시 동안\n"
-		   "ACK를 늦추지 않기 때문입니다. 이제 시간을 잽니다.",
-		"They are connected, and one line has been sent already, because a new\n"
-		"connection does not delay its ACKs at first. Now the time is measured." },
+	.intro = { "연결되어 있습니다. 클라이언트가 두 줄을 보내고 에코를 받는 시간을 잽니다.\n"
+		   "첫 줄은 늘 빠릅니다. 새 연결이나 한동안 조용하던 연결은 처음에는 ACK를\n"
+		   "늦추지 않기 때문입니다.",
+		"They are connected. The client sends two lines, and the time is measured until\n"
+		"they are back. The first line is always fast: a connection that is new, or was\n"
+		"silent for a while, does not delay its ACKs at first." },
 	.prelude = prelude,
 	.prelude_count = TOUR_COUNT(prelude),
 	.steps = steps,

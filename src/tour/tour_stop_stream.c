@@ -92,11 +92,11 @@ static const struct tour_step one_byte[] = {
 
 static const struct tour_step both_wait[] = {
 	{ SERVER(RECV, ON(CONN), .number = 100),
-		.claims = { WAITS(SERVER), NO_PACKET },
+		.claims = { WAITS(SERVER) },
 		.idea = { "서버는 클라이언트가 먼저 보내기를 기다립니다.",
 			"The server waits for the client to begin." } },
 	{ CLIENT(RECV, ON(CLI), .number = 100),
-		.claims = { WAITS(CLIENT), WAITS(SERVER), NO_PACKET },
+		.claims = { WAITS(CLIENT), WAITS(SERVER) },
 		.idea = { "클라이언트도 서버를 기다립니다. 교착 상태입니다. 누가 먼저 보내고\n"
 			  "언제 끝나는지를 약속한 것이 프로토콜입니다.",
 			"The client waits for the server. Neither will ever move: a deadlock.\n"
