@@ -15,6 +15,7 @@
 #define WAITS_MS 50
 #define RETURNS_MS 3000
 #define CLAIM_MS 3000
+#define FIRST_ASK_MS 2
 #define ASK_AGAIN_MS 10
 
 int tour_play_init(struct tour_play *play, bool isolated, int packets)
@@ -96,8 +97,9 @@ static void hold_claims(struct tour_play *play, const struct tour_step *step)
 {
 	uint64_t until_ns = clock_now_ns() + CLAIM_MS * CLOCK_NS_PER_MS;
 
-	for (;;) {
-		poll(NULL, 0, ASK_AGAIN_MS);
+	for (int wait_ms = step->claims[0].kind != TOUR_CLAIM_END ? FIRST_ASK_MS : 0;;
+		wait_ms = ASK_AGAIN_MS) {
+		poll(NULL, 0, wait_ms);
 		take_packets(play, step);
 		tour_facts_take(&play->world, &play->facts);
 		play->agrees = true;
@@ -153,7 +155,7 @@ bool tour_play_start(struct tour_play *play, const struct tour_stop *stop,
 
 	tour_runner_call_off(play->runner);
 	tour_world_clear(&play->world);
-	poll(NULL, 0, ASK_AGAIN_MS);
+	poll(NULL, 0, FIRST_ASK_MS);
 	throw_packets_away(play);
 	tour_log_clear(&play->log);
 	memset(&play->facts, 0, sizeof(play->facts));

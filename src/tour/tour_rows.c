@@ -23,16 +23,35 @@ struct block {
 	struct column left, middle, right;
 };
 
-static void add(struct column *column, const char *text)
+/* How many bytes of the text fit, in whole characters. */
+static size_t fitting(const char *text, unsigned width)
 {
+	char start[TOUR_ROWS_CELL_SIZE];
 	size_t length = strlen(text);
 
-	if (column->count >= BLOCK_ROWS)
-		return;
-	/* The blank behind a comma, where the line was broken. */
-	if (length > 0 && text[length - 1] == ' ' && tour_screen_width(text) > column->width)
-		length--;
-	snprintf(column->cells[column->count++], TOUR_ROWS_CELL_SIZE, "%.*s", (int)length, text);
+	snprintf(start, sizeof(start), "%s", text);
+	while (length > 0 && tour_screen_width(start) > width) {
+		do
+			length--;
+		while (length > 0 && (start[length] & 0xc0) == 0x80);
+		start[length] = '\0';
+	}
+	return length;
+}
+
+/* What has no place to be broken, and is too wide, is broken where it is. */
+static void add(struct column *column, const char *text)
+{
+	while (column->count < BLOCK_ROWS) {
+		size_t length = fitting(text, column->width);
+
+		snprintf(column->cells[column->count++], TOUR_ROWS_CELL_SIZE, "%.*s", (int)length,
+			text);
+		text += length;
+		/* The blank behind a comma may hang over the edge. */
+		if (length == 0 || strspn(text, " ") == strlen(text))
+			return;
+	}
 }
 
 static void add_at_right_edge(struct column *column, const char *text)
@@ -68,7 +87,6 @@ static void add_wrapped(struct column *column, const char *text)
 		unsigned used = tour_screen_width(line);
 
 		snprintf(piece, sizeof(piece), "%.*s", (int)length, text);
-		/* The blank behind a comma may hang over the edge. */
 		unsigned wanted = tour_screen_width(piece) - (length > 1 && text[length - 1] == ' ');
 
 		if (used > INDENT && used + wanted > column->width) {

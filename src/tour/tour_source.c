@@ -80,17 +80,29 @@ static void show_line(const char *line, bool is_meant, char *shown)
 	strcat(shown, "...");
 }
 
+static unsigned count_lines(const char *text)
+{
+	unsigned count = 0;
+
+	for (; text != NULL && *text != '\0'; text++)
+		count += *text == '\n';
+	return count;
+}
+
 size_t tour_source_around(
 	const struct tour_source *source, size_t count, char lines[][TOUR_SOURCE_LINE_SIZE])
 {
 	unsigned meant = tour_source_find(source);
 	const char *text = find_program(source->file);
+	unsigned all = count_lines(text);
 	unsigned first = meant > count / 2 ? meant - (unsigned)(count / 2) : 1;
 	char line[TOUR_SOURCE_LINE_SIZE];
 	size_t shown = 0;
 
 	if (meant == 0)
 		return 0;
+	if (all > count && first + count > all + 1)
+		first = all + 1 - (unsigned)count;
 	for (unsigned number = 1; shown < count && (text = take_line(text, line)) != NULL; number++) {
 		if (number >= first)
 			show_line(line, number == meant, lines[shown++]);

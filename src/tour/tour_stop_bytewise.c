@@ -26,8 +26,8 @@ static const struct tour_step steps[] = {
 		.idea = { "둘째 줄부터 느립니다. 첫 바이트의 ACK가 올 때까지 커널은 나머지 작은 조각을\n"
 			  "붙잡아 둡니다(Nagle 알고리즘). 받는 쪽은 ACK를 40 ms 늦춥니다(지연 ACK).\n"
 			  "시스템 호출이 13배여서 느린 것이 아니라, 서로 기다려서 느린 것입니다.",
-			"From the second line on it is slow. Until the first byte's ACK comes, the kernel\n"
-			"keeps the small pieces (Nagle); the receiver waits 40 ms with it (delayed ACK).\n"
+			"The second line is slow. Until the first byte's ACK comes, the kernel keeps the\n"
+			"small pieces (Nagle); the receiver waits 40 ms with that ACK (delayed ACK).\n"
 			"Not the 13 times more calls are slow: each side waits for the other." },
 		.question = { { "둘째 줄(13바이트)이 돌아오는 데 걸리는 시간은?",
 				      "how long until the second line of 13 bytes is back?" },
@@ -55,8 +55,8 @@ static const struct tour_step steps[] = {
 		.idea = { "다시 한 바이트씩 돌려보냅니다.", "One byte at a time once more." } },
 	{ CLIENT(LINE, ON(CLI)),
 		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
-		.idea = { "한 바이트씩이지만 빠릅니다. 대신 한 줄에 패킷이 13개이고, 패킷마다 머리말 40바이트가\n"
-			  "붙습니다. 버퍼가 더 나은 까닭입니다.",
+		.idea = { "한 바이트씩이지만 빠릅니다. 대신 한 줄에 패킷이 13개이고, 패킷마다 헤더\n"
+			  "40바이트가 붙습니다. 그래서 버퍼로 보내는 편이 더 낫습니다.",
 			"Fast, though byte by byte. But a line is 13 packets, each with 40 bytes of\n"
 			"headers. That is why a buffer is better." },
 		.question = { { "TCP_NODELAY를 켜고 한 바이트씩 보내면?", "byte by byte with TCP_NODELAY:" },

@@ -32,8 +32,8 @@ const struct tour_stop tour_stop_yours = {
 	.intro = { "이제 직접 만듭니다. Enter를 누르면 지금 폴더에 server.c를 만들고(있으면 그대로\n"
 		   "둡니다), 컴파일하고, 다섯 규칙을 확인합니다. 힌트는 지나온 정거장에 있습니다:\n"
 		   "(1) 1번, (2) 8번, (3) 4번, (4) 3번, (5) 7번.",
-		"Now you write one. Enter makes server.c in the current folder (one that is there\n"
-		"stays as it is), compiles it, and holds it to five rules. The stops behind you\n"
+		"Now you write one. Enter makes server.c in the current folder (a file that is\n"
+		"there stays as it is), compiles it, and holds it to five rules. The stops behind you\n"
 		"have the answers: (1) stop 1, (2) stop 8, (3) stop 4, (4) stop 3, (5) stop 7." },
 	.steps = steps,
 	.count = TOUR_COUNT(steps),
