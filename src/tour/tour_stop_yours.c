@@ -33,8 +33,8 @@ const struct tour_stop tour_stop_yours = {
 		   "둡니다), 컴파일하고, 다섯 규칙을 확인합니다. 힌트는 지나온 정거장에 있습니다:\n"
 		   "(1) 1번, (2) 8번, (3) 4번, (4) 3번, (5) 7번.",
 		"Now you write one. Enter makes server.c in the current folder (a file that is\n"
-		"there stays as it is), compiles it, and holds it to five rules. The stops behind you\n"
-		"have the answers: (1) stop 1, (2) stop 8, (3) stop 4, (4) stop 3, (5) stop 7." },
+		"there stays as it is), compiles it, and holds it to five rules. Answers:\n"
+		"(1) at stop 1, (2) at 8, (3) at 4, (4) at 3, (5) at 7." },
 	.steps = steps,
 	.count = TOUR_COUNT(steps),
 };

@@ -17,13 +17,14 @@ MAY_INCLUDE = {
     "wire": {"base", "net"},
     "server": {"base", "net", "stats", "wire", "protocol", "engine"},
     "client": {"base", "net", "stats", "wire", "protocol", "engine"},
+    "tour": {"base", "net", "client"},
     "report": {"base", "stats"},
     "web": {"base", "stats", "server"},
-    "cli": {"base", "net", "stats", "wire", "protocol", "engine", "server", "client", "report",
-            "web"},
+    "cli": {"base", "net", "stats", "wire", "protocol", "engine", "server", "client", "tour",
+            "report", "web"},
 }
-# Made while building, from src/report/page.
-GENERATED = {"config.h", "report/page_bytes.h"}
+# Made while building, from src/report/page and examples.
+GENERATED = {"config.h", "report/page_bytes.h", "tour/tour_examples.h"}
 # A system's own header stays behind one door.
 ONLY_IN = {
     "liburing.h": "engine/uring",
