@@ -25,7 +25,7 @@
 #define STARTS_MS 3000
 #define ANSWERS_MS 1000
 #define SILENT_MS 100
-#define FLOOD_BYTES 20000
+#define FULL_MS 100 /* buffers that have been full for so long are full */
 
 extern char **environ;
 
@@ -228,13 +228,18 @@ static ssize_t hear(int fd, char *bytes, size_t size, int ms)
 	return recv(fd, bytes, size, 0);
 }
 
+/* `exactly`: and nothing behind it. */
 static bool echoes(int fd, bool exactly)
 {
 	char bytes[512];
+	ssize_t got;
 
-	return fd >= 0 && send(fd, "hello\n", 6, MSG_NOSIGNAL) == 6 &&
-		hear(fd, bytes, sizeof(bytes), ANSWERS_MS) >= 6 && memcmp(bytes, "hello\n", 6) == 0 &&
-		(!exactly || hear(fd, bytes, sizeof(bytes), SILENT_MS) == -2);
+	if (fd < 0 || send(fd, "hello\n", 6, MSG_NOSIGNAL) != 6)
+		return false;
+	got = hear(fd, bytes, sizeof(bytes), ANSWERS_MS);
+	if (got < 6 || memcmp(bytes, "hello\n", 6) != 0)
+		return false;
+	return !exactly || (got == 6 && hear(fd, bytes, sizeof(bytes), SILENT_MS) == -2);
 }
 
 static void reset(int fd)
@@ -285,15 +290,25 @@ static bool sends_what_came(const struct trial *trial)
 	return fine;
 }
 
+/* Sends, and does not read what comes back, until the server can neither send nor receive any more. */
+static void flood(int fd)
+{
+	static const char bytes[4096];
+	struct pollfd polled = { .fd = fd, .events = POLLOUT };
+
+	while (poll(&polled, 1, FULL_MS) > 0 &&
+		send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		continue;
+}
+
 /* It may end by itself (it has not the second rule yet), but not of SIGPIPE. */
 static bool survives(const struct trial *trial)
 {
-	static const char flood[FLOOD_BYTES];
 	int fd = dial(trial->port), status = 0;
 
 	if (fd < 0)
 		return false;
-	send(fd, flood, sizeof(flood), MSG_NOSIGNAL);
+	flood(fd);
 	reset(fd);
 	for (int waited_ms = 0; waited_ms < ANSWERS_MS / 2; waited_ms += 20) {
 		siginfo_t info = { 0 };

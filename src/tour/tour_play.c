@@ -15,6 +15,8 @@
 #define WAITS_MS 50
 #define RETURNS_MS 3000
 #define CLAIM_MS 3000
+/* Once a kernel has disagreed, what follows from it is not waited for as long. */
+#define DOUBTED_MS 100
 #define FIRST_ASK_MS 2
 #define ASK_AGAIN_MS 10
 
@@ -78,9 +80,10 @@ static const struct tour_claim *find_claim(
 static void make(struct tour_play *play, const struct tour_step *step)
 {
 	bool is_to_wait = find_claim(step, TOUR_BLOCKED, step->call.who) != NULL;
+	unsigned returns_ms = play->doubted ? DOUBTED_MS : RETURNS_MS;
 
 	play->outcome =
-		tour_runner_make(play->runner, &step->call, is_to_wait ? WAITS_MS : RETURNS_MS);
+		tour_runner_make(play->runner, &step->call, is_to_wait ? WAITS_MS : returns_ms);
 	for (size_t i = 0; i < TOUR_WORKERS; i++) {
 		enum tour_who who = (enum tour_who)i;
 
@@ -88,14 +91,15 @@ static void make(struct tour_play *play, const struct tour_step *step)
 		if (who == step->call.who && play->outcome.waits)
 			continue;
 		play->returned[i] = tour_runner_collect(play->runner, who,
-			find_claim(step, TOUR_RETURNED, who) != NULL ? RETURNS_MS : 5,
+			find_claim(step, TOUR_RETURNED, who) != NULL ? returns_ms : 5,
 			&play->outcomes[i]);
 	}
 }
 
 static void hold_claims(struct tour_play *play, const struct tour_step *step)
 {
-	uint64_t until_ns = clock_now_ns() + CLAIM_MS * CLOCK_NS_PER_MS;
+	uint64_t until_ns = clock_now_ns() +
+		(play->doubted ? DOUBTED_MS : CLAIM_MS) * CLOCK_NS_PER_MS;
 
 	for (int wait_ms = step->claims[0].kind != TOUR_CLAIM_END ? FIRST_ASK_MS : 0;;
 		wait_ms = ASK_AGAIN_MS) {
@@ -109,8 +113,9 @@ static void hold_claims(struct tour_play *play, const struct tour_step *step)
 				play->agrees = false;
 		}
 		if (play->agrees || clock_now_ns() >= until_ns)
-			return;
+			break;
 	}
+	play->doubted = play->doubted || !play->agrees;
 }
 
 static void make_step(struct tour_play *play, const struct tour_step *step)
@@ -163,6 +168,7 @@ bool tour_play_start(struct tour_play *play, const struct tour_stop *stop,
 	play->broken = broken;
 	play->made = 0;
 	play->agrees = true;
+	play->doubted = false;
 	if (steps == SIZE_MAX)
 		steps = broken != NULL ? broken->from : 0;
 	for (size_t i = 0; i < stop->prelude_count; i++) {
