@@ -58,8 +58,7 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_PLAIN: arguments->tour.plain = true; return 0;
 	case OPTION_LIST: arguments->list = true; return 0;
 	case OPTION_LANG:
-		arguments->tour.language =
-			strcmp(argument, "ko") == 0 ? TOUR_KOREAN : TOUR_ENGLISH;
+		arguments->tour.language = strcmp(argument, "ko") == 0 ? TOUR_KOREAN : TOUR_ENGLISH;
 		return 0;
 	case CLI_KEY_ARGUMENT: return take_stop(state, argument);
 	case CLI_KEY_END: return 0;
@@ -72,11 +71,13 @@ const struct options_table verb_tour_options = {
 	.take = take,
 	.arguments = N_("[STOP]"),
 	.argument_kind = OPTIONS_TEXT,
-	.about = N_("Shows how sockets work, in nine stops: a server and a client make real calls, one for "
-		    "each press of Enter, and the screen shows the calls, the packets and what the kernel "
-		    "says. Needs no privileges and no network."),
-	.closing = N_("STOP is a number from 1 to 9 or a name of --list. Where standard input or output is no "
-		      "terminal, everything is printed as with --plain."),
+	.about = N_(
+		"Shows how sockets work, in nine stops: a server and a client make real calls, one for "
+		"each press of Enter, and the screen shows the calls, the packets and what the kernel "
+		"says. Needs no privileges and no network."),
+	.closing = N_(
+		"STOP is a number from 1 to 9 or a name of --list. Where standard input or output is no "
+		"terminal, everything is printed as with --plain."),
 };
 
 enum cli_status verb_tour(int argc, char **argv)

@@ -163,7 +163,8 @@ static int64_t set_limit(struct tour_world *world, long number)
 static int64_t make_poll(struct tour_world *world)
 {
 	int one = world->fds[TOUR_CONN], two = world->fds[TOUR_CONN_2];
-	struct pollfd polled[] = { { .fd = one, .events = POLLIN }, { .fd = two, .events = POLLIN } };
+	struct pollfd polled[] = { { .fd = one, .events = POLLIN },
+		{ .fd = two, .events = POLLIN } };
 	char text[96];
 	int count = poll(polled, 2, -1);
 	bool first = count > 0 && (polled[0].revents & POLLIN) != 0;
@@ -180,8 +181,8 @@ static int64_t make_poll(struct tour_world *world)
 
 static int64_t make_crowd(struct tour_world *world, const struct tour_call *call)
 {
-	struct sockaddr_in address = address_of(world,
-		&(struct tour_call){ .number = TOUR_PORT_SERVER });
+	struct sockaddr_in address = address_of(
+		world, &(struct tour_call){ .number = TOUR_PORT_SERVER });
 	long connected = 0;
 
 	for (size_t i = 0; i < (size_t)call->number && call->slot + i < TOUR_SLOTS; i++) {
@@ -407,8 +408,9 @@ const char *tour_call_describe(
 	case TOUR_OP_SEND:
 		snprintf(text, size, "send(%d, ..., %ld, %s)", fd,
 			call->number != 0 ? call->number : (long)strlen(call->bytes),
-			call->flags == 0 ? "0" : call->flags == MSG_DONTWAIT ? "MSG_DONTWAIT"
-									    : "MSG_NOSIGNAL");
+			call->flags == 0                      ? "0"
+				: call->flags == MSG_DONTWAIT ? "MSG_DONTWAIT"
+							      : "MSG_NOSIGNAL");
 		break;
 	case TOUR_OP_HTONS: snprintf(text, size, "htons(%u)", port); break;
 	case TOUR_OP_TRY: snprintf(text, size, "connect(127.0.0.1:%u)", port); break;

@@ -74,8 +74,7 @@ enum tour_verdict tour_claim_judge(
 			(play->outcomes[who].result == claim->value || claim->value == TOUR_ANY));
 	}
 	case TOUR_STATE: return verdict(fact->state == (unsigned)claim->value);
-	case TOUR_QUEUE:
-		return verdict(play->facts.sockets[TOUR_LISTENER].queue == claim->value);
+	case TOUR_QUEUE: return verdict(play->facts.sockets[TOUR_LISTENER].queue == claim->value);
 	case TOUR_TO_READ: return verdict(fact->to_read == claim->value);
 	case TOUR_TO_SEND: return verdict(fact->to_send >= claim->value);
 	case TOUR_PACKET:
@@ -120,12 +119,12 @@ static void say_result(long value, bool korean, char *text, size_t size)
 static void say_packet(long wanted, bool korean, char *text, size_t size)
 {
 	const char *side = (wanted & TOUR_FLAG_SENT_BY_SERVER) != 0 ? who_name(TOUR_SERVER, korean)
-		: (wanted & TOUR_FLAG_SENT_BY_CLIENT) != 0 ? who_name(TOUR_CLIENT, korean)
-							   : "";
-	const char *what = (wanted & TOUR_RST) != 0                  ? "RST"
-		: (wanted & TOUR_FIN) != 0                           ? "FIN"
-		: (wanted & (TOUR_SYN | TOUR_ACK)) == TOUR_SYN_ACK   ? "SYN+ACK"
-		: (wanted & TOUR_SYN) != 0                           ? "SYN"
+		: (wanted & TOUR_FLAG_SENT_BY_CLIENT) != 0          ? who_name(TOUR_CLIENT, korean)
+								    : "";
+	const char *what = (wanted & TOUR_RST) != 0                ? "RST"
+		: (wanted & TOUR_FIN) != 0                         ? "FIN"
+		: (wanted & (TOUR_SYN | TOUR_ACK)) == TOUR_SYN_ACK ? "SYN+ACK"
+		: (wanted & TOUR_SYN) != 0                         ? "SYN"
 		: (wanted & TOUR_WINDOW_0) != 0 ? (korean ? "윈도우 0" : "window 0")
 		: (wanted & TOUR_DATA) != 0     ? (korean ? "데이터" : "data")
 						: "ACK";
@@ -134,7 +133,8 @@ static void say_packet(long wanted, bool korean, char *text, size_t size)
 		*side != '\0' ? (korean ? "의 " : "'s ") : "", what);
 }
 
-const char *tour_claim_describe(const struct tour_claim *claim, bool korean, char *text, size_t size)
+const char *tour_claim_describe(
+	const struct tour_claim *claim, bool korean, char *text, size_t size)
 {
 	const char *slot = slot_name(claim->slot, korean);
 	long value = claim->value;
@@ -169,9 +169,7 @@ const char *tour_claim_describe(const struct tour_claim *claim, bool korean, cha
 	case TOUR_STATE:
 		snprintf(text, size, "%s %s", slot, tour_facts_state_name((unsigned)value));
 		break;
-	case TOUR_QUEUE:
-		snprintf(text, size, korean ? "대기열 %ld" : "queue %ld", value);
-		break;
+	case TOUR_QUEUE: snprintf(text, size, korean ? "대기열 %ld" : "queue %ld", value); break;
 	case TOUR_TO_READ:
 		snprintf(text, size, korean ? "%s 읽을 것 %ld" : "%s to read %ld", slot, value);
 		break;
@@ -180,9 +178,7 @@ const char *tour_claim_describe(const struct tour_claim *claim, bool korean, cha
 			slot, value);
 		break;
 	case TOUR_PACKET: say_packet(value, korean, text, size); break;
-	case TOUR_NO_PACKET:
-		snprintf(text, size, korean ? "패킷 없음" : "no packet");
-		break;
+	case TOUR_NO_PACKET: snprintf(text, size, korean ? "패킷 없음" : "no packet"); break;
 	case TOUR_SIGPIPES:
 		snprintf(text, size, korean ? "SIGPIPE %ld번" : "SIGPIPE %ld times", value);
 		break;

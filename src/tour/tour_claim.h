@@ -17,7 +17,8 @@ bool tour_claim_matches(
 	const struct tour_world *world, long wanted, const struct tour_packet *packet);
 
 /* "client: ESTABLISHED"; an empty text for what is no claim. Returns `text`. */
-const char *tour_claim_describe(const struct tour_claim *claim, bool korean, char *text, size_t size);
+const char *tour_claim_describe(
+	const struct tour_claim *claim, bool korean, char *text, size_t size);
 
 /* What the kernel said instead, for a claim that it does not hold to. Returns `text`. */
 const char *tour_claim_actual(const struct tour_play *play, const struct tour_claim *claim,

@@ -168,8 +168,8 @@ static int start(const char *program, char **arguments, pid_t *ret_child)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-			POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(&attributes,
+		POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	r = posix_spawnp(ret_child, program, &files, &attributes, arguments, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&files);
@@ -179,8 +179,8 @@ static int start(const char *program, char **arguments, pid_t *ret_child)
 int64_t tour_exercise_build(bool acts)
 {
 	char source[320], program[320], text[64];
-	char *arguments[] = { (char[]){ "cc" }, (char[]){ "-std=gnu17" }, (char[]){ "-o" },
-		program, source, NULL };
+	char *arguments[] = { (char[]){ "cc" }, (char[]){ "-std=gnu17" }, (char[]){ "-o" }, program,
+		source, NULL };
 	pid_t child;
 	int64_t r = make_folder();
 
@@ -343,11 +343,13 @@ static bool find_port(struct trial *trial)
 		char line[256];
 		FILE *table = fopen("/proc/net/tcp", "re");
 
-		while (table != NULL && trial->port == 0 && fgets(line, sizeof(line), table) != NULL) {
+		while (table != NULL && trial->port == 0 &&
+			fgets(line, sizeof(line), table) != NULL) {
 			unsigned slot, address, port, other, remote, state;
 
 			if (sscanf(line, " %u: %8x:%4x %8x:%4x %2x", &slot, &address, &port, &other,
-				    &remote, &state) != 6 || state != 10)
+				    &remote, &state) != 6 ||
+				state != 10)
 				continue;
 			for (size_t i = 0; i < 2; i++)
 				trial->port = port == ports[i] ? ports[i] : trial->port;

@@ -16,8 +16,16 @@
 #include "net/call.h"
 
 /* The kernel's numbers; netinet/tcp.h has them too, but does not go together with linux/tcp.h. */
-enum { ESTABLISHED = 1, SYN_SENT = 2, FIN_WAIT1 = 4, TIME_WAIT = 6, CLOSED = 7, CLOSE_WAIT = 8,
-	LAST_ACK = 9, LISTENING = 10 };
+enum {
+	ESTABLISHED = 1,
+	SYN_SENT = 2,
+	FIN_WAIT1 = 4,
+	TIME_WAIT = 6,
+	CLOSED = 7,
+	CLOSE_WAIT = 8,
+	LAST_ACK = 9,
+	LISTENING = 10
+};
 
 #define TABLE_SIZE (64 << 10)
 
@@ -65,8 +73,8 @@ static void learn_ports(struct tour_world *world)
 		r = is_client(i) ? call_getsockname(fd, (struct sockaddr *)&address, &length)
 				 : call_getpeername(fd, (struct sockaddr *)&address, &length);
 		if (r == 0 && address.sin_port != 0)
-			world->client_ports[is_client(i) ? i : client_of(i)] =
-				ntohs(address.sin_port);
+			world->client_ports[is_client(i) ? i : client_of(i)] = ntohs(
+				address.sin_port);
 	}
 }
 
@@ -93,8 +101,8 @@ static void ask(const struct tour_world *world, size_t slot, struct tour_fact *r
 		ret_fact->to_send = count;
 }
 
-static void apply_row(const struct tour_world *world, const struct tour_facts_row *row,
-	struct tour_facts *facts)
+static void apply_row(
+	const struct tour_world *world, const struct tour_facts_row *row, struct tour_facts *facts)
 {
 	for (size_t i = TOUR_CONN; i < TOUR_SLOTS; i++) {
 		struct tour_fact *fact = &facts->sockets[i];
@@ -132,7 +140,8 @@ static void read_table(const struct tour_world *world, struct tour_facts *facts)
 	ssize_t got;
 	char *rest = table;
 
-	if (world->tcp_table < 0 || !is_table_needed(world, facts) || lseek(world->tcp_table, 0, SEEK_SET) < 0)
+	if (world->tcp_table < 0 || !is_table_needed(world, facts) ||
+		lseek(world->tcp_table, 0, SEEK_SET) < 0)
 		return;
 	while (length < sizeof(table) - 1 &&
 		(got = read(world->tcp_table, table + length, sizeof(table) - 1 - length)) > 0)
@@ -164,8 +173,8 @@ struct direction {
 	uint16_t from_port, to_port;
 };
 
-static void infer_one(const struct direction *way, uint8_t flags, uint32_t length,
-	struct tour_log *log)
+static void infer_one(
+	const struct direction *way, uint8_t flags, uint32_t length, struct tour_log *log)
 {
 	struct tour_packet packet = { .from_port = way->from_port,
 		.to_port = way->to_port,
@@ -187,8 +196,8 @@ static void infer_direction(
 	unsigned state = way->after->state;
 
 	if (way->after->bytes_sent > way->before->bytes_sent)
-		infer_one(way, TOUR_ACK, (uint32_t)(way->after->bytes_sent - way->before->bytes_sent),
-			log);
+		infer_one(way, TOUR_ACK,
+			(uint32_t)(way->after->bytes_sent - way->before->bytes_sent), log);
 	if (was_open(way->before) &&
 		((state >= FIN_WAIT1 && state <= TIME_WAIT) || state == LAST_ACK ||
 			peer->state == CLOSE_WAIT))

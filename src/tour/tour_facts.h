@@ -13,7 +13,8 @@
 #include "tour/tour_world.h"
 
 struct tour_fact {
-	unsigned state; /* TCP_ESTABLISHED ... of netinet/tcp.h; 0: the kernel has no such connection */
+	unsigned
+		state; /* TCP_ESTABLISHED ... of netinet/tcp.h; 0: the kernel has no such connection */
 	int fd; /* -1: there is no descriptor */
 	long to_read, to_send; /* bytes */
 	long queue, backlog; /* of a listener: connections that wait, and what listen() was given */

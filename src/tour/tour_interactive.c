@@ -46,18 +46,30 @@ static const struct tour_step *next_step(const struct session *session)
 
 /* ---- overlays ---- */
 
+/* Words of this step, and where it has none, of the stop so far. */
+static size_t find_words(const struct session *session, const struct tour_word **ret_words)
+{
+	const struct tour_step *step = last_step(session);
+	char all[8192];
+	size_t count = 0, used;
+
+	if (step != NULL)
+		count = tour_words_find(step->idea.en, ret_words, TOUR_SCREEN_OVERLAY_LINES);
+	if (count > 0)
+		return count;
+	used = (size_t)snprintf(all, sizeof(all), "%s %s", session->play->stop->title.en,
+		session->play->stop->intro.en);
+	for (size_t i = 0; i < session->play->made && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, " %s",
+			tour_play_step(session->play, i)->idea.en);
+	return tour_words_find(all, ret_words, TOUR_SCREEN_OVERLAY_LINES);
+}
+
 static size_t add_words(struct session *session)
 {
 	const struct tour_word *words[TOUR_SCREEN_OVERLAY_LINES];
-	const struct tour_step *step = last_step(session);
-	const struct tour_text *idea = step != NULL ? &step->idea : &session->play->stop->intro;
-	char all[2048];
-	size_t count;
+	size_t count = find_words(session, words);
 
-	snprintf(all, sizeof(all), "%s %s %s", idea->en,
-		step != NULL && step->source.line != NULL ? step->source.line : "",
-		session->play->stop->title.en);
-	count = tour_words_find(all, words, TOUR_SCREEN_OVERLAY_LINES);
 	for (size_t i = 0; i < count; i++)
 		snprintf(session->overlay_lines[i], TOUR_SOURCE_LINE_SIZE, " %s",
 			tour_screen_text(&words[i]->meaning, session->korean));
@@ -83,8 +95,7 @@ static size_t add_source(struct session *session)
 	snprintf(session->overlay_title, sizeof(session->overlay_title),
 		session->korean ? "examples/%s.c, %u행" : "examples/%s.c, line %u",
 		step->source.file, line);
-	return tour_source_around(
-		&step->source, TOUR_SCREEN_OVERLAY_LINES, session->overlay_lines);
+	return tour_source_around(&step->source, TOUR_SCREEN_OVERLAY_LINES, session->overlay_lines);
 }
 
 static size_t add_breaks(struct session *session)
@@ -96,14 +107,13 @@ static size_t add_breaks(struct session *session)
 		snprintf(session->overlay_lines[i], TOUR_SOURCE_LINE_SIZE, "   %zu) %s", i + 1,
 			tour_screen_text(&stop->breaks[i].title, session->korean));
 	if (!none)
-		snprintf(session->overlay_lines[stop->break_count], TOUR_SOURCE_LINE_SIZE, "   0) %s",
-			session->korean ? "원래대로" : "as it should be");
+		snprintf(session->overlay_lines[stop->break_count], TOUR_SOURCE_LINE_SIZE,
+			"   0) %s", session->korean ? "원래대로" : "as it should be");
 	snprintf(session->overlay_title, sizeof(session->overlay_title), "%s",
 		none ? (session->korean ? "여기에는 고장 낼 것이 없습니다"
 					: "there is nothing to break here")
-			: session->korean
-			? "무엇을 고장 내 볼까요? 번호를 누르십시오."
-			: "What shall be broken? Press a number.");
+			: session->korean ? "무엇을 고장 내 볼까요? 번호를 누르십시오."
+					  : "What shall be broken? Press a number.");
 	return none ? 0 : stop->break_count + 1;
 }
 

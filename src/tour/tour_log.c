@@ -100,8 +100,8 @@ static void add_call(const char *text)
 
 	pthread_mutex_lock(&log->lock);
 
-	struct tour_event *full = find_full(log, TOUR_EVENT_CALL, TOUR_EVENT_MORE, the_speaker,
-		TOUR_LOG_CALLS_SHOWN);
+	struct tour_event *full = find_full(
+		log, TOUR_EVENT_CALL, TOUR_EVENT_MORE, the_speaker, TOUR_LOG_CALLS_SHOWN);
 
 	if (full != NULL)
 		full->count++;

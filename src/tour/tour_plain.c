@@ -56,10 +56,16 @@ static void print_packet(const struct plain *plain, const struct tour_packet *pa
 		(packet->flags & TOUR_RST) != 0 ? " RST" : "",
 		(packet->flags & TOUR_ACK) != 0 ? " ACK" : "");
 	if (packet->length > 0)
-		printf(plain->korean ? ", %u바이트" : packet->length == 1 ? ", %u byte" : ", %u bytes", packet->length);
+		printf(plain->korean                  ? ", %u바이트"
+				: packet->length == 1 ? ", %u byte"
+						      : ", %u bytes",
+			packet->length);
 	if (packet->window == 0 && (packet->flags & TOUR_RST) == 0)
 		printf(plain->korean ? ", 윈도우 0" : ", window 0");
-	printf("%s\n", plain->play->world.packets >= 0 ? "" : plain->korean ? " (추정)" : " (inferred)");
+	printf("%s\n",
+		plain->play->world.packets >= 0 ? ""
+			: plain->korean         ? " (추정)"
+						: " (inferred)");
 }
 
 static void print_event(const struct plain *plain, const struct tour_event *event)
@@ -90,7 +96,8 @@ static void print_facts(const struct plain *plain)
 	bool first = true;
 
 	for (size_t i = TOUR_LISTENER; i < TOUR_SLOTS; i++) {
-		if (tour_screen_describe_fact(&view, (enum tour_slot)i, TOUR_IN_FULL, text, sizeof(text)) == 0)
+		if (tour_screen_describe_fact(
+			    &view, (enum tour_slot)i, TOUR_IN_FULL, text, sizeof(text)) == 0)
 			continue;
 		printf("%s%s: %s", first ? (plain->korean ? "  커널: " : "  kernel: ") : "; ",
 			side_of(plain, i < TOUR_CLI ? TOUR_SERVER : TOUR_CLIENT), text);
@@ -156,7 +163,8 @@ static void play_step(struct plain *plain, unsigned number)
 		printf(plain->korean ? "  답: %u\n" : "  Answer: %u\n", step->question.right);
 	print_lines(plain, &step->idea, "  ");
 	if (line != 0)
-		printf(plain->korean ? "  소스: examples/%s.c, %u행\n" : "  source: examples/%s.c, line %u\n",
+		printf(plain->korean ? "  소스: examples/%s.c, %u행\n"
+				     : "  source: examples/%s.c, line %u\n",
 			step->source.file, line);
 }
 
@@ -167,8 +175,9 @@ static void play_script(
 
 	if (!tour_play_start(play, stop, broken, SIZE_MAX)) {
 		plain->failures++;
-		printf("  ! %s\n", plain->korean ? "준비하는 호출이 실패했습니다"
-						 : "a call that prepares the stop failed");
+		printf("  ! %s\n",
+			plain->korean ? "준비하는 호출이 실패했습니다"
+				      : "a call that prepares the stop failed");
 	}
 	for (unsigned number = 1; tour_play_step(play, play->made) != NULL; number++)
 		play_step(plain, number);
@@ -204,7 +213,8 @@ int tour_plain(struct tour_play *play, size_t first, size_t last, bool korean)
 	}
 	if (plain.failures == 0)
 		return 0;
-	log_error(_("this kernel disagrees with the tour in %u places (the lines that begin with '!')"),
+	log_error(
+		_("this kernel disagrees with the tour in %u places (the lines that begin with '!')"),
 		plain.failures);
 	return -EPROTO;
 }

@@ -82,8 +82,8 @@ static void make(struct tour_play *play, const struct tour_step *step)
 	bool is_to_wait = find_claim(step, TOUR_BLOCKED, step->call.who) != NULL;
 	unsigned returns_ms = play->doubted ? DOUBTED_MS : RETURNS_MS;
 
-	play->outcome =
-		tour_runner_make(play->runner, &step->call, is_to_wait ? WAITS_MS : returns_ms);
+	play->outcome = tour_runner_make(
+		play->runner, &step->call, is_to_wait ? WAITS_MS : returns_ms);
 	for (size_t i = 0; i < TOUR_WORKERS; i++) {
 		enum tour_who who = (enum tour_who)i;
 

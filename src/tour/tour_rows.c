@@ -87,7 +87,8 @@ static void add_wrapped(struct column *column, const char *text)
 		unsigned used = tour_screen_width(line);
 
 		snprintf(piece, sizeof(piece), "%.*s", (int)length, text);
-		unsigned wanted = tour_screen_width(piece) - (length > 1 && text[length - 1] == ' ');
+		unsigned wanted = tour_screen_width(piece) -
+			(length > 1 && text[length - 1] == ' ');
 
 		if (used > INDENT && used + wanted > column->width) {
 			bool is_result = strncmp(piece, " = ", 3) == 0;
@@ -127,8 +128,8 @@ static void add_time(struct column *column, double ms)
 
 /* ---- packets ---- */
 
-static void label_of(const struct tour_view *view, const struct tour_packet *packet, char *label,
-	size_t size)
+static void label_of(
+	const struct tour_view *view, const struct tour_packet *packet, char *label, size_t size)
 {
 	const char *ack = (packet->flags & TOUR_ACK) != 0 ? "+ACK" : "";
 
@@ -137,8 +138,11 @@ static void label_of(const struct tour_view *view, const struct tour_packet *pac
 	else if ((packet->flags & TOUR_RST) != 0)
 		snprintf(label, size, "RST");
 	else if (packet->length > 0)
-		snprintf(label, size, view->korean ? "%u바이트%s" : packet->length == 1 ? "%u byte%s" : "%u bytes%s", packet->length,
-			(packet->flags & TOUR_FIN) != 0 ? "+FIN" : "");
+		snprintf(label, size,
+			view->korean                  ? "%u바이트%s"
+				: packet->length == 1 ? "%u byte%s"
+						      : "%u bytes%s",
+			packet->length, (packet->flags & TOUR_FIN) != 0 ? "+FIN" : "");
 	else if ((packet->flags & TOUR_FIN) != 0)
 		snprintf(label, size, "FIN");
 	else if (packet->window == 0)
@@ -163,7 +167,8 @@ static void add_packet(
 	unsigned used;
 
 	label_of(view, packet, label, sizeof(label));
-	used = tour_screen_width(label) + 4; /* a blank at each end, an arrow, a blank before the label */
+	used = tour_screen_width(label) +
+		4; /* a blank at each end, an arrow, a blank before the label */
 	for (; used < TOUR_ROWS_MIDDLE; used++)
 		strcat(shaft, view->ascii ? "-" : "─");
 	if (to_right)
@@ -188,7 +193,8 @@ static void add_more(const struct tour_view *view, struct column *column, unsign
 	add(column, text);
 }
 
-static void add_event(const struct tour_view *view, const struct tour_event *event, struct block *block)
+static void add_event(
+	const struct tour_view *view, const struct tour_event *event, struct block *block)
 {
 	struct column *side = is_server(event->who) ? &block->left : &block->right;
 

@@ -117,8 +117,7 @@ static void *work(void *context)
 	return NULL;
 }
 
-int tour_runner_new(
-	struct tour_world *world, struct tour_log *log, struct tour_runner **ret_runner)
+int tour_runner_new(struct tour_world *world, struct tour_log *log, struct tour_runner **ret_runner)
 {
 	struct tour_runner *runner = calloc(1, sizeof(*runner));
 	pthread_condattr_t attributes;

@@ -15,8 +15,21 @@
 #include "tour/tour_rows.h"
 
 /* Where the parts begin. */
-enum { LINE_TITLE, LINE_RULE_1, LINE_HEADS, LINE_BODY, LINE_RULE_2 = 12, LINE_KERNEL, LINE_RULE_3 = 15,
-	LINE_IDEA, LINE_ANSWER = 19, LINE_QUESTION, LINE_CHOICES, LINE_RULE_4, LINE_KEYS };
+enum {
+	LINE_TITLE,
+	LINE_RULE_1,
+	LINE_HEADS,
+	LINE_BODY,
+	LINE_RULE_2 = 12,
+	LINE_KERNEL,
+	LINE_RULE_3 = 15,
+	LINE_IDEA,
+	LINE_ANSWER = 19,
+	LINE_QUESTION,
+	LINE_CHOICES,
+	LINE_RULE_4,
+	LINE_KEYS
+};
 
 #define BODY_ROWS (LINE_RULE_2 - LINE_BODY)
 #define IDEA_LINES 3
@@ -151,7 +164,8 @@ static void draw_heads(const struct tour_view *view, char *line)
 		snprintf(heads.right, sizeof(heads.right), "%s  127.0.0.1:%u",
 			word(view, "클라이언트", "client"), view->client_port);
 	else
-		snprintf(heads.right, sizeof(heads.right), "%s", word(view, "클라이언트", "client"));
+		snprintf(
+			heads.right, sizeof(heads.right), "%s", word(view, "클라이언트", "client"));
 	join_row(view, &heads, line);
 }
 
@@ -195,7 +209,8 @@ static const char *buffers_format(const struct tour_view *view, enum tour_brevit
 {
 	switch (brevity) {
 	case TOUR_IN_FULL:
-		return word(view, "%s %s 보낼 것 %ld, 읽을 것 %ld", "%s %s to send %ld, to read %ld");
+		return word(
+			view, "%s %s 보낼 것 %ld, 읽을 것 %ld", "%s %s to send %ld, to read %ld");
 	case TOUR_BRIEFLY: return word(view, "%s %s 보낼 %ld 읽을 %ld", "%s %s send %ld read %ld");
 	default: return "%s %s %ld/%ld";
 	}
@@ -221,8 +236,8 @@ size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot sl
 			word(view, "대기열", "queue"), queue);
 	}
 	if (slot == TOUR_LISTENER || fact->state == TCP_CLOSE || fact->state == TCP_TIME_WAIT)
-		return (size_t)snprintf(text, size, "%s %s", descriptor,
-			tour_facts_state_name(fact->state));
+		return (size_t)snprintf(
+			text, size, "%s %s", descriptor, tour_facts_state_name(fact->state));
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	return (size_t)snprintf(text, size, buffers_format(view, brevity), descriptor,
@@ -239,7 +254,8 @@ static bool join_facts(const struct tour_view *view, const char *label, size_t f
 	char one[160];
 
 	for (size_t i = first; i <= last; i++) {
-		if (tour_screen_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) == 0)
+		if (tour_screen_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) ==
+			0)
 			continue;
 		if (tour_screen_width(line) + 3 + tour_screen_width(one) >
 			TOUR_SCREEN_COLUMNS - (brevity == TOUR_IN_NUMBERS ? 6 : 0)) {
@@ -255,8 +271,8 @@ static bool join_facts(const struct tour_view *view, const char *label, size_t f
 	return true;
 }
 
-static void draw_side(const struct tour_view *view, const char *label, size_t first, size_t last,
-	char *line)
+static void draw_side(
+	const struct tour_view *view, const char *label, size_t first, size_t last, char *line)
 {
 	if (!join_facts(view, label, first, last, TOUR_IN_FULL, line) &&
 		!join_facts(view, label, first, last, TOUR_BRIEFLY, line))
@@ -286,8 +302,8 @@ static void draw_idea(const struct tour_view *view, screen_lines lines)
 	char filled[3 * TOUR_SCREEN_LINE_SIZE];
 	char *rest = filled, *line;
 
-	tour_screen_fill(tour_screen_text(&view->idea, view->korean), view->port, filled,
-		sizeof(filled));
+	tour_screen_fill(
+		tour_screen_text(&view->idea, view->korean), view->port, filled, sizeof(filled));
 	for (size_t i = 0; i < IDEA_LINES && (line = strsep(&rest, "\n")) != NULL; i++)
 		snprintf(lines[LINE_IDEA + i], TOUR_SCREEN_LINE_SIZE, " %s", line);
 }
@@ -298,8 +314,10 @@ static void draw_answer(const struct tour_view *view, char *line)
 		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
 			word(view, "! 이 커널은 다르게 답했습니다 (meari tour --plain 참고)",
 				"! this kernel answered otherwise (see meari tour --plain)"));
-	else if (view->answered != NULL && view->answer != 0 && view->answer == view->answered->right)
-		snprintf(line, TOUR_SCREEN_LINE_SIZE, word(view, " 예상 %u: 맞았습니다.", " Your guess, %u: right."),
+	else if (view->answered != NULL && view->answer != 0 &&
+		view->answer == view->answered->right)
+		snprintf(line, TOUR_SCREEN_LINE_SIZE,
+			word(view, " 예상 %u: 맞았습니다.", " Your guess, %u: right."),
 			view->answer);
 	else if (view->answered != NULL && view->answer != 0)
 		snprintf(line, TOUR_SCREEN_LINE_SIZE,
@@ -335,16 +353,18 @@ static void draw_keys(const struct tour_view *view, char *line)
 			word(view, "Enter 돌아가기   q 끝", "Enter go on   q quit"));
 	else if (view->next[0] == '\0')
 		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
-			word(view, "Enter 다음 정거장  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
+			word(view,
+				"Enter 다음 정거장  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
 				"Enter next stop  b back  x break it  s source  ? words  L 한국어  q quit"));
 	else
 		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
-			word(view, "Enter 다음 호출  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
+			word(view,
+				"Enter 다음 호출  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
 				"Enter next call  b back  x break it  s source  ? words  L 한국어  q quit"));
 }
 
-void tour_screen_draw(const struct tour_view *view,
-	char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE])
+void tour_screen_draw(
+	const struct tour_view *view, char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE])
 {
 	for (size_t i = 0; i < TOUR_SCREEN_LINES; i++)
 		lines[i][0] = '\0';

@@ -43,8 +43,8 @@ struct tour_view {
 	size_t overlay_count;
 };
 
-void tour_screen_draw(const struct tour_view *view,
-	char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE]);
+void tour_screen_draw(
+	const struct tour_view *view, char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE]);
 
 /* Columns that a text takes. */
 unsigned tour_screen_width(const char *text);

@@ -48,7 +48,8 @@ unsigned tour_source_find(const struct tour_source *source)
 	const char *text = find_program(source->file);
 	char line[TOUR_SOURCE_LINE_SIZE];
 
-	for (unsigned number = 1; text != NULL && (text = take_line(text, line)) != NULL; number++) {
+	for (unsigned number = 1; text != NULL && (text = take_line(text, line)) != NULL;
+		number++) {
 		if (!is_comment(line) && strstr(line, source->line) != NULL)
 			return number;
 	}
@@ -62,8 +63,8 @@ static void show_line(const char *line, bool is_meant, char *shown)
 
 	for (; *line != '\0' && used + 8 < TOUR_SOURCE_LINE_SIZE; line++) {
 		if (*line == '\t')
-			used += (size_t)snprintf(shown + used, TOUR_SOURCE_LINE_SIZE - used, "%*s",
-				TAB_COLUMNS, "");
+			used += (size_t)snprintf(
+				shown + used, TOUR_SOURCE_LINE_SIZE - used, "%*s", TAB_COLUMNS, "");
 		else
 			shown[used++] = *line;
 		shown[used] = '\0';
@@ -103,7 +104,8 @@ size_t tour_source_around(
 		return 0;
 	if (all > count && first + count > all + 1)
 		first = all + 1 - (unsigned)count;
-	for (unsigned number = 1; shown < count && (text = take_line(text, line)) != NULL; number++) {
+	for (unsigned number = 1; shown < count && (text = take_line(text, line)) != NULL;
+		number++) {
 		if (number >= first)
 			show_line(line, number == meant, lines[shown++]);
 	}

@@ -175,5 +175,6 @@ struct tour_stop {
 #define TOUR_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TOUR_STOPS 9
 
-extern const struct tour_stop tour_stop_address, tour_stop_connect, tour_stop_stream, tour_stop_ending,
-	tour_stop_buffers, tour_stop_bytewise, tour_stop_dead, tour_stop_many, tour_stop_yours;
+extern const struct tour_stop tour_stop_address, tour_stop_connect, tour_stop_stream,
+	tour_stop_ending, tour_stop_buffers, tour_stop_bytewise, tour_stop_dead, tour_stop_many,
+	tour_stop_yours;

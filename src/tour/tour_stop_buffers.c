@@ -43,16 +43,15 @@ static const struct tour_step steps[] = {
 			"The connection is well; there is just no room in the buffer now." },
 		.question = { { "버퍼가 가득 찼을 때 MSG_DONTWAIT의 결과는?",
 				      "the buffers are full. send() with MSG_DONTWAIT ..." },
-			{ "1) 0   2) -1, EAGAIN   3) 기다림", "1) 0   2) -1, EAGAIN   3) waits" }, 2 } },
-	{ CLIENT(SEND, ON(CLI), .number = 4096),
-		.claims = { WAITS(CLIENT), TO_SEND(CLI, 1) },
+			{ "1) 0   2) -1, EAGAIN   3) 기다림", "1) 0   2) -1, EAGAIN   3) waits" },
+			2 } },
+	{ CLIENT(SEND, ON(CLI), .number = 4096), .claims = { WAITS(CLIENT), TO_SEND(CLI, 1) },
 		.idea = { "보통의(블로킹) send()는 자리가 날 때까지 기다립니다.\n"
 			  "느린 쪽이 빠른 쪽을 멈추게 하는 것, 이것이 흐름 제어입니다.",
 			"An ordinary send() waits until there is room in the buffer.\n"
 			"The slow side holds up the fast one: that is flow control." },
 		.source = { "ex12-08", "send(sockfd" } },
-	{ SERVER(RECV, ON(CONN), .number = 4096),
-		.claims = { IS(4096), WAITS(CLIENT) },
+	{ SERVER(RECV, ON(CONN), .number = 4096), .claims = { IS(4096), WAITS(CLIENT) },
 		.idea = { "서버가 4096바이트를 읽었지만 클라이언트는 아직 기다립니다. 윈도우를 조금씩\n"
 			  "열면 작은 패킷이 많아지므로, 커널은 자리가 충분히 나야 알립니다.",
 			"The server has read 4096 bytes, and the client still waits. A window that\n"
@@ -71,8 +70,7 @@ static const struct tour_step steps[] = {
 };
 
 static const struct tour_step result_ignored[] = {
-	{ CLIENT(SEND, ON(CLI), .number = 65536, .flags = MSG_DONTWAIT),
-		.claims = { AT_LEAST(1) },
+	{ CLIENT(SEND, ON(CLI), .number = 65536, .flags = MSG_DONTWAIT), .claims = { AT_LEAST(1) },
 		.idea = { "결과를 보지 않는 프로그램입니다: send(...); send(...);",
 			"A program that does not look at the result: send(...); send(...);" } },
 	{ CLIENT(SEND, ON(CLI), .number = 65536, .flags = MSG_DONTWAIT),
@@ -87,8 +85,7 @@ static const struct tour_step result_ignored[] = {
 };
 
 static const struct tour_step reader_leaves[] = {
-	{ CLIENT(SEND, ON(CLI), .number = 4096),
-		.claims = { WAITS(CLIENT) },
+	{ CLIENT(SEND, ON(CLI), .number = 4096), .claims = { WAITS(CLIENT) },
 		.idea = { "클라이언트의 send()가 기다립니다.", "The client's send() waits." } },
 	{ SERVER(CLOSE, ON(CONN)),
 		.claims = { IS(0), RETURNS(CLIENT, TOUR_ANY), SERVER_SENDS(TOUR_RST) },

@@ -13,8 +13,7 @@ static const struct tour_step prelude[] = {
 };
 
 static const struct tour_step steps[] = {
-	{ SERVER(ECHO, ON(CONN), .number = 1),
-		.claims = { WAITS(SERVER) },
+	{ SERVER(ECHO, ON(CONN), .number = 1), .claims = { WAITS(SERVER) },
 		.idea = { "교과서의 서버처럼 1바이트를 받고 1바이트를 보내는 일을 되풀이합니다.\n"
 			  "지금은 첫 바이트를 기다립니다.",
 			"Like the chapter's server: receive one byte, send one byte, again and again.\n"
@@ -35,41 +34,40 @@ static const struct tour_step steps[] = {
 				"1) below 0.1 ms   2) about 1 ms   3) above 40 ms" },
 			3 },
 		.source = { "ex12-10c", "send(sockfd" } },
-	{ SERVER(ECHO, ON(CONN), .number = 4096),
-		.claims = { WAITS(SERVER) },
+	{ SERVER(ECHO, ON(CONN), .number = 4096), .claims = { WAITS(SERVER) },
 		.idea = { "이번에는 버퍼로 받습니다: recv(..., 4096, 0).",
 			"Now with a buffer: recv(..., 4096, 0)." },
 		.source = { "ex12-08", "recv(sockfd" } },
 	{ CLIENT(LINE, ON(CLI)),
-		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS), SERVER_SENDS(TOUR_DATA) },
+		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS),
+			SERVER_SENDS(TOUR_DATA) },
 		.idea = { "한 줄이 한 번에 돌아왔습니다. 작은 조각이 없으니 기다릴 것도 없습니다.\n"
 			  "메시지를 모아서 한 번에 보내는 것이 가장 좋은 방법입니다.",
 			"A line comes back at once: without small pieces nothing waits.\n"
 			"To send a message with one call is the best way." },
 		.source = { "ex12-08", "send(sockfd" } },
-	{ SERVER(NODELAY, ON(CONN)),
-		.claims = { IS(0) },
-		.idea = { "TCP_NODELAY는 Nagle 알고리즘을 끕니다.", "TCP_NODELAY turns Nagle's algorithm off." } },
-	{ SERVER(ECHO, ON(CONN), .number = 1),
-		.claims = { WAITS(SERVER) },
+	{ SERVER(NODELAY, ON(CONN)), .claims = { IS(0) },
+		.idea = { "TCP_NODELAY는 Nagle 알고리즘을 끕니다.",
+			"TCP_NODELAY turns Nagle's algorithm off." } },
+	{ SERVER(ECHO, ON(CONN), .number = 1), .claims = { WAITS(SERVER) },
 		.idea = { "다시 한 바이트씩 돌려보냅니다.", "One byte at a time once more." } },
-	{ CLIENT(LINE, ON(CLI)),
-		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
+	{ CLIENT(LINE, ON(CLI)), .claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
 		.idea = { "한 바이트씩이지만 빠릅니다. 대신 한 줄에 패킷이 13개이고, 패킷마다 헤더\n"
 			  "40바이트가 붙습니다. 그래서 버퍼로 보내는 편이 더 낫습니다.",
 			"Fast, though byte by byte. But a line is 13 packets, each with 40 bytes of\n"
 			"headers. That is why a buffer is better." },
-		.question = { { "TCP_NODELAY를 켜고 한 바이트씩 보내면?", "byte by byte with TCP_NODELAY:" },
-			{ "1) 여전히 40 ms 이상   2) 1 ms 안팎", "1) still above 40 ms   2) about 1 ms" },
+		.question = { { "TCP_NODELAY를 켜고 한 바이트씩 보내면?",
+				      "byte by byte with TCP_NODELAY:" },
+			{ "1) 여전히 40 ms 이상   2) 1 ms 안팎",
+				"1) still above 40 ms   2) about 1 ms" },
 			2 } },
 };
 
 static const struct tour_step quickack[] = {
-	{ SERVER(ECHO, ON(CONN), .number = 1),
-		.claims = { WAITS(SERVER) },
-		.idea = { "서버는 그대로 한 바이트씩입니다.", "The server stays as it is: byte by byte." } },
-	{ CLIENT(QUICK_LINE, ON(CLI)),
-		.claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
+	{ SERVER(ECHO, ON(CONN), .number = 1), .claims = { WAITS(SERVER) },
+		.idea = { "서버는 그대로 한 바이트씩입니다.",
+			"The server stays as it is: byte by byte." } },
+	{ CLIENT(QUICK_LINE, ON(CLI)), .claims = { IS(26), RETURNS(SERVER, 26), FAST(AT_ONCE_MS) },
 		.idea = { "클라이언트가 recv() 앞마다 TCP_QUICKACK(옵션 12)으로 ACK를 곧바로 보내게\n"
 			  "했습니다. 기다림의 다른 반쪽을 없앤 것입니다. 이 옵션은 저절로 꺼지므로\n"
 			  "매번 켜야 하고, 리눅스에만 있습니다.",

@@ -19,8 +19,7 @@ static const struct tour_step steps[] = {
 			"The backlog of 5 is not how many requests are served at once: it says how\n"
 			"many finished connections may wait for accept()." },
 		.source = { "ex12-05", "listen(sockfd" } },
-	{ CLIENT(SOCKET, ON(CLI)),
-		.claims = { IS_DESCRIPTOR, STATE(CLI, CLOSE), NO_PACKET },
+	{ CLIENT(SOCKET, ON(CLI)), .claims = { IS_DESCRIPTOR, STATE(CLI, CLOSE), NO_PACKET },
 		.idea = { "클라이언트는 보통 bind()를 부르지 않습니다.\n"
 			  "connect()할 때 커널이 빈 포트를 골라 줍니다.",
 			"A client does not usually call bind().\n"
@@ -37,12 +36,13 @@ static const struct tour_step steps[] = {
 			"The connection now waits in the queue." },
 		.question = { { "서버가 아직 accept()를 부르지 않았습니다. connect()는?",
 				      "the server has not called accept(). connect() ..." },
-			{ "1) 거부됨   2) 기다림   3) 0을 반환", "1) is refused   2) waits   3) returns 0" },
+			{ "1) 거부됨   2) 기다림   3) 0을 반환",
+				"1) is refused   2) waits   3) returns 0" },
 			3 },
 		.source = { "ex12-07", "connect(sockfd" } },
 	{ CLIENT(SEND, ON(CLI), .bytes = "hi"),
-		.claims = { IS(2), STATE(CONN, ESTABLISHED), TO_READ(CONN, 2), CLIENT_SENDS(TOUR_DATA),
-			SERVER_SENDS(TOUR_ACK) },
+		.claims = { IS(2), STATE(CONN, ESTABLISHED), TO_READ(CONN, 2),
+			CLIENT_SENDS(TOUR_DATA), SERVER_SENDS(TOUR_ACK) },
 		.idea = { "수락하지 않은 연결로도 데이터가 갔고, ACK도 왔습니다. 서버 프로그램은 아직\n"
 			  "모릅니다. 2바이트는 서버 쪽 커널의 수신 버퍼에 있습니다.\n"
 			  "연결에 번호(파일 기술자)가 없을 뿐, 상태는 ESTABLISHED입니다.",
@@ -50,7 +50,8 @@ static const struct tour_step steps[] = {
 			"not accepted: they are in the buffer of its kernel. The connection is\n"
 			"ESTABLISHED, it only has no descriptor yet." },
 		.question = { { "accept() 전에 send()하면?", "send() before accept():" },
-			{ "1) 오류   2) 기다림   3) 2를 반환", "1) an error   2) waits   3) returns 2" },
+			{ "1) 오류   2) 기다림   3) 2를 반환",
+				"1) an error   2) waits   3) returns 2" },
 			3 },
 		.source = { "ex12-01c", "send(sockfd" } },
 	{ SERVER(ACCEPT, ON(CONN)),
@@ -61,11 +62,11 @@ static const struct tour_step steps[] = {
 			"accept() only takes a finished connection out of the queue and gives it a\n"
 			"new descriptor. Not one packet was sent.\n"
 			"The listener stays as it was, for the next connection." },
-		.question = { { "accept()는 패킷을 몇 개 보낼까요?", "how many packets does accept() send?" },
+		.question = { { "accept()는 패킷을 몇 개 보낼까요?",
+				      "how many packets does accept() send?" },
 			{ "1) 0개   2) 1개   3) 3개", "1) none   2) one   3) three" }, 1 },
 		.source = { "ex12-06", "= accept(sockfd" } },
-	{ SERVER(RECV, ON(CONN), .number = 100),
-		.claims = { IS(2), TO_READ(CONN, 0) },
+	{ SERVER(RECV, ON(CONN), .number = 100), .claims = { IS(2), TO_READ(CONN, 0) },
 		.idea = { "먼저 와 있던 2바이트를 받았습니다. recv()는 새 번호로 부릅니다.\n"
 			  "대기 소켓으로 recv()하면 ENOTCONN입니다.",
 			"The two bytes were there already. recv() takes the new descriptor;\n"
@@ -74,8 +75,7 @@ static const struct tour_step steps[] = {
 };
 
 static const struct tour_step no_listen[] = {
-	{ CLIENT(SOCKET, ON(CLI)),
-		.claims = { IS_DESCRIPTOR },
+	{ CLIENT(SOCKET, ON(CLI)), .claims = { IS_DESCRIPTOR },
 		.idea = { "서버는 bind()까지만 하고 listen()을 잊었습니다.",
 			"The server has called bind() and forgotten listen()." } },
 	{ CLIENT(CONNECT, ON(CLI), .number = TOUR_PORT_SERVER),
@@ -84,21 +84,21 @@ static const struct tour_step no_listen[] = {
 			  "커널이 SYN에 RST로 답합니다.",
 			"Refused. A socket that is only bound takes no connections,\n"
 			"so the kernel answers the SYN with RST." },
-		.question = { { "listen()이 없으면 connect()는?", "without listen(), connect() ..." },
-			{ "1) 거부됨   2) 기다림   3) 0을 반환", "1) is refused   2) waits   3) returns 0" },
+		.question = { { "listen()이 없으면 connect()는?",
+				      "without listen(), connect() ..." },
+			{ "1) 거부됨   2) 기다림   3) 0을 반환",
+				"1) is refused   2) waits   3) returns 0" },
 			1 } },
 };
 
 static const struct tour_step nobody_accepts[] = {
-	{ CLIENT(CROWD, ON(CROWD), .number = 6),
-		.claims = { IS(6), QUEUE(6) },
+	{ CLIENT(CROWD, ON(CROWD), .number = 6), .claims = { IS(6), QUEUE(6) },
 		.idea = { "여섯 클라이언트가 차례로 연결했고, 서버는 accept()를 부르지 않습니다.\n"
 			  "백로그가 5인데 여섯이 기다립니다. 리눅스의 대기열은 백로그보다 하나 더\n"
 			  "받습니다.",
 			"Six clients have connected, and the server does not call accept().\n"
 			"The backlog is 5 and six are waiting: Linux takes one more than that." } },
-	{ CLIENT(SOCKET, ON(CLI)),
-		.claims = { IS_DESCRIPTOR },
+	{ CLIENT(SOCKET, ON(CLI)), .claims = { IS_DESCRIPTOR },
 		.idea = { "일곱째 클라이언트가 옵니다.", "Here comes the seventh." } },
 	{ CLIENT(CONNECT, ON(CLI), .number = TOUR_PORT_SERVER),
 		.claims = { WAITS(CLIENT), STATE(CLI, SYN_SENT), QUEUE(6), CLIENT_SENDS(TOUR_SYN) },
@@ -109,10 +109,10 @@ static const struct tour_step nobody_accepts[] = {
 			"1, 2 and 4 seconds." },
 		.question = { { "서버가 끝내 accept()하지 않으면 일곱째 connect()는?",
 				      "if the server never accepts, connect() no. 7 ..." },
-			{ "1) 거부됨   2) 기다림   3) 0을 반환", "1) is refused   2) waits   3) returns 0" },
+			{ "1) 거부됨   2) 기다림   3) 0을 반환",
+				"1) is refused   2) waits   3) returns 0" },
 			2 } },
-	{ SERVER(ACCEPT, ON(CONN_2)),
-		.claims = { IS_DESCRIPTOR },
+	{ SERVER(ACCEPT, ON(CONN_2)), .claims = { IS_DESCRIPTOR },
 		.idea = { "하나를 꺼내 자리가 났습니다. 다음 SYN이 다시 올 때 일곱째도 연결됩니다.\n"
 			  "백로그가 작은 서버가 붐비면 연결이 꼭 1초, 3초씩 느려지는 까닭입니다.",
 			"One was taken out, and there is room. With its next SYN the seventh gets in.\n"
@@ -120,18 +120,15 @@ static const struct tour_step nobody_accepts[] = {
 };
 
 static const struct tour_step backlog_0[] = {
-	{ SERVER(LISTEN, ON(LISTENER), .number = 0),
-		.claims = { IS(0), STATE(LISTENER, LISTEN) },
+	{ SERVER(LISTEN, ON(LISTENER), .number = 0), .claims = { IS(0), STATE(LISTENER, LISTEN) },
 		.idea = { "교과서의 'backlog는 0이 될 수 없다'는 사실이 아닙니다. 오류가 없습니다.",
 			"The chapter says that the backlog cannot be 0. It can: there is no error." },
 		.question = { { "listen(sockfd, 0)은?", "listen(sockfd, 0) ..." },
 			{ "1) 오류   2) 0을 반환", "1) fails   2) returns 0" }, 2 } },
-	{ CLIENT(CROWD, ON(CROWD), .number = 1),
-		.claims = { IS(1), QUEUE(1) },
+	{ CLIENT(CROWD, ON(CROWD), .number = 1), .claims = { IS(1), QUEUE(1) },
 		.idea = { "백로그가 0이어도 연결 하나는 대기열에 들어갑니다.",
 			"With a backlog of 0, one connection still gets into the queue." } },
-	{ CLIENT(SOCKET, ON(CLI)),
-		.claims = { IS_DESCRIPTOR },
+	{ CLIENT(SOCKET, ON(CLI)), .claims = { IS_DESCRIPTOR },
 		.idea = { "둘째 클라이언트가 옵니다.", "Here comes the second." } },
 	{ CLIENT(CONNECT, ON(CLI), .number = TOUR_PORT_SERVER),
 		.claims = { WAITS(CLIENT), STATE(CLI, SYN_SENT), QUEUE(1) },

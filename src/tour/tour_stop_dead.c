@@ -9,17 +9,14 @@
 static const struct tour_step prelude[] = { CONNECTED_PAIR };
 
 static const struct tour_step steps[] = {
-	{ CLIENT(SEND, ON(CLI), .bytes = "hello world!\n"),
-		.claims = { IS(13), TO_READ(CONN, 13) },
+	{ CLIENT(SEND, ON(CLI), .bytes = "hello world!\n"), .claims = { IS(13), TO_READ(CONN, 13) },
 		.idea = { "클라이언트가 한 줄을 보냈습니다.", "The client has sent a line." },
 		.source = { "dying-client", "send(client" } },
-	{ SERVER(RECV, ON(CONN), .number = 100),
-		.claims = { IS(13), TO_READ(CONN, 0) },
+	{ SERVER(RECV, ON(CONN), .number = 100), .claims = { IS(13), TO_READ(CONN, 0) },
 		.idea = { "서버가 받았습니다. 이제 에코를 보내려는데...",
 			"The server has received it, and is going to echo ..." },
 		.source = { "dying-client", "recv(server" } },
-	{ CLIENT(LINGER, ON(CLI)),
-		.claims = { IS(0), NO_PACKET },
+	{ CLIENT(LINGER, ON(CLI)), .claims = { IS(0), NO_PACKET },
 		.idea = { "SO_LINGER를 0초로 하면 close()가 FIN 대신 RST를 보냅니다.\n"
 			  "비정상 종료를 흉내 내는 방법입니다.",
 			"With SO_LINGER of 0 seconds close() sends RST and not FIN:\n"
@@ -50,8 +47,7 @@ static const struct tour_step steps[] = {
 			"The second send() gives EPIPE, and the signal SIGPIPE has come. The tour only\n"
 			"counts it; by default it ends the process (press x to see that)." },
 		.source = { "ex12-09s", "send(sockfd" } },
-	{ SERVER(RECV, ON(CONN), .number = 100),
-		.claims = { IS(0), SIGPIPES(1) },
+	{ SERVER(RECV, ON(CONN), .number = 100), .claims = { IS(0), SIGPIPES(1) },
 		.idea = { "recv()는 0을 반환하고 SIGPIPE는 늘지 않았습니다. 교과서의 '송신이나 수신을\n"
 			  "시도하면 SIGPIPE'는 사실이 아닙니다. SIGPIPE는 보낼 때만 발생합니다.",
 			"recv() gives 0, and no SIGPIPE came. The chapter says that sending or\n"
@@ -73,8 +69,7 @@ static const struct tour_step steps[] = {
 };
 
 static const struct tour_step default_signal[] = {
-	{ SERVER(CHILD_SEND, ON(CONN)),
-		.claims = { IS(SIGPIPE) },
+	{ SERVER(CHILD_SEND, ON(CONN)), .claims = { IS(SIGPIPE) },
 		.idea = { "SIGPIPE를 그대로 둔 서버(자식 프로세스)가 같은 소켓으로 send()했고, 그\n"
 			  "시그널로 죽었습니다. 클라이언트 하나 때문에 서버 전체가 끝났습니다.",
 			"A server with SIGPIPE as it is by default, in a process of its own, has called\n"
@@ -86,8 +81,7 @@ static const struct tour_step default_signal[] = {
 };
 
 static const struct tour_step handler[] = {
-	{ SERVER(CHILD_HANDLER, ON(CONN)),
-		.claims = { IS(257) },
+	{ SERVER(CHILD_HANDLER, ON(CONN)), .claims = { IS(257) },
 		.idea = { "교과서의 처리기는 exit()를 부릅니다. 서버는 시그널로 죽지 않지만, 결국\n"
 			  "끝납니다(상태 1). 다른 클라이언트들도 모두 끊깁니다.",
 			"The chapter's handler calls exit(). The server does not die of the signal,\n"
@@ -95,15 +89,12 @@ static const struct tour_step handler[] = {
 };
 
 static const struct tour_step killed[] = {
-	{ SERVER(CHILD_CLIENT),
-		.claims = { AT_LEAST(1), QUEUE(1) },
+	{ SERVER(CHILD_CLIENT), .claims = { AT_LEAST(1), QUEUE(1) },
 		.idea = { "클라이언트를 다른 프로세스로 시작했습니다. 연결하고 \"hi\"를 보냈습니다.",
 			"A client in a process of its own has connected and sent \"hi\"." } },
-	{ SERVER(ACCEPT, ON(CONN_2)),
-		.claims = { IS_DESCRIPTOR },
+	{ SERVER(ACCEPT, ON(CONN_2)), .claims = { IS_DESCRIPTOR },
 		.idea = { "서버가 수락했습니다.", "The server has accepted." } },
-	{ SERVER(RECV, ON(CONN_2), .number = 100),
-		.claims = { IS(2) },
+	{ SERVER(RECV, ON(CONN_2), .number = 100), .claims = { IS(2) },
 		.idea = { "\"hi\"를 받았습니다. 이제 그 프로세스를 SIGKILL로 죽입니다.",
 			"\"hi\" has come. Now that process is killed by SIGKILL." } },
 	{ CLIENT(CHILD_KILL),
@@ -117,15 +108,16 @@ static const struct tour_step killed[] = {
 		.question = { { "상대 프로세스가 SIGKILL로 죽으면 무엇이 올까요?",
 				      "the peer's process is killed. What comes?" },
 			{ "1) 아무것도   2) FIN이나 RST", "1) nothing   2) FIN or RST" }, 2 } },
-	{ SERVER(RECV, ON(CONN_2), .number = 100),
-		.claims = { IS(0) },
-		.idea = { "정상 종료와 똑같이 0(EOF)입니다.", "The end of file, 0, as if it had closed." } },
+	{ SERVER(RECV, ON(CONN_2), .number = 100), .claims = { IS(0) },
+		.idea = { "정상 종료와 똑같이 0(EOF)입니다.",
+			"The end of file, 0, as if it had closed." } },
 };
 
 static const struct tour_step after_fin[] = {
 	{ CLIENT(CLOSE, ON(CLI)),
 		.claims = { IS(0), CLIENT_SENDS(TOUR_FIN), STATE(CONN, CLOSE_WAIT) },
-		.idea = { "클라이언트가 보통대로 close()했습니다(FIN).", "The client has closed properly (FIN)." } },
+		.idea = { "클라이언트가 보통대로 close()했습니다(FIN).",
+			"The client has closed properly (FIN)." } },
 	{ SERVER(SEND, ON(CONN), .bytes = "hello world!\n"),
 		.claims = { IS(13), SERVER_SENDS(TOUR_DATA), CLIENT_SENDS(TOUR_RST), SIGPIPES(0) },
 		.idea = { "13을 반환했습니다! 서버는 상대가 보내기만 종료했는지 아예 닫았는지 모릅니다.\n"
@@ -134,9 +126,9 @@ static const struct tour_step after_fin[] = {
 			"When the data came, there was no socket for it: RST." },
 		.question = { { "닫은 클라이언트에게 보내는 첫 send()는?",
 				      "the first send() to a client that has closed:" },
-			{ "1) 13   2) ECONNRESET   3) EPIPE", "1) 13   2) ECONNRESET   3) EPIPE" }, 1 } },
-	{ SERVER(SEND, ON(CONN), .bytes = "hello world!\n"),
-		.claims = { IS(-EPIPE), SIGPIPES(1) },
+			{ "1) 13   2) ECONNRESET   3) EPIPE", "1) 13   2) ECONNRESET   3) EPIPE" },
+			1 } },
+	{ SERVER(SEND, ON(CONN), .bytes = "hello world!\n"), .claims = { IS(-EPIPE), SIGPIPES(1) },
 		.idea = { "둘째 send()에서 EPIPE와 SIGPIPE입니다.\n"
 			  "첫 send()의 결과가 13이어도 도착했다는 뜻은 아닙니다.",
 			"The second send() gives EPIPE and SIGPIPE.\n"

@@ -4,20 +4,17 @@
 #include "tour/tour_table.h"
 
 static const struct tour_step steps[] = {
-	{ SERVER(WRITE),
-		.claims = { AT_LEAST(0), AT_MOST(1) },
+	{ SERVER(WRITE), .claims = { AT_LEAST(0), AT_MOST(1) },
 		.idea = { "server.c가 지금 폴더에 있습니다. 다섯 곳, (1)부터 (5)까지를 고치는 것이\n"
 			  "과제입니다. 이미 있던 파일은 바꾸지 않습니다(결과 1).",
 			"server.c is in the current folder. Your task: mend its five places, (1) to (5).\n"
 			"A file that was there already stays as it is (result 1)." } },
-	{ SERVER(BUILD),
-		.claims = { AT_LEAST(0), AT_MOST(127) },
+	{ SERVER(BUILD), .claims = { AT_LEAST(0), AT_MOST(127) },
 		.idea = { "결과 0이면 컴파일되었습니다. 1이면 cc -Wall server.c로 오류를 보십시오.\n"
 			  "127이면 cc가 없습니다(예: apt install gcc).",
 			"0: it was compiled. 1: see the errors with cc -Wall server.c.\n"
 			"127: there is no cc (try: apt install gcc)." } },
-	{ SERVER(GRADE),
-		.claims = { AT_MOST(5) },
+	{ SERVER(GRADE), .claims = { AT_MOST(5) },
 		.idea = { "규칙마다 서버를 새로 시작해 보았습니다. [x]는 지켜진 규칙입니다.\n"
 			  "편집기로 고친 뒤 b를 두 번 누르고 Enter를 두 번 누르면 다시 확인합니다.\n"
 			  "같은 일을 더 자세히 하는 명령: meari check",

@@ -17,23 +17,74 @@
 #define ON(slot_) .slot = TOUR_##slot_
 
 /* Claims. */
-#define IS(value) { TOUR_RESULT, TOUR_NO_SLOT, value }
-#define AT_LEAST(value) { TOUR_AT_LEAST, TOUR_NO_SLOT, value }
-#define AT_MOST(value) { TOUR_AT_MOST, TOUR_NO_SLOT, value }
-#define IS_DESCRIPTOR { TOUR_DESCRIPTOR, TOUR_NO_SLOT, 0 }
-#define WAITS(who) { TOUR_BLOCKED, TOUR_NO_SLOT, TOUR_##who }
-#define RETURNS(who, value) { TOUR_RETURNED, (enum tour_slot)TOUR_##who, value }
-#define STATE(slot, state) { TOUR_STATE, TOUR_##slot, TCP_##state }
-#define NO_STATE(slot) { TOUR_STATE, TOUR_##slot, 0 }
-#define QUEUE(count) { TOUR_QUEUE, TOUR_LISTENER, count }
-#define TO_READ(slot, bytes) { TOUR_TO_READ, TOUR_##slot, bytes }
-#define TO_SEND(slot, bytes) { TOUR_TO_SEND, TOUR_##slot, bytes }
-#define SERVER_SENDS(flags) { TOUR_PACKET, TOUR_NO_SLOT, TOUR_FLAG_SENT_BY_SERVER | (flags) }
-#define CLIENT_SENDS(flags) { TOUR_PACKET, TOUR_NO_SLOT, TOUR_FLAG_SENT_BY_CLIENT | (flags) }
-#define NO_PACKET { TOUR_NO_PACKET, TOUR_NO_SLOT, 0 }
-#define SIGPIPES(count) { TOUR_SIGPIPES, TOUR_NO_SLOT, count }
-#define SLOW(ms) { TOUR_MS_AT_LEAST, TOUR_NO_SLOT, ms }
-#define FAST(ms) { TOUR_MS_BELOW, TOUR_NO_SLOT, ms }
+#define IS(value)                                                                                  \
+	{                                                                                          \
+		TOUR_RESULT, TOUR_NO_SLOT, value                                                   \
+	}
+#define AT_LEAST(value)                                                                            \
+	{                                                                                          \
+		TOUR_AT_LEAST, TOUR_NO_SLOT, value                                                 \
+	}
+#define AT_MOST(value)                                                                             \
+	{                                                                                          \
+		TOUR_AT_MOST, TOUR_NO_SLOT, value                                                  \
+	}
+#define IS_DESCRIPTOR                                                                              \
+	{                                                                                          \
+		TOUR_DESCRIPTOR, TOUR_NO_SLOT, 0                                                   \
+	}
+#define WAITS(who)                                                                                 \
+	{                                                                                          \
+		TOUR_BLOCKED, TOUR_NO_SLOT, TOUR_##who                                             \
+	}
+#define RETURNS(who, value)                                                                        \
+	{                                                                                          \
+		TOUR_RETURNED, (enum tour_slot)TOUR_##who, value                                   \
+	}
+#define STATE(slot, state)                                                                         \
+	{                                                                                          \
+		TOUR_STATE, TOUR_##slot, TCP_##state                                               \
+	}
+#define NO_STATE(slot)                                                                             \
+	{                                                                                          \
+		TOUR_STATE, TOUR_##slot, 0                                                         \
+	}
+#define QUEUE(count)                                                                               \
+	{                                                                                          \
+		TOUR_QUEUE, TOUR_LISTENER, count                                                   \
+	}
+#define TO_READ(slot, bytes)                                                                       \
+	{                                                                                          \
+		TOUR_TO_READ, TOUR_##slot, bytes                                                   \
+	}
+#define TO_SEND(slot, bytes)                                                                       \
+	{                                                                                          \
+		TOUR_TO_SEND, TOUR_##slot, bytes                                                   \
+	}
+#define SERVER_SENDS(flags)                                                                        \
+	{                                                                                          \
+		TOUR_PACKET, TOUR_NO_SLOT, TOUR_FLAG_SENT_BY_SERVER | (flags)                      \
+	}
+#define CLIENT_SENDS(flags)                                                                        \
+	{                                                                                          \
+		TOUR_PACKET, TOUR_NO_SLOT, TOUR_FLAG_SENT_BY_CLIENT | (flags)                      \
+	}
+#define NO_PACKET                                                                                  \
+	{                                                                                          \
+		TOUR_NO_PACKET, TOUR_NO_SLOT, 0                                                    \
+	}
+#define SIGPIPES(count)                                                                            \
+	{                                                                                          \
+		TOUR_SIGPIPES, TOUR_NO_SLOT, count                                                 \
+	}
+#define SLOW(ms)                                                                                   \
+	{                                                                                          \
+		TOUR_MS_AT_LEAST, TOUR_NO_SLOT, ms                                                 \
+	}
+#define FAST(ms)                                                                                   \
+	{                                                                                          \
+		TOUR_MS_BELOW, TOUR_NO_SLOT, ms                                                    \
+	}
 
 /* What most stops begin with. */
 #define LISTENING_SERVER                                                                           \

@@ -32,4 +32,5 @@ void tour_terminal_fini(struct tour_terminal *terminal);
 /* Waits for one. `ret_signal` is set with TOUR_KEY_SIGNAL (0: the terminal is gone). */
 int tour_terminal_key(struct tour_terminal *terminal, int *ret_signal);
 
-void tour_terminal_show(char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE], unsigned count);
+void tour_terminal_show(
+	char lines[static TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE], unsigned count);

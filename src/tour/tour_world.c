@@ -83,7 +83,8 @@ static int choose_port(uint16_t *ret_port)
 		/* By the process's number, so that two tours do not try the same ones. */
 		if (i > 0)
 			port = (uint16_t)(port + getpid() % 20000);
-		if (tour_world_swap(port) > 1023 && is_free(port) && is_free(tour_world_swap(port))) {
+		if (tour_world_swap(port) > 1023 && is_free(port) &&
+			is_free(tour_world_swap(port))) {
 			*ret_port = port;
 			return 0;
 		}
@@ -143,8 +144,7 @@ void tour_world_clear(struct tour_world *world)
 		struct linger none = { .l_onoff = 1, .l_linger = 0 };
 
 		if (world->fds[i] >= 0) {
-			call_setsockopt(
-				world->fds[i], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+			call_setsockopt(world->fds[i], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 			call_close(world->fds[i]);
 		}
 		world->fds[i] = -1;

@@ -1,15 +1,18 @@
 /* The tour's screen, for every step of every stop: 24 lines, none too wide, nothing cut. */
-#include <locale.h>
-#include <stdlib.h>
-#include <wchar.h>
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
+
+#include <locale.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "tour/tour.h"
 #include "tour/tour_call.h"
@@ -68,34 +71,46 @@ static void fill_facts(struct tour_facts *facts)
 			.to_send = 131072,
 			.to_read = 98304 };
 	}
-	facts->sockets[TOUR_LISTENER] =
-		(struct tour_fact){ .fd = 3, .state = TCP_LISTEN, .queue = 6, .backlog = 5 };
+	facts->sockets[TOUR_LISTENER] = (struct tour_fact){
+		.fd = 3, .state = TCP_LISTEN, .queue = 6, .backlog = 5
+	};
 	facts->sigpipes = 2;
 }
 
-static size_t add_events(
-	const struct tour_step *step, const char call[static TOUR_EVENT_TEXT - 24], struct tour_event *events)
+static size_t add_events(const struct tour_step *step, const char call[static TOUR_EVENT_TEXT - 24],
+	struct tour_event *events)
 {
 	static const struct tour_packet packets[] = {
 		{ .from_port = 43054, .to_port = 5000, .flags = TOUR_SYN },
 		{ .from_port = 5000, .to_port = 43054, .flags = TOUR_SYN_ACK },
-		{ .from_port = 43054, .to_port = 5000, .flags = TOUR_ACK, .length = 65483, .window = 9 },
+		{ .from_port = 43054,
+			.to_port = 5000,
+			.flags = TOUR_ACK,
+			.length = 65483,
+			.window = 9 },
 		{ .from_port = 5000, .to_port = 43054, .flags = TOUR_ACK | TOUR_FIN, .length = 13 },
 		{ .from_port = 5000, .to_port = 43054, .flags = TOUR_ACK },
 		{ .from_port = 43054, .to_port = 5000, .flags = TOUR_RST | TOUR_ACK },
 	};
 	size_t count = 0;
 
-	events[count] = (struct tour_event){ .kind = TOUR_EVENT_CALL, .who = step->call.who, .ms = 1044.4 };
+	events[count] = (struct tour_event){
+		.kind = TOUR_EVENT_CALL, .who = step->call.who, .ms = 1044.4
+	};
 	snprintf(events[count++].text, TOUR_EVENT_TEXT, "%.120s = -1 ECONNREFUSED", call);
 	events[count] = (struct tour_event){ .kind = TOUR_EVENT_CALL, .who = TOUR_SERVER };
 	snprintf(events[count++].text, TOUR_EVENT_TEXT,
 		"send(12, \"hello world!\\n\", 65536, MSG_NOSIGNAL|MSG_DONTWAIT) = 65536");
 	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++)
-		events[count++] = (struct tour_event){ .kind = TOUR_EVENT_PACKET, .packet = packets[i] };
-	events[count] = (struct tour_event){ .kind = TOUR_EVENT_WAITS, .who = step->call.who, .block = 1 };
+		events[count++] = (struct tour_event){ .kind = TOUR_EVENT_PACKET,
+			.packet = packets[i] };
+	events[count] = (struct tour_event){
+		.kind = TOUR_EVENT_WAITS, .who = step->call.who, .block = 1
+	};
 	snprintf(events[count++].text, TOUR_EVENT_TEXT, "%s", call);
-	events[count++] = (struct tour_event){ .kind = TOUR_EVENT_MORE, .who = TOUR_CLIENT, .count = 1234, .block = 1 };
+	events[count++] = (struct tour_event){
+		.kind = TOUR_EVENT_MORE, .who = TOUR_CLIENT, .count = 1234, .block = 1
+	};
 	return count;
 }
 
@@ -249,7 +264,8 @@ static void check_source(const struct tour_stop *stop, const struct tour_break *
 	const struct tour_step *step, const struct tour_step *next)
 {
 	char lines[TOUR_SCREEN_OVERLAY_LINES][TOUR_SOURCE_LINE_SIZE];
-	size_t count = tour_source_around(&step->source, TOUR_SCREEN_OVERLAY_LINES, lines), marked = 0;
+	size_t count = tour_source_around(&step->source, TOUR_SCREEN_OVERLAY_LINES, lines),
+	       marked = 0;
 
 	if (step->source.file == NULL)
 		return;
@@ -296,8 +312,8 @@ static void test_fill(void **state)
 {
 	char text[64];
 
-	assert_string_equal(tour_screen_fill("{port} {swapped} {x", 5000, text, sizeof(text)),
-		"5000 34835 {x");
+	assert_string_equal(
+		tour_screen_fill("{port} {swapped} {x", 5000, text, sizeof(text)), "5000 34835 {x");
 }
 
 static void test_a_call_is_never_cut(void **state)
@@ -306,7 +322,9 @@ static void test_a_call_is_never_cut(void **state)
 	struct tour_event event = { .kind = TOUR_EVENT_CALL,
 		.who = TOUR_SERVER,
 		.text = "recv(4, \"hello world!\\n\", 4096, 0) = 13" };
-	struct tour_view view = { .stop = &tour_stop_stream, .events = &event, .event_count = 1, .ascii = true };
+	struct tour_view view = {
+		.stop = &tour_stop_stream, .events = &event, .event_count = 1, .ascii = true
+	};
 
 	tour_screen_draw(&view, lines);
 	assert_string_equal(lines[3], " recv(4, \"hello world!\\n\",    |                  |");
