@@ -78,11 +78,19 @@ static int isolate(bool *ret_isolated)
 	return packets < 0 ? -1 : tour_world_move_up(packets);
 }
 
+static bool can_have_a_screen(void)
+{
+	const char *name = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && name != NULL && *name != '\0' &&
+		strcmp(name, "dumb") != 0;
+}
+
 int tour(const struct tour_options *options)
 {
 	static struct tour_play play; /* too large for a stack */
 	bool korean = is_korean(options->language), isolated = false;
-	bool plain = options->plain || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO);
+	bool plain = options->plain || !can_have_a_screen();
 	int packets = isolate(&isolated), r;
 
 	r = plain ? tour_play_init(&play, isolated, packets) : 0;

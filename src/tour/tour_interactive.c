@@ -46,7 +46,7 @@ static const struct tour_step *next_step(const struct session *session)
 
 /* ---- overlays ---- */
 
-/* Words of this step, and where it has none, of the stop so far. */
+/* Words of this step, and where it has none, of all the stop. */
 static size_t find_words(const struct session *session, const struct tour_word **ret_words)
 {
 	const struct tour_step *step = last_step(session);
@@ -59,7 +59,7 @@ static size_t find_words(const struct session *session, const struct tour_word *
 		return count;
 	used = (size_t)snprintf(all, sizeof(all), "%s %s", session->play->stop->title.en,
 		session->play->stop->intro.en);
-	for (size_t i = 0; i < session->play->made && used < sizeof(all); i++)
+	for (size_t i = 0; tour_play_step(session->play, i) != NULL && used < sizeof(all); i++)
 		used += (size_t)snprintf(all + used, sizeof(all) - used, " %s",
 			tour_play_step(session->play, i)->idea.en);
 	return tour_words_find(all, ret_words, TOUR_SCREEN_OVERLAY_LINES);

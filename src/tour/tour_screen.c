@@ -282,17 +282,19 @@ static void draw_side(
 static void draw_kernel(const struct tour_view *view, screen_lines lines)
 {
 	char signals[48];
-	char *last = lines[LINE_KERNEL + 1];
+	char *server = lines[LINE_KERNEL];
 
 	draw_side(view, word(view, "커널 서버      ", "kernel, server"), TOUR_LISTENER, TOUR_CONN_2,
-		lines[LINE_KERNEL]);
+		server);
 	draw_side(view, word(view, "     클라이언트", "        client"), TOUR_CLI, TOUR_SLOTS - 1,
-		last);
+		lines[LINE_KERNEL + 1]);
 	if (view->facts.sigpipes == 0)
 		return;
-	snprintf(signals, sizeof(signals), "   SIGPIPE: %ld", view->facts.sigpipes);
-	if (tour_screen_width(last) + tour_screen_width(signals) <= TOUR_SCREEN_COLUMNS)
-		strcat(last, signals);
+	/* Only the server of the tour sends to a peer that is gone. */
+	snprintf(signals, sizeof(signals), word(view, "   SIGPIPE %ld번", "   SIGPIPE: %ld"),
+		view->facts.sigpipes);
+	if (tour_screen_width(server) + tour_screen_width(signals) <= TOUR_SCREEN_COLUMNS)
+		strcat(server, signals);
 }
 
 /* ---- what is said ---- */
@@ -346,21 +348,27 @@ static void draw_question(const struct tour_view *view, screen_lines lines)
 			view->guess);
 }
 
+/* What Enter does now. */
+static const char *enter_words(const struct tour_view *view)
+{
+	if (view->next[0] != '\0')
+		return word(view, "Enter 다음 호출", "Enter next call");
+	if (view->broken != NULL)
+		return word(view, "Enter 원래대로", "Enter mend it");
+	if (view->number == view->count)
+		return word(view, "Enter 마침", "Enter the end");
+	return word(view, "Enter 다음 정거장", "Enter next stop");
+}
+
 static void draw_keys(const struct tour_view *view, char *line)
 {
 	if (view->overlay_title != NULL)
 		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
 			word(view, "Enter 돌아가기   q 끝", "Enter go on   q quit"));
-	else if (view->next[0] == '\0')
-		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
-			word(view,
-				"Enter 다음 정거장  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
-				"Enter next stop  b back  x break it  s source  ? words  L 한국어  q quit"));
 	else
-		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s",
-			word(view,
-				"Enter 다음 호출  b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
-				"Enter next call  b back  x break it  s source  ? words  L 한국어  q quit"));
+		snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s  %s", enter_words(view),
+			word(view, "b 뒤로  x 고장 내기  s 소스  ? 용어  L English  q 끝",
+				"b back  x break it  s source  ? words  L 한국어  q quit"));
 }
 
 void tour_screen_draw(

@@ -183,7 +183,7 @@ const struct tour_stop tour_stop_address = {
 	.name = "address",
 	.title = { "주소와 바이트 순서", "Addresses and byte order" },
 	.chapter = "ex12-02, ex12-04",
-	.intro = { "한 프로그램 안에서 서버와 클라이언트가 진짜 소켓 호출을 하나씩 합니다.\n"
+	.intro = { "한 프로그램 안에서 서버와 클라이언트가 실제 소켓 호출을 하나씩 실행합니다.\n"
 		   "Enter를 누르면 \">\"가 가리키는 호출이 실행됩니다. 예상은 번호로 답하십시오.\n"
 		   "먼저 서버의 주소를 만듭니다.",
 		"A server and a client in one program make real socket calls, one at a time.\n"
