@@ -27,7 +27,7 @@ enum {
 	LISTENING = 10
 };
 
-#define TABLE_SIZE (64 << 10)
+#define CHUNK_SIZE 8192 /* a line has 150 bytes */
 
 const char *tour_facts_state_name(unsigned state)
 {
@@ -132,24 +132,29 @@ static bool is_table_needed(const struct tour_world *world, const struct tour_fa
 	return false;
 }
 
+/* As long as it is: outside of a network of our own it has everybody's connections. */
 static void read_table(const struct tour_world *world, struct tour_facts *facts)
 {
-	static char table[TABLE_SIZE];
+	char chunk[CHUNK_SIZE];
 	struct tour_facts_row row;
-	size_t length = 0;
+	size_t kept = 0; /* bytes of a line that has not ended yet */
 	ssize_t got;
-	char *rest = table;
 
 	if (world->tcp_table < 0 || !is_table_needed(world, facts) ||
 		lseek(world->tcp_table, 0, SEEK_SET) < 0)
 		return;
-	while (length < sizeof(table) - 1 &&
-		(got = read(world->tcp_table, table + length, sizeof(table) - 1 - length)) > 0)
-		length += (size_t)got;
-	table[length] = '\0';
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-		if (tour_facts_parse_row(line, &row))
-			apply_row(world, &row, facts);
+	while ((got = read(world->tcp_table, chunk + kept, sizeof(chunk) - 1 - kept)) > 0) {
+		char *line = chunk, *end;
+
+		chunk[kept + (size_t)got] = '\0';
+		while ((end = strchr(line, '\n')) != NULL) {
+			*end = '\0';
+			if (tour_facts_parse_row(line, &row))
+				apply_row(world, &row, facts);
+			line = end + 1;
+		}
+		kept = strlen(line);
+		memmove(chunk, line, kept);
 	}
 }
 

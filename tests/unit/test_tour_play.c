@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tour/tour_claim.h"
 #include "tour/tour_facts.h"
@@ -153,6 +155,32 @@ static void test_claims(void **state)
 	}
 }
 
+/* Many other connections in the table before and behind the one that is looked for. */
+static void test_a_long_table(void **state)
+{
+	char path[] = "/tmp/meari-test-XXXXXX";
+	struct tour_world world = { .port = 5000, .packets = -1 };
+	struct tour_facts facts;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	dprintf(fd, "  sl  local_address rem_address   st tx_queue rx_queue\n");
+	for (int i = 0; i < 3000; i++)
+		dprintf(fd,
+			"%4d: 0100007F:%04X 0100007F:%s %s 00000000:00000007 00:00000000 00000000 0 0 0 1\n",
+			i, i == 1999 ? 5000 : 6000, "A82E", i == 1999 ? "08" : "01");
+	for (size_t i = 0; i < TOUR_SLOTS; i++)
+		world.fds[i] = -1;
+	world.client_ports[TOUR_CLI] = 43054;
+	world.tcp_table = fd;
+	tour_facts_take(&world, &facts);
+	assert_int_equal(facts.sockets[TOUR_CONN].state, TCP_CLOSE_WAIT);
+	assert_int_equal(facts.sockets[TOUR_CONN].to_read, 7);
+	assert_int_equal(facts.sockets[TOUR_CLI].state, 0);
+	close(fd);
+}
+
 static void test_from_the_beginning_again(void **state)
 {
 	/* With a call that waits, and up to the same place twice. */
@@ -177,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_packets),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_a_long_table),
 		cmocka_unit_test_setup_teardown(test_claims, start, end),
 		cmocka_unit_test_setup_teardown(test_from_the_beginning_again, start, end),
 	};
