@@ -216,6 +216,7 @@ static int64_t fill(struct tour_world *world, enum tour_slot slot)
 		full++;
 		if (poll(&(struct pollfd){ .fd = world->fds[slot], .events = POLLOUT }, 1, 100) < 0)
 			return -errno;
+		tour_log_start_clock(); /* that was not the call's time */
 	}
 	return total;
 }

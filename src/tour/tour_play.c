@@ -168,7 +168,6 @@ bool tour_play_start(struct tour_play *play, const struct tour_stop *stop,
 	play->broken = broken;
 	play->made = 0;
 	play->agrees = true;
-	play->doubted = false;
 	if (steps == SIZE_MAX)
 		steps = broken != NULL ? broken->from : 0;
 	for (size_t i = 0; i < stop->prelude_count; i++) {

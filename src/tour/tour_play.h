@@ -22,7 +22,7 @@ struct tour_play {
 	const struct tour_stop *stop;
 	const struct tour_break *broken; /* NULL: as it should be */
 	size_t made; /* steps */
-	bool doubted; /* a claim did not hold since the stop began */
+	bool doubted; /* a claim did not hold, at this stop or before */
 	/* Of the last step: */
 	struct tour_facts facts;
 	struct tour_outcome outcome;

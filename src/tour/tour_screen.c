@@ -245,20 +245,35 @@ size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot sl
 #pragma GCC diagnostic pop
 }
 
+/* The last socket of these that there is; 0: none. */
+static size_t last_of(const struct tour_view *view, size_t first, size_t last)
+{
+	char one[160];
+
+	while (last >= first &&
+		tour_screen_describe_fact(
+			view, (enum tour_slot)last, TOUR_IN_NUMBERS, one, sizeof(one)) == 0)
+		last--;
+	return last >= first ? last : 0;
+}
+
 /* Those of one side in a line; false: they are too long for it. */
 static bool join_facts(const struct tour_view *view, const char *label, size_t first, size_t last,
 	enum tour_brevity brevity, char *line)
 {
 	size_t used = (size_t)snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s", label);
+	size_t final = last_of(view, first, last);
 	unsigned hidden = 0;
 	char one[160];
 
-	for (size_t i = first; i <= last; i++) {
+	for (size_t i = first; i <= final; i++) {
+		/* Room for how many are hidden, unless this is the last one. */
+		unsigned room = TOUR_SCREEN_COLUMNS - (i < final || hidden > 0 ? 5 : 0);
+
 		if (tour_screen_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) ==
 			0)
 			continue;
-		if (tour_screen_width(line) + 3 + tour_screen_width(one) >
-			TOUR_SCREEN_COLUMNS - (brevity == TOUR_IN_NUMBERS ? 6 : 0)) {
+		if (tour_screen_width(line) + 3 + tour_screen_width(one) > room) {
 			if (brevity != TOUR_IN_NUMBERS)
 				return false;
 			hidden++;
