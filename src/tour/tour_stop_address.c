@@ -91,7 +91,7 @@ static const struct tour_step no_htons[] = {
 			"There is no listener, so the kernel answers with RST." } },
 	{ CLIENT(TRY, .number = TOUR_PORT_SWAPPED), .claims = { IS(0), SERVER_SENDS(TOUR_SYN_ACK) },
 		.idea = { "서버는 {swapped}번에 있었습니다. 클라이언트도 htons()를 빠뜨렸다면\n"
-			  "둘이 만났을 것이고, 잘못은 다른 사람의 클라이언트가 올 때 드러납니다.",
+			  "서로 연결되었을 것이고, 잘못은 남이 만든 클라이언트가 올 때 드러납니다.",
 			"The server was at port {swapped}. A client that also forgot htons() would\n"
 			"have met it: the mistake shows when somebody else's client comes." } },
 };
@@ -133,7 +133,7 @@ static const struct tour_step in_use[] = {
 	{ SERVER(BIND, ON(CONN_2), .number = TOUR_PORT_SERVER),
 		.claims = { IS(-EADDRINUSE), NO_PACKET },
 		.idea = { "EADDRINUSE: 대기 소켓이 살아 있는 포트는 SO_REUSEADDR로도 얻을 수 없습니다.\n"
-			  "그 옵션은 TIME_WAIT만 눈감아 줍니다.",
+			  "그 옵션은 TIME_WAIT만 남은 포트를 허용할 뿐입니다.",
 			"EADDRINUSE: a port with a living listener cannot be had even so.\n"
 			"The option only overlooks TIME_WAIT." },
 		.question = { { "SO_REUSEADDR를 켠 둘째 서버의 bind()는?",

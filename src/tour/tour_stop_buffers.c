@@ -107,6 +107,6 @@ const struct tour_stop tour_stop_buffers = {
 	.steps = steps,
 	.count = TOUR_COUNT(steps),
 	.breaks = { BROKEN(0, result_ignored, "결과 무시", "result ignored"),
-		BROKEN(2, reader_leaves, "읽지 않고 떠남", "reader leaves") },
+		BROKEN(2, reader_leaves, "읽지 않고 종료", "reader closes") },
 	.break_count = 2,
 };

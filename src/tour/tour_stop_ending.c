@@ -7,8 +7,8 @@ static const struct tour_step prelude[] = { CONNECTED_PAIR };
 
 static const struct tour_step steps[] = {
 	{ CLIENT(SEND, ON(CLI), .bytes = "bye\n"), .claims = { IS(4), TO_READ(CONN, 4) },
-		.idea = { "클라이언트가 마지막 말을 보냈습니다.",
-			"The client has sent its last words." },
+		.idea = { "클라이언트가 마지막 메시지를 보냈습니다.",
+			"The client has sent its last message." },
 		.source = { "ex12-09c", "send(sockfd" } },
 	{ CLIENT(SHUTDOWN, ON(CLI)),
 		.claims = { IS(0), CLIENT_SENDS(TOUR_FIN), STATE(CLI, FIN_WAIT2),

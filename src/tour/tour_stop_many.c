@@ -22,18 +22,18 @@ static const struct tour_step steps[] = {
 			"The one that came first is taken first. The second stays in the queue." },
 		.source = { "ex12-06", "= accept(sockfd" } },
 	{ CLIENT_2(SEND, ON(CLI_2), .bytes = "second\n"), .claims = { IS(7), TO_READ(CONN_2, 7) },
-		.idea = { "둘째가 먼저 말했습니다. 바이트는 커널에서 기다립니다.",
-			"The second client speaks first. Its bytes wait in the kernel." } },
+		.idea = { "둘째가 먼저 보냈습니다. 바이트는 커널의 수신 버퍼에 있습니다.",
+			"The second client sends first. Its bytes wait in the kernel." } },
 	{ SERVER(RECV, ON(CONN), .number = 100),
 		.claims = { WAITS(SERVER), TO_READ(CONN_2, 7), QUEUE(1) },
-		.idea = { "서버는 조용한 첫째를 기다리며 멈춰 있습니다. 둘째의 데이터는 와 있는데도\n"
-			  "읽을 사람이 없습니다. 교과서의 서버는 한 번에 하나만 상대합니다.",
+		.idea = { "서버는 아무것도 보내지 않는 첫째를 기다립니다. 둘째의 데이터는 와 있지만\n"
+			  "읽는 스레드가 없습니다. 교과서의 서버는 한 번에 하나만 상대합니다.",
 			"The server waits for the first client, which is silent. The second one's\n"
 			"data is there, and nobody reads it: one client at a time." },
-		.question = { { "첫째 클라이언트가 말이 없으면 둘째의 에코는?",
+		.question = { { "첫째 클라이언트가 아무것도 보내지 않으면 둘째의 에코는?",
 				      "the first client is silent. The second one's echo ..." },
-			{ "1) 곧 옴   2) 첫째가 말하거나 떠날 때까지 오지 않음",
-				"1) comes   2) comes when the first speaks or leaves" },
+			{ "1) 곧 옴   2) 첫째가 보내거나 종료할 때까지 오지 않음",
+				"1) comes   2) comes when the first sends or closes" },
 			2 },
 		.source = { "ex12-08", "recv(sockfd" } },
 	{ SERVER_2(ACCEPT, ON(CONN_2)), .claims = { IS_DESCRIPTOR, QUEUE(0), WAITS(SERVER) },
@@ -49,8 +49,8 @@ static const struct tour_step steps[] = {
 			"understand; ten thousand clients are ten thousand threads." },
 		.source = { "ex12-10s", "recv(sockfd" } },
 	{ CLIENT(SEND, ON(CLI), .bytes = "first\n"), .claims = { IS(6), RETURNS(SERVER, 6) },
-		.idea = { "첫째가 말하자 기다리던 recv()가 돌아왔습니다.",
-			"The first client speaks, and the recv() that waited has returned." } },
+		.idea = { "첫째가 보내자 기다리던 recv()가 반환했습니다.",
+			"The first client sends, and the recv() that waited has returned." } },
 	{ CLIENT_2(SEND, ON(CLI_2), .bytes = "again\n"), .claims = { IS(6), TO_READ(CONN_2, 6) },
 		.idea = { "둘째가 또 보냈습니다. 스레드 없이 알 수 있을까요?",
 			"The second client has sent again. Can one know without threads?" } },
@@ -72,9 +72,9 @@ static const struct tour_step slow_in_front[] = {
 		.idea = { "둘째 클라이언트는 오지 않는 에코를 기다립니다.",
 			"The second client waits for an echo that does not come." } },
 	{ CLIENT(CLOSE, ON(CLI)), .claims = { IS(0), RETURNS(SERVER, 0), CLIENT_SENDS(TOUR_FIN) },
-		.idea = { "첫째가 떠나서야 서버의 recv()가 0을 반환했습니다. 느린 클라이언트 하나가\n"
+		.idea = { "첫째가 종료한 뒤에야 서버의 recv()가 0을 반환했습니다. 느린 클라이언트 하나가\n"
 			  "모두를 세울 수 있습니다.",
-			"Only when the first client has left does the server's recv() return (0).\n"
+			"The server's recv() returns (0) only when the first client has closed.\n"
 			"One slow client can stop all others." } },
 };
 
