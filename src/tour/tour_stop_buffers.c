@@ -19,13 +19,13 @@ static const struct tour_step prelude[] = {
 static const struct tour_step steps[] = {
 	{ CLIENT(SEND, ON(CLI), .number = 65536, .flags = MSG_DONTWAIT),
 		.claims = { AT_LEAST(1), AT_MOST(65536), CLIENT_SENDS(TOUR_DATA) },
-		.idea = { "서버는 아직 아무것도 읽지 않았는데 send()가 돌아왔습니다.\n"
+		.idea = { "서버는 아직 아무것도 읽지 않았는데 send()가 반환했습니다.\n"
 			  "바이트는 클라이언트의 송신 버퍼와 서버의 수신 버퍼에 나뉘어 있습니다.",
 			"send() has returned, and the server has not read anything.\n"
 			"The bytes are in two buffers: the client's to send, the server's received." },
 		.question = { { "서버가 읽지 않습니다. 65536바이트의 send()는?",
 				      "the server does not read. send() of 65536 bytes ..." },
-			{ "1) 기다림   2) 곧바로 돌아옴", "1) waits   2) returns at once" }, 2 },
+			{ "1) 기다림   2) 곧바로 반환", "1) waits   2) returns at once" }, 2 },
 		.source = { "ex12-08", "send(sockfd" } },
 	{ CLIENT(FILL, ON(CLI)),
 		.claims = { AT_LEAST(1), SERVER_SENDS(TOUR_WINDOW_0), TO_SEND(CLI, 1) },
@@ -59,7 +59,7 @@ static const struct tour_step steps[] = {
 			"window only when there is a good deal of room." },
 		.question = { { "서버가 4096바이트를 읽으면 기다리던 send()는?",
 				      "the server reads 4096 bytes. The send() that waits ..." },
-			{ "1) 곧 돌아옴   2) 계속 기다림", "1) returns   2) still waits" }, 2 },
+			{ "1) 곧 반환   2) 계속 기다림", "1) returns   2) still waits" }, 2 },
 		.source = { "ex12-08", "recv(sockfd" } },
 	{ SERVER(DRAIN, ON(CONN), .number = 16384),
 		.claims = { AT_LEAST(1), RETURNS(CLIENT, 4096), CLIENT_SENDS(TOUR_DATA) },
