@@ -31,7 +31,8 @@ struct cli_verb {
 };
 
 extern const struct options_table verb_serve_options, verb_talk_options, verb_ping_options,
-	verb_check_options, verb_addr_options, verb_bench_options, verb_report_options;
+	verb_check_options, verb_addr_options, verb_bench_options, verb_report_options,
+	verb_tour_options;
 
 enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
@@ -40,6 +41,7 @@ enum cli_status verb_check(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
 enum cli_status verb_bench(int argc, char **argv);
 enum cli_status verb_report(int argc, char **argv);
+enum cli_status verb_tour(int argc, char **argv);
 
 /* Rows of every verb, below its own: help, usage, version. */
 extern const struct options_row cli_standard_options[];

@@ -37,6 +37,8 @@ static const struct cli_verb verbs[] = {
 		verb_report },
 	{ "addr", N_("show what an address really is, in every form"), &verb_addr_options,
 		verb_addr },
+	{ "tour", N_("learn how sockets work, one real call after the other"), &verb_tour_options,
+		verb_tour },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

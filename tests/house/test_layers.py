@@ -26,6 +26,7 @@ MAY_INCLUDE = {
               "server/admission server/sandbox",
     "client": "base net",
     "talk": "base net client",
+    "tour": "base net client",
     "check": "base net client protocol",
     "ping": "base net client stats",
     "bench": "base net stats protocol engine client report report/model",
@@ -37,7 +38,7 @@ MAY_INCLUDE = {
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
 ONLY_FROM = {("bench", "report"): ("measure", "result"), ("bench", "report/model"): ("measure", "result")}
 # Made while building.
-GENERATED = {"config.h", "report/page_bytes.h"}
+GENERATED = {"config.h", "report/page_bytes.h", "tour/tour_examples.h"}
 # A system's own header stays behind one door.
 ONLY_IN = {
     "liburing.h": ("engine/uring/",),
