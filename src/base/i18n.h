@@ -7,6 +7,17 @@
 
 #include <libintl.h>
 
+#include "config.h"
+
+#if MEARI_STATIC
+#include "base/catalogue.h"
+/* Macros of libintl.h. */
+#undef gettext
+#undef ngettext
+#define gettext(text) catalogue_text(text)
+#define ngettext(one, many, n) catalogue_plural(one, many, n)
+#endif
+
 #define _(text) gettext(text)
 #define N_(text) text
 

@@ -48,7 +48,7 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 	double rate_per_s;
 	int r = 0;
 
-	search_init(search, &options);
+	search_start(search, &options);
 	while (signal == 0 && search_next(search, &rate_per_s)) {
 		struct outcome outcome;
 		struct profile profile;

@@ -9,7 +9,7 @@
 /* A rate has to break so often in a row to count as broken. */
 #define BROKEN_ENOUGH 2
 
-void search_init(struct search *search, const struct search_options *options)
+void search_start(struct search *search, const struct search_options *options)
 {
 	*search = (struct search){
 		.options = *options,

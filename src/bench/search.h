@@ -3,7 +3,7 @@
  * already does), halves the gap until it is narrow, and has what it found confirmed. It does not run
  * anything: it names the next rate, and the caller records how the run at that rate went.
  *
- *	search_init(&search, &options);
+ *	search_start(&search, &options);
  *	while (search_next(&search, &rate_per_s))
  *		... run ...; search_record(&search, &step);
  *
@@ -62,7 +62,7 @@ struct search {
 	bool confirming;
 };
 
-void search_init(struct search *search, const struct search_options *options);
+void search_start(struct search *search, const struct search_options *options);
 
 /* False: it has ended, see `end`. Otherwise search_record() must follow. */
 bool search_next(struct search *search, double *ret_per_s);

@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/i18n.h"
 #include "base/number.h"
@@ -171,6 +172,19 @@ static bool is_ascii(const char *text)
 	return *text == '\0';
 }
 
+/* "localhost", or a name below it (RFC 6761 6.3). */
+static bool is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t length = strlen(host);
+
+	if (length > 0 && host[length - 1] == '.')
+		length--;
+	return length >= strlen(name) &&
+		strncasecmp(host + length - strlen(name), name, strlen(name)) == 0 &&
+		(length == strlen(name) || host[length - strlen(name) - 1] == '.');
+}
+
 static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_list)
 {
 	struct resolve_list list = { .count = 0 };
@@ -182,6 +196,9 @@ static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_l
 	};
 	int error = getaddrinfo(spec->host, NULL, &hints, &answers);
 
+	/* An empty root has no /etc/hosts, and no name server is asked for this one. */
+	if (error != 0 && is_localhost(spec->host))
+		return resolve_any(spec, RESOLVE_CONNECT, ret_list);
 	if (error != 0)
 		return resolver_error(error);
 	for (const struct addrinfo *answer = answers; answer != NULL; answer = answer->ai_next)
