@@ -154,9 +154,10 @@ static const struct options_row rows[] = {
 		   "(default: inline)"),
 		urgent_choice },
 	{ .help = N_("Faults on purpose (default: none):") },
-	{ "fault", KEY_FAULT, "SPEC", OPTIONS_TEXT,
+	{ "fault", KEY_FAULT, "SPEC", OPTIONS_NAME,
 		N_("such as delay=20ms or drop,p=1%; may be given again; for one address alone: "
-		   "ADDRESS?fault=SPEC") },
+		   "ADDRESS?fault=SPEC"),
+		fault_spec_beginning },
 	{ .help = N_("Log and trace:") },
 	{ "log-format", KEY_LOG_FORMAT, "FORMAT", OPTIONS_CHOICE,
 		N_("text or json (default: text)"), log_format_choice },

@@ -38,7 +38,7 @@ MAY_INCLUDE = {
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
 ONLY_FROM = {("bench", "report"): ("measure", "result"), ("bench", "report/model"): ("measure", "result")}
 # Made while building.
-GENERATED = {"config.h", "report/page_bytes.h", "tour/tour_examples.h"}
+GENERATED = {"config.h", "base/catalogue_bytes.h", "report/page_bytes.h", "tour/tour_examples.h"}
 # A system's own header stays behind one door.
 ONLY_IN = {
     "liburing.h": ("engine/uring/",),

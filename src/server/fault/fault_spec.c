@@ -59,6 +59,17 @@ static const struct {
 	[FAULT_PLAN_REORDER] = { VALUE_TIME, 0 },
 };
 
+const char *fault_spec_beginning(size_t index)
+{
+	static char texts[FAULT_PLAN_KINDS][PIECE_SIZE];
+
+	if (index >= FAULT_PLAN_KINDS)
+		return NULL;
+	snprintf(texts[index], PIECE_SIZE, "%s%s", fault_plan_key((enum fault_plan_kind)index),
+		grammar[index].value == VALUE_NONE ? "" : "=");
+	return texts[index];
+}
+
 struct reader {
 	const char *text, *at;
 	const char *why;
