@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "tour/tour_stop.h"
-
 enum tour_language { TOUR_LANGUAGE_OF_USER, TOUR_KOREAN, TOUR_ENGLISH };
 
 struct tour_options {
@@ -18,12 +16,6 @@ struct tour_options {
 	bool plain;
 	enum tour_language language;
 };
-
-/* The stops, in their order. */
-extern const struct tour_stop *const tour_stops[TOUR_STOPS];
-
-/* By its number from 1, or its name. False: there is none. */
-bool tour_find(const char *text, size_t *ret_index);
 
 /* One line for each stop. */
 void tour_list(enum tour_language language, FILE *out);
