@@ -90,7 +90,7 @@ static int open_one(const struct addr *target, uint16_t port, int *ret_fd)
 
 static int open_socket(struct volley *volley, struct volley_shot *shot)
 {
-	int fd, other, r;
+	int fd, other = -1, r;
 
 	if (volley->count == VOLLEY_MOST)
 		return -EMFILE;

@@ -30,7 +30,7 @@ static void write_text(const char *path, const char *text)
 }
 
 /*
- * Without the maps user and group would be shown as nobody. They are not needed for access to files, which
+ * Without the maps user and group would be shown as the user "nobody". They are not needed for access to files, which
  * goes by the kernel's own numbers, so that a /proc that cannot be written is no reason to fail.
  */
 static void map_identity(uid_t uid, gid_t gid)

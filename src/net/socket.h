@@ -84,13 +84,13 @@ void socket_limit_accept(int fd);
 bool socket_mend_blocking(int fd);
 
 /*
- * Whether reading was shut down, by whoever shares the socket (shutdown(2)): it is ready for ever then. For listeners
+ * Whether reading was shut down, by a process that shares the socket (shutdown(2)): it is ready for ever then. For listeners
  * of streams on unix, and for datagrams; a TCP listener stops listening, and accept(2) gives EINVAL.
  */
 bool socket_is_shut_down(int fd);
 
 /*
- * Of a unix socket: whoever sends descriptors to it gets EPERM (SO_PASSRIGHTS). Those that are received and not taken
+ * Of a unix socket: a peer that sends descriptors to it gets EPERM (SO_PASSRIGHTS). Those that are received and not taken
  * are closed by the kernel in the receiving thread, and closing one may take as long as its sender likes
  * (SO_LINGER). What was sent before is received. Nothing where the kernel cannot (before Linux 6.16).
  * Every socket that is opened or adopted here refuses them, and so does what it accepts.

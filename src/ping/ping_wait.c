@@ -145,7 +145,7 @@ static bool advance(struct watch *watch, struct attempt *attempt, short events)
 		int r = socket_take_error(attempt->fd);
 
 		if (r == 0 && socket_met_itself(attempt->fd, watch->target.scheme))
-			r = -ECONNREFUSED; /* nobody is there */
+			r = -ECONNREFUSED; /* no service is there */
 		if (r < 0) {
 			fail(watch, attempt, r);
 			return false;
@@ -275,12 +275,14 @@ static size_t left(const struct watch *watches, size_t count)
 
 static const char *outcome_text(const struct watch *watch)
 {
-	switch (watch->outcome) {
+	int outcome = watch->outcome; /* clang takes no atomic here */
+
+	switch (outcome) {
 	case NOTHING_YET:
 	case -ETIMEDOUT: return _("no answer");
 	case NOT_EXACT: return _("what came back is not what was sent");
 	case NOT_FOUND: return resolve_strerror(watch->lookup_error);
-	default: return strerror(-watch->outcome);
+	default: return strerror(-outcome);
 	}
 }
 

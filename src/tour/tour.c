@@ -1,6 +1,6 @@
 /*
  * The order of the beginning matters: a network of its own before there are threads, the packet socket while
- * there are capabilities in it, then none: the tour is an ordinary user, whoever has started it.
+ * there are capabilities in it, then none: the tour runs without privileges, also when root starts it.
  */
 #include "tour/tour.h"
 

@@ -36,7 +36,7 @@ static enum tour_verdict verdict(bool holds)
 	return holds ? TOUR_HOLDS : TOUR_DISAGREES;
 }
 
-/* Containers often let everybody have all ports. */
+/* In containers any user may often bind all ports. */
 static bool low_ports_are_free(void)
 {
 	int first = 1024;

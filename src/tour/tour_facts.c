@@ -132,7 +132,7 @@ static bool is_table_needed(const struct tour_world *world, const struct tour_fa
 	return false;
 }
 
-/* As long as it is: outside of a network of our own it has everybody's connections. */
+/* As long as it is: outside of a network of our own it has the connections of all processes. */
 static void read_table(const struct tour_world *world, struct tour_facts *facts)
 {
 	char chunk[CHUNK_SIZE];

@@ -11,11 +11,11 @@
 #include <string.h>
 
 #include "tour/stops/tour_stops.h"
+#include "tour/stops/tour_words.h"
 #include "tour/tour_call.h"
 #include "tour/tour_screen.h"
 #include "tour/tour_source.h"
 #include "tour/tour_terminal.h"
-#include "tour/stops/tour_words.h"
 
 enum overlay { NO_OVERLAY, WORDS, SOURCE, BREAKS };
 

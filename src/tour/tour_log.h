@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tour/tour_packets.h"
 #include "tour/stops/tour_stop.h"
+#include "tour/tour_packets.h"
 
 enum tour_event_kind {
 	TOUR_EVENT_CALL, /* text: "send(4, ...) = 13" */

@@ -87,8 +87,7 @@ static void add_wrapped(struct column *column, const char *text)
 		unsigned used = tour_view_width(line);
 
 		snprintf(piece, sizeof(piece), "%.*s", (int)length, text);
-		unsigned wanted = tour_view_width(piece) -
-			(length > 1 && text[length - 1] == ' ');
+		unsigned wanted = tour_view_width(piece) - (length > 1 && text[length - 1] == ' ');
 
 		if (used > INDENT && used + wanted > column->width) {
 			bool is_result = strncmp(piece, " = ", 3) == 0;

@@ -237,8 +237,8 @@ static void draw_question(const struct tour_view *view, screen_lines lines)
 
 	if (question == NULL || question->right == 0)
 		return;
-	tour_view_fill(tour_view_text(&question->text, view->korean), view->port, filled,
-		sizeof(filled));
+	tour_view_fill(
+		tour_view_text(&question->text, view->korean), view->port, filled, sizeof(filled));
 	snprintf(lines[LINE_QUESTION], TOUR_SCREEN_LINE_SIZE, " %s %s",
 		word(view, "예상:", "Guess:"), filled);
 	tour_view_fill(tour_view_text(&question->choices, view->korean), view->port, filled,

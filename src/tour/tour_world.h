@@ -34,7 +34,7 @@ void tour_world_catch_sigpipe(void);
 long tour_world_sigpipes(void);
 void tour_world_forget_sigpipes(void);
 
-/* No sockets yet. Chooses the port: 5000, or where somebody has it, a free one. -errno. */
+/* No sockets yet. Chooses the port: 5000, or a free one if that is taken. -errno. */
 int tour_world_init(struct tour_world *world, bool isolated, int packets);
 /* Closes all, ends the other process: ready for the stop to begin again. No worker may be in a call. */
 void tour_world_clear(struct tour_world *world);

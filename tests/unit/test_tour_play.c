@@ -14,11 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tour/stops/tour_table.h"
 #include "tour/tour_claim.h"
 #include "tour/tour_facts.h"
 #include "tour/tour_packets.h"
 #include "tour/tour_play.h"
-#include "tour/stops/tour_table.h"
 
 static struct tour_play play;
 

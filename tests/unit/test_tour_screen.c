@@ -15,10 +15,10 @@
 #include <wchar.h>
 
 #include "tour/stops/tour_stops.h"
+#include "tour/stops/tour_words.h"
 #include "tour/tour_call.h"
 #include "tour/tour_screen.h"
 #include "tour/tour_source.h"
-#include "tour/stops/tour_words.h"
 
 typedef void check_fn(const struct tour_stop *stop, const struct tour_break *broken,
 	const struct tour_step *step, const struct tour_step *next);

@@ -14,7 +14,7 @@
 /* No text that is taken is longer. */
 #define FAULT_SPEC_MOST 512
 
-/* How a fault of each kind begins: "delay=", "stall", ...; NULL behind the last. For whoever offers them; lives for ever. */
+/* How a fault of each kind begins: "delay=", "stall", ...; NULL behind the last. For help and completions; lives for ever. */
 const char *fault_spec_beginning(size_t index);
 
 /*

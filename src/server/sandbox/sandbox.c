@@ -204,7 +204,7 @@ int sandbox_enter(const struct sandbox_options *options)
 		r = syscalls_confine(strcmp(options->engine->name, "uring") == 0);
 	if (!is_shortage(r))
 		return 0;
-	/* Whoever counts on the walls must not be left without them by an accident. */
+	/* A user who relies on the sandbox must not lose it by a shortage of memory. */
 	log_error(_("cannot enter the sandbox: %s"), strerror(-r));
 	return r;
 }

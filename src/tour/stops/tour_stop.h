@@ -113,7 +113,7 @@ enum tour_packet_flag {
 enum tour_claim_kind {
 	TOUR_CLAIM_END, /* no more claims */
 	TOUR_RESULT, /* of the call: value, or -errno */
-	TOUR_PRIVILEGED, /* as TOUR_RESULT, where ports below 1024 are not for everybody */
+	TOUR_PRIVILEGED, /* as TOUR_RESULT, where ports below 1024 need a privilege */
 	TOUR_AT_LEAST,
 	TOUR_AT_MOST,
 	TOUR_DESCRIPTOR, /* the result is a descriptor */

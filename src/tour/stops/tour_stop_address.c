@@ -62,8 +62,8 @@ static const struct tour_step steps[] = {
 		.claims = { IS(0), STATE(LISTENER, LISTEN), QUEUE(0), NO_PACKET },
 		.idea = { "listen()을 불러야 대기 소켓이 됩니다. 이제부터 커널이 {port}번 포트로 오는\n"
 			  "연결 요청에 응답합니다. 5는 백로그입니다. 뜻은 다음 정거장에서 봅니다.",
-			"listen() makes it a listener. From now on the kernel answers whoever asks\n"
-			"for a connection to port {port}. 5 is the backlog: see the next stop." },
+			"listen() makes it a listener. From now on the kernel answers each\n"
+			"connection request to port {port}. 5 is the backlog: see the next stop." },
 		.source = { "ex12-05", "listen(sockfd" } },
 	{ SERVER(NAME, ON(LISTENER)), .claims = { AT_LEAST(1024) },
 		.idea = { "getsockname()은 소켓에 정말로 붙은 주소를 알려 줍니다.\n"
@@ -93,7 +93,7 @@ static const struct tour_step no_htons[] = {
 		.idea = { "서버는 {swapped}번에 있었습니다. 클라이언트도 htons()를 빠뜨렸다면\n"
 			  "서로 연결되었을 것이고, 잘못은 남이 만든 클라이언트가 올 때 드러납니다.",
 			"The server was at port {swapped}. A client that also forgot htons() would\n"
-			"have met it: the mistake shows when somebody else's client comes." } },
+			"have met it: the mistake shows when another client comes." } },
 };
 
 static const struct tour_step low_port[] = {
@@ -104,7 +104,7 @@ static const struct tour_step low_port[] = {
 			"because 1004 (03ec) has become port 60419 (ec03)." } },
 	{ SERVER(NAME, ON(LISTENER)), .claims = { IS(SWAPPED(1004)) },
 		.idea = { "getsockname()이 보여 줍니다: 60419번. 누구나 쓸 수 있는 포트입니다.",
-			"getsockname() shows it: 60419, a port that everybody may have." } },
+			"getsockname() shows it: 60419, a port that any user may have." } },
 	{ SERVER(CLOSE, ON(LISTENER)), .claims = { IS(0) },
 		.idea = { "이번에는 htons(1004)로 바르게 해 봅시다.",
 			"Now with htons(1004), as it should be." } },

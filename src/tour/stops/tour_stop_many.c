@@ -29,7 +29,7 @@ static const struct tour_step steps[] = {
 		.idea = { "서버는 아무것도 보내지 않는 첫째를 기다립니다. 둘째의 데이터는 와 있지만\n"
 			  "읽는 스레드가 없습니다. 교과서의 서버는 한 번에 하나만 상대합니다.",
 			"The server waits for the first client, which is silent. The second one's\n"
-			"data is there, and nobody reads it: one client at a time." },
+			"data is there, and no thread reads it: one client at a time." },
 		.question = { { "첫째 클라이언트가 아무것도 보내지 않으면 둘째의 에코는?",
 				      "the first client is silent. The second one's echo ..." },
 			{ "1) 곧 옴   2) 첫째가 보내거나 종료할 때까지 오지 않음",
