@@ -79,3 +79,26 @@ void i18n_init(void)
 	bind_textdomain_codeset(DOMAIN, "UTF-8");
 	textdomain(DOMAIN);
 }
+
+const char *i18n_language(size_t index)
+{
+	static const char *const names[] = { "ko", "en", NULL };
+
+	return names[index];
+}
+
+void i18n_choose(const char *language)
+{
+	static const char *chosen;
+	const char *locale = setlocale(LC_MESSAGES, NULL);
+
+	if (chosen != NULL && strcmp(chosen, language) == 0)
+		return;
+	chosen = language;
+	/* In the plain C locale gettext does not look at $LANGUAGE. */
+	if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0)
+		setlocale(LC_MESSAGES, "C.UTF-8");
+	setenv("LANGUAGE", language, 1);
+	/* gettext forgets what it has found so far, in the other language. */
+	textdomain(DOMAIN);
+}

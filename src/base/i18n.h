@@ -6,6 +6,7 @@
 #pragma once
 
 #include <libintl.h>
+#include <stddef.h>
 
 #define _(text) gettext(text)
 #define N_(text) text
@@ -16,3 +17,14 @@
  * and also where the system has not generated the locale. Never fails: English is the way back.
  */
 void i18n_init(void);
+
+/* The languages that i18n_choose() takes, by index: "ko", "en"; NULL behind the last one. */
+const char *i18n_language(size_t index);
+
+/*
+ * Messages are in this language from now on, whatever the environment says: one of i18n_language(). It becomes
+ * $LANGUAGE, for programs that this one starts, too. After i18n_init(), before any thread; with threads, a
+ * language may only be chosen again that holds already (options that are read again). `language` has to last.
+ * Never fails.
+ */
+void i18n_choose(const char *language);

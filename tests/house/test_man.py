@@ -9,7 +9,7 @@ from house import MEARI, ROOT, command, verbs
 VERBS = verbs()
 PAGES = sorted((ROOT / "docs/man").glob("*.1"))
 # What every verb has: told once, in meari(1).
-STANDARD = {"-?", "--help", "--usage", "-V", "--version"}
+STANDARD = {"-?", "--help", "--usage", "-V", "--version", "--lang"}
 
 
 def table_options(verb):
