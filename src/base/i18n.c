@@ -95,9 +95,11 @@ void i18n_choose(const char *language)
 	if (chosen != NULL && strcmp(chosen, language) == 0)
 		return;
 	chosen = language;
-	/* In the plain C locale gettext does not look at $LANGUAGE. */
-	if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0)
+	/* In the plain C locale $LANGUAGE does not count, here and in other programs. */
+	if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0) {
+		setenv("LC_ALL", "C.UTF-8", 1);
 		setlocale(LC_MESSAGES, "C.UTF-8");
+	}
 	setenv("LANGUAGE", language, 1);
 	/* gettext forgets what it has found so far, in the other language. */
 	textdomain(DOMAIN);

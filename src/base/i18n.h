@@ -23,8 +23,8 @@ const char *i18n_language(size_t index);
 
 /*
  * Messages are in this language from now on, whatever the environment says: one of i18n_language(). It becomes
- * $LANGUAGE, for programs that this one starts, too. After i18n_init(), before any thread; with threads, a
- * language may only be chosen again that holds already (options that are read again). `language` has to last.
- * Never fails.
+ * $LANGUAGE (and the plain C locale becomes C.UTF-8), for programs that this one starts, too. After
+ * i18n_init(), before any thread; with threads, only the language that holds already may be chosen again
+ * (options that are read again). `language` has to last. Never fails.
  */
 void i18n_choose(const char *language);
