@@ -1,4 +1,4 @@
-/* What the files of the load generator share; its story is in load.c. */
+/* What the files of the load generator share; see load.c. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -33,18 +33,31 @@ struct load_totals {
 	uint64_t lost; /* datagrams */
 };
 
+/* The measured part of a run. */
+struct load_window {
+	uint64_t begin_ns, end_ns;
+	struct load_totals at_begin, at_end;
+};
+
+/* ---- load_window ---- */
+
 /* The bytes of every stream: of stream number k, byte i is load_pattern[(i + k * step) % PERIOD]. */
 extern unsigned char load_pattern[LOAD_PERIOD + LOAD_CHUNK];
 extern struct load_options load_options;
 extern struct load_totals load_totals;
 extern enum load_phase load_phase;
+extern struct load_window load_window;
 
 uint64_t load_now_ns(void);
 __attribute__((noreturn)) void load_fatal(const char *what);
 void load_say(const char *word);
 void load_rtt(uint64_t rtt_ns);
+uint64_t load_rtt_quantile_ns(double quantile);
 void load_begin(void);
+/* Moves on to the next phase when its time has come; called once a round. */
 void load_tick(uint64_t now_ns);
+
+/* ---- load_stream, and load_datagram above it ---- */
 
 /* A connected socket; `number` chooses the loopback address that it comes from, so that ports do
  * not run out. Blocking. */

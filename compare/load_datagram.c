@@ -1,7 +1,7 @@
 /*
  * Datagrams for the load generator: a few connected sockets, each with `depth` datagrams under way.
  *
- * A datagram is its number (8 bytes) and then the pattern from a place that the number tells, so that
+ * A datagram is its number (8 bytes) and then the pattern from a place given by the number, so that
  * answers may come in any order and each is still compared. A socket that hears nothing for
  * QUIET_NS counts what was under way as lost and sends as many again: a closed loop over a network
  * that may lose things must not stop at the first loss.
@@ -73,7 +73,7 @@ static long send_train(int fd, long count)
 {
 	union {
 		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(uint16_t))];
+		char bytes[CMSG_SPACE(sizeof(uint16_t))];
 	} control = { .header = { .cmsg_level = IPPROTO_UDP,
 			      .cmsg_type = UDP_SEGMENT,
 			      .cmsg_len = CMSG_LEN(sizeof(uint16_t)) } };
@@ -158,7 +158,7 @@ static void replace_lost(struct channel *channel, uint64_t now_ns)
 
 void load_datagrams(void)
 {
-	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), room = SUPPLY;
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), supply = SUPPLY;
 	uint64_t now_ns = load_now_ns(), looked_ns = now_ns;
 	struct channel *channels = calloc((size_t)load_options.connections, sizeof(*channels));
 
@@ -172,7 +172,7 @@ void load_datagrams(void)
 		channels[i].fd = load_connect((unsigned long)i);
 		channels[i].heard_ns = now_ns;
 		/* Losses shall be the server's, not ours. */
-		setsockopt(channels[i].fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+		setsockopt(channels[i].fd, SOL_SOCKET, SO_RCVBUF, &supply, sizeof(supply));
 		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, channels[i].fd, &event) < 0)
 			load_fatal("epoll_ctl");
 		channel_send(&channels[i]);

@@ -1,4 +1,4 @@
-"""One run of one cell against one server: what the load generator tells, and what the server cost.
+"""One run of one cell against one server: what the load generator reports, and what the server cost.
 
 The load generator says "begin" and "end"; at these words the server is sampled. It keeps the load up around
 them, so cost and echoes are both rates over (almost) the same time:
@@ -151,7 +151,7 @@ class Counter:
 
     def close(self):
         """Gives the count, None if perf could not."""
-        self._perf.send_signal(signal.SIGINT)  # then it tells, and ends
+        self._perf.send_signal(signal.SIGINT)  # then it reports, and ends
         try:
             self._perf.wait(2)
         except subprocess.TimeoutExpired:
@@ -201,7 +201,7 @@ class Load:
         self.process.wait()
         if not line.startswith("{"):
             self._errors.seek(0)
-            raise Failed(self._errors.read().strip() or "the load generator told nothing")
+            raise Failed(self._errors.read().strip() or "the load generator reported nothing")
         return json.loads(line)
 
 
@@ -252,7 +252,7 @@ def run_reference(cell, server, seconds, place):
 
 
 def run_cell(cell, server, seconds, place, count_calls=False):
-    """Runs a cell once; `place` tells cores and folders. Gives a dictionary, see figures()."""
+    """Runs a cell once; `place` has cores and folders. Gives a dictionary, see figures()."""
     if server.role == "reference":
         return run_reference(cell, server, seconds, place)
     cpu = place.client_cpu if cell.one_core else place.server_cpu

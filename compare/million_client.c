@@ -1,6 +1,6 @@
 /*
  * The client's side of compare/million: opens a great many connections and holds them, then says one
- * byte on each. It works step by step, told by lines on standard input, and answers each with one
+ * byte on each. It works step by step, ordered by lines on standard input, and answers each with one
  * line, so that the driver can measure the server in between.
  *
  *	million_client PORT COUNT FIRST   connects to 127.0.0.1:PORT
@@ -51,7 +51,7 @@ static int open_one(in_port_t port, unsigned index)
 	in.sin_addr.s_addr = htonl(0x7f010001u + index / PORTS_A_SOURCE);
 	in.sin_port = htons((in_port_t)(FIRST_PORT + index % PORTS_A_SOURCE));
 	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0) {
-		in.sin_port = 0; /* somebody else has it: then any */
+		in.sin_port = 0; /* another process has it: then any */
 		if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0)
 			fail("bind", index);
 	}

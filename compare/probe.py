@@ -5,7 +5,7 @@ byte, answered before anything else is sent; a client that never reads does not 
 that dies costs only itself. Datagrams: each comes back whole, from where it was sent to.
 
 Each case is bounded in time and bytes. Whether a server holds everything that a stuck client sends is
-told in a note: that is no loss of bytes, but no limit of memory either.
+reported in a note: that is no loss of bytes, but no limit of memory either.
 """
 
 import contextlib

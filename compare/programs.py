@@ -95,7 +95,7 @@ def peer_c(stem, library, header, package):
                                                package))
 
 
-LOAD = [BENCH / name for name in ("load.c", "load_stream.c", "load_datagram.c")]
+LOAD = [BENCH / name for name in ("load.c", "load_window.c", "load_stream.c", "load_datagram.c")]
 # Name: the files that it is made of, and how.
 PROGRAMS = {
     "load": ([*LOAD, BENCH / "load.h"], lambda folder: compile_c(folder, "load", LOAD)),

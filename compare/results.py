@@ -56,7 +56,7 @@ def best(cell, told, role):
 
 
 def compare(cell, told):
-    """The cell's results: who is best, and everybody's ratio to the best floor and the best peer."""
+    """The cell's results: the best, and each ratio to the best floor and the best peer."""
     bases = {"floor": best(cell, told, "floor"), "peer": best(cell, told, "peer")}
     for one in told:
         for role, base in bases.items():

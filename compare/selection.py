@@ -1,4 +1,4 @@
-"""Who takes part, and where: shared by compare/run and compare/tail."""
+"""The servers and cells of a run: shared by compare/run and compare/tail."""
 
 import os
 import pathlib
@@ -35,7 +35,7 @@ def pick(wanted, things, groups):
 
 
 def keep_present(wanted, given):
-    """Builds what must be built, and tells what is missing, one line each."""
+    """Builds what must be built, and prints what is missing, one line each."""
     folder = given.build_folder.resolve()
     say(f"building what is missing in {folder.name}/")
     not_built = programs.build(folder, ["load", *(server.program for server in wanted

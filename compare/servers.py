@@ -1,7 +1,7 @@
 """The servers of the comparison: what each is, how it is started, how one knows that it is ready.
 
 A server is started for each run anew, pinned to a core, in a process group of its own, which is
-ended with it. Ours tells through --ready-fd when it is ready; the others are asked again and again.
+ended with it. Ours reports through --ready-fd when it is ready; the others are polled.
 """
 
 import contextlib
@@ -150,7 +150,7 @@ def find(binary, build_folder):
     if unpacked.exists():
         return str(unpacked)
     path = shutil.which(binary)
-    # Debian's redis-tools brings the server under another name; it looks at what it is called.
+    # Debian's redis-tools brings the server under another name; the program checks its own name.
     if path is None and binary == "redis-server":
         path = shutil.which("redis-check-rdb")
     return path

@@ -94,7 +94,7 @@ def cell_as_text(cell, markdown):
 
 
 def probe_as_text(probed, markdown):
-    lines = [("### " if markdown else "== ") + "Who is exact", ""]
+    lines = [("### " if markdown else "== ") + "Exactness", ""]
     for key, found in probed.items():
         lines.append(f"{'- ' if markdown else '  '}{key}: "
                      + ("exact" if found["exact"] else "INEXACT")

@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
 # The longest that a single test of pytest may take; under a sanitizer SLOWER times as long. Less than PART_LIMIT_S.
-LIMITS_S = {"house": 120, "e2e": 120, "examples": 60, "torture": 800, "systemd": 800}
+LIMITS_S = {"house": 120, "e2e": 120, "examples": 60, "torture": 800, "systemd": 800, "package": 800}
 SLOWER = 4
 PROGRAM_LIMIT_S = 120
 TAIL_LINES = 150
@@ -54,13 +54,13 @@ EXAMPLES = pathlib.Path("tests/e2e/test_examples.py")
 TSAN_E2E = "test_serve*.py"
 
 LANES = [
-    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e", "systemd"],
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e", "systemd", "package"],
     ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-torture", "asan-e2e"],
     ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
 # What needs more than a machine to build on, or more time: left out without an argument. Where one of them cannot
 # run, it is skipped and its reason is printed.
-ONLY_IN_ALL = {"systemd"}
+ONLY_IN_ALL = {"systemd", "package"}
 WHAT = {
     "format": "the C style of .clang-format",
     "build": "the release build, warnings are errors",
@@ -75,6 +75,7 @@ WHAT = {
     "torture": "each call of the server fails once",
     "e2e": "the program from outside",
     "systemd": "a real systemd in a container runs the server",
+    "package": "Debian packages in a Debian of their own, the program as one file, the image",
 }
 
 CASE_NUMBER = re.compile(r"^\d+ - ")
@@ -338,6 +339,16 @@ def pytest_side_by_side(files, results, env):
     return add(result for result, _ in told), max((status for _, status in told if status != 5), default=1)
 
 
+def make_packages(log):
+    """What the tests of the part `package` look at. What cannot be made here is left to them to skip, with the reason."""
+    if shutil.which("dpkg-query") is None:
+        return 0
+    status = call(["script/image"], log)
+    if status == 0 and all(shutil.which(tool) for tool in ("dpkg-buildpackage", "dh", "lintian")):
+        status = call(["script/package"], log)
+    return status
+
+
 def sanitizer_environment(prefix, reports):
     where = f"log_path={reports}/report:exitcode=99"
     return {"MEARI_SANITIZER": {"asan": "address", "tsan": "thread"}[prefix],
@@ -365,6 +376,10 @@ def run_part(part, arguments, targets=()):
     elif part in BUILDS:
         status = build(part, log, targets)
         result = Result(passed=int(status == 0))
+    elif kind == "package":
+        status, result = make_packages(log), Result(failed=1)
+        if status == 0:
+            result, status = pytest_folder(folder, pathlib.Path("tests/package"), results, arguments, env)
     elif kind in ("house", "torture", "e2e", "systemd"):
         tests = pathlib.Path("tests") / kind
         if part == "tsan-e2e" and not arguments:

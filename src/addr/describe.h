@@ -14,8 +14,8 @@
 struct describe_subject {
 	struct addr addr;
 	struct literal literal; /* the same address; not for unix addresses */
-	const char
-		*host; /* the text that was a literal, or NULL: then nothing says who accepts it */
+	const char *
+		host; /* the text that was a literal, or NULL: then nothing is said of the functions that accept it */
 	bool with_port; /* scheme or port were written; otherwise they are left out */
 	uint32_t scope_id; /* the interface that the zone is; 0 if there is none (here) */
 	const char *meant; /* what was probably meant instead, "[::1]:5000", or NULL */

@@ -1,6 +1,6 @@
 /*
- * A block has a kind where its first and its last address are of the same one: blocks of the registries
- * (RFC 6890) are blocks, too, so that all between is of that kind or of a narrower one.
+ * A block has a kind where its first and its last address are of the same one: blocks of the
+ * registries (RFC 6890) are blocks, too, so that all between is of that kind or of a narrower one.
  */
 #include "addr/describe_block.h"
 
@@ -12,7 +12,7 @@
 #include "base/i18n.h"
 #include "net/kind.h"
 
-/* Room for "340282366920938463463374607431768211456 (2^128)". */
+/* Size for "340282366920938463463374607431768211456 (2^128)". */
 #define COUNT_SIZE (FACTS_NUMBER_SIZE + 8)
 
 static unsigned octet_bits(const struct cidr *cidr)

@@ -1,6 +1,6 @@
 /*
- * A block of addresses ("10.0.0.0/8") as aligned text in the user's language, or as a JSON object with
- * fixed English keys. Main thread (display widths follow the locale).
+ * A block of addresses ("10.0.0.0/8") as aligned text in the user's language, or as a JSON object
+ * with fixed English keys. Main thread (display widths follow the locale).
  */
 #pragma once
 

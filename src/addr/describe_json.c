@@ -1,6 +1,6 @@
 /*
- * One address as a JSON object. 128 bits do not fit into JSON's numbers (RFC 8259 6), so the integer
- * of an IPv6 address is a text; that of an IPv4 address is a number.
+ * One address as a JSON object. 128 bits do not fit into JSON's numbers (RFC 8259 6), so the
+ * integer of an IPv6 address is a text; that of an IPv4 address is a number.
  */
 #include <stdlib.h>
 #include <string.h>

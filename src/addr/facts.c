@@ -56,7 +56,10 @@ const char *facts_decimal(const uint8_t *octets, size_t count, bool little_endia
 
 	for (size_t i = 0; i < count; i++)
 		number[i] = octet_at(octets, count, little_endian, i);
-	/* Neither printf nor every compiler has 128 bits: by hand, octet by octet, divided by ten. */
+	/*
+	 * Neither printf nor every compiler has 128 bits: by hand, octet by octet, divided by
+	 * ten.
+	 */
 	*at = '\0';
 	while (more) {
 		unsigned rest = 0;
@@ -172,7 +175,10 @@ size_t facts_fields(
 	default:
 		*ret_type = "struct sockaddr_un";
 		memcpy(ret_fields, un_fields, sizeof(un_fields));
-		/* Only what the length covers is the name; the rest of sun_path is not looked at. */
+		/*
+		 * Only what the length covers is the name; the rest of sun_path is not looked
+		 * at.
+		 */
 		ret_fields[1].size = addr->length - ret_fields[1].offset;
 		return sizeof(un_fields) / sizeof(un_fields[0]);
 	}

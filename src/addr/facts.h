@@ -11,11 +11,11 @@
 #include "net/addr.h"
 #include "net/literal.h"
 
-/* Room for any text of facts_reverse: 32 digits with their dots, and "ip6.arpa". */
+/* Size for any text of facts_reverse: 32 digits with their dots, and "ip6.arpa". */
 #define FACTS_REVERSE_SIZE 80
-/* Room for 128 bits in decimal or hexadecimal. */
+/* Size for 128 bits in decimal or hexadecimal. */
 #define FACTS_NUMBER_SIZE 48
-/* Room for any text of facts_hex over a whole sockaddr. */
+/* Size for any text of facts_hex over a whole sockaddr. */
 #define FACTS_HEX_SIZE (3 * sizeof(struct sockaddr_storage) + 1)
 
 /* Which functions of the C library take a text. */
@@ -48,7 +48,10 @@ const char *facts_decimal(const uint8_t *octets, size_t count, bool little_endia
 const char *facts_hexadecimal(const uint8_t *octets, size_t count, bool little_endian,
 	char buffer[static FACTS_NUMBER_SIZE]);
 
-/* The name to ask DNS for the name of the address: in-addr.arpa (RFC 1035 3.5), ip6.arpa (RFC 3596). */
+/*
+ * The name to ask DNS for the name of the address: in-addr.arpa (RFC 1035 3.5), ip6.arpa (RFC
+ * 3596).
+ */
 const char *facts_reverse(const struct literal *literal, char buffer[static FACTS_REVERSE_SIZE]);
 
 /* Bytes as "7f 00 00 01"; returns `buffer`. */
@@ -57,6 +60,9 @@ const char *facts_hex(const void *bytes, size_t count, char *buffer, size_t size
 /* Calls them all; nothing is looked up. */
 struct facts_accepted facts_accepted(const char *host, int family);
 
-/* The members of the sockaddr in their order, up to its length, and its type ("struct sockaddr_in"). */
+/*
+ * The members of the sockaddr in their order, up to its length, and its type ("struct
+ * sockaddr_in").
+ */
 size_t facts_fields(
 	const struct addr *addr, struct facts_field ret_fields[static 5], const char **ret_type);

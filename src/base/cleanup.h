@@ -1,13 +1,13 @@
 /*
- * Scope cleanup: what a variable holds is given back when the variable goes out of scope, whichever
+ * Scope cleanup: what a variable holds is released when the variable goes out of scope, whichever
  * way the function is left.
  *
  *	CLEANUP_FD int fd = socket(...);
  *	CLEANUP_FREE char *text = strdup(...);
  *
- * To hand the thing on instead, use TAKE_FD(fd) or TAKE_POINTER(text): they give the value and leave
- * the variable empty. Meant for straight lines; a constructor with several steps uses a ladder of
- * labels. errno is kept.
+ * To keep it instead, use TAKE_FD(fd) or TAKE_POINTER(text): they give the value and leave the
+ * variable empty. Meant for functions without branches to clean up; a constructor with several
+ * steps uses a ladder of labels. errno is kept.
  */
 #pragma once
 

@@ -1,9 +1,11 @@
 /*
  * A container with half a processor on a machine of 64 should not get 64 threads. The affinity mask
- * tells what may be used at all (sched_setaffinity(2), cpusets), cgroup v2 how much of it (cpu.max).
+ * holds the processors that may be used (sched_setaffinity(2), cpusets), cgroup v2 the share of
+ * them (cpu.max).
  */
 #include "base/cpus.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +94,15 @@ int cpus_nth(unsigned n)
 	return -1;
 }
 
-void cpus_keep_to(int cpu, pthread_attr_t *attributes)
+int cpus_keep_to(int cpu, pthread_attr_t *attributes)
 {
+#ifdef __GLIBC__
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+	return -pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+#else
+	return -ENOSYS; /* musl 1.2 has no such attribute */
+#endif
 }

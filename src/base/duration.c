@@ -62,7 +62,10 @@ int duration_parse(const char *text, uint64_t *ret_ns)
 
 	if (__builtin_mul_overflow(whole, unit_ns, &ns))
 		return -ERANGE;
-	/* 0.999999999 h times 3.6e12 does not fit in 64 bits before the division: so in two parts that do. */
+	/*
+	 * 0.999999999 h times 3.6e12 does not fit in 64 bits before the division: so in two parts
+	 * that do.
+	 */
 	uint64_t scaled = fraction * (unit_ns % fraction_scale) + fraction_scale / 2;
 	uint64_t part = fraction * (unit_ns / fraction_scale) + scaled / fraction_scale;
 

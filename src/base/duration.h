@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any text of duration_format. */
+/* Not a length of time: the program chooses one. duration_parse() never gives it. */
+#define DURATION_AUTO UINT64_MAX
+
+/* Size of any text of duration_format. */
 #define DURATION_TEXT_SIZE 32
 
 /*
@@ -17,5 +20,8 @@
  */
 int duration_parse(const char *text, uint64_t *ret_ns);
 
-/* Writes `ns` for people, three significant digits with the unit that fits: "1.23ms". Returns buffer. */
+/*
+ * Writes `ns` for people, three significant digits with the unit that fits: "1.23ms". Returns
+ * buffer.
+ */
 const char *duration_format(uint64_t ns, char *buffer, size_t size);

@@ -1,10 +1,12 @@
 /*
- * Finding the messages. Two things stand between a user and a translation that is there:
+ * Finding the messages. Two things can keep a user from a translation that is installed:
  *
- * - The catalogue's place. The program looks beside itself first (the build tree), then at
+ * - The catalogue's place. The program searches beside itself first (the build tree), then at
  *   ../share/locale (any prefix, DESTDIR too), then at the configured place.
  * - The system's locale. Minimal systems have no ko_KR.UTF-8; setlocale(3) then fails and gettext
  *   would stay in English. C.UTF-8 is always there, and with it gettext follows $LANGUAGE.
+ *
+ * The program that is one file has its catalogues inside (catalogue.h), and C.UTF-8 is inside libc.
  */
 #include "base/i18n.h"
 
@@ -19,6 +21,7 @@
 
 #define DOMAIN "meari"
 
+#if !MEARI_STATIC
 /* Into `place`: the folder of catalogues seen from the folder that the program is in. */
 static const char *find_catalogues(char *place, size_t size)
 {
@@ -44,6 +47,7 @@ static const char *find_catalogues(char *place, size_t size)
 	}
 	return MEARI_LOCALEDIR;
 }
+#endif
 
 /* The variable that decides the language of messages, in the order of setlocale(3). */
 static const char *wanted_locale(void)
@@ -61,8 +65,6 @@ static const char *wanted_locale(void)
 
 void i18n_init(void)
 {
-	char place[PATH_MAX + 32];
-
 	if (setlocale(LC_ALL, "") == NULL && setlocale(LC_ALL, "C.UTF-8") != NULL) {
 		char language[64];
 
@@ -75,9 +77,15 @@ void i18n_init(void)
 		setlocale(LC_CTYPE, "C.UTF-8");
 	/* Numbers in output are for programs too: the decimal point stays a point. */
 	setlocale(LC_NUMERIC, "C");
+#if MEARI_STATIC
+	catalogue_choose(wanted_locale());
+#else
+	char place[PATH_MAX + 32];
+
 	bindtextdomain(DOMAIN, find_catalogues(place, sizeof(place)));
 	bind_textdomain_codeset(DOMAIN, "UTF-8");
 	textdomain(DOMAIN);
+#endif
 }
 
 const char *i18n_language(size_t index)
@@ -101,6 +109,10 @@ void i18n_choose(const char *language)
 		setlocale(LC_MESSAGES, "C.UTF-8");
 	}
 	setenv("LANGUAGE", language, 1);
+#if MEARI_STATIC
+	catalogue_choose(wanted_locale());
+#else
 	/* gettext forgets what it has found so far, in the other language. */
 	textdomain(DOMAIN);
+#endif
 }

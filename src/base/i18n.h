@@ -8,13 +8,25 @@
 #include <libintl.h>
 #include <stddef.h>
 
+#include "config.h"
+
+#if MEARI_STATIC
+#include "base/catalogue.h"
+/* Macros of libintl.h. */
+#undef gettext
+#undef ngettext
+#define gettext(text) catalogue_text(text)
+#define ngettext(one, many, n) catalogue_plural(one, many, n)
+#endif
+
 #define _(text) gettext(text)
 #define N_(text) text
 
 /*
- * Takes the language from the environment (LC_ALL, LC_MESSAGES, LANG, LANGUAGE). Call once, first
+ * Reads the language from the environment (LC_ALL, LC_MESSAGES, LANG, LANGUAGE). Call once, first
  * thing in main(), before any thread. Works from the build tree, from DESTDIR and when installed,
- * and also where the system has not generated the locale. Never fails: English is the way back.
+ * and also where the system has not generated the locale. Never fails: without a translation,
+ * messages are in English.
  */
 void i18n_init(void);
 

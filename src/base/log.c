@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/outlet.h"
 #include "base/quote.h"
 
@@ -34,7 +35,7 @@ static _Thread_local size_t kept_size;
 static bool never_waits; /* for the reader, where there is no outlet */
 static _Atomic bool reader_is_stuck; /* it had its chance */
 static _Atomic uint64_t left_out; /* without an outlet */
-static struct outlet *_Atomic the_outlet; /* NULL: lines are written by who has them */
+static struct outlet *_Atomic the_outlet; /* NULL: each thread writes its own lines */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
@@ -54,12 +55,12 @@ bool log_enabled(enum log_level level)
 	return level <= atomic_load_explicit(&most_level, memory_order_relaxed);
 }
 
-void log_keep_errors(char *room, size_t size)
+void log_keep_errors(char *buffer, size_t size)
 {
-	kept = room;
+	kept = buffer;
 	kept_size = size;
-	if (room != NULL)
-		room[0] = '\0';
+	if (buffer != NULL)
+		buffer[0] = '\0';
 }
 
 bool log_is_json(void)
@@ -75,15 +76,15 @@ static void write_directly(const char *line, size_t length)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return; /* nobody is left to be told */
+			return; /* standard error has no reader any more */
 		line += n;
 		length -= (size_t)n;
 	}
 }
 
 /*
- * A pipe that can be written to takes a line of up to PIPE_BUF bytes at once (pipe(7)). O_NONBLOCK would
- * say more, but it belongs to everybody who shares the descriptor.
+ * A pipe that can be written to takes a line of up to PIPE_BUF bytes at once (pipe(7)). O_NONBLOCK
+ * would say more, but all that share the description have the same flag.
  */
 static bool reader_takes_more(void)
 {
@@ -181,13 +182,13 @@ static char *compose_json(enum log_level level, const char *event, json_t *field
 	if (fields != NULL)
 		json_object_update(object, fields);
 
-	char *line = json_dumps(object, JSON_COMPACT);
+	char *line = json_text(object, JSON_COMPACT);
 
 	json_decref(object);
 	if (line == NULL)
 		return NULL;
 
-	/* json_dumps leaves no room for the newline that makes it one write. */
+	/* json_text leaves no space for the newline that makes it one write. */
 	size_t length = strlen(line);
 	char *longer = realloc(line, length + 1);
 
@@ -216,8 +217,9 @@ static size_t describe_left_out(uint64_t count, char *line, size_t size)
 	size_t length = 0;
 
 	snprintf(message, sizeof(message),
-		ngettext("%llu line was left out here: nobody read the log",
-			"%llu lines were left out here: nobody read the log", (unsigned long)count),
+		ngettext("%llu line was left out here: the log was not being read",
+			"%llu lines were left out here: the log was not being read",
+			(unsigned long)count),
 		(unsigned long long)count);
 	if (!log_is_json())
 		return (size_t)snprintf(line, size, "meari: %s\n", message);

@@ -1,12 +1,11 @@
 /*
- * What the program says of itself while it works: one line an event, to standard error, as text in
- * the user's language or as one JSON object with fixed English keys.
+ * The program's log: one line an event, to standard error, as text in the user's language or as one
+ * JSON object with fixed English keys. Only server, client and cli log; lower layers return errors.
  *
- * Only server, client and cli speak; lower layers return errors. Any thread: a line is one write(2),
- * so lines never mix. Set up once, before threads are started.
- *
- * A program that must not wait for the reader of its log says so by log_never_wait(). Then a line is left out
- * when the reader does not take it, and the number of such lines is told when it reads again.
+ * Limits: a program that must not wait for the reader of its log calls log_never_wait() or
+ * log_start_writer(). Full: a line that the reader does not take is then left out, and the number
+ * of such lines is logged when it reads again. Thread: any; a line is one write(2), so lines never
+ * mix. To be set up once, before threads are started.
  */
 #pragma once
 
@@ -20,14 +19,14 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* Lines above `most` are left out. Before this call: text, up to LOG_LEVEL_INFO. */
 void log_init(enum log_level most, enum log_format format);
 
-/* The same of the lines, at any time. */
+/* Changes the level, at any time. */
 void log_set_level(enum log_level most);
 
 /*
- * From now on the text of each error of this thread is also copied to `room`, cut to its size, for telling it to
- * somebody else; NULL: no more.
+ * From now on the text of each error of this thread is also copied to `buffer`, cut to its size, so
+ * that it can be passed on; NULL: no more. The buffer stays the caller's.
  */
-void log_keep_errors(char *room, size_t size);
+void log_keep_errors(char *buffer, size_t size);
 
 /*
  * From now on no line waits for the reader for longer than a tenth of a second. Main thread, before
@@ -35,18 +34,18 @@ void log_keep_errors(char *room, size_t size);
  */
 void log_never_wait(void);
 /*
- * Has a thread of its own write the lines (base/outlet.h), which must not exist before the sandbox does; it
- * inherits the caller's signal mask. Nothing waits for the reader then. Other threads may be running.
- * -errno: as before.
+ * Starts a thread that writes the lines (base/outlet.h): from now on nothing waits for the reader.
+ * To be called after the sandbox is set up; the thread inherits the caller's signal mask. Other
+ * threads may be running. -errno: nothing has changed.
  */
 int log_start_writer(void);
 /*
- * Waits until everything is written, or the reader has taken nothing for a second; then lines are written
- * as after log_never_wait(). When no other thread logs any more.
+ * Waits until everything is written, or the reader has taken nothing for a second; then lines are
+ * written as after log_never_wait(). To be called when no other thread logs any more.
  */
 void log_stop_writer(void);
 
-/* A line that is ready, with its newline, as it is, in its place among the others: --trace. */
+/* Writes a complete line, with its newline, in order with the others: for --trace. */
 void log_line(const char *line, size_t length);
 
 bool log_enabled(enum log_level level);
@@ -66,5 +65,7 @@ void log_write(enum log_level level, const char *event, json_t *fields, const ch
 			log_write(level, event, log_is_json() ? (fields) : NULL, __VA_ARGS__);     \
 	} while (0)
 
-/* A failure in one line, "meari: <message>"; in JSON an event "error" with the text as "message". */
+/*
+ * A failure in one line, "meari: <message>"; in JSON an event "error" with the text as "message".
+ */
 #define log_error(...) log_write(LOG_LEVEL_ERROR, "error", NULL, __VA_ARGS__)

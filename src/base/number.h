@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any text of number_format_size. */
+/* Size of any text of number_format_size. */
 #define NUMBER_TEXT_SIZE 32
 
 /*
@@ -24,16 +24,16 @@ int number_parse_size(const char *text, uint64_t least, uint64_t most, uint64_t 
 
 /*
  * Reads a number a second from the start of `text`: decimal, with or without a fraction, with an
- * optional k, M or G (powers of 1000, as rates have it): "500", "1.5k", "2M". Sets how many bytes it
- * took; what follows is the caller's affair, two points included ("1..5k" begins with a 1).
+ * optional k, M or G (powers of 1000, as rates have it): "500", "1.5k", "2M". Sets how many bytes
+ * it took; what follows is left to the caller, two points included ("1..5k" begins with a 1).
  * -EINVAL: no number there; -ERANGE: beyond NUMBER_MOST_RATE.
  */
 int number_scan_rate(const char *text, double *ret_per_s, size_t *ret_length);
 #define NUMBER_MOST_RATE 1e12
 
 /*
- * The whole number nearest to `value`: what is below 0, or no number, becomes 0, what is too large
- * UINT64_MAX. (A cast of such a value is undefined.)
+ * The whole number nearest to `value`: 0 for a value below 0 or NAN, UINT64_MAX for one that is too
+ * large. (A cast of such a value is undefined.)
  */
 uint64_t number_from_double(double value);
 

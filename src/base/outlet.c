@@ -1,7 +1,7 @@
 /*
- * A queue of lines with one thread behind it. What the thread is writing is no longer in the queue but still
- * counts, so the memory of an outlet is bounded. While lines are left out, none is queued: the gap is one,
- * and stands where it was.
+ * A queue of lines with one thread behind it. What the thread is writing is no longer in the queue
+ * but still counts, so the memory of an outlet is bounded. While lines are left out, none is
+ * queued: the gap is one, and stands where it was.
  */
 #include "base/outlet.h"
 
@@ -38,7 +38,7 @@ struct outlet {
 
 /* ---- on the outlet's thread ---- */
 
-/* By the last who has it. */
+/* Called by the last owner: the thread, or its maker. */
 static void destroy(struct outlet *outlet)
 {
 	pthread_cond_destroy(&outlet->more);
@@ -63,7 +63,7 @@ static void write_all(struct outlet *outlet, const char *bytes, size_t length)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			/* Somebody who shares it wants it so. */
+			/* Another process that shares the description has made it so. */
 			struct pollfd polled = { .fd = outlet->fd, .events = POLLOUT };
 
 			poll(&polled, 1, -1);
@@ -77,7 +77,7 @@ static void write_all(struct outlet *outlet, const char *bytes, size_t length)
 	}
 }
 
-static void tell_left_out(struct outlet *outlet, uint64_t left_out)
+static void write_left_out(struct outlet *outlet, uint64_t left_out)
 {
 	char line[OUTLET_DESCRIPTION_SIZE];
 
@@ -116,7 +116,7 @@ static void *run_thread(void *context)
 	pthread_setname_np(pthread_self(), "outlet");
 	while ((line = take(outlet, &left_out)) != NULL || left_out > 0) {
 		if (line == NULL) {
-			tell_left_out(outlet, left_out);
+			write_left_out(outlet, left_out);
 			continue;
 		}
 		write_all(outlet, line->bytes, line->length);

@@ -1,7 +1,7 @@
 /*
  * An address can come from a file, a script or a peer, and is then repeated in a message: without
- * this a text with escape sequences could clear the screen of the one who reads the message, and one
- * with U+202E could show it backwards.
+ * this, a text with escape sequences could clear the reader's screen, and one with U+202E could
+ * show the message backwards.
  */
 #include "base/quote.h"
 

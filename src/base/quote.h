@@ -1,23 +1,23 @@
 /*
- * Bytes from outside, made safe to show: what would mislead a terminal or a reader (see
- * text_is_unsafe) is spelled out as \xNN. Any thread; nothing is allocated.
+ * Foreign bytes, made safe to show: characters that would mislead a terminal or a reader (see
+ * text_is_unsafe) are written as \xNN. Any thread; nothing is allocated.
  */
 #pragma once
 
 #include <stddef.h>
 
-/* Room for the short quotations in messages, see quote_piece. */
+/* Size of the short quotations in messages, see quote_piece. */
 #define QUOTE_PIECE_SIZE 64
 
 /* The least size of a buffer: "..." must fit. */
 #define QUOTE_LEAST_SIZE 4
 
-/* Room for a whole quotation of `length` bytes, each of which takes four at most. */
+/* Size of a whole quotation of `length` bytes, each of which takes four at most. */
 #define QUOTE_SIZE(length) (4 * (size_t)(length) + QUOTE_LEAST_SIZE)
 
 /*
- * Writes `length` bytes into `buffer`: well-formed UTF-8 as it is; unsafe characters, malformed UTF-8
- * and the backslash itself as \xNN, so that nothing is lost. What does not fit is cut between
+ * Writes `length` bytes into `buffer`: well-formed UTF-8 as it is; unsafe characters, malformed
+ * UTF-8 and the backslash itself as \xNN, so that nothing is lost. What does not fit is cut between
  * characters and ends with "...". `size` is at least QUOTE_LEAST_SIZE. Returns `buffer`.
  */
 const char *quote_bytes(const char *bytes, size_t length, char *buffer, size_t size);
@@ -29,7 +29,7 @@ const char *quote_text(const char *text, char *buffer, size_t size);
 const char *quote_piece(const char *bytes, size_t length, char buffer[static QUOTE_PIECE_SIZE]);
 
 /*
- * The same for a whole line of output that may hold quotations already: the backslash stays as it is,
- * so that a quoted text is not quoted twice.
+ * The same for a whole line of output that may hold quotations already: the backslash stays as it
+ * is, so that a quoted text is not quoted twice.
  */
 const char *quote_line(const char *line, char *buffer, size_t size);

@@ -1,5 +1,6 @@
 /*
- * The distance by the usual table, of which three rows are kept: a swap looks two rows back.
+ * The distance by the usual table, of which three rows are kept: a swap needs the row before the
+ * last.
  */
 #include "base/suggest.h"
 
@@ -52,7 +53,10 @@ static unsigned most_distance(size_t length)
 	return length < 3 ? 0 : length <= 4 ? 1 : length <= 8 ? 2 : 3;
 }
 
-/* How far apart two names are, in half letters: a beginning counts for more than one letter, less than two. */
+/*
+ * How far apart two names are, in half letters: a beginning counts for more than one letter, less
+ * than two.
+ */
 static unsigned half_letters(
 	const char *text, size_t length, const char *candidate, size_t candidate_length)
 {

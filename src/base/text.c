@@ -1,7 +1,7 @@
 /*
  * The decoder checks the bounds of the second byte, as Table 3-7 of the Unicode standard has them:
- * they alone rule out overlong forms, surrogates and what lies above U+10FFFF, and they do so as soon
- * as the second byte is there.
+ * they alone rule out overlong forms, surrogates and what lies above U+10FFFF, and they do so as
+ * soon as the second byte is there.
  */
 #include "base/text.h"
 
@@ -70,7 +70,10 @@ static const struct {
 	{ 0xe0000, 0xe0fff }, /* tags, more variation selectors */
 };
 
-/* -1: no such character. In a locale that is not UTF-8, wcwidth(3) knows ASCII only: one column each. */
+/*
+ * -1: no such character. In a locale that is not UTF-8, wcwidth(3) knows ASCII only: one column
+ * each.
+ */
 static int known_columns(uint32_t code)
 {
 	if (code < 0x80 || MB_CUR_MAX < TEXT_CHARACTER_SIZE)

@@ -1,8 +1,8 @@
 /*
- * UTF-8 text, character by character: the project's one decoder, one width, and one list of what must
- * not be printed raw. Strict (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
- * Widths come from wcwidth(3) and so need an LC_CTYPE of UTF-8 (see i18n.h). Any thread; nothing is
- * allocated.
+ * UTF-8 text, character by character: the project's one decoder, one width, and one list of what
+ * must not be printed raw. Strict (RFC 3629): no overlong forms, no surrogates, nothing above
+ * U+10FFFF. Widths come from wcwidth(3) and so need an LC_CTYPE of UTF-8 (see i18n.h). Any thread;
+ * nothing is allocated.
  */
 #pragma once
 

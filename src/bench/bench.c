@@ -46,7 +46,8 @@ struct run {
 	struct load_record *spare; /* empty, for the next exchange */
 	struct load_record *tick, *interval; /* being filled */
 	struct generator_sample *first, *last; /* of each generator: for its processor time */
-	uint64_t start_ns, from_ns, until_ns;
+	uint64_t start_ns, from_ns, until_ns; /* warm-up, measuring, end */
+	uint64_t period_ns; /* of the ticks */
 	uint64_t tick_start_ns, interval_start_ns;
 	unsigned signals; /* that have come: the second ends it at once */
 	int signal; /* the first of them */
@@ -189,7 +190,7 @@ static bool is_cut_short(const struct run *run)
 	return run->signals > 0;
 }
 
-/* Waits for a signal, a word of the generators, or the time. */
+/* Waits for a signal, a notification of the generators, or the time. */
 static void wait_until(struct run *run, uint64_t until_ns)
 {
 	struct bench *bench = run->bench;
@@ -235,7 +236,7 @@ static const struct histogram *latency_of(const struct run *run, const struct lo
 	return run->open_loop ? record->intended : record->sent;
 }
 
-/* By the schedule; in churn that is one of connections, and each has its messages. */
+/* By the schedule; in churn that counts connections, each with its messages. */
 static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t until_ns)
 {
 	uint32_t echoes = run->bench->options.load.echoes;
@@ -288,7 +289,7 @@ static void collect(struct run *run, bool is_first)
 	}
 }
 
-/* The tick is over: it goes into the interval and the sum, and the watcher is told. */
+/* The tick is over: it goes into the interval and the sum, and is reported to the watcher. */
 static void end_tick(struct run *run, enum bench_phase phase, uint64_t now_ns)
 {
 	struct bench_progress progress = {
@@ -326,7 +327,7 @@ static void end_interval(struct run *run, uint64_t now_ns)
 
 /* ---- one run: its phases ---- */
 
-static void tell_phase(const struct run *run, enum bench_phase phase)
+static void report_phase(const struct run *run, enum bench_phase phase)
 {
 	struct bench_progress progress = { .phase = phase, .sum = run->outcome->record };
 
@@ -337,12 +338,12 @@ static void tell_phase(const struct run *run, enum bench_phase phase)
 static int connect_all(struct run *run)
 {
 	const struct bench_options *options = &run->bench->options;
-	/* When for so long nothing has been told, the rest counts as missing when the load is judged. */
+	/* When none has settled for so long, the rest counts as missing when the load is judged. */
 	uint64_t silence_ns = options->timeout_ns + CLOCK_NS_PER_S;
 	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
 	struct generator_progress progress = sum_progress(run);
 
-	tell_phase(run, BENCH_CONNECTING);
+	report_phase(run, BENCH_CONNECTING);
 	while (progress.settled < options->connections && clock_now_ns() < deadline_ns &&
 		!progress.ended && !is_cut_short(run)) {
 		uint32_t before = progress.settled;
@@ -354,66 +355,64 @@ static int connect_all(struct run *run)
 	}
 	if (progress.result < 0)
 		return progress.result;
-	/* Whoever was let in and reset at once is the service's affair, and counted. */
+	/* If one was accepted and reset at once, the load goes on: it is counted as an error of the service. */
 	if (!progress.reached && progress.error < 0) {
-		target_tell_unreachable(&options->target, options->source, progress.error);
+		target_report_unreachable(&options->target, options->source, progress.error);
 		return progress.error;
 	}
 	return 0;
 }
 
-static uint64_t tick_end(const struct run *run, uint64_t period_ns, uint64_t now_ns)
+static bool goes_on(const struct run *run)
 {
-	uint64_t base_ns = now_ns < run->from_ns ? run->start_ns : run->from_ns;
-	uint64_t end_ns = base_ns + ((now_ns - base_ns) / period_ns + 1) * period_ns;
-	uint64_t limit_ns = now_ns < run->from_ns ? run->from_ns : run->until_ns;
-
-	return end_ns < limit_ns ? end_ns : limit_ns;
+	return !is_cut_short(run) && !sum_progress(run).ended;
 }
 
-/* Waits out a tick; false when there is none left, or the user has had enough. */
-static bool wait_tick(struct run *run, uint64_t period_ns)
+/* Waits for the end of this tick of the phase from `from_ns` to `until_ns`, if the run goes on so long. */
+static void wait_tick(struct run *run, uint64_t from_ns, uint64_t until_ns)
 {
 	uint64_t now_ns = clock_now_ns(), end_ns;
 
-	if (now_ns < run->start_ns)
-		now_ns = run->start_ns;
-	if (now_ns >= run->until_ns)
-		return false;
-	end_ns = tick_end(run, period_ns, now_ns);
-	while (!is_cut_short(run) && clock_now_ns() < end_ns && !sum_progress(run).ended)
+	if (now_ns < from_ns)
+		now_ns = from_ns;
+	end_ns = from_ns + ((now_ns - from_ns) / run->period_ns + 1) * run->period_ns;
+	if (end_ns > until_ns)
+		end_ns = until_ns;
+	while (goes_on(run) && clock_now_ns() < end_ns)
 		wait_until(run, end_ns);
-	return !sum_progress(run).ended;
+}
+
+static void warm_up(struct run *run)
+{
+	run->tick_start_ns = run->start_ns;
+	while (goes_on(run) && clock_now_ns() < run->from_ns) {
+		uint64_t now_ns;
+
+		wait_tick(run, run->start_ns, run->from_ns);
+		now_ns = clock_now_ns();
+		if (now_ns >= run->from_ns)
+			return; /* some of what is to be collected has been measured already */
+		collect(run, false);
+		end_tick(run, BENCH_WARMING_UP, now_ns);
+	}
 }
 
 static void measure(struct run *run)
 {
-	const struct bench_options *options = &run->bench->options;
-	uint64_t interval_ns = options->interval_ns;
-	uint64_t period_ns = options->tick_ns != 0 ? options->tick_ns : interval_ns;
-	bool measuring = run->from_ns == run->start_ns, more = true;
+	uint64_t interval_ns = run->bench->options.interval_ns, now_ns;
 
-	run->tick_start_ns = run->interval_start_ns = run->start_ns;
-	if (measuring)
-		collect(run, true); /* of nothing yet, for the processor time */
-	while (more && !is_cut_short(run)) {
-		bool was_measuring = measuring;
-		uint64_t now_ns;
-
-		more = wait_tick(run, period_ns);
+	/* What came right after the warm-up belongs to the first interval. */
+	collect(run, true);
+	run->tick_start_ns = run->from_ns;
+	do {
+		wait_tick(run, run->from_ns, run->until_ns);
 		now_ns = clock_now_ns();
-		measuring = now_ns >= run->from_ns;
-		collect(run, measuring && !was_measuring);
-		if (measuring && !was_measuring) {
-			/* What came right after the warm-up belongs to the first interval. */
-			run->tick_start_ns = run->interval_start_ns = run->from_ns;
-			continue;
-		}
-		end_tick(run, measuring ? BENCH_MEASURING : BENCH_WARMING_UP, now_ns);
-		if (measuring && now_ns - run->interval_start_ns + period_ns / 2 >= interval_ns &&
+		collect(run, false);
+		end_tick(run, BENCH_MEASURING, now_ns);
+		if (now_ns - run->interval_start_ns + run->period_ns / 2 >= interval_ns &&
 			now_ns < run->until_ns)
 			end_interval(run, now_ns);
-	}
+	} while (goes_on(run) && now_ns < run->until_ns);
 }
 
 /* Lets what is under way come back, within the timeout. */
@@ -425,7 +424,7 @@ static void finish(struct run *run)
 
 	for (unsigned i = 0; i < bench->thread_count; i++)
 		generator_stop(run->generators[i]);
-	tell_phase(run, BENCH_FINISHING);
+	report_phase(run, BENCH_FINISHING);
 	while (!sum_progress(run).ended && clock_now_ns() < deadline_ns && run->signals == signals)
 		wait_until(run, deadline_ns);
 	for (unsigned i = 0; i < bench->thread_count; i++)
@@ -453,6 +452,7 @@ static void add_up(struct run *run, uint64_t end_ns)
 				outcome->delay_share = delay;
 			}
 		}
+		outcome->given_up += generator_given_up(run->generators[i]);
 		one = generator_conclude(run->generators[i]);
 		if (lag == NULL)
 			histogram_copy(one, &lag);
@@ -515,7 +515,10 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	for (unsigned i = 0; i < bench->thread_count; i++)
 		generator_begin(run->generators[i], run->open_loop ? &run->profile : NULL,
 			run->start_ns, run->from_ns, run->until_ns);
-	measure(run);
+	run->interval_start_ns = run->from_ns;
+	warm_up(run);
+	if (goes_on(run))
+		measure(run);
 	outcome->verified = bench->options.load.verify;
 	progress = sum_progress(run);
 	end_ns = clock_now_ns() < run->until_ns ? clock_now_ns() : run->until_ns;
@@ -562,6 +565,8 @@ int bench_run(struct bench *bench, const struct profile *profile, uint64_t warm_
 	struct run run = {
 		.bench = bench,
 		.watch = watch,
+		.period_ns = bench->options.tick_ns != 0 ? bench->options.tick_ns
+							 : bench->options.interval_ns,
 		.open_loop = profile != NULL,
 		.outcome = ret_outcome,
 	};

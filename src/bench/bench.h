@@ -1,6 +1,6 @@
 /*
- * A load generator as a whole: threads, connections, the clock of a run, and what it came to. Main
- * thread; speaks through the log of what could not be done; what was measured is the caller's to tell.
+ * A load generator as a whole: threads, connections, the phases of a run, and its outcome. Main thread.
+ * Failures are reported through the log, one line each; the caller prints what was measured.
  *
  * One at a time: while it is open, signals that end a program arrive through it (interrupt.h).
  */
@@ -35,13 +35,13 @@ struct bench_options {
 	uint64_t seed;
 	uint64_t timeout_ns; /* for connecting, and for what is under way at the end */
 	uint64_t busy_poll_ns;
-	uint64_t tick_ns; /* how often the watcher is told; 0: once an interval */
+	uint64_t tick_ns; /* how often `tick` is called; 0: once an interval */
 	uint64_t interval_ns; /* of the figures over time */
 };
 
 enum bench_phase { BENCH_CONNECTING, BENCH_WARMING_UP, BENCH_MEASURING, BENCH_FINISHING };
 
-/* How a run stands. */
+/* The progress of a run. */
 struct bench_progress {
 	enum bench_phase phase;
 	uint64_t elapsed_ns, length_ns; /* of the phase */
@@ -49,7 +49,7 @@ struct bench_progress {
 	const struct load_record *sum; /* so far */
 };
 
-/* Told while a run goes on; every function may be NULL. */
+/* Called while a run goes on; every function may be NULL. */
 struct bench_watch {
 	void (*tick)(void *context, const struct bench_progress *progress);
 	void (*interval)(void *context, const struct outcome_interval *interval,
@@ -59,19 +59,19 @@ struct bench_watch {
 
 struct bench;
 
-/* Finds the target and asks it for one connection. 0, or -errno: one line has been printed. */
+/* Resolves the target and connects to it once. 0, or -errno: one line has been printed. */
 int bench_new(const struct bench_options *options, struct bench **ret_bench);
 void bench_free(struct bench *bench);
 
 const char *bench_engine(const struct bench *bench);
 unsigned bench_threads(const struct bench *bench);
-/* The address that answered. */
+/* The address that accepted. */
 const struct addr *bench_target(const struct bench *bench);
 
 /*
- * One run. `profile` (NULL: closed loop) is of the measuring; the warm-up before it goes at its first
- * rate. Fills `ret_outcome`, which the caller gives back with outcome_fini(), also when it was
- * interrupted. -errno: it could not run; one line has been printed.
+ * One run. `profile` (NULL: closed loop) is for the measuring; the warm-up before it goes at its first
+ * rate. Fills `ret_outcome`, also when a signal interrupts the run; the caller calls outcome_fini(). -errno: it
+ * could not run; one line has been printed.
  */
 int bench_run(struct bench *bench, const struct profile *profile, uint64_t warm_up_ns,
 	uint64_t duration_ns, const struct bench_watch *watch, struct outcome *ret_outcome);

@@ -3,8 +3,12 @@
  */
 #include "bench/climb.h"
 
+#include <math.h>
+
 /* A gap of 5 % is within what repeated runs differ by on a quiet machine. */
 #define PRECISION 0.05
+/* A run of fewer messages keeps a promise by chance: the search does not go below, unless it begins there. */
+#define LEAST_MESSAGES 10
 
 static struct search_step judge(const struct promise *promise, const struct outcome *outcome)
 {
@@ -19,6 +23,7 @@ static struct search_step judge(const struct promise *promise, const struct outc
 	kept = step.value_known && promise_holds(promise, step.value) && facts.sent > 0 &&
 		facts.errors == 0 && outcome->reached_per_s >= CLIMB_CARRIED_LEAST * carried;
 	step.trusted = outcome_is_trusted(outcome);
+	step.wrong = outcome_is_wrong(outcome);
 	/* What holds in spite of a generator at its limit holds all the more. */
 	step.outcome = kept                    ? SEARCH_KEPT
 		: !outcome_is_limited(outcome) ? SEARCH_BROKEN
@@ -32,7 +37,8 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 {
 	struct search_options options = {
 		.first_per_s = first_per_s,
-		.least_per_s = 1,
+		.least_per_s = fmin(
+			first_per_s, fmax(1, LEAST_MESSAGES * 1e9 / (double)duration_ns)),
 		.most_per_s = CLIMB_MOST_PER_S,
 		.precision = PRECISION,
 	};
@@ -42,7 +48,7 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 	double rate_per_s;
 	int r = 0;
 
-	search_init(search, &options);
+	search_start(search, &options);
 	while (signal == 0 && search_next(search, &rate_per_s)) {
 		struct outcome outcome;
 		struct profile profile;
@@ -56,7 +62,7 @@ int climb(struct bench *bench, const struct promise *promise, double first_per_s
 		signal = outcome.signal;
 		step = judge(promise, &outcome);
 		if (signal == 0) {
-			search_tell(search, &step);
+			search_record(search, &step);
 			watch->ends(watch->bench.context, &search->steps[search->step_count - 1]);
 		}
 		/* The search ends with a run at the rate found, so the last that kept it is the best. */

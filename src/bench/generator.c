@@ -1,9 +1,8 @@
 /*
- * The pacer is the heart: once a round of the engine it keeps the schedule (schedule.c), and calls again the
- * connections that were lost a while ago.
+ * Once a round of the engine the pacer keeps the schedule (schedule.c), and reconnects the connections that
+ * were lost RETRY_NS ago.
  *
- * A connection that could not be made is tried again after RETRY_NS; that is the same for all, so those
- * that wait form a queue in the order of their times.
+ * RETRY_NS is the same for all connections, so those that wait form a queue in the order of their times.
  */
 #include "bench/generator.h"
 
@@ -19,26 +18,22 @@
 #include "bench/schedule.h"
 
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
-/* Connections called again in one call, at most: then the engine looks at its sockets. */
+/* Reconnected in one round, at most: then the engine serves its sockets. */
 #define BURST 256
 /*
- * Calls are made for so long, then the engine looks what has become of them: made all at once, the last
- * of many would only be made when the time of the first is over.
+ * connect(2) is called for so long, then the engine serves its sockets. If all were called at once, the
+ * deadline of the first would pass before the last is called.
  */
-#define CALLING_NS (20 * CLOCK_NS_PER_MS)
+#define CONNECTING_NS (20 * CLOCK_NS_PER_MS)
 
-enum member_state {
-	MEMBER_IDLE, /* churn by a schedule: waits for its time */
-	MEMBER_CALLED, /* being connected */
-	MEMBER_OPEN,
-	MEMBER_RETRY, /* could not be had; in the queue */
-};
-
-/* One connection of the share, through all its lives. */
+/*
+ * One connection of the share, through all its lives. Its states are the engine's (conn.h) and the load's
+ * (load_conn.h).
+ */
 struct member {
 	uint64_t name; /* for engine_nudge() */
-	enum member_state state;
-	bool settled; /* the first call has ended, well or not */
+	bool is_open; /* `name` can be nudged */
+	bool settled; /* the first attempt to connect has ended, well or not */
 };
 
 struct retry {
@@ -50,12 +45,12 @@ struct generator {
 	struct generator_options options;
 	struct engine *engine;
 	struct load *load;
-	uint64_t source_next; /* counts calls, so that each has a source of its own */
+	uint64_t source_next; /* counts connects, so that each has a source of its own */
 
 	/* The thread's own. */
 	struct member *members;
 	struct retry *retries; /* a ring of load.connections */
-	uint32_t first_calls; /* connections that are still to be called for the first time */
+	uint32_t unconnected; /* connections before their first connect */
 	uint32_t retry_first, retry_count;
 	uint64_t retry_not_before_ns; /* out of descriptors or ports: the next will fail as well */
 	/* Churn by a schedule: connections without a time (a stack), times without a connection (a ring). */
@@ -68,6 +63,7 @@ struct generator {
 	struct schedule schedule;
 	const struct profile *profile;
 	uint64_t start_ns, from_ns, until_ns;
+	uint64_t given_up;
 	int schedstat_fd;
 
 	pthread_t thread;
@@ -95,11 +91,11 @@ static bool is_timed_churn(const struct generator *generator)
 
 /* ---- on the generator's thread ---- */
 
-static void tell(struct generator *generator)
+static void notify(struct generator *generator)
 {
 	uint64_t one = 1;
 
-	/* Cannot fail: the counter holds far more than is ever told. */
+	/* Cannot fail: the counter holds far more than is ever written. */
 	if (write(generator->options.event_fd, &one, sizeof(one)) < 0)
 		abort();
 }
@@ -118,7 +114,7 @@ static void note(struct generator *generator, struct member *member, int open_ch
 	pthread_mutex_unlock(&generator->lock);
 	member->settled = true;
 	if (all)
-		tell(generator);
+		notify(generator);
 }
 
 static void retry_later(struct generator *generator, uint32_t index)
@@ -126,13 +122,12 @@ static void retry_later(struct generator *generator, uint32_t index)
 	uint32_t size = generator->options.load.connections;
 	uint32_t at = (generator->retry_first + generator->retry_count++) % size;
 
-	generator->members[index].state = MEMBER_RETRY;
 	generator->retries[at] = (struct retry){ index, clock_now_ns() + RETRY_NS };
 	engine_pace_by(generator->engine, generator->retries[at].due_ns);
 }
 
-/* False: it has failed at once, for a reason of this machine. */
-static bool call(struct generator *generator, uint32_t index, uint64_t intended_ns)
+/* False: it failed at once, for a reason of this machine. */
+static bool connect_member(struct generator *generator, uint32_t index, uint64_t intended_ns)
 {
 	const struct generator_options *options = &generator->options;
 	struct member *member = &generator->members[index];
@@ -149,7 +144,6 @@ static bool call(struct generator *generator, uint32_t index, uint64_t intended_
 			options->index + generator->source_next++ * options->share_count,
 			options->to->scheme, options->to->generic.sa_family, &from))
 		connect.from = &from;
-	member->state = MEMBER_CALLED;
 	r = engine_connect(generator->engine, &connect, &member->name);
 	if (r == 0)
 		return true;
@@ -162,7 +156,7 @@ static bool call(struct generator *generator, uint32_t index, uint64_t intended_
 	return false;
 }
 
-/* Churn by a schedule: this connection is free for the next, which may be waiting already. */
+/* Churn by a schedule: this connection is free for the next one that is due, if one waits already. */
 static void take_next(struct generator *generator, uint32_t index)
 {
 	if (generator->late_count == 0) {
@@ -174,26 +168,26 @@ static void take_next(struct generator *generator, uint32_t index)
 
 	generator->late_first = (generator->late_first + 1) % generator->options.load.waiting_most;
 	generator->late_count--;
-	call(generator, index, intended_ns);
+	connect_member(generator, index, intended_ns);
 }
 
-/* A connection that was due, with all of its messages, will not be made. */
-static void give_up_call(struct generator *generator, uint64_t intended_ns)
+/* A connection that was due will not be made; its messages are never sent. */
+static void give_up_connect(struct generator *generator, uint64_t intended_ns)
 {
 	load_give_up(generator->load, intended_ns, generator->options.load.echoes);
 }
 
-static void call_on_time(struct generator *generator, uint64_t intended_ns)
+static void connect_on_time(struct generator *generator, uint64_t intended_ns)
 {
 	uint32_t size = generator->options.load.waiting_most;
 
 	if (generator->idle_count > 0)
-		call(generator, generator->idle[--generator->idle_count], intended_ns);
+		connect_member(generator, generator->idle[--generator->idle_count], intended_ns);
 	else if (generator->late_count < size)
 		generator->late[(generator->late_first + generator->late_count++) % size] =
 			intended_ns;
 	else
-		give_up_call(generator, intended_ns);
+		give_up_connect(generator, intended_ns);
 }
 
 static void on_opened(void *context, const struct engine_conn *conn)
@@ -201,7 +195,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	struct generator *generator = context;
 	struct member *member = &generator->members[load_index(conn->protocol)];
 
-	member->state = MEMBER_OPEN;
+	member->is_open = true;
 	note(generator, member, 1, 0);
 }
 
@@ -211,35 +205,35 @@ static void on_closed(
 	struct generator *generator = context;
 	uint32_t index = load_index(conn->protocol);
 	struct member *member = &generator->members[index];
-	bool was_open = member->state == MEMBER_OPEN;
+	bool was_open = member->is_open;
 
 	note(generator, member, was_open ? -1 : 0, reason == ENGINE_CLOSE_LOST ? error : 0);
-	member->state = MEMBER_IDLE;
+	member->is_open = false;
 	if (generator->stopping)
 		return;
 	if (is_timed_churn(generator))
 		take_next(generator, index);
 	else if (was_open && is_churn(generator))
-		call(generator, index, 0);
+		connect_member(generator, index, 0);
 	else
 		retry_later(generator, index);
 }
 
-/* Connections are called in their order. */
-static uint64_t call_first(struct generator *generator, uint64_t now_ns)
+/* In the order of the connections. */
+static uint64_t connect_first(struct generator *generator, uint64_t now_ns)
 {
 	uint32_t connections = generator->options.load.connections;
-	uint64_t until_ns = now_ns + CALLING_NS;
+	uint64_t until_ns = now_ns + CONNECTING_NS;
 
-	while (generator->first_calls > 0) {
-		call(generator, connections - generator->first_calls--, 0);
+	while (generator->unconnected > 0) {
+		connect_member(generator, connections - generator->unconnected--, 0);
 		if (clock_now_ns() >= until_ns)
 			return now_ns;
 	}
 	return CLOCK_NEVER;
 }
 
-static uint64_t call_again(struct generator *generator, uint64_t now_ns)
+static uint64_t reconnect(struct generator *generator, uint64_t now_ns)
 {
 	if (generator->retry_count > 0 && now_ns < generator->retry_not_before_ns)
 		return generator->retry_not_before_ns;
@@ -251,7 +245,7 @@ static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 		generator->retry_first = (generator->retry_first + 1) %
 			generator->options.load.connections;
 		generator->retry_count--;
-		if (!call(generator, retry->index, 0)) {
+		if (!connect_member(generator, retry->index, 0)) {
 			generator->retry_not_before_ns = now_ns + RETRY_NS;
 			return generator->retry_not_before_ns;
 		}
@@ -259,18 +253,18 @@ static uint64_t call_again(struct generator *generator, uint64_t now_ns)
 	return CLOCK_NEVER;
 }
 
-/* A message, or in churn a connection, whose time has come. */
+/* A message, or in churn a connection, is due. */
 static void on_due(void *context, uint64_t due_ns, uint64_t now_ns)
 {
 	struct generator *generator = context;
 	uint32_t index;
 
 	if (is_timed_churn(generator)) {
-		call_on_time(generator, due_ns);
+		connect_on_time(generator, due_ns);
 		return;
 	}
 	index = load_offer(generator->load, due_ns, now_ns);
-	if (index != LOAD_NOBODY)
+	if (index != LOAD_NO_CONN)
 		engine_nudge(generator->engine, generator->members[index].name);
 }
 
@@ -280,6 +274,7 @@ static void on_given_up(void *context, uint64_t due_ns, uint64_t count)
 
 	if (is_timed_churn(generator))
 		count *= generator->options.load.echoes;
+	generator->given_up += count;
 	load_give_up(generator->load, due_ns, count);
 }
 
@@ -290,10 +285,10 @@ static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 
 	if (generator->stopping)
 		return CLOCK_NEVER;
-	if (generator->first_calls > 0)
-		retry_ns = call_first(generator, now_ns);
-	if (generator->first_calls == 0)
-		retry_ns = call_again(generator, now_ns);
+	if (generator->unconnected > 0)
+		retry_ns = connect_first(generator, now_ns);
+	if (generator->unconnected == 0)
+		retry_ns = reconnect(generator, now_ns);
 	if (generator->begun)
 		due_ns = schedule_keep(&generator->schedule, now_ns);
 	return due_ns < retry_ns ? due_ns : retry_ns;
@@ -317,7 +312,7 @@ static void run_connect(struct engine *engine, struct engine_task *task)
 	uint32_t connections = generator->options.load.connections;
 
 	if (!is_timed_churn(generator)) {
-		generator->first_calls = connections; /* the pacer makes them */
+		generator->unconnected = connections; /* the pacer makes them */
 		return;
 	}
 	for (uint32_t i = 0; i < connections; i++) {
@@ -353,7 +348,7 @@ static void run_stop(struct engine *engine, struct engine_task *task)
 	generator->stopping = true;
 	load_stop(generator->load);
 	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
-		if (generator->members[i].state == MEMBER_OPEN)
+		if (generator->members[i].is_open)
 			engine_nudge(engine, generator->members[i].name);
 	}
 	engine_drain(engine);
@@ -401,7 +396,7 @@ static void *run_thread(void *context)
 	if (generator->schedstat_fd >= 0)
 		close(generator->schedstat_fd);
 	generator->schedstat_fd = -1;
-	tell(generator);
+	notify(generator);
 	return NULL;
 }
 
@@ -532,7 +527,7 @@ void generator_exchange(
 		while (generator->exchange_wanted)
 			pthread_cond_wait(&generator->changed, &generator->lock);
 	} else {
-		/* Nobody records any more; the thread's times stay what they were. */
+		/* Nothing is recorded any more; the thread's times stay what they were. */
 		generator->sample.record = load_exchange(generator->load, fresh);
 		generator->sample.at_ns = clock_now_ns();
 	}
@@ -564,11 +559,16 @@ const struct histogram *generator_conclude(struct generator *generator)
 	uint32_t size = generator->options.load.waiting_most;
 
 	for (; generator->late_count > 0; generator->late_count--) {
-		give_up_call(generator, generator->late[generator->late_first]);
+		give_up_connect(generator, generator->late[generator->late_first]);
 		generator->late_first = (generator->late_first + 1) % size;
 	}
 	load_conclude(generator->load);
 	return generator->schedule.lag;
+}
+
+uint64_t generator_given_up(const struct generator *generator)
+{
+	return generator->given_up;
 }
 
 void generator_free(struct generator *generator)

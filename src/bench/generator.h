@@ -1,6 +1,6 @@
 /*
  * One thread of a load generator: an engine, a load, a share of the connections and of the schedule.
- * Threads share nothing; what the main thread wants of one is posted to its engine.
+ * Threads share nothing; the main thread posts its orders to a thread's engine.
  *
  *	new ──▶ start ──all connected──▶ begin ──exchange, exchange, ...──▶ stop ──▶ join ──▶ conclude
  */
@@ -20,23 +20,23 @@ struct generator;
 struct generator_options {
 	const struct engine_ops *engine;
 	struct load_options load; /* this thread's share; first_number counts through all threads */
-	unsigned index, share_count; /* this thread of so many */
+	unsigned index, share_count; /* this thread's, and how many threads there are */
 	const struct addr *to;
 	const struct source *source; /* NULL: the kernel's choice */
 	enum pace_arrivals arrivals;
 	uint64_t seed;
 	uint64_t connect_timeout_ns;
 	uint64_t busy_poll_ns;
-	int event_fd; /* eventfd(2), the caller's: told at `settled` and at the end */
+	int event_fd; /* eventfd(2), the caller's: written when all have settled, and at the end */
 };
 
 /* How far the making of connections has come. */
 struct generator_progress {
 	uint32_t open; /* of the connections asked for, now */
-	bool reached; /* one has been open, perhaps not for long */
-	uint32_t settled; /* have been made, or have failed once */
-	int error; /* -errno of the last that failed; 0: none has */
-	bool ended; /* the thread is past its work; `result` is its engine's */
+	bool reached; /* at least one has been open */
+	uint32_t settled; /* are open, or have failed once */
+	int error; /* -errno of the last connect that failed; 0: none has */
+	bool ended; /* the thread ends; `result` is its engine's */
 	int result;
 };
 
@@ -61,7 +61,7 @@ struct generator_progress generator_progress(struct generator *generator);
 void generator_begin(struct generator *generator, const struct profile *profile, uint64_t start_ns,
 	uint64_t from_ns, uint64_t until_ns);
 
-/* Exchanges the record for `fresh`, an empty one; waits for the thread to come to that. */
+/* Exchanges the record for `fresh`, an empty one; blocks until the thread has done so. */
 void generator_exchange(struct generator *generator, struct load_record *fresh,
 	struct generator_sample *ret_sample);
 
@@ -74,11 +74,14 @@ void generator_cut(struct generator *generator);
 int generator_join(struct generator *generator);
 
 /*
- * After the end: what is still under way counts as lost, what was due and has not left as unsent
- * (generator_exchange brings both). Returns how late the schedule was kept, by the generator's own fault; it
+ * After the end: what is still under way counts as lost, and what was due but not sent as unsent
+ * (generator_exchange brings both). Returns how late the generator kept its schedule; the histogram
  * stays the generator's.
  */
 const struct histogram *generator_conclude(struct generator *generator);
+
+/* After the end: messages that were due, and that the generator was too far behind to hand out. */
+uint64_t generator_given_up(const struct generator *generator);
 
 /* NULL is fine. Not while the thread runs. */
 void generator_free(struct generator *generator);

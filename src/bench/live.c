@@ -170,19 +170,19 @@ static void compose_counts(const struct live *live, const struct load_record_cou
 unsigned live_compose(const struct live *live, const struct bench_progress *progress,
 	unsigned columns, unsigned rows, char lines[static LIVE_LINES][LIVE_LINE_SIZE])
 {
-	unsigned room = columns > LEAST_COLUMNS ? columns - 1 : LEAST_COLUMNS, count = 0;
+	unsigned most_columns = columns > LEAST_COLUMNS ? columns - 1 : LEAST_COLUMNS, count = 0;
 	bool is_low = rows <= LIVE_LINES;
 
 	if (!is_low)
 		snprintf(lines[count++], LIVE_LINE_SIZE, "%s", live->title);
 	if (!is_low || !live->measured)
-		compose_progress(progress, room, lines[count++]);
+		compose_progress(progress, most_columns, lines[count++]);
 	if (live->measured)
 		compose_figures(&live->figures, lines[count++], LIVE_LINE_SIZE, "  ");
 	if (!is_low && live->measured)
-		compose_counts(live, &progress->sum->counts, room, lines[count++]);
+		compose_counts(live, &progress->sum->counts, most_columns, lines[count++]);
 	for (unsigned i = 0; i < count; i++)
-		clip_line(lines[i], room);
+		clip_line(lines[i], most_columns);
 	return count;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A run as it goes on, for people: at a terminal one block that is redrawn in place (progress, rate,
- * latency, errors, a line of bars), anywhere else one line an interval. Main thread.
+ * Shows a run while it goes on: at a terminal one block that is redrawn in place (progress, rate, latency,
+ * errors, a line of bars), elsewhere one line for each interval. Main thread.
  */
 #pragma once
 
@@ -21,14 +21,14 @@ struct live {
 	unsigned widths[LIVE_LINES]; /* of the lines that are on the screen now */
 	unsigned line_count;
 	struct outcome_interval figures; /* of the last tick of the measuring */
-	bool measured; /* there are any */
+	bool measured; /* `figures` has some */
 	double history[LIVE_HISTORY]; /* rates, the newest last */
 	unsigned history_count;
 };
 
 void live_init(struct live *live, FILE *out, const char *title);
 
-/* Is there a terminal to redraw? Then ticks are worth their trouble. */
+/* True: at a terminal, where live_tick() draws. */
 bool live_redraws(const struct live *live);
 
 /* At a terminal: draws anew. */
@@ -36,7 +36,7 @@ void live_tick(struct live *live, const struct bench_progress *progress);
 /* Elsewhere: a line. */
 void live_interval(struct live *live, const struct outcome_interval *interval);
 
-/* Takes the block away, so that something else can be said in its place. */
+/* Removes the block, so that other text can be printed in its place. */
 void live_clear(struct live *live);
 
 /* The bars of `count` values between 0 and the greatest, a column each. Pure. */

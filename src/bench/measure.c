@@ -1,10 +1,11 @@
 /*
- * Standard output belongs to the result: the text for people, or with --json or --json-lines the JSON
- * alone, and then what is for people goes to standard error.
+ * Standard output is for the result: as text, or with --json or --json-lines as JSON alone; the text then goes
+ * to standard error.
  */
 #include "bench/measure.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/outfile.h"
@@ -25,22 +27,25 @@
 #include "report/terminal.h"
 #include "stats/hdrlog.h"
 
-/* At a terminal the block is drawn so often. */
+/* The period of drawing at a terminal. */
 #define TICK_NS (250 * CLOCK_NS_PER_MS)
 #define TITLE_SIZE 200
-/* As shells count it: 130 after Ctrl-C. */
-#define SIGNAL_STATUS 128
 
 struct measurement {
 	const struct measure_options *options;
 	struct bench *bench;
-	FILE *people; /* what is for them */
+	FILE *people; /* the text for people goes here */
 	struct live live;
 	char title[TITLE_SIZE];
 	struct outfile *hdr, *html; /* NULL: not asked for */
 	int hdr_error; /* -errno of the first line that could not be written */
 	bool hdr_begun;
 	struct search search;
+};
+
+struct judgement {
+	enum measure_verdict verdict;
+	const char *objection; /* translated; NULL: the verdict needs no explanation */
 };
 
 /* ---- while it runs ---- */
@@ -82,6 +87,20 @@ static void write_hdr(struct measurement *measurement, const struct outcome_inte
 	measurement->hdr_error = r;
 }
 
+static void print_interval(const struct outcome_interval *interval)
+{
+	struct model_interval fields = result_interval(interval);
+	json_t *value, *object;
+
+	if (model_write_interval(&fields, &value) < 0)
+		return; /* a line less; the result has it */
+	object = json_pack("{s:o}", "interval", value);
+	json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), stdout);
+	putchar('\n');
+	outfile_flush_stdout();
+	json_decref(object);
+}
+
 static void on_interval(
 	void *context, const struct outcome_interval *interval, const struct load_record *record)
 {
@@ -92,14 +111,8 @@ static void on_interval(
 		live_interval(&measurement->live, interval);
 	if (measurement->hdr != NULL)
 		write_hdr(measurement, interval, record);
-	if (options->json_lines) {
-		json_t *object = json_pack("{s:o}", "interval", result_interval(interval));
-
-		json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
-		putchar('\n');
-		outfile_flush_stdout();
-		json_decref(object);
-	}
+	if (options->json_lines)
+		print_interval(interval);
 }
 
 static void compose_title(struct measurement *measurement, double rate_per_s)
@@ -126,7 +139,7 @@ static void on_begins(void *context, double rate_per_s)
 	compose_title(context, rate_per_s);
 }
 
-static void tell_step(struct measurement *measurement, const struct search_step *step)
+static void print_step(struct measurement *measurement, const struct search_step *step)
 {
 	const struct promise *goal = &measurement->options->goal;
 	char rate[NUMBER_TEXT_SIZE], reached[NUMBER_TEXT_SIZE], figure[PROMISE_TEXT_SIZE],
@@ -151,7 +164,7 @@ static void on_ends(void *context, const struct search_step *step)
 
 	live_clear(&measurement->live);
 	if (!measurement->options->quiet)
-		tell_step(measurement, step);
+		print_step(measurement, step);
 }
 
 /* ---- the result ---- */
@@ -164,31 +177,31 @@ static unsigned width_of(FILE *stream)
 	return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-static void tell_promises(const struct measurement *measurement, const struct outcome *outcome)
+static void print_promises(const struct measurement *measurement, const struct model *model)
 {
 	const struct measure_options *options = measurement->options;
-	struct promise_facts facts = outcome_facts(outcome);
-	bool trusted = outcome_is_trusted(outcome);
+	/* The goal of a search comes first, and print_search() is about that. */
+	const struct model_assert *asserts = model->asserts.items;
 
 	for (size_t i = 0; i < options->promise_count; i++) {
 		const struct promise *promise = &options->promises[i];
+		const struct model_assert *found = &asserts[i + options->has_goal];
 		char figure[PROMISE_TEXT_SIZE], text[PROMISE_VALUE_TEXT_SIZE];
-		double value;
 
 		promise_format_figure(promise, figure, sizeof(figure));
-		if (!promise_value(promise, &facts, &value))
+		if (isnan(found->value))
 			fprintf(measurement->people, _("broken: %s (nothing was measured)\n"),
 				promise->text);
 		else
 			fprintf(measurement->people, "%s: %s (%s %s)%s%s\n",
-				promise_holds(promise, value) ? _("kept") : _("broken"),
-				promise->text, figure,
-				promise_format_value(promise, value, text, sizeof(text)),
-				trusted ? "" : ", ", trusted ? "" : _("not to be trusted"));
+				found->holds ? _("kept") : _("broken"), promise->text, figure,
+				promise_format_value(promise, found->value, text, sizeof(text)),
+				model->trust.doubted ? ", " : "",
+				model->trust.doubted ? _("not to be trusted") : "");
 	}
 }
 
-static void tell_search(const struct measurement *measurement)
+static void print_search(const struct measurement *measurement)
 {
 	const struct search *search = &measurement->search;
 	const char *goal = measurement->options->goal.text;
@@ -231,7 +244,7 @@ static void tell_search(const struct measurement *measurement)
 	}
 }
 
-static void tell_damage(const struct measurement *measurement, const struct outcome *outcome)
+static void print_damage(const struct measurement *measurement, const struct outcome *outcome)
 {
 	const struct load_record_damage *damage = &outcome->record->damage;
 
@@ -295,8 +308,8 @@ static struct result_context context_of(const struct measurement *measurement)
 	};
 }
 
-/* The person should not have to guess that there could have been more. */
-static void tell_cut(const struct measurement *measurement, const struct outcome *outcome)
+/* A signal ended it early: the figures are not of the whole duration. */
+static void print_cut(const struct measurement *measurement, const struct outcome *outcome)
 {
 	const struct measure_options *options = measurement->options;
 	char measured[DURATION_TEXT_SIZE], planned[DURATION_TEXT_SIZE];
@@ -310,43 +323,46 @@ static void tell_cut(const struct measurement *measurement, const struct outcome
 		duration_format(options->duration_ns, planned, sizeof(planned)));
 }
 
-static int tell_result(const struct measurement *measurement, const struct model *model,
-	const struct outcome *outcome)
+static int print_result(const struct measurement *measurement, const struct model *model,
+	const struct outcome *outcome, const struct judgement *judgement)
 {
 	int r = terminal_result(
 		model, model, 1, width_of(measurement->people), measurement->people);
 
-	tell_damage(measurement, outcome);
+	print_damage(measurement, outcome);
 	if (!measurement->options->has_goal)
-		tell_cut(measurement, outcome);
+		print_cut(measurement, outcome);
 	if (measurement->options->has_goal)
-		tell_search(measurement);
-	tell_promises(measurement, outcome);
+		print_search(measurement);
+	print_promises(measurement, model);
+	if (judgement->objection != NULL)
+		fprintf(measurement->people, "%s\n", judgement->objection);
 	outfile_flush(measurement->people);
 	return r;
 }
 
-static int write_result(struct measurement *measurement, const struct outcome *outcome)
+/* `r`: the result of filling the model. */
+static int write_result(struct measurement *measurement, const struct model *model, int r,
+	const struct outcome *outcome, const struct judgement *judgement)
 {
 	const struct measure_options *options = measurement->options;
 	bool json = options->json || options->json_lines;
-	struct result_context context = context_of(measurement);
-	struct model model = { 0 };
-	int files, r = result_fill(&model, &context, outcome);
+	int files;
 
 	if (r == 0 && (!json || !options->quiet))
-		r = tell_result(measurement, &model, outcome);
+		r = print_result(measurement, model, outcome, judgement);
 	if (r == 0 && json)
-		r = model_write(&model, stdout);
+		r = model_write(model, stdout);
 	if (r < 0)
 		log_error(_("cannot write the result: %s"), strerror(-r));
-	files = write_files(measurement, &model);
-	model_fini(&model);
+	files = write_files(measurement, model);
 	return r < 0 ? r : files;
 }
 
-/* Nothing was measured: why, as far as it is known. */
-static void tell_nothing(const struct measurement *measurement, const struct outcome *outcome)
+/* ---- the verdict ---- */
+
+/* Reports that nothing was measured, and why, as far as it is known. */
+static void report_nothing(const struct measurement *measurement, const struct outcome *outcome)
 {
 	const struct load_record_counts *counts = &outcome->record->counts;
 	char address[ADDR_TEXT_SIZE];
@@ -364,23 +380,96 @@ static void tell_nothing(const struct measurement *measurement, const struct out
 	log_error(format, addr_format(bench_target(measurement->bench), address, sizeof(address)));
 }
 
-static enum cli_status judge(struct measurement *measurement, const struct outcome *outcome)
+/* A promise such as errors<5; errors>=0 allows any number of them. */
+static bool limits(const struct measure_options *options, enum promise_figure figure)
+{
+	for (size_t i = 0; i < options->promise_count; i++) {
+		const struct promise *promise = &options->promises[i];
+
+		if (promise->figure == figure &&
+			(promise->comparison == PROMISE_BELOW ||
+				promise->comparison == PROMISE_AT_MOST ||
+				promise->comparison == PROMISE_EQUAL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The service made errors that no promise limits. Lost messages do not count here: they enter the latencies
+ * with the time that they have waited.
+ */
+static bool has_unlimited_errors(
+	const struct measure_options *options, const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+
+	if (limits(options, PROMISE_ERRORS))
+		return false;
+	if (counts->overruns + counts->strays + counts->faults + counts->resets + counts->ended > 0)
+		return true;
+	if (counts->connect_errors > 0 && !outcome_is_own_shortage(outcome->connect_error))
+		return true;
+	if (counts->duplicates > 0 && !limits(options, PROMISE_DUPLICATES))
+		return true;
+	return outcome_facts(outcome).damaged > 0 && !limits(options, PROMISE_DAMAGED) &&
+		!limits(options, PROMISE_LOSS);
+}
+
+/* A service that returned wrong bytes at one rate is no exact echo, whatever it does at another. */
+static bool was_wrong_in_search(const struct measurement *measurement)
+{
+	const struct search *search = &measurement->search;
+
+	for (size_t i = 0; i < search->step_count; i++) {
+		if (search->steps[i].wrong)
+			return true;
+	}
+	return false;
+}
+
+/* Beyond its limit a generator has old messages to send when new ones are due. */
+static bool has_measured_nothing(const struct outcome *outcome)
+{
+	return outcome->record->counts.received == 0 && outcome->record->counts.completed == 0;
+}
+
+static bool is_broken(const struct model *model)
+{
+	const struct model_assert *asserts = model->asserts.items;
+
+	for (size_t i = 0; i < model->asserts.count; i++) {
+		if (!asserts[i].holds)
+			return true;
+	}
+	return false;
+}
+
+static struct judgement judge(const struct measurement *measurement, const struct model *model,
+	const struct outcome *outcome)
 {
 	const struct measure_options *options = measurement->options;
-	struct result_context context = context_of(measurement);
-	bool nothing =
-		/* Beyond its limit a generator has old messages to send when new ones are due. */
-		outcome->record->counts.received == 0 && outcome->record->counts.completed == 0;
 
-	if (nothing)
-		tell_nothing(measurement, outcome);
 	if (outcome->signal != 0)
-		return (enum cli_status)(SIGNAL_STATUS + outcome->signal);
-	if (nothing)
-		return CLI_FAILED;
-	if (options->has_goal && measurement->search.end == SEARCH_NONE)
-		return CLI_UNMET;
-	return result_broken(&context, outcome) > 0 ? CLI_UNMET : CLI_OK;
+		return (struct judgement){ MEASURE_INTERRUPTED, NULL };
+	if (has_measured_nothing(outcome))
+		return (struct judgement){ MEASURE_FAILED, NULL };
+	if (is_broken(model))
+		return (struct judgement){ MEASURE_BROKEN, NULL };
+	if (model->asserts.count == 0)
+		return (struct judgement){ MEASURE_KEPT, NULL };
+	if (!outcome_is_complete(outcome))
+		return (struct judgement){ MEASURE_NOT_JUDGED,
+			_("kept, but the figures do not cover the whole load") };
+	if (was_wrong_in_search(measurement))
+		return (struct judgement){ MEASURE_NOT_JUDGED,
+			_("kept at that rate, but at others the service returned wrong, additional "
+			  "or repeated bytes") };
+	if (!options->has_goal && has_unlimited_errors(options, outcome))
+		return (struct judgement){ MEASURE_NOT_JUDGED,
+			_("kept, but the service made errors that no --assert limits (errors==0 "
+			  "does)") };
+	return (struct judgement){ MEASURE_KEPT, NULL };
 }
 
 /* ---- from the start to the end ---- */
@@ -415,27 +504,36 @@ static int run(struct measurement *measurement, struct outcome *ret_outcome)
 		options->warm_up_ns, options->duration_ns, &watch.bench, ret_outcome);
 }
 
-static enum cli_status run_and_tell(struct measurement *measurement)
+static enum measure_verdict run_and_print(struct measurement *measurement, int *ret_signal)
 {
 	struct outcome outcome = { 0 };
-	enum cli_status status;
+	struct model model = { 0 };
+	struct result_context context;
+	struct judgement judgement;
 	int r = run(measurement, &outcome);
 
 	live_clear(&measurement->live);
 	if (r < 0)
-		return CLI_FAILED;
-	r = write_result(measurement, &outcome);
-	status = judge(measurement, &outcome);
+		return MEASURE_FAILED;
+	context = context_of(measurement);
+	r = result_fill(&model, &context, &outcome);
+	judgement = judge(measurement, &model, &outcome);
+	r = write_result(measurement, &model, r, &outcome, &judgement);
+	if (has_measured_nothing(&outcome))
+		report_nothing(measurement, &outcome);
+	if (judgement.verdict == MEASURE_INTERRUPTED)
+		*ret_signal = outcome.signal;
+	model_fini(&model);
 	outcome_fini(&outcome);
-	return r < 0 ? CLI_FAILED : status;
+	return r < 0 ? MEASURE_FAILED : judgement.verdict;
 }
 
-enum cli_status measure(const struct measure_options *options)
+enum measure_verdict measure(const struct measure_options *options, int *ret_signal)
 {
 	bool json = options->json || options->json_lines;
 	struct measurement measurement = { .options = options, .people = json ? stderr : stdout };
 	struct bench_options bench = options->bench;
-	enum cli_status status = CLI_FAILED;
+	enum measure_verdict verdict = MEASURE_FAILED;
 
 	live_init(&measurement.live, measurement.people, measurement.title);
 	if (live_redraws(&measurement.live) && !options->quiet && bench.interval_ns > TICK_NS)
@@ -443,9 +541,9 @@ enum cli_status measure(const struct measure_options *options)
 	if (open_file(options->hdr_path, &measurement.hdr) == 0 &&
 		open_file(options->html_path, &measurement.html) == 0 &&
 		bench_new(&bench, &measurement.bench) == 0)
-		status = run_and_tell(&measurement);
+		verdict = run_and_print(&measurement, ret_signal);
 	bench_free(measurement.bench);
 	outfile_discard(measurement.hdr);
 	outfile_discard(measurement.html);
-	return status;
+	return verdict;
 }

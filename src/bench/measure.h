@@ -1,6 +1,7 @@
 /*
- * What `meari bench` does once its options are read: the run or the search, what is shown meanwhile,
- * the result in every form asked for, and what all that means for the exit status. Main thread.
+ * `meari bench` after its options have been read: makes the run or the search, shows its progress, writes
+ * the result in every form asked for, and gives the verdict. What failed is reported through the log, one
+ * line each. Main thread; blocks until the run has ended.
  */
 #pragma once
 
@@ -9,7 +10,6 @@
 #include "bench/bench.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
-#include "cli/cli.h"
 
 #define MEASURE_MOST_PROMISES 32
 
@@ -29,4 +29,12 @@ struct measure_options {
 	char **argv;
 };
 
-enum cli_status measure(const struct measure_options *options);
+enum measure_verdict {
+	MEASURE_KEPT, /* it was measured, and what was asserted holds */
+	MEASURE_FAILED, /* it could not be measured or written, or nothing came back */
+	MEASURE_BROKEN, /* what was asserted does not hold, or no rate keeps the promise searched with */
+	MEASURE_NOT_JUDGED, /* what was asserted holds, but the service failed in a way it does not cover */
+	MEASURE_INTERRUPTED, /* by the signal in `ret_signal`; what was measured until then is written */
+};
+
+enum measure_verdict measure(const struct measure_options *options, int *ret_signal);

@@ -1,5 +1,5 @@
 /*
- * Figures out of what was recorded, and the judgement whether they may be believed.
+ * Figures from what was recorded, and the judgement whether they can be trusted.
  */
 #include "bench/outcome.h"
 
@@ -150,13 +150,46 @@ void outcome_judge(struct outcome *outcome, bool spinning)
 	outcome->doubts[OUTCOME_SILENT] = record->counts.silent + record->counts.stalled > 0;
 }
 
+bool outcome_is_own_shortage(int error)
+{
+	switch (-error) {
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EACCES:
+	case EPERM: return true;
+	default: return false;
+	}
+}
+
 bool outcome_is_limited(const struct outcome *outcome)
 {
-	for (size_t i = 0; i <= OUTCOME_OUT_OF_RANGE; i++) {
-		if (outcome->doubts[i])
-			return true;
-	}
-	return false;
+	return outcome->doubts[OUTCOME_NO_CPU] || outcome->doubts[OUTCOME_BEHIND] ||
+		outcome->doubts[OUTCOME_OUT_OF_RANGE] ||
+		(outcome->doubts[OUTCOME_UNCONNECTED] &&
+			outcome_is_own_shortage(outcome->connect_error));
+}
+
+bool outcome_is_complete(const struct outcome *outcome)
+{
+	/* Beyond its own limit the generator leaves messages unsent whatever the service does. */
+	bool unsent = outcome->doubts[OUTCOME_UNSENT] && outcome->given_up == 0 &&
+		!outcome->doubts[OUTCOME_NO_CPU];
+	bool refused = outcome->doubts[OUTCOME_UNCONNECTED] &&
+		!outcome_is_own_shortage(outcome->connect_error);
+
+	return !unsent && !refused && !outcome->doubts[OUTCOME_SILENT];
+}
+
+bool outcome_is_wrong(const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+
+	return outcome->record->damage.found ||
+		counts->damaged + counts->duplicates + counts->overruns + counts->strays > 0;
 }
 
 bool outcome_is_trusted(const struct outcome *outcome)

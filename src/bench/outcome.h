@@ -1,6 +1,6 @@
 /*
- * What one run of a load came to: what was recorded, how it went over time, and whether it can be
- * believed. Main thread.
+ * The outcome of one run of a load: what was recorded, in total and over time, and whether the figures can
+ * be trusted. Main thread.
  *
  * A figure is doubted when it could be the generator's and not the service's: the generator had no
  * processor time left, or handed messages out late, or could not make the connections asked for. It is doubted,
@@ -18,10 +18,10 @@
 /* A day of seconds: longer runs have longer intervals, not more of them. */
 #define OUTCOME_MOST_INTERVALS 65536
 
-/* Limits of what is believed. */
+/* Limits of what is trusted. */
 #define OUTCOME_CPU_MOST 0.95 /* of a thread's time, running or waiting for a processor */
 #define OUTCOME_LAG_MOST_NS 1000000 /* 99 of 100 messages must be handed out within this */
-#define OUTCOME_LAG_LEAST_NS 100000 /* ... and below this lateness is never a matter */
+#define OUTCOME_LAG_LEAST_NS 100000 /* ... and a lateness below this never counts */
 #define OUTCOME_LAG_SHARE 0.25 /* of the latency's own p99 */
 
 struct outcome_interval {
@@ -37,9 +37,9 @@ struct outcome_interval {
 enum outcome_doubt_kind {
 	OUTCOME_NO_CPU,
 	OUTCOME_BEHIND,
-	OUTCOME_UNCONNECTED,
+	OUTCOME_UNCONNECTED, /* by `connect_error` a limit of this machine, or the service's doing */
 	OUTCOME_OUT_OF_RANGE, /* up to here: a limit of the generator */
-	OUTCOME_UNSENT, /* from here on: of the service, which has not had the whole load */
+	OUTCOME_UNSENT, /* from here on: not the whole load was carried */
 	OUTCOME_SILENT,
 	OUTCOME_DOUBT_COUNT,
 };
@@ -57,6 +57,7 @@ struct outcome {
 	/* How the generator itself was. */
 	double cpu_share, delay_share; /* of the busiest thread */
 	uint64_t lag_p99_ns, lag_max_ns; /* open loop */
+	uint64_t given_up; /* open loop: messages that it was too far behind to hand out */
 	bool doubts[OUTCOME_DOUBT_COUNT];
 
 	size_t interval_count;
@@ -68,8 +69,8 @@ int outcome_init(struct outcome *outcome);
 void outcome_fini(struct outcome *outcome);
 
 /*
- * All that should not be: messages unsent, lost, damaged, or come back twice; connections silent, stalled, refused, reset, ended;
- * datagrams that the kernel did not send, or that nobody knows; more bytes than were sent.
+ * All errors: messages unsent, lost, damaged, or come back twice; connections silent, stalled, refused, reset, ended;
+ * datagrams that the kernel did not send, or that are unknown; more bytes than were sent.
  */
 uint64_t outcome_errors(const struct load_record_counts *counts);
 /*
@@ -94,6 +95,15 @@ void outcome_judge(struct outcome *outcome, bool spinning);
 bool outcome_is_trusted(const struct outcome *outcome);
 /* A limit of the generator is in the figures. */
 bool outcome_is_limited(const struct outcome *outcome);
+/*
+ * As far as the generator could make the load, the service took it: nothing due was left unsent, no connection
+ * was silent, stalled, or refused by the service. Otherwise the figures say nothing about the missing part.
+ */
+bool outcome_is_complete(const struct outcome *outcome);
+/* -errno of connect(2): it failed for want of something that this machine or its user has to give. */
+bool outcome_is_own_shortage(int error);
+/* Something came back damaged, twice, unknown, or in addition to what was sent. */
+bool outcome_is_wrong(const struct outcome *outcome);
 
-/* "generator-cpu": what it is called in a result (report/model/reason.h has the sentence). */
+/* "generator-cpu": its code in a result (report/model/reason.h has the sentence). */
 const char *outcome_doubt_code(enum outcome_doubt_kind kind);

@@ -35,7 +35,7 @@ int profile_parse(
 /* One stage of one rate, to the end of the run. */
 void profile_init_constant(struct profile *profile, double per_s);
 
-/* Begins with `length_ns` more at the rate that it begins with: the warm-up. -ENOSPC: no room. */
+/* Begins with `length_ns` more at the rate that it begins with: the warm-up. -ENOSPC: the stages are full. */
 int profile_lead_in(struct profile *profile, uint64_t length_ns);
 
 /* Ends at `length_ns`: a longer one is cut; a last stage without a time gets what is left. */

@@ -1,6 +1,5 @@
 /*
- * What a service is held to, as --assert and --find-max take it: a figure of the result, a comparison,
- * a value.
+ * A promise, as --assert and --find-max take it: a figure of the result, a comparison, a value.
  *
  *	p99<5ms  p99.9<=20ms  max<1s  mean<300us  sent.p50<1ms  connect.p99<10ms
  *	rate>=10k  bandwidth>=100M  loss==0  loss<0.1%  errors==0  damaged==0  silent==0
@@ -16,7 +15,7 @@
 
 #include "stats/histogram.h"
 
-/* Room for any text of promise_format_value. */
+/* Holds any text of promise_format_value. */
 #define PROMISE_VALUE_TEXT_SIZE 48
 /* A longer text is no promise. */
 #define PROMISE_TEXT_SIZE 64
@@ -67,7 +66,7 @@ struct promise_facts {
 	uint64_t sent, lost; /* messages; damaged ones are lost, too */
 	uint64_t unsent; /* ... that were due and never sent */
 	uint64_t silent, stalled, errors, damaged, duplicates, reordered, late;
-	bool verified; /* otherwise nobody has looked for damage */
+	bool verified; /* bytes were compared; otherwise damage is not known */
 };
 
 /*
@@ -78,8 +77,8 @@ int promise_parse(
 	const char *text, struct promise *ret_promise, size_t *ret_column, const char **ret_why);
 
 /*
- * What the figure came to. False: nothing of the kind was measured, so that nothing is kept by it; what went
- * wrong without a message (connections refused) is an error all the same.
+ * The value of the figure. False: nothing of the kind was measured, so that the promise is not kept. Errors
+ * without a message (refused connections) count as measured.
  */
 bool promise_value(
 	const struct promise *promise, const struct promise_facts *facts, double *ret_value);

@@ -117,26 +117,30 @@ static int fill_histogram(struct histogram **to, const struct histogram *from)
 	return histogram_count(from) > 0 ? histogram_copy(from, to) : 0;
 }
 
+struct model_interval result_interval(const struct outcome_interval *interval)
+{
+	return (struct model_interval){
+		.start_ns = interval->start_ns,
+		.length_ns = interval->length_ns,
+		.sent = interval->sent,
+		.received = interval->received,
+		.unsent = { interval->unsent, true },
+		.asked_per_s = interval->asked_per_s,
+		.p50_ns = interval->p50_ns,
+		.p99_ns = interval->p99_ns,
+		.max_ns = interval->max_ns,
+		.errors = interval->errors,
+	};
+}
+
 static int fill_intervals(struct model *model, const struct outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->interval_count; i++) {
-		const struct outcome_interval *from = &outcome->intervals[i];
 		struct model_interval *to = model_append(&model->intervals, sizeof(*to));
 
 		if (to == NULL)
 			return -ENOMEM;
-		*to = (struct model_interval){
-			.start_ns = from->start_ns,
-			.length_ns = from->length_ns,
-			.sent = from->sent,
-			.received = from->received,
-			.unsent = { from->unsent, true },
-			.asked_per_s = from->asked_per_s,
-			.p50_ns = from->p50_ns,
-			.p99_ns = from->p99_ns,
-			.max_ns = from->max_ns,
-			.errors = from->errors,
-		};
+		*to = result_interval(&outcome->intervals[i]);
 	}
 	return 0;
 }
@@ -266,45 +270,31 @@ static int fill_find_max(struct model *model, const struct result_context *conte
 	return model_set_text(&model->find_max.promise, context->goal->text);
 }
 
-/* The promise of a search is one that was asked for, like any other. */
-static int fill_goal(
-	struct model *model, const struct result_context *context, const struct outcome *outcome)
+static int add_assert(struct model *model, const struct promise *promise,
+	const struct promise_facts *facts, bool may_hold)
 {
-	struct promise_facts facts = outcome_facts(outcome);
-	struct model_assert *assertion;
+	struct model_assert *assertion = model_append(&model->asserts, sizeof(*assertion));
 
-	if (context->goal == NULL)
-		return 0;
-	assertion = model_append(&model->asserts, sizeof(*assertion));
 	if (assertion == NULL)
 		return -ENOMEM;
 	assertion->value = NAN;
-	/* A rate that was not carried does not keep it, whatever its figure. */
-	assertion->holds = promise_value(context->goal, &facts, &assertion->value) &&
-		promise_holds(context->goal, assertion->value) && model->find_max.rate_per_s > 0;
-	return model_set_text(&assertion->text, context->goal->text);
+	assertion->holds = promise_value(promise, facts, &assertion->value) &&
+		promise_holds(promise, assertion->value) && may_hold;
+	return model_set_text(&assertion->text, promise->text);
 }
 
 static int fill_asserts(
 	struct model *model, const struct result_context *context, const struct outcome *outcome)
 {
 	struct promise_facts facts = outcome_facts(outcome);
+	int r = 0;
 
-	for (size_t i = 0; i < context->promise_count; i++) {
-		const struct promise *promise = &context->promises[i];
-		struct model_assert *assertion = model_append(&model->asserts, sizeof(*assertion));
-		int r;
-
-		if (assertion == NULL)
-			return -ENOMEM;
-		assertion->value = NAN;
-		assertion->holds = promise_value(promise, &facts, &assertion->value) &&
-			promise_holds(promise, assertion->value);
-		r = model_set_text(&assertion->text, promise->text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	/* A rate that was not carried does not keep the goal of a search, whatever its figure. */
+	if (context->goal != NULL)
+		r = add_assert(model, context->goal, &facts, model->find_max.rate_per_s > 0);
+	for (size_t i = 0; r == 0 && i < context->promise_count; i++)
+		r = add_assert(model, &context->promises[i], &facts, true);
+	return r;
 }
 
 int result_fill(
@@ -325,38 +315,6 @@ int result_fill(
 	if (r == 0)
 		r = fill_find_max(model, context);
 	if (r == 0)
-		r = fill_goal(model, context, outcome);
-	if (r == 0)
 		r = fill_asserts(model, context, outcome);
 	return r;
-}
-
-size_t result_broken(const struct result_context *context, const struct outcome *outcome)
-{
-	struct promise_facts facts = outcome_facts(outcome);
-	size_t count = 0;
-	double value;
-
-	for (size_t i = 0; i < context->promise_count; i++) {
-		const struct promise *promise = &context->promises[i];
-
-		count += !(promise_value(promise, &facts, &value) && promise_holds(promise, value));
-	}
-	return count;
-}
-
-/* An interval in which nothing came back has no latency. */
-static json_t *latency(uint64_t ns)
-{
-	return ns > 0 ? json_integer((json_int_t)ns) : json_null();
-}
-
-json_t *result_interval(const struct outcome_interval *interval)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I}", "start_ns",
-		(json_int_t)interval->start_ns, "length_ns", (json_int_t)interval->length_ns,
-		"sent", (json_int_t)interval->sent, "received", (json_int_t)interval->received,
-		"unsent", (json_int_t)interval->unsent, "asked_per_s", interval->asked_per_s,
-		"p50_ns", latency(interval->p50_ns), "p99_ns", latency(interval->p99_ns), "max_ns",
-		latency(interval->max_ns), "errors", (json_int_t)interval->errors);
 }

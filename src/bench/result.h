@@ -1,20 +1,19 @@
 /*
- * From what a run came to (bench/outcome.h) to a result as files hold it (report/model/model.h). Here,
- * because the load generator does not know reports, and reports do not know load generators.
+ * Makes a result as files hold it (report/model/model.h) from the outcome of a run (bench/outcome.h). It is
+ * here because a report does not know load generators, and the rest of the generator does not know reports.
  */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 
 #include "bench/bench.h"
 #include "bench/search.h"
 #include "report/model/model.h"
 
-/* What belongs into a result besides what was measured. */
+/* What a result has besides what was measured. */
 struct result_context {
 	int argc;
-	char **argv; /* how it was called; argv[0] is "meari bench" */
+	char **argv; /* the command line; argv[0] is "meari bench" */
 	const char *label; /* NULL: none */
 	const struct bench_options *options;
 	const struct bench *bench;
@@ -27,14 +26,12 @@ struct result_context {
 };
 
 /*
- * Fills an empty `model`. -ENOMEM, or -E2BIG for a text that no result may hold; the model is then to
- * be given back all the same.
+ * Fills an empty `model`. The promises are evaluated here and nowhere else: `model->asserts` has the goal
+ * of a search first, if there is one, then `promises` in their order. -ENOMEM, or -E2BIG for a text that no
+ * result may hold; the caller must call model_fini() in any case.
  */
 int result_fill(
 	struct model *model, const struct result_context *context, const struct outcome *outcome);
 
-/* How many of the promises do not hold. */
-size_t result_broken(const struct result_context *context, const struct outcome *outcome);
-
-/* One interval as the result's `intervals` have it; NULL: no memory. The caller frees it. */
-json_t *result_interval(const struct outcome_interval *interval);
+/* One interval as the result's `intervals` have it. */
+struct model_interval result_interval(const struct outcome_interval *interval);

@@ -1,6 +1,6 @@
 /*
  * A generator at its limit may be minutes behind when its time is over, with more messages due than could be
- * counted one by one: those are told by the profile's own sum.
+ * counted one by one: their number comes from the profile's own sum.
  */
 #include "bench/schedule.h"
 

@@ -1,6 +1,6 @@
 /*
- * One thread's schedule, kept in real time: hands out what is due, and measures how late it was, which is the
- * generator's own fault. What was due and could not be handed out in time is given up at the end, not forgotten.
+ * One thread's schedule in real time: hands out what is due, and measures how late that is, which is the
+ * generator's own delay. What was due but not handed out by the end is given up, and counted.
  *
  * One thread; nothing is allocated after schedule_init().
  */
@@ -11,11 +11,11 @@
 #include "bench/pace.h"
 #include "stats/histogram.h"
 
-/* Handed out in one call, at most: then the engine looks at its sockets. */
+/* Handed out in one call, at most: then the engine serves its sockets. */
 #define SCHEDULE_BURST 256
 
 struct schedule_host {
-	/* A message, or in churn a connection, whose time has come. */
+	/* A message, or in churn a connection, is due. */
 	void (*hand_out)(void *context, uint64_t due_ns, uint64_t now_ns);
 	/* `count` of them were due at `due_ns` or before, and will not be handed out. */
 	void (*give_up)(void *context, uint64_t due_ns, uint64_t count);

@@ -1,6 +1,6 @@
 /*
- * A bracket and a bisection on a logarithmic scale: rates differ by ratios. The last run of all is
- * always one at the rate that is told as the result; when it breaks there, the search goes on below.
+ * A bracket and a bisection on a logarithmic scale: rates differ by ratios. The last run is
+ * always at the rate that is the result; when it breaks there, the search goes on below.
  */
 #include "bench/search.h"
 
@@ -9,7 +9,7 @@
 /* A rate has to break so often in a row to count as broken. */
 #define BROKEN_ENOUGH 2
 
-void search_init(struct search *search, const struct search_options *options)
+void search_start(struct search *search, const struct search_options *options)
 {
 	*search = (struct search){
 		.options = *options,
@@ -64,7 +64,7 @@ bool search_next(struct search *search, double *ret_per_s)
 	return true;
 }
 
-static void tell_kept(struct search *search)
+static void record_kept(struct search *search)
 {
 	if (search->confirming) {
 		finish(search);
@@ -74,7 +74,7 @@ static void tell_kept(struct search *search)
 	choose(search);
 }
 
-static void tell_broken(struct search *search, bool not_trusted)
+static void record_broken(struct search *search, bool not_trusted)
 {
 	search->broken_per_s = search->asked_per_s;
 	search->upper_not_trusted = not_trusted;
@@ -91,7 +91,7 @@ static void tell_broken(struct search *search, bool not_trusted)
 	choose(search);
 }
 
-void search_tell(struct search *search, const struct search_step *step)
+void search_record(struct search *search, const struct search_step *step)
 {
 	struct search_step *kept = &search->steps[search->step_count++];
 
@@ -99,11 +99,11 @@ void search_tell(struct search *search, const struct search_step *step)
 	kept->rate_per_s = search->asked_per_s;
 	if (step->outcome == SEARCH_KEPT) {
 		search->broken_in_a_row = 0;
-		tell_kept(search);
+		record_kept(search);
 		return;
 	}
 	if (++search->broken_in_a_row < BROKEN_ENOUGH)
 		return; /* the same once more */
 	search->broken_in_a_row = 0;
-	tell_broken(search, step->outcome == SEARCH_NOT_TRUSTED);
+	record_broken(search, step->outcome == SEARCH_NOT_TRUSTED);
 }

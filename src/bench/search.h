@@ -1,11 +1,11 @@
 /*
  * The search for the highest rate that keeps a promise: doubles until it breaks (halves, when the first
  * already does), halves the gap until it is narrow, and has what it found confirmed. It does not run
- * anything: it says which rate to try and is told how that went.
+ * anything: it names the next rate, and the caller records how the run at that rate went.
  *
- *	search_init(&search, &options);
+ *	search_start(&search, &options);
  *	while (search_next(&search, &rate_per_s))
- *		... run ...; search_tell(&search, &step);
+ *		... run ...; search_record(&search, &step);
  *
  * A measurement has noise: a rate counts as broken only when it broke twice in a row. Pure; one thread;
  * nothing is allocated.
@@ -26,16 +26,17 @@ struct search_options {
 enum search_outcome {
 	SEARCH_KEPT,
 	SEARCH_BROKEN, /* by what was measured */
-	SEARCH_NOT_TRUSTED, /* the generator was the limit: tells nothing about the service */
+	SEARCH_NOT_TRUSTED, /* the generator was the limit: says nothing about the service */
 };
 
 /* One run, for the curve. */
 struct search_step {
-	double rate_per_s; /* asked; set by search_tell() */
+	double rate_per_s; /* asked; set by search_record() */
 	double reached_per_s;
 	double value; /* of the promise's figure */
 	bool value_known;
 	bool trusted; /* nothing speaks against the figures of this run */
+	bool wrong; /* something came back that had not been sent so */
 	enum search_outcome outcome;
 };
 
@@ -61,9 +62,9 @@ struct search {
 	bool confirming;
 };
 
-void search_init(struct search *search, const struct search_options *options);
+void search_start(struct search *search, const struct search_options *options);
 
-/* False: it has ended, `end` tells how. Otherwise search_tell() must follow. */
+/* False: it has ended, see `end`. Otherwise search_record() must follow. */
 bool search_next(struct search *search, double *ret_per_s);
 
-void search_tell(struct search *search, const struct search_step *step);
+void search_record(struct search *search, const struct search_step *step);

@@ -1,5 +1,5 @@
 /*
- * Where a load generator calls from, as --source takes it: one address, a range or a prefix, each with
+ * Where a load generator connects from, as --source takes it: one address, a range or a prefix, each with
  * or without ports, several with commas. One source address has 28,000 ephemeral ports for one target
  * (ip_local_port_range), and 64,000 when ports are given; more connections need more addresses.
  *
@@ -8,7 +8,7 @@
  *
  * Of an IPv4 prefix the first and the last address are left out, of an IPv6 prefix the first (RFC 1122
  * 3.2.1.3, RFC 4291 2.6.1). A zone (RFC 4007) is an interface's name or index; the last address of a range
- * may repeat it. Looks interfaces up; otherwise pure. Any thread; nothing is allocated.
+ * may repeat it. Resolves names of interfaces; otherwise pure. Any thread; nothing is allocated.
  */
 #pragma once
 

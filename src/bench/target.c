@@ -40,7 +40,7 @@ const char *target_advice(int error, bool source_given)
 	}
 }
 
-void target_tell_unreachable(const struct addr_spec *spec, const struct source *source, int error)
+void target_report_unreachable(const struct addr_spec *spec, const struct source *source, int error)
 {
 	char text[ADDR_TEXT_SIZE];
 
@@ -80,7 +80,7 @@ int target_choose(const struct addr_spec *spec, const struct source *source, uin
 	}
 	r = dial(&targets, &options, &report, &fd, ret_addr);
 	if (r < 0) {
-		target_tell_unreachable(spec, source, r);
+		target_report_unreachable(spec, source, r);
 		return r;
 	}
 	close(fd);

@@ -1,6 +1,6 @@
 /*
  * Which of a name's addresses a load goes to: the first that answers, found by one connection that carries
- * nothing. Main thread; may block on DNS; speaks through the log.
+ * nothing. Main thread; may block on DNS; reports failures through the log.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ int target_choose(const struct addr_spec *spec, const struct source *source, uin
 	struct addr *ret_addr);
 
 /* Prints that it could not be reached, and why. */
-void target_tell_unreachable(const struct addr_spec *spec, const struct source *source, int error);
+void target_report_unreachable(
+	const struct addr_spec *spec, const struct source *source, int error);
 
 /* What the person may do about `error`, translated, in brackets and after a blank; or "". */
 const char *target_advice(int error, bool source_given);

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
+#include "base/outfile.h"
 
 #define NAME_COLUMNS 23
 #define TIME_COLUMNS 6
@@ -140,20 +142,16 @@ static json_t *all_json(const struct findings *findings, const char *target, con
 	return root;
 }
 
-/* Through stdio with errno as it was at the call that failed; 0 or -errno. */
 static int put(FILE *file, const char *text)
 {
-	errno = 0;
-	if (fputs(text, file) == EOF)
-		return errno != 0 ? -errno : -EIO;
-	return 0;
+	return outfile_put(file, text, strlen(text));
 }
 
 int findings_write_json(
 	const struct findings *findings, const char *target, const char *address, FILE *file)
 {
 	json_t *root = all_json(findings, target, address);
-	char *text = root != NULL ? json_dumps(root, 0) : NULL;
+	char *text = root != NULL ? json_text(root, 0) : NULL;
 	int r = text != NULL ? put(file, text) : -ENOMEM;
 
 	if (r == 0)

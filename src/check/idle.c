@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "net/call.h"
 #include "net/socket.h"
@@ -163,7 +164,7 @@ static void tell_json(const struct idle *idle)
 
 	if (idle->death != DEATH_NONE)
 		json_object_set_new(root, "dead_ns", json_integer((json_int_t)idle->dead_ns));
-	json_dumpf(root, stdout, 0);
+	json_text_write(root, 0, stdout);
 	putchar('\n');
 	json_decref(root);
 }
@@ -172,7 +173,7 @@ void idle_write_error(const char *text)
 {
 	json_t *root = json_pack("{s:s}", "error", text);
 
-	json_dumpf(root, stdout, 0);
+	json_text_write(root, 0, stdout);
 	putchar('\n');
 	json_decref(root);
 }

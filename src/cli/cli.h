@@ -1,6 +1,6 @@
 /*
- * What the verbs share: how a verb looks to main(), what it may return, how its options are read, and how
- * it complains of them. Main thread.
+ * What the verbs share: a verb's entry in main(), its exit statuses, and how its options are read and
+ * refused. Main thread.
  */
 #pragma once
 
@@ -14,10 +14,10 @@
 /* Exit statuses. A verb with others of its own (ping, bench) documents them in its man page. */
 enum cli_status {
 	CLI_OK = 0,
-	CLI_FAILED = 1, /* it was tried and did not work; a message has been printed */
-	CLI_USAGE = 2, /* what was asked makes no sense; a message has been printed */
-	CLI_UNMET = 3, /* it ran, but what was demanded of the result does not hold */
-	CLI_NOT_JUDGED = 4, /* it ran, but whether what was demanded holds cannot be said */
+	CLI_FAILED = 1, /* it did not work; a message has been printed */
+	CLI_USAGE = 2, /* the command line makes no sense; a message has been printed */
+	CLI_UNMET = 3, /* it ran, but what was asserted does not hold */
+	CLI_NOT_JUDGED = 4, /* it ran, but the result does not suffice for a verdict */
 	CLI_PIPE_CLOSED =
 		141, /* 128 + SIGPIPE: the reader of the output closed it; nothing is printed */
 };
@@ -31,7 +31,8 @@ struct cli_verb {
 };
 
 extern const struct options_table verb_serve_options, verb_talk_options, verb_ping_options,
-	verb_check_options, verb_addr_options, verb_bench_options, verb_report_options;
+	verb_check_options, verb_addr_options, verb_bench_options, verb_report_options,
+	verb_tour_options;
 
 enum cli_status verb_serve(int argc, char **argv);
 enum cli_status verb_talk(int argc, char **argv);
@@ -40,6 +41,7 @@ enum cli_status verb_check(int argc, char **argv);
 enum cli_status verb_addr(int argc, char **argv);
 enum cli_status verb_bench(int argc, char **argv);
 enum cli_status verb_report(int argc, char **argv);
+enum cli_status verb_tour(int argc, char **argv);
 
 /* Rows of every verb, below its own: help, usage, version, language. */
 extern const struct options_row cli_standard_options[];

@@ -1,8 +1,10 @@
 /*
  * The scripts are literal: one branch a verb with its options spelled out, so that they work where meari is
- * another version, and in any shell that loads completions by file. What a value can be is told by its kind.
+ * another version, and in any shell that loads completions by file. The kind of a value shows what it can be.
  *
- * bash splits words at "=" and ":", so that --engine=x comes in three; the script puts up with that.
+ * bash splits words at "=" and ":" (COMP_WORDBREAKS), and replaces only the last piece: --engine=ep comes in three
+ * words, udp://ho, too. The script joins them again, chooses among whole words, and gives back what belongs into
+ * the place of the last piece.
  */
 #include "cli/completion.h"
 
@@ -99,19 +101,17 @@ static void print_bash_option(const struct cli_verb *verb, const struct options_
 static void print_bash_values(enum options_kind kind, const struct options_row *row, FILE *out)
 {
 	if (kind == OPTIONS_FILE)
-		fputs("compopt -o filenames 2>/dev/null; "
-		      "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")",
-			out);
+		fputs("_meari_files", out);
 	else if (kind == OPTIONS_USER)
-		fputs("COMPREPLY=($(compgen -u -- \"$cur\"))", out);
+		fputs("_meari_words \"$(compgen -u)\"", out);
 	else if (kind == OPTIONS_ADDRESS)
-		fputs("COMPREPLY=($(compgen -W \"" SCHEMES "\" -- \"$cur\"))", out);
+		fputs("_meari_addresses", out);
 	else if (row != NULL && row->choice != NULL) {
-		fputs("COMPREPLY=($(compgen -W \"", out);
+		fputs("_meari_words '", out);
 		print_choices(row, out);
-		fputs("\" -- \"$cur\"))", out);
+		fputc('\'', out);
 	} else {
-		fputs("COMPREPLY=()", out);
+		fputc(':', out);
 	}
 }
 
@@ -126,7 +126,7 @@ static void print_bash_case(const struct cli_verb *verb, const struct options_ro
 		fprintf(out, "|%s:-%c", verb->name, letter);
 	fputs(") ", out);
 	print_bash_values(kind_of(row), row, out);
-	fputs("; return ;;\n", out);
+	fputs(" ;;\n", out);
 }
 
 static void print_verb_names(const struct cli_verb *verbs, size_t count, FILE *out)
@@ -136,43 +136,98 @@ static void print_verb_names(const struct cli_verb *verbs, size_t count, FILE *o
 	fputs("help", out);
 }
 
+/* Before the part that is made from the tables; $value is what has been typed of the word, or behind its "=". */
+static const char bash_head[] =
+	"# bash completion for meari(1); made by 'meari --completions bash'\n"
+	"\n"
+	"# Offers those of the candidates that begin with $value.\n"
+	"_meari_words()\n"
+	"{\n"
+	"\tlocal word\n"
+	"\tfor word in $1; do\n"
+	"\t\t[[ $word == \"$value\"* ]] || continue\n"
+	"\t\tword=$before$word\n"
+	"\t\tCOMPREPLY+=(\"${word#\"$kept\"}\")\n"
+	"\tdone\n"
+	"}\n"
+	"\n"
+	"# Leaves it to readline, which knows about quotes and folders.\n"
+	"_meari_files()\n"
+	"{\n"
+	"\tcompopt -o default 2>/dev/null\n"
+	"}\n"
+	"\n"
+	"_meari_addresses()\n"
+	"{\n"
+	"\tif [[ $value == unix:[!@]* || $value == unixgram:[!@]* ]]; then\n"
+	"\t\t_meari_files\n"
+	"\telse\n"
+	"\t\t_meari_words '" SCHEMES "'\n"
+	"\tfi\n"
+	"}\n"
+	"\n"
+	"_meari()\n"
+	"{\n"
+	"\tlocal i=$COMP_CWORD verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]}\n"
+	"\tlocal piece=$word value option before='' kept\n"
+	"\twhile ((i > 2)) && [[ -n $piece || ${COMP_LINE:COMP_POINT-1:1} != ' ' ]] &&\n"
+	"\t\t[[ ${COMP_WORDS[i]} =~ ^[=:]+$ || ${COMP_WORDS[i-1]} =~ ^[=:]+$ ]]; do\n"
+	"\t\tword=${COMP_WORDS[--i]}$word\n"
+	"\tdone\n"
+	"\t[[ ! $piece =~ ^[=:]+$ ]] || piece=''\n"
+	"\tkept=${word%\"$piece\"}\n"
+	"\tvalue=$word option=${COMP_WORDS[i-1]}\n"
+	"\tif [[ $word == --*=* ]]; then\n"
+	"\t\toption=${word%%=*} value=${word#*=} before=${word%%=*}=\n"
+	"\tfi\n"
+	"\tCOMPREPLY=()\n";
+
+static const char bash_tail[] =
+	"\t# What goes on within the word gets no space.\n"
+	"\tif [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=:/] ]]; then\n"
+	"\t\tcompopt -o nospace 2>/dev/null\n"
+	"\tfi\n"
+	"}\n"
+	"complete -F _meari meari\n";
+
 static void print_bash(const struct cli_verb *verbs, size_t count, FILE *out)
 {
-	fputs("# bash completion for meari(1); made by 'meari --completions bash'\n"
-	      "_meari()\n{\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}"
-	      " verb=${COMP_WORDS[1]}\n"
-	      "\tif [[ $cur == = ]]; then\n\t\tcur=\n"
-	      "\telif [[ $prev == = ]]; then\n\t\tprev=${COMP_WORDS[COMP_CWORD-2]}\n\tfi\n"
-	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W \"",
+	fputs(bash_head, out);
+	fputs("\tif ((COMP_CWORD == 1)); then\n\t\tverb='' option=''\n\tfi\n"
+	      "\tcase $verb:$option in\n\t\t:) _meari_words '",
 		out);
 	print_verb_names(verbs, count, out);
-	fputs(" --help --version\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase $verb:$prev in\n", out);
+	fputs(" --help --version' ;;\n", out);
 	for (size_t i = 0; i < count; i++)
 		each_option(&verbs[i], out, print_bash_case);
-	fputs("\tesac\n\tlocal options=\n\tcase $verb in\n", out);
 	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "\t\t%s) options=\"", verbs[i].name);
+		fprintf(out, "\t\t%s:*)\n\t\t\tif [[ $value == -* ]]; then\n\t\t\t\t_meari_words '",
+			verbs[i].name);
 		each_option(&verbs[i], out, print_bash_option);
-		fputs("\" ;;\n", out);
-	}
-	fputs("\t\thelp) COMPREPLY=($(compgen -W \"", out);
-	print_verb_names(verbs, count, out);
-	fputs("\" -- \"$cur\")); return ;;\n\tesac\n"
-	      "\tif [[ $cur == -* ]]; then\n"
-	      "\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
-	      "\t\t[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null\n"
-	      "\t\treturn\n\tfi\n\tcase $verb in\n",
-		out);
-	for (size_t i = 0; i < count; i++) {
-		fprintf(out, "\t\t%s) ", verbs[i].name);
+		fputs("'\n\t\t\telse\n\t\t\t\t", out);
 		print_bash_values(verbs[i].options->argument_kind, NULL, out);
-		fputs(" ;;\n", out);
+		fputs("\n\t\t\tfi ;;\n", out);
 	}
-	fputs("\tesac\n}\ncomplete -F _meari meari\n", out);
+	fputs("\t\thelp:*) _meari_words '", out);
+	print_verb_names(verbs, count, out);
+	fputs("' ;;\n\tesac\n", out);
+	fputs(bash_tail, out);
 }
 
 /* ---- zsh ---- */
+
+/* Behind a candidate that goes on ("delay=") there is no space. */
+static void print_zsh_choices(const struct options_row *row, FILE *out)
+{
+	fputc('{', out);
+	for (size_t i = 0; row->choice(i) != NULL; i++) {
+		const char *choice = row->choice(i);
+
+		fprintf(out, "%scompadd %s-- %s", i > 0 ? "; " : "",
+			choice[strlen(choice) - 1] == '=' ? "-S \"\" " : "", choice);
+	}
+	fputc('}', out);
+}
 
 static void print_zsh_values(enum options_kind kind, const struct options_row *row, FILE *out)
 {
@@ -181,14 +236,13 @@ static void print_zsh_values(enum options_kind kind, const struct options_row *r
 	else if (kind == OPTIONS_USER)
 		fputs("_users", out);
 	else if (kind == OPTIONS_ADDRESS)
-		fputs("(tcp\\:// udp\\:// unix\\: unixgram\\: localhost\\:5000)", out);
-	else if (row != NULL && row->choice != NULL) {
-		fputc('(', out);
-		print_choices(row, out);
-		fputc(')', out);
-	} else {
-		fputc(' ', out);
-	}
+		fputs("_meari_addresses", out);
+	else if (row != NULL && row->choice != NULL)
+		print_zsh_choices(row, out);
+	else if (row != NULL)
+		fputc(' ', out); /* says what is wanted */
+	else
+		fputs("()", out); /* a message would keep a lone option from being inserted */
 }
 
 static void print_zsh_form(const struct options_row *row, const char *form, FILE *out)
@@ -223,7 +277,11 @@ static void print_zsh_option(const struct cli_verb *verb, const struct options_r
 
 static void print_zsh(const struct cli_verb *verbs, size_t count, FILE *out)
 {
-	fputs("#compdef meari\n# zsh completion for meari(1); made by 'meari --completions zsh'\n"
+	fputs("#compdef meari\n# zsh completion for meari(1); made by 'meari --completions zsh'\n\n"
+	      "_meari_addresses()\n{\n"
+	      "\tif compset -P '(unix|unixgram):'; then\n\t\t_files\n\telse\n"
+	      "\t\tcompadd -S '' -- tcp:// udp:// unix: unixgram:\n"
+	      "\t\tcompadd -- localhost:5000\n\tfi\n}\n\n"
 	      "_meari()\n{\n\tif ((CURRENT == 2)); then\n\t\tlocal -a verbs=(\n",
 		out);
 	for (size_t i = 0; i < count; i++) {
@@ -242,9 +300,13 @@ static void print_zsh(const struct cli_verb *verbs, size_t count, FILE *out)
 		print_zsh_values(verbs[i].options->argument_kind, NULL, out);
 		fputs("'\n\t\t;;\n", out);
 	}
-	fputs("\thelp)\n\t\t_values verb ", out);
+	fputs("\thelp)\n\t\tcompadd -- ", out);
 	print_verb_names(verbs, count, out);
-	fputs("\n\t\t;;\n\tesac\n}\n_meari \"$@\"\n", out);
+	/* Loaded by compinit the file is the function's body; with source(1) it is not. */
+	fputs("\n\t\t;;\n\tesac\n}\n\n"
+	      "if [[ $funcstack[1] == _meari ]]; then\n\t_meari \"$@\"\nelse\n"
+	      "\tcompdef _meari meari\nfi\n",
+		out);
 }
 
 /* ---- fish ---- */
@@ -256,7 +318,7 @@ static void print_fish_values(enum options_kind kind, const struct options_row *
 	else if (kind == OPTIONS_USER)
 		fputs(" -xa '(__fish_complete_users)'", out);
 	else if (kind == OPTIONS_ADDRESS)
-		fputs(" -xa '" SCHEMES "'", out);
+		fputs(" -xa '(__meari_addresses)'", out);
 	else if (row != NULL && row->choice != NULL) {
 		fputs(" -xa '", out);
 		print_choices(row, out);
@@ -268,7 +330,7 @@ static void print_fish_values(enum options_kind kind, const struct options_row *
 
 static void print_fish_option(const struct cli_verb *verb, const struct options_row *row, FILE *out)
 {
-	fprintf(out, "complete -c meari -n '__fish_seen_subcommand_from %s'", verb->name);
+	fprintf(out, "complete -c meari -n '__meari_verb %s'", verb->name);
 	if (options_letter(row) != '\0')
 		fprintf(out, " -s '%c'", options_letter(row));
 	if (row->name != NULL)
@@ -282,23 +344,43 @@ static void print_fish_option(const struct cli_verb *verb, const struct options_
 	fputc('\n', out);
 }
 
+/* Before the part that is made from the tables. */
+static const char fish_head[] =
+	"# fish completion for meari(1); made by 'meari --completions fish'\n"
+	"\n"
+	"function __meari_verb\n"
+	"    set -l words (commandline -opc)\n"
+	"    test (count $words) -ge 2; and test $words[2] = $argv[1]\n"
+	"end\n"
+	"\n"
+	"function __meari_addresses\n"
+	"    set -l parts (string match -r '^(unix:|unixgram:)([^@].*)' -- (commandline -ct))\n"
+	"    if test (count $parts) -eq 3\n"
+	"        for file in $parts[3]*\n"
+	"            test -d $file; and set file $file/\n"
+	"            echo $parts[2]$file\n"
+	"        end\n"
+	"    else\n"
+	"        string split ' ' '" SCHEMES "'\n"
+	"    end\n"
+	"end\n"
+	"\n"
+	"complete -c meari -f\n";
+
 static void print_fish(const struct cli_verb *verbs, size_t count, FILE *out)
 {
-	fputs("# fish completion for meari(1); made by 'meari --completions fish'\n"
-	      "complete -c meari -f\n",
-		out);
+	fputs(fish_head, out);
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "complete -c meari -n __fish_use_subcommand -a %s -d '%s'\n",
 			verbs[i].name, verbs[i].summary);
 	fputs("complete -c meari -n __fish_use_subcommand -a help\n"
-	      "complete -c meari -n '__fish_seen_subcommand_from help' -a '",
+	      "complete -c meari -n '__meari_verb help' -a '",
 		out);
 	print_verb_names(verbs, count, out);
 	fputs("'\n", out);
 	for (size_t i = 0; i < count; i++) {
 		each_option(&verbs[i], out, print_fish_option);
-		fprintf(out, "complete -c meari -n '__fish_seen_subcommand_from %s'",
-			verbs[i].name);
+		fprintf(out, "complete -c meari -n '__meari_verb %s'", verbs[i].name);
 		print_fish_values(verbs[i].options->argument_kind, NULL, out);
 		fputc('\n', out);
 	}

@@ -1,6 +1,6 @@
 /*
  * What shells complete on the command line of meari: a script for each shell, made from the tables of options.
- * For whoever installs meari, `meari --completions SHELL` prints it; it is not in any help.
+ * `meari --completions SHELL` prints it for packagers; it is in no help.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * One function for each thing that leaves no room: time, connections, chance.
+ * One function for each cause: time, numbers, chance.
  */
 #include "cli/ineffective.h"
 

@@ -1,6 +1,6 @@
 /*
- * Options of `meari bench` that cannot take effect, because others leave them no room. Each is said in
- * a line before anything is sent: a load that is not what its user thinks is worth nothing.
+ * Options of `meari bench` that cannot take effect beside the others. A warning names each of them before
+ * anything is sent, because the user expects another load than the one that is made.
  */
 #pragma once
 

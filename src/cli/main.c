@@ -29,7 +29,7 @@ static const struct cli_verb verbs[] = {
 		verb_talk },
 	{ "ping", N_("ask an echo service again and again, and tell what is lost"),
 		&verb_ping_options, verb_ping },
-	{ "bench", N_("load an echo service and measure: throughput and honest latency"),
+	{ "bench", N_("load an echo service and measure throughput and latency"),
 		&verb_bench_options, verb_bench },
 	{ "check", N_("hold an echo service, any one, to the rules of an echo"),
 		&verb_check_options, verb_check },
@@ -37,6 +37,8 @@ static const struct cli_verb verbs[] = {
 		verb_report },
 	{ "addr", N_("show what an address really is, in every form"), &verb_addr_options,
 		verb_addr },
+	{ "tour", N_("learn how sockets work, one real call after the other"), &verb_tour_options,
+		verb_tour },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -56,7 +58,7 @@ static void print_help(FILE *to)
 	}
 	text.indent = 0;
 	usage_write(&text,
-		_("\n'meari VERB --help' tells a verb's options, 'man meari-VERB' all about it.\n"));
+		_("\n'meari VERB --help' lists a verb's options, 'man meari-VERB' is its manual.\n"));
 	usage_write(&text,
 		_("'--lang ko' or '--lang en', before or behind the verb, chooses the language.\n"));
 	usage_write(&text,
@@ -168,8 +170,8 @@ static void keep_stderr_taken(void)
 
 /*
  * A shell without job control starts what is in the background ('meari ping ... &' in a script) with SIGINT and
- * SIGQUIT ignored. Those who then send one mean it, as with ping(8); so both do here what they do in the
- * foreground, from the first moment on. SIGHUP stays ignored, which is what nohup(1) is for.
+ * SIGQUIT ignored. A user who sends one to it means it, as with ping(8), so both work as in the foreground, from
+ * the start. SIGHUP stays ignored, which is what nohup(1) is for.
  */
 static void heed_in_background(void)
 {

@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "net/addr.h"
 
-/* Room for a command with an address. */
+/* Holds a command with an address. */
 #define MEANT_SIZE (ADDR_TEXT_SIZE + 64)
 
 /* The long option that is named nearly so, without dashes; NULL: none. */

@@ -169,7 +169,7 @@ int options_next(struct options_scan *scan, const struct options_row **ret_row,
 			return 0;
 		word = scan->argv[scan->next];
 		if (word[0] != '-' || word[1] == '\0') {
-			scan->next++; /* an argument: looked at when there are no more options */
+			scan->next++; /* an argument: taken when there are no more options */
 		} else if (word[1] != '-') {
 			scan->letters = take_word(scan) + 1;
 		} else if (word[2] != '\0') {

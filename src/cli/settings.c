@@ -79,7 +79,7 @@ static int split(
 	if (assigned)
 		value += 1 + strspn(line + value + 1, " \t");
 	else if (value == end && line[end] != '\0')
-		return fail(ret_fault, end, _("behind a name comes a blank or '='"));
+		return fail(ret_fault, end, _("a name is followed by a blank or '='"));
 	if (assigned && line[value] == '\0')
 		return fail(ret_fault, value, _("there is no value behind '='"));
 	entry.value = line[value] != '\0' ? line + value : NULL;
@@ -99,7 +99,7 @@ int settings_next(struct settings_reader *reader, struct settings_entry *ret_ent
 		size_t start = strspn(line, " \t");
 
 		if (strlen(line) < length)
-			return fail(ret_fault, strlen(line), _("a zero byte is no text"));
+			return fail(ret_fault, strlen(line), _("a NUL byte is not text"));
 		if (line[start] != '\0' && line[start] != '#')
 			return split(line, start, ret_entry, ret_fault);
 	}

@@ -1,5 +1,5 @@
 /*
- * The bounds stand in the complaint, so that nobody has to look them up.
+ * The message names the bounds.
  */
 #include "cli/take.h"
 

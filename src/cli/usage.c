@@ -84,7 +84,7 @@ void usage_go_to(struct usage_text *text, unsigned column)
 	text->fresh = true;
 }
 
-/* A word that no line has room for is cut between characters. */
+/* A word longer than a line is cut between characters. */
 static void write_word(struct usage_text *text, const char *word, size_t length)
 {
 	unsigned columns = width_of(word, length);

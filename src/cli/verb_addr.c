@@ -14,6 +14,7 @@
 #include "addr/facts.h"
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/outfile.h"
@@ -26,11 +27,11 @@ struct options {
 	bool json;
 	const char **texts;
 	size_t count;
-	bool told; /* something stands on the screen already: a blank line comes first */
+	bool printed; /* there is output already: a blank line comes first */
 };
 
-/* One text on its way: what is told of it goes to the screen at once, or into `object`. */
-struct telling {
+/* The output for one text: it is printed at once, or goes into `object`. */
+struct output {
 	struct options *options;
 	const char *text;
 	json_t *object; /* NULL unless --json */
@@ -72,61 +73,61 @@ const struct options_table verb_addr_options = {
 };
 
 /* The text without what a terminal would obey; long ones are cut. */
-static const char *shown_text(const struct telling *telling, char *buffer, size_t size)
+static const char *shown_text(const struct output *output, char *buffer, size_t size)
 {
-	return quote_bytes(telling->text, strlen(telling->text), buffer, size);
+	return quote_bytes(output->text, strlen(output->text), buffer, size);
 }
 
-static void tell_error(const struct telling *telling, const char *error)
+static void print_error(const struct output *output, const char *error)
 {
-	if (telling->object != NULL)
-		json_object_set_new(telling->object, "error", json_string(error));
+	if (output->object != NULL)
+		json_object_set_new(output->object, "error", json_string(error));
 }
 
-static enum cli_status tell_fault(const struct telling *telling, const struct addr_fault *fault)
+static enum cli_status print_fault(const struct output *output, const struct addr_fault *fault)
 {
 	char shown[ADDR_TEXT_SIZE];
 
-	tell_error(telling, fault->text);
-	if (telling->object != NULL)
+	print_error(output, fault->text);
+	if (output->object != NULL)
 		json_object_set_new(
-			telling->object, "column", json_integer((json_int_t)fault->column + 1));
+			output->object, "column", json_integer((json_int_t)fault->column + 1));
 	else
 		log_error(_("'%s' is not an address: %s (column %zu)"),
-			shown_text(telling, shown, sizeof(shown)), fault->text, fault->column + 1);
+			shown_text(output, shown, sizeof(shown)), fault->text, fault->column + 1);
 	return CLI_FAILED;
 }
 
-static void tell_text_line(const struct telling *telling)
+static void print_text_line(const struct output *output)
 {
 	char shown[ADDR_TEXT_SIZE];
 
-	if (telling->object != NULL)
+	if (output->object != NULL)
 		return;
-	printf("%s%s\n", telling->options->told ? "\n" : "",
-		shown_text(telling, shown, sizeof(shown)));
-	telling->options->told = true;
+	printf("%s%s\n", output->options->printed ? "\n" : "",
+		shown_text(output, shown, sizeof(shown)));
+	output->options->printed = true;
 }
 
 /* The only address that a text is: its facts are the object's own. */
-static enum cli_status tell_one(
-	const struct telling *telling, const struct describe_subject *subject)
+static enum cli_status print_one(
+	const struct output *output, const struct describe_subject *subject)
 {
-	tell_text_line(telling);
-	if (telling->object == NULL) {
+	print_text_line(output);
+	if (output->object == NULL) {
 		describe_text(subject);
 		return CLI_OK;
 	}
 
 	json_t *facts = describe_json(subject);
 
-	json_object_update(telling->object, facts);
+	json_object_update(output->object, facts);
 	json_decref(facts);
 	return CLI_OK;
 }
 
 /* A literal, alone or with scheme and port. */
-static enum cli_status tell_literal(const struct telling *telling, const struct literal *literal,
+static enum cli_status print_literal(const struct output *output, const struct literal *literal,
 	const char *host, const struct addr_spec *spec)
 {
 	struct describe_subject subject = {
@@ -149,28 +150,28 @@ static enum cli_status tell_literal(const struct telling *telling, const struct 
 			subject.scope_id = (uint32_t)number;
 		subject.addr.in6.sin6_scope_id = subject.scope_id;
 	}
-	return tell_one(telling, &subject);
+	return print_one(output, &subject);
 }
 
-static enum cli_status tell_block(const struct telling *telling, const struct describe_block *block)
+static enum cli_status print_block(const struct output *output, const struct describe_block *block)
 {
-	tell_text_line(telling);
-	if (telling->object == NULL) {
+	print_text_line(output);
+	if (output->object == NULL) {
 		describe_block_text(block);
 		return CLI_OK;
 	}
 
 	json_t *facts = describe_block_json(block);
 
-	json_object_update(telling->object, facts);
+	json_object_update(output->object, facts);
 	json_decref(facts);
 	return CLI_OK;
 }
 
 /* What a name, or "*", stands for: one address after the other. */
-static void tell_list(const struct telling *telling, const struct resolve_list *list)
+static void print_list(const struct output *output, const struct resolve_list *list)
 {
-	json_t *array = telling->object != NULL ? json_array() : NULL;
+	json_t *array = output->object != NULL ? json_array() : NULL;
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct describe_subject subject = { .addr = list->addrs[i], .with_port = true };
@@ -185,45 +186,45 @@ static void tell_list(const struct telling *telling, const struct resolve_list *
 		describe_text(&subject);
 	}
 	if (array != NULL)
-		json_object_set_new(telling->object, "addresses", array);
+		json_object_set_new(output->object, "addresses", array);
 }
 
-static enum cli_status tell_lookup(const struct telling *telling, const struct addr_spec *spec)
+static enum cli_status print_lookup(const struct output *output, const struct addr_spec *spec)
 {
 	static struct resolve_list list; /* some kilobytes, and there is one text at a time */
 	int r = resolve(spec, RESOLVE_LISTEN, &list);
 
 	if (r < 0) {
-		tell_error(telling, resolve_strerror(r));
-		if (telling->object == NULL)
+		print_error(output, resolve_strerror(r));
+		if (output->object == NULL)
 			log_error(_("cannot look up '%s': %s"), spec->host, resolve_strerror(r));
 		return CLI_FAILED;
 	}
-	tell_text_line(telling);
-	if (telling->object == NULL && !spec->any)
+	print_text_line(output);
+	if (output->object == NULL && !spec->any)
 		describe_name(spec, _("looked up"));
-	tell_list(telling, &list);
+	print_list(output, &list);
 	return CLI_OK;
 }
 
-static enum cli_status tell_name(const struct telling *telling, const struct addr_spec *spec)
+static enum cli_status print_name(const struct output *output, const struct addr_spec *spec)
 {
 	char text[ADDR_TEXT_SIZE];
 
-	if (telling->object != NULL) {
-		json_object_set_new(telling->object, "name", json_string(spec->host));
-		json_object_set_new(telling->object, "address",
+	if (output->object != NULL) {
+		json_object_set_new(output->object, "name", json_string(spec->host));
+		json_object_set_new(output->object, "address",
 			json_string(addr_spec_format(spec, text, sizeof(text))));
 	}
-	if (telling->options->resolve)
-		return tell_lookup(telling, spec);
-	tell_text_line(telling);
-	if (telling->object == NULL)
+	if (output->options->resolve)
+		return print_lookup(output, spec);
+	print_text_line(output);
+	if (output->object == NULL)
 		describe_name(spec, _("not an address itself; --resolve looks it up"));
 	return CLI_OK;
 }
 
-static enum cli_status tell(const struct telling *telling)
+static enum cli_status print_text(const struct output *output)
 {
 	static struct resolve_list list;
 	struct addr_spec spec;
@@ -231,41 +232,41 @@ static enum cli_status tell(const struct telling *telling)
 	struct literal literal;
 	struct describe_block block;
 
-	if (cidr_is_meant(telling->text))
-		return cidr_parse_loosely(telling->text, &block.cidr, &block.literal, &fault) == 0
-			? tell_block(telling, &block)
-			: tell_fault(telling, &fault);
-	if (literal_parse(telling->text, &literal, NULL) == 0)
-		return tell_literal(telling, &literal, telling->text, NULL);
-	if (addr_parse(telling->text, &spec, &fault) < 0)
-		return tell_fault(telling, &fault);
+	if (cidr_is_meant(output->text))
+		return cidr_parse_loosely(output->text, &block.cidr, &block.literal, &fault) == 0
+			? print_block(output, &block)
+			: print_fault(output, &fault);
+	if (literal_parse(output->text, &literal, NULL) == 0)
+		return print_literal(output, &literal, output->text, NULL);
+	if (addr_parse(output->text, &spec, &fault) < 0)
+		return print_fault(output, &fault);
 	if (spec.any)
-		return tell_lookup(telling, &spec);
+		return print_lookup(output, &spec);
 	if (spec.family == AF_UNIX && resolve(&spec, RESOLVE_LISTEN, &list) == 0) {
 		struct describe_subject subject = { .addr = list.addrs[0], .with_port = true };
 
-		return tell_one(telling, &subject);
+		return print_one(output, &subject);
 	}
 	if (literal_parse(spec.host, &literal, NULL) == 0)
-		return tell_literal(telling, &literal, spec.host, &spec);
-	return tell_name(telling, &spec);
+		return print_literal(output, &literal, spec.host, &spec);
+	return print_name(output, &spec);
 }
 
-static enum cli_status tell_as_json(struct telling *telling)
+static enum cli_status print_as_json(struct output *output)
 {
 	char shown[ADDR_TEXT_SIZE];
 
-	telling->object = json_object();
+	output->object = json_object();
 	/* Bytes that are no UTF-8 cannot be in JSON: then they are spelled out. */
-	if (json_object_set_new(telling->object, "text", json_string(telling->text)) < 0)
-		json_object_set_new(telling->object, "text",
-			json_string(shown_text(telling, shown, sizeof(shown))));
+	if (json_object_set_new(output->object, "text", json_string(output->text)) < 0)
+		json_object_set_new(output->object, "text",
+			json_string(shown_text(output, shown, sizeof(shown))));
 
-	enum cli_status status = tell(telling);
+	enum cli_status status = print_text(output);
 
-	json_dumpf(telling->object, stdout, JSON_COMPACT);
+	json_text_write(output->object, JSON_COMPACT, stdout);
 	putchar('\n');
-	json_decref(telling->object);
+	json_decref(output->object);
 	return status;
 }
 
@@ -282,14 +283,14 @@ enum cli_status verb_addr(int argc, char **argv)
 	if (!cli_parse(&verb_addr_options, argc, argv, &options, &status))
 		return status;
 	for (size_t i = 0; i < options.count; i++) {
-		struct telling telling = { .options = &options, .text = options.texts[i] };
+		struct output output = { .options = &options, .text = options.texts[i] };
 
 		outfile_flush_stdout(); /* a fault's line stands between the texts that it stands between */
 
-		enum cli_status told = options.json ? tell_as_json(&telling) : tell(&telling);
+		enum cli_status one = options.json ? print_as_json(&output) : print_text(&output);
 
-		if (told != CLI_OK)
-			status = told;
+		if (one != CLI_OK)
+			status = one;
 	}
 	return status;
 }

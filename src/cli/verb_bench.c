@@ -17,9 +17,12 @@
 #include "engine/engine.h"
 #include "net/call.h"
 
-/* Up to here every byte is compared unless told otherwise; see meari-bench(1), --verify. */
+/* Up to here every byte is compared by default; see meari-bench(1), --verify. */
 #define VERIFY_MOST_MESSAGE_BYTES (64u << 10)
 #define VERIFY_MOST_BYTES_PER_S 1e9
+
+/* As shells count it: 130 after Ctrl-C. */
+#define SIGNAL_STATUS 128
 
 #define FIND_MAX_DURATION_NS (3 * CLOCK_NS_PER_S)
 #define CLOSED_DEPTH 1
@@ -62,13 +65,14 @@ static const struct options_row rows[] = {
 	{ "pipeline", 'p', "N", OPTIONS_NUMBER,
 		N_("messages under way on a connection, at most (default: 1, with --rate 16)") },
 	{ "rate", 'r', "RATE", OPTIONS_TEXT,
-		N_("open loop: send by a schedule, so many a second: 10k, a ramp "
+		N_("open loop: messages a second by a schedule: 10k, a ramp "
 		   "1k..50k@30s, steps 1k@10s,5k@10s") },
 	{ "arrivals", KEY_ARRIVALS, "HOW", OPTIONS_CHOICE,
 		N_("with --rate: constant or poisson (default: constant)"), arrivals_choice },
-	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER, N_("of what is left to chance (default: 1)") },
+	{ "seed", KEY_SEED, "N", OPTIONS_NUMBER,
+		N_("seed of random sizes and arrivals (default: 1)") },
 	{ "size", 's', "SIZES", OPTIONS_TEXT,
-		N_("of a message: 64, or several with their weights, 64:9,16K:1 (default: 64)") },
+		N_("bytes of a message: 64, or several with weights, 64:9,16K:1 (default: 64)") },
 	{ "duration", 'd', "TIME", OPTIONS_TIME,
 		N_("how long to measure (default: 10s, or as long as --rate says; of each run of "
 		   "--find-max 3s)") },
@@ -93,27 +97,27 @@ static const struct options_row rows[] = {
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),
 		cli_engine_choice },
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
-		N_("how long to look for more before sleeping: auto, 0 (never) or a time (default: "
+		N_("how long to poll for more before sleeping: auto, 0 (never) or a time (default: "
 		   "0)") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
-	{ .help = N_("What it is judged by:") },
+	{ .help = N_("Verdict:") },
 	{ "assert", KEY_ASSERT, "PROMISE", OPTIONS_TEXT,
 		N_("status 3 unless this holds, such as p99<5ms, loss==0, errors==0 or rate>=10k; "
 		   "may be repeated") },
 	{ "find-max", KEY_FIND_MAX, "PROMISE", OPTIONS_TEXT,
 		N_("find the highest rate that keeps this, from --rate on (default: 1k)") },
-	{ .help = N_("What it tells:") },
+	{ .help = N_("Output:") },
 	{ "json", KEY_JSON, NULL, 0,
-		N_("the result as one JSON object; what is for people goes to standard error") },
+		N_("the result as one JSON object; the text goes to standard error") },
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
 		N_("the same, and before it an object for each interval as it ends") },
 	{ "hdr", KEY_HDR, "FILE", OPTIONS_FILE, N_("write all latencies as an HdrHistogram log") },
 	{ "html", KEY_HTML, "FILE", OPTIONS_FILE, N_("write the result as a page with charts") },
 	{ "label", KEY_LABEL, "TEXT", OPTIONS_TEXT, N_("a name for this run, kept in the result") },
 	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
-		N_("of the figures over time (default: 1s)") },
-	{ "quiet", 'q', NULL, 0, N_("nothing while it runs") },
+		N_("length of an interval of the figures over time (default: 1s)") },
+	{ "quiet", 'q', NULL, 0, N_("print nothing while it runs") },
 	{ 0 },
 };
 
@@ -212,7 +216,7 @@ static int take_family(struct input *input, int family, struct cli_state *state)
 	return 0;
 }
 
-/* ---- what fits together only when everything has been read ---- */
+/* ---- checks after all options have been read ---- */
 
 static int check_target(struct input *input, struct cli_state *state)
 {
@@ -224,7 +228,7 @@ static int check_target(struct input *input, struct cli_state *state)
 	if (!input->target_given)
 		return cli_complain(state, _("there is no address to load"));
 	if (is_network && target->port == 0)
-		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+		return cli_complain(state, _("port 0 has no listener; name the server's port"));
 	if (!is_network && input->measure.bench.source != NULL)
 		return cli_complain(state, _("--source is for addresses of the network"));
 	if (is_datagram && mix_most_bytes(load) > LOAD_MOST_FLOW_BYTES)
@@ -259,7 +263,7 @@ static int check_goal(const struct input *input, struct cli_state *state)
 	return 0;
 }
 
-/* What was not said follows from what was. */
+/* Defaults that depend on other options. */
 static void complete(struct input *input)
 {
 	struct measure_options *measure = &input->measure;
@@ -404,7 +408,7 @@ const struct options_table verb_bench_options = {
 	.take = take,
 	.arguments = N_("ADDRESS"),
 	.argument_kind = OPTIONS_ADDRESS,
-	.about = N_("Loads an echo service and measures: throughput, and honest latency."),
+	.about = N_("Loads an echo service and measures throughput and latency."),
 };
 
 enum cli_status verb_bench(int argc, char **argv)
@@ -430,8 +434,16 @@ enum cli_status verb_bench(int argc, char **argv)
 	};
 
 	enum cli_status status;
+	int signal = 0;
 
 	if (!cli_parse(&verb_bench_options, argc, argv, &input, &status))
 		return status;
-	return measure(&input.measure);
+	switch (measure(&input.measure, &signal)) {
+	case MEASURE_KEPT: return CLI_OK;
+	case MEASURE_BROKEN: return CLI_UNMET;
+	case MEASURE_NOT_JUDGED: return CLI_NOT_JUDGED;
+	case MEASURE_INTERRUPTED: return (enum cli_status)(SIGNAL_STATUS + signal);
+	case MEASURE_FAILED: break;
+	}
+	return CLI_FAILED;
 }

@@ -11,8 +11,10 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/meant.h"
 #include "net/call.h"
 #include "ping/ping.h"
+#include "ping/ping_wait.h"
 
 enum {
 	OPTION_BUSY_POLL = 256,
@@ -21,6 +23,7 @@ enum {
 	OPTION_PORTS,
 	OPTION_TCP_INFO,
 	OPTION_TRACE,
+	OPTION_WAIT,
 };
 
 /* Statuses of our own, as ping(8) has them. */
@@ -29,6 +32,10 @@ enum { STATUS_UNANSWERED = 1, STATUS_ERROR = 2, STATUS_DAMAGED = 3 };
 struct arguments {
 	struct ping_options ping;
 	bool target_given;
+	uint64_t wait_ns; /* of --wait; 0: it was not given */
+	size_t target_count; /* of --wait */
+	struct addr_spec targets[PING_WAIT_ADDRESSES_MOST];
+	const char *unfit; /* an option that does not go with --wait, or NULL */
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 	bool trace;
 };
@@ -44,6 +51,9 @@ static const struct options_row rows[] = {
 		N_("a reply after this long is late (default: 2s)") },
 	{ "deadline", 'w', "TIME", OPTIONS_TIME,
 		N_("stop after this long; with -c, when N have been answered before") },
+	{ "wait", OPTION_WAIT, "TIME", OPTIONS_TIME,
+		N_("wait in silence until each ADDRESS has echoed exactly, at most TIME; status 1: "
+		   "some have not") },
 	{ .help = N_("What is sent, and how:") },
 	{ "size", 's', "SIZE", OPTIONS_SIZE, N_("bytes in a probe (default: 56)") },
 	{ "connect", OPTION_CONNECT, NULL, 0,
@@ -52,7 +62,7 @@ static const struct options_row rows[] = {
 		N_("N source ports in turn, with a line for each at the end: shows a broken member "
 		   "of a path with several") },
 	{ "source", 'I', "ADDRESS", OPTIONS_TEXT,
-		N_("speak from this address, or through this interface, of this machine") },
+		N_("send from this address, or through this interface, of this machine") },
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "busy-poll", OPTION_BUSY_POLL, "TIME", OPTIONS_TIME,
@@ -62,7 +72,7 @@ static const struct options_row rows[] = {
 	{ "quiet", 'q', NULL, 0, N_("nothing but the figures at the end") },
 	{ "timestamps", 'D', NULL, 0, N_("the time of day before each line") },
 	{ "outstanding", 'O', NULL, 0,
-		N_("say when the last probe has no answer yet as the next is sent") },
+		N_("report a probe that has no reply when the next one is sent") },
 	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
 		N_("show the kernel's own round-trip time, retransmissions and window, too") },
 	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
@@ -169,16 +179,15 @@ static int check_size(struct cli_state *state, const struct ping_options *ping)
 	return 0;
 }
 
-/* What fits together only when everything has been read. */
-static int check(struct cli_state *state, struct arguments *arguments)
+/* What fits together only when everything has been read: of one address. */
+static int check_target(struct cli_state *state, struct arguments *arguments)
 {
 	struct ping_options *ping = &arguments->ping;
 	bool stream = addr_socket_type(ping->target.scheme) == SOCK_STREAM;
 
-	if (!arguments->target_given)
-		return cli_complain(state, _("there is no address to ping"));
 	if (!is_unix(&ping->target) && ping->target.port == 0)
-		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+		return cli_complain(
+			state, _("no service listens on port 0; name the server's port"));
 	if (ping->source_given && is_unix(&ping->source) != is_unix(&ping->target))
 		return cli_complain(state,
 			_("--source and the address must both be of the network, or both unix"));
@@ -195,11 +204,71 @@ static int check(struct cli_state *state, struct arguments *arguments)
 			_("--ports and --connect exclude each other: a port keeps its connection"));
 	if (ping->ports > 1 && ping->source_given && ping->source.port_given &&
 		ping->source.port != 0 && ping->source.port + ping->ports > 65536)
-		return cli_complain(
-			state, _("there are not that many ports from the one of --source on"));
+		return cli_complain(state,
+			_("--ports needs more ports than there are from that of --source on"));
 	if (check_size(state, ping) != 0)
 		return -EINVAL;
 	return apply_family(state, arguments);
+}
+
+static int check(struct cli_state *state, struct arguments *arguments)
+{
+	struct ping_options *ping = &arguments->ping;
+
+	if (!arguments->target_given)
+		return cli_complain(state, _("there is no address to ping"));
+	if (arguments->wait_ns != 0 && arguments->unfit != NULL)
+		return cli_complain(state, _("--wait does not go with --%s"), arguments->unfit);
+	if (arguments->wait_ns != 0 && ping->size_bytes == 0)
+		return cli_complain(
+			state, _("--wait needs a byte to compare: -s must be 1 or more"));
+	for (size_t i = 0; i < arguments->target_count; i++) {
+		ping->target = arguments->targets[i];
+		if (check_target(state, arguments) != 0)
+			return -EINVAL;
+		arguments->targets[i] = ping->target; /* its family may be known now */
+	}
+	return 0;
+}
+
+/* With --wait there is only to choose what is sent, and how long for an answer. */
+static void note_unfit(struct arguments *arguments, int key)
+{
+	switch (key) {
+	case '4':
+	case '6':
+	case 's':
+	case 'W':
+	case 'q':
+	case OPTION_TRACE:
+	case OPTION_WAIT: return;
+	}
+	for (const struct options_row *row = rows; !options_is_end(row); row++) {
+		if (row->name != NULL && row->key == key)
+			arguments->unfit = row->name;
+	}
+}
+
+static int take_address(struct cli_state *state, const char *text)
+{
+	struct arguments *arguments = state->input;
+
+	if (arguments->wait_ns == 0 && arguments->target_given) {
+		char meant[MEANT_SIZE];
+		bool found = meant_join("", state->last_argument, text, meant);
+
+		if (found)
+			return cli_complain_meant(state, meant,
+				_("one address is enough, '%s' is one too many"), text);
+		return cli_complain(state,
+			_("one address is enough, '%s' is one too many: several are for --wait"),
+			text);
+	}
+	if (arguments->target_count == PING_WAIT_ADDRESSES_MOST)
+		return cli_complain(
+			state, _("--wait is for at most %d addresses"), PING_WAIT_ADDRESSES_MOST);
+	arguments->target_given = true;
+	return cli_take_address(state, text, &arguments->targets[arguments->target_count++]);
 }
 
 static int parse_family(struct cli_state *state, int key)
@@ -218,6 +287,7 @@ static int take(int key, const char *argument, struct cli_state *state)
 	struct arguments *arguments = state->input;
 	struct ping_options *ping = &arguments->ping;
 
+	note_unfit(arguments, key);
 	switch (key) {
 	case '4':
 	case '6': return parse_family(state, key);
@@ -239,8 +309,8 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_TCP_INFO: ping->kernel = true; return 0;
 	case OPTION_JSON: ping->json = true; return 0;
 	case OPTION_TRACE: arguments->trace = true; return 0;
-	case CLI_KEY_ARGUMENT:
-		return cli_take_target(state, argument, &arguments->target_given, &ping->target);
+	case OPTION_WAIT: return read_time(state, argument, "--wait", 1, &arguments->wait_ns);
+	case CLI_KEY_ARGUMENT: return take_address(state, argument);
 	case CLI_KEY_END: return check(state, arguments);
 	default: return CLI_UNKNOWN_KEY;
 	}
@@ -251,13 +321,30 @@ const struct options_table verb_ping_options = {
 	.take = take,
 	.arguments = N_("ADDRESS"),
 	.argument_kind = OPTIONS_ADDRESS,
-	.about = N_("Asks an echo service again and again, like ping(8), and tells how long each "
-		    "answer took, what was lost or changed, and when the service was away."),
+	.about = N_("Sends probes to an echo service, like ping(8), and reports the time of each "
+		    "reply, what was lost or changed, and when the service was away."),
 };
+
+static enum cli_status wait_for_all(const struct arguments *arguments)
+{
+	const struct ping_wait_options options = {
+		.targets = arguments->targets,
+		.count = arguments->target_count,
+		.size_bytes = arguments->ping.size_bytes,
+		.patience_ns = arguments->wait_ns,
+		.timeout_ns = arguments->ping.timeout_ns,
+	};
+	int r = ping_wait(&options);
+
+	if (r == -ETIMEDOUT || r == -EINTR)
+		return (enum cli_status)STATUS_UNANSWERED;
+	return r < 0 ? (enum cli_status)STATUS_ERROR : CLI_OK;
+}
 
 enum cli_status verb_ping(int argc, char **argv)
 {
-	struct arguments arguments = {
+	/* Too large for a stack, with room for the addresses of --wait. */
+	static struct arguments arguments = {
 		.family = AF_UNSPEC,
 		.ping = {
 			.size_bytes = PROBE_SIZE_DEFAULT,
@@ -266,7 +353,6 @@ enum cli_status verb_ping(int argc, char **argv)
 		},
 	};
 	enum ping_verdict verdict;
-
 	enum cli_status status;
 
 	if (!cli_parse(&verb_ping_options, argc, argv, &arguments, &status))
@@ -274,6 +360,8 @@ enum cli_status verb_ping(int argc, char **argv)
 	if (arguments.trace)
 		call_set_hook(call_trace_to_stderr);
 	descriptors_raise_limit();
+	if (arguments.wait_ns != 0)
+		return wait_for_all(&arguments);
 	if (ping(&arguments.ping, &verdict) < 0)
 		return (enum cli_status)STATUS_ERROR;
 	switch (verdict) {

@@ -1,6 +1,6 @@
 /*
  * `meari report FILE...`: saved results merged, compared and drawn. The arithmetic is in src/report;
- * here are the options, and what is said when something does not work.
+ * here are the options and the messages.
  */
 #include <errno.h>
 #include <locale.h>
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/quote.h"
@@ -46,7 +47,7 @@ struct options {
 	bool margin_given;
 };
 
-/* All that there is to tell. */
+/* All that is printed. */
 struct findings {
 	struct runs now;
 	struct runs baseline;
@@ -71,7 +72,7 @@ static const char *unit_choice(size_t index)
 }
 
 static const struct options_row rows[] = {
-	{ .help = N_("What is looked at:") },
+	{ .help = N_("Input:") },
 	{ "baseline", 'b', N_("FILE"), OPTIONS_FILE,
 		N_("compare with the runs in FILE; may be given again") },
 	{ "tag", KEY_TAG, N_("TAG"), OPTIONS_TEXT,
@@ -79,19 +80,19 @@ static const struct options_row rows[] = {
 	{ "unit", KEY_UNIT, N_("UNIT"), OPTIONS_CHOICE,
 		N_("the values of a histogram log are ns, us, ms or s (default: ns)"),
 		unit_choice },
-	{ .help = N_("How it is judged:") },
+	{ .help = N_("Verdict:") },
 	{ "margin", KEY_MARGIN, N_("PERCENT"), OPTIONS_NUMBER,
 		N_("differences up to this count as none (default: 1)") },
 	{ "fail-if-worse", KEY_FAIL, NULL, 0,
 		N_("exit with status 3 if a figure is worse than in the baseline, with 4 if that "
 		   "cannot be said") },
-	{ .help = N_("What is shown:") },
+	{ .help = N_("Output:") },
 	{ "json", KEY_JSON, NULL, 0,
 		N_("write the merged result, or the comparison, as a JSON object") },
 	{ "html", KEY_HTML, N_("FILE"), OPTIONS_FILE,
 		N_("write a page with charts, which needs nothing but a browser ('-': to standard "
 		   "output)") },
-	{ "label", KEY_LABEL, N_("TEXT"), OPTIONS_TEXT, N_("call the merged result so") },
+	{ "label", KEY_LABEL, N_("TEXT"), OPTIONS_TEXT, N_("a name for the merged result") },
 	{ 0 },
 };
 
@@ -184,7 +185,7 @@ static void complain_file(const char *path, int error, const struct model_fault 
 		log_error(_("cannot read '%s': %s"), name, fault->reason);
 }
 
-/* What is to be known of a file whose figures are shown. */
+/* Logs a note about the figures of a file. */
 static void say_note(void *context, const char *note)
 {
 	const char *path = context;
@@ -216,7 +217,7 @@ static int load(
 	return 0;
 }
 
-/* A run that counts twice makes what it shows look surer than it is. */
+/* A run that counts twice makes the figures look more certain than they are. */
 static void say_twice(const struct runs *runs, bool is_baseline)
 {
 	for (size_t i = 1; i < runs->count; i++) {
@@ -233,7 +234,7 @@ static void say_twice(const struct runs *runs, bool is_baseline)
 	}
 }
 
-/* In what the runs differ from one another, those of the baseline too. */
+/* Finds in what the runs differ from one another, those of the baseline too. */
 static int find_differences(struct findings *findings)
 {
 	size_t now = findings->now.count, baseline = findings->baseline.count;
@@ -293,7 +294,7 @@ static int write_json(const struct findings *findings)
 
 	if (object == NULL)
 		return -ENOMEM;
-	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+	json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), stdout);
 	putchar('\n');
 	json_decref(object);
 	return 0;
@@ -342,9 +343,6 @@ static int write_page(const struct findings *findings, FILE *out)
 
 static int write_html(const struct options *options, const struct findings *findings)
 {
-	if (strcmp(options->html, "-") == 0)
-		return write_page(findings, stdout);
-
 	char name[256];
 	struct outfile *file;
 	int r = outfile_open(options->html, &file);
@@ -358,7 +356,8 @@ static int write_html(const struct options *options, const struct findings *find
 	return r;
 }
 
-static enum cli_status tell(const struct options *options, const struct findings *findings)
+static enum cli_status print_findings(
+	const struct options *options, const struct findings *findings)
 {
 	int r = 0;
 
@@ -369,7 +368,7 @@ static enum cli_status tell(const struct options *options, const struct findings
 	else if (options->html == NULL || strcmp(options->html, "-") != 0)
 		r = write_text(findings);
 	if (r < 0) {
-		log_error(_("cannot tell the result: %s"), strerror(-r));
+		log_error(_("cannot write the result: %s"), strerror(-r));
 		return CLI_FAILED;
 	}
 	if (!options->fail_if_worse)
@@ -379,7 +378,7 @@ static enum cli_status tell(const struct options *options, const struct findings
 							: CLI_OK;
 }
 
-/* --unit and --tag are for logs; without one they only seem to have been heeded. */
+/* --unit and --tag are for logs. */
 static void say_ineffective(const struct options *options, const struct findings *findings)
 {
 	if (findings->now.log_count + findings->baseline.log_count > 0)
@@ -423,7 +422,7 @@ enum cli_status verb_report(int argc, char **argv)
 		if (r < 0)
 			log_error(_("cannot merge the runs: %s"), strerror(-r));
 		else
-			status = tell(&options, &findings);
+			status = print_findings(&options, &findings);
 	}
 	find_nothing(&findings);
 	return status;

@@ -83,8 +83,7 @@ static const char *log_format_choice(size_t index)
 static const struct options_row rows[] = {
 	{ .help = N_("Most used:") },
 	{ "config", KEY_CONFIG, "FILE", OPTIONS_FILE,
-		N_("read these options from a file, one a line, no dashes ('address ADDRESS' too); "
-		   "SIGHUP reads it again") },
+		N_("read options from a file, one a line, without dashes; SIGHUP reads it again") },
 	{ "check-config", KEY_CHECK_CONFIG, NULL, 0,
 		N_("only read options, file and lists, and report what is wrong with them") },
 	{ "threads", KEY_THREADS, "N", OPTIONS_NUMBER,
@@ -99,21 +98,22 @@ static const struct options_row rows[] = {
 	{ "explain", KEY_EXPLAIN, NULL, 0,
 		N_("print which engine and kernel features it would use here, and why; do not "
 		   "serve") },
-	{ .help = N_("Who may connect, and how much (default: everybody, without limits):") },
+	{ .help = N_("Who may connect, and how much (default: every peer, without limits):") },
 	{ "allow", KEY_ALLOW, "BLOCK", OPTIONS_TEXT,
 		N_("only peers in this block (192.0.2.0/24) or in those of @FILE; may be given again") },
 	{ "deny", KEY_DENY, "BLOCK", OPTIONS_TEXT,
 		N_("no peers in this block or in those of @FILE, even if allowed; may be given again") },
-	{ "max-connections", KEY_MAX_CONNECTIONS, "N", OPTIONS_NUMBER, N_("connections at once") },
+	{ "max-connections", KEY_MAX_CONNECTIONS, "N", OPTIONS_NUMBER,
+		N_("most connections open at once") },
 	{ "max-per-source", KEY_MAX_PER_SOURCE, "N", OPTIONS_NUMBER,
 		N_("connections at once from one source: an IPv4 address, an IPv6 prefix") },
 	{ "source-prefix", KEY_SOURCE_PREFIX, "BITS", OPTIONS_NUMBER,
 		N_("how much of an IPv6 address is one source (default: 64)") },
 	{ "connect-rate", KEY_CONNECT_RATE, "N", OPTIONS_NUMBER, N_("new connections a second") },
 	{ "idle-timeout", KEY_IDLE_TIMEOUT, "TIME", OPTIONS_TIME,
-		N_("end a connection on which nothing has moved for so long") },
+		N_("end a connection that has been idle for this long") },
 	{ "max-lifetime", KEY_MAX_LIFETIME, "TIME", OPTIONS_TIME,
-		N_("end a connection that has been open for so long") },
+		N_("end a connection that has been open for this long") },
 	{ "max-rate", KEY_MAX_RATE, "SIZE", OPTIONS_SIZE,
 		N_("bytes a second of one connection; beyond that it is not read from") },
 	{ "max-memory", KEY_MAX_MEMORY, "SIZE", OPTIONS_SIZE,
@@ -125,8 +125,7 @@ static const struct options_row rows[] = {
 		   "(default: 1000)") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
-		N_("of a service manager's sockets, only those with this name; may be given again "
-		   "(default: all)") },
+		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
 	{ "upgrade", KEY_UPGRADE, "PATH", OPTIONS_FILE,
 		N_("take over from the server with this PATH, if there is one; then wait there for "
 		   "the next") },
@@ -145,8 +144,8 @@ static const struct options_row rows[] = {
 	{ "pending-total", KEY_PENDING_TOTAL, "SIZE", OPTIONS_SIZE,
 		N_("the same for all connections together (default: 256M)") },
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
-		N_("how long to look for more before sleeping: auto, 0 (never) or a time "
-		   "(default: auto; with --trace: 0)") },
+		N_("how long to poll before sleeping: auto, 0 (never) or a time (default: auto; with "
+		   "--trace: 0)") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
 		   "come in there") },
@@ -154,11 +153,12 @@ static const struct options_row rows[] = {
 		N_("how urgent data comes back: inline, as a plain byte in its place, or urgent "
 		   "(default: inline)"),
 		urgent_choice },
-	{ .help = N_("What it does wrong, on purpose (default: nothing):") },
-	{ "fault", KEY_FAULT, "SPEC", OPTIONS_TEXT,
+	{ .help = N_("Faults on purpose (default: none):") },
+	{ "fault", KEY_FAULT, "SPEC", OPTIONS_NAME,
 		N_("such as delay=20ms or drop,p=1%; may be given again; for one address alone: "
-		   "ADDRESS?fault=SPEC") },
-	{ .help = N_("What it tells:") },
+		   "ADDRESS?fault=SPEC"),
+		fault_spec_beginning },
+	{ .help = N_("Log and trace:") },
 	{ "log-format", KEY_LOG_FORMAT, "FORMAT", OPTIONS_CHOICE,
 		N_("text or json (default: text)"), log_format_choice },
 	{ "trace", KEY_TRACE, NULL, 0,
@@ -174,7 +174,7 @@ struct serve_input {
 	char *config; /* the text of --config */
 	bool explain, check;
 	bool is_offered; /* there are sockets of a service manager */
-	bool is_again; /* read by a server that runs: what it has used up is not looked at */
+	bool is_again; /* read by a server that runs: what it has used up is not checked */
 };
 
 /* What it takes to read everything again. */
@@ -329,7 +329,7 @@ static int parse_tuning(
 	}
 }
 
-/* What a file says is looked at by the server. */
+/* The server reads the file. */
 static int add_block(struct cli_state *state, const char *option, const char *text,
 	struct access_entries *entries)
 {

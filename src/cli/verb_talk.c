@@ -26,10 +26,10 @@ static const struct options_row rows[] = {
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", OPTION_SOURCE, "ADDRESS", OPTIONS_TEXT,
-		N_("speak from this address of this machine") },
+		N_("connect from this address of this machine") },
 	{ "timeout", OPTION_TIMEOUT, "TIME", OPTIONS_TIME,
-		N_("give up connecting, or waiting for what is due, after this long (default: 10s, "
-		   "a datagram's echo 1s)") },
+		N_("give up connecting, or waiting for an answer, after this time (default: 10s, a "
+		   "datagram's echo 1s)") },
 	{ "size", OPTION_SIZE, "SIZE", OPTIONS_SIZE,
 		N_("in a pipe: cut the input into datagrams of at most this size (default: 1400)") },
 	{ "verify", OPTION_VERIFY, NULL, 0,
@@ -88,15 +88,16 @@ static int check(struct cli_state *state, struct arguments *arguments)
 	if (!arguments->target_given)
 		return cli_complain(state, _("there is no address to talk to"));
 	if (!is_unix(&talk->target) && talk->target.port == 0)
-		return cli_complain(state, _("nobody listens on port 0; name the server's port"));
+		return cli_complain(
+			state, _("no service listens on port 0; name the server's port"));
 	if (talk->source_given && is_unix(&talk->source) != is_unix(&talk->target))
 		return cli_complain(state,
 			_("--source and the address must both be of the network, or both unix"));
 	if (talk->size_bytes != 0 && addr_socket_type(talk->target.scheme) != SOCK_DGRAM)
 		return cli_complain(state, _("--size is for datagrams, udp and unixgram"));
 	if ((talk->verify || talk->size_bytes != 0) && talk_is_by_hand())
-		return cli_complain(
-			state, _("--verify and --size need input or output that is no terminal"));
+		return cli_complain(state,
+			_("--verify and --size are for pipes: input or output must not be a terminal"));
 	return apply_family(state, arguments);
 }
 

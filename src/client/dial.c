@@ -4,9 +4,9 @@
  * others are closed.
  *
  * Two facts of Linux shape it. A unix stream whose server's backlog is full gives EAGAIN, and
- * nothing to poll for: the attempt is made again a little later. And a TCP socket that connects to a
- * free port of its own ephemeral range can meet itself (socket_met_itself) and would echo perfectly:
- * that is nobody answering.
+ * nothing to poll for: the attempt is made again a little later. And a TCP socket that connects to
+ * a free port of its own ephemeral range can meet itself (socket_met_itself) and would echo
+ * perfectly: that is no answer.
  */
 #include "client/dial.h"
 
@@ -73,7 +73,10 @@ static const struct addr *find_source(const struct resolve_list *sources, const 
 	return NULL;
 }
 
-/* Opens the socket of an attempt, bound to what was asked for. -errno, with attempt->call naming the call. */
+/*
+ * Opens the socket of an attempt, bound to what was asked for. -errno, with attempt->call naming
+ * the call.
+ */
 static int open_socket(
 	const struct dial_options *options, struct dial_attempt *attempt, int *ret_fd)
 {
@@ -186,7 +189,10 @@ static int attempt_outcome(const struct race *race, int fd, enum addr_scheme sch
 	if (race->asks) {
 		ssize_t n = call_recv(fd, answer, sizeof(answer), 0);
 
-		/* Any answer is one. Whether it is the right one is for the conversation to find out. */
+		/*
+		 * Any answer is one. Whether it is the right one is for the conversation to find
+		 * out.
+		 */
 		return n < 0 ? (int)n : 0;
 	}
 
@@ -231,7 +237,7 @@ static int race_wait(struct race *race, int *ret_fd, size_t *ret_index)
 	return 0;
 }
 
-/* Closes who is still running; `error` is what becomes of them (0: they have merely lost). */
+/* Closes the attempts that are still running; `error` is their result (0: another was faster). */
 static void race_end(struct race *race, int error)
 {
 	for (size_t i = 0; i < race->running; i++) {
@@ -244,7 +250,7 @@ static void race_end(struct race *race, int error)
 	race->running = 0;
 }
 
-/* Nobody has answered, and everybody has had time to: of the silent ones, the first that was tried. */
+/* No address has answered in time: takes the first of the silent ones. */
 static void take_silent(struct race *race, int *ret_fd, size_t *ret_index)
 {
 	size_t first = 0;
@@ -313,7 +319,10 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
 		return r;
 	race_end(&race, 0);
 	if (race.asks) {
-		/* A new socket: an answer that comes late, or twice, is not for the conversation. */
+		/*
+		 * A new socket: an answer that comes late, or twice, is not for the
+		 * conversation.
+		 */
 		struct addr chosen = report->attempts[index].addr;
 
 		call_close(fd);

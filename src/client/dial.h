@@ -1,11 +1,12 @@
 /*
- * Connecting to the first address that answers (RFC 8305, "happy eyeballs"): the addresses are tried
- * in turn, each with a head start of 250 ms on the next, families alternating, so that a dead IPv6
- * path costs a quarter of a second and not two minutes. Any thread; says nothing by itself.
+ * Connecting to the first address that answers (RFC 8305, "happy eyeballs"): the addresses are
+ * tried in turn, each with a head start of 250 ms on the next, families alternating, so that a dead
+ * IPv6 path costs a quarter of a second and not two minutes. Any thread; says nothing by itself.
  *
- * A datagram socket connects without asking anybody. So where a list has several addresses for datagrams,
- * each gets one datagram of one byte, from a socket of its own: an ICMP error moves on to the next
- * address, an answer wins, and of those that stay silent the first is taken. A single address is sent nothing.
+ * A datagram socket connects without asking the peer. So where a list has several addresses for
+ * datagrams, each gets one datagram of one byte, from a socket of its own: an ICMP error moves on
+ * to the next address, an answer wins, and of those that stay silent the first is taken. A single
+ * address is sent nothing.
  */
 #pragma once
 
@@ -37,9 +38,9 @@ struct dial_report {
 };
 
 /*
- * Connects to one of `list`. The socket is made by socket_open_client and the caller's to close. `report` is filled whatever comes of it.
- * -ETIMEDOUT: nobody answered in time; -EADDRNOTAVAIL: no source of a fitting family, too;
- * otherwise the error of the address that failed last.
+ * Connects to one of `list`. The socket is made by socket_open_client and the caller's to close.
+ * `report` is filled whatever comes of it. -ETIMEDOUT: no answer in time; -EADDRNOTAVAIL: no source
+ * of a fitting family, too; otherwise the error of the address that failed last.
  */
 int dial(const struct resolve_list *list, const struct dial_options *options,
 	struct dial_report *report, int *ret_fd, struct addr *ret_addr);

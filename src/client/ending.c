@@ -16,14 +16,14 @@ typedef unsigned long long count;
 const char *ending_server_words(int error)
 {
 	switch (error) {
-	case 0: return _("the server finished the conversation (FIN)");
+	case 0: return _("the server closed the connection (FIN)");
 	case -ECONNRESET:
-	case -EPIPE: return _("the server reset the conversation (RST)");
+	case -EPIPE: return _("the server reset the connection (RST)");
 	case -ETIMEDOUT:
-		return _("the conversation timed out: the server's machine no longer answers");
-	case -ECONNREFUSED: return _("nobody receives there: Connection refused");
+		return _("the connection timed out: the server's machine no longer answers");
+	case -ECONNREFUSED: return _("no service receives there: Connection refused");
 	case -EHOSTUNREACH:
-	case -ENETUNREACH: return _("the way to the server is gone: No route to host");
+	case -ENETUNREACH: return _("the server can no longer be reached: No route to host");
 	default: return strerror(-error);
 	}
 }

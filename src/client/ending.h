@@ -1,5 +1,5 @@
 /*
- * How a conversation ended, as a value that whoever carried the conversation on fills in, and as one
+ * How a conversation ended, as a value that its loop fills in, and as one
  * sentence for the person. Pure; any thread.
  */
 #pragma once
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any sentence of ending_format. */
+/* Size for any sentence of ending_format. */
 #define ENDING_TEXT_SIZE 400
 
 enum ending_kind {

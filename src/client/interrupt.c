@@ -1,6 +1,6 @@
 /*
- * signalfd(2) in a dress. A signal that the program was started with as ignored (nohup) stays so; of what a
- * shell does to jobs in the background main.c has made an end before.
+ * signalfd(2) in a dress. A signal that the program was started with as ignored (nohup) stays so;
+ * of what a shell does to jobs in the background main.c has made an end before.
  */
 #include "client/interrupt.h"
 

@@ -52,14 +52,14 @@ static const char *state_name(unsigned state)
 		N_("established: both ends may send"),
 		N_("connecting (SYN-SENT)"),
 		N_("connecting (SYN-RECEIVED)"),
-		N_("finished by us, the server does not know yet (FIN-WAIT-1)"),
+		N_("closed by us, not confirmed by the server yet (FIN-WAIT-1)"),
 		N_("half-closed by us, the server may still send (FIN-WAIT-2)"),
 		N_("over, waiting for stray segments (TIME-WAIT)"),
 		N_("closed"),
 		N_("half-closed by the server, we may still send (CLOSE-WAIT)"),
-		N_("finished by both, waiting for the last acknowledgement (LAST-ACK)"),
+		N_("closed by both, waiting for the last acknowledgement (LAST-ACK)"),
 		N_("listening"),
-		N_("finished by both at once (CLOSING)"),
+		N_("closed by both at once (CLOSING)"),
 	};
 
 	if (state >= sizeof(names) / sizeof(names[0]) || names[state] == NULL)
@@ -80,7 +80,7 @@ static void say_tcp(struct text *text, int fd)
 	int r = call_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
 
 	if (r < 0) {
-		say(text, _("the kernel does not tell more: %s\n"), strerror(-r));
+		say(text, _("the kernel reports no more: %s\n"), strerror(-r));
 		return;
 	}
 	say(text, _("state        %s\n"), state_name(info.tcpi_state));
@@ -107,7 +107,8 @@ static void say_queues(struct text *text, int fd)
 	int out = 0, in = 0;
 
 	if (ioctl(fd, SIOCOUTQ, &out) == 0 && ioctl(fd, SIOCINQ, &in) == 0)
-		say(text, _("queues       %d bytes going out, %d come in and not read\n"), out, in);
+		say(text, _("queues       %d bytes not yet confirmed, %d received but not read\n"),
+			out, in);
 }
 
 static void say_peer(struct text *text, int fd)

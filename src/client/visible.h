@@ -14,8 +14,8 @@ struct visible {
 };
 
 /*
- * Told each piece in turn: `width` columns of text, or with width 0 a single "\n" or "\t" (which the
- * receiver lays out), or a combining character.
+ * Told each piece in turn: `width` columns of text, or with width 0 a single "\n" or "\t" (which
+ * the receiver lays out), or a combining character.
  */
 typedef void visible_put_fn(void *context, const char *text, size_t length, unsigned width);
 

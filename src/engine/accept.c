@@ -1,8 +1,8 @@
 /*
- * When descriptors or memory run out, accept(2) fails while the listener stays ready: a loop that goes on
- * would spin, one that exits would drop everybody. Here accepting pauses: who knocks waits in the
- * kernel's backlog, and it is tried again when a connection of ours ends, and every 100 ms, since others
- * may free descriptors too.
+ * When descriptors or memory run out, accept(2) fails while the listener stays ready: a loop that
+ * went on would spin, and one that exited would drop all connections. Here accepting pauses:
+ * connections stay pending in the kernel's backlog, and accepting is tried again when a connection
+ * of ours ends, and every 100 ms, since descriptors may become free elsewhere, too.
  */
 #include "engine/accept.h"
 
@@ -17,7 +17,7 @@
 #include "net/socket.h"
 
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
-#define LONG_CALL_NS (100 * CLOCK_NS_PER_US)
+#define LONG_ACCEPT_NS (100 * CLOCK_NS_PER_US)
 
 void accept_init(struct accept *accept)
 {
@@ -67,9 +67,9 @@ void accept_pause(struct engine *engine, int error)
 
 	accept->paused = true;
 	accept->retry_ns = engine->now_ns + RETRY_NS;
-	if (!accept->pause_told && engine->host->accept_paused != NULL)
+	if (!accept->pause_reported && engine->host->accept_paused != NULL)
 		engine->host->accept_paused(engine->context, error);
-	accept->pause_told = true;
+	accept->pause_reported = true;
 }
 
 void accept_resume(struct accept *accept)
@@ -84,31 +84,47 @@ void accept_retry_soon(struct engine *engine)
 		engine->accept.retry_ns = engine->now_ns;
 }
 
-static void tell_resumed(struct engine *engine)
+static void report_resumed(struct engine *engine)
 {
-	if (!engine->accept.pause_told)
+	if (!engine->accept.pause_reported)
 		return;
-	engine->accept.pause_told = false;
+	engine->accept.pause_reported = false;
 	if (engine->host->accept_resumed != NULL)
 		engine->host->accept_resumed(engine->context);
 }
 
-/* Errors that are about this machine, not about the connection. ENOSPC: epoll's limit of watches. */
-static bool is_shortage(int error)
+/* Another process that shares the socket has shut it down: it stays ready, and every call fails. */
+static bool is_shut_down(const struct accept_listener *listener, int error)
 {
-	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM ||
-		error == -ENOSPC;
+	return error == -EINVAL ||
+		(error == -EAGAIN && listener->scheme == ADDR_UNIX &&
+			socket_is_shut_down(listener->fd));
 }
 
-/* accept(2) takes a descriptor before it looks: without one, its error does not mean that somebody waits. */
-static bool somebody_knocks(int fd)
+static bool is_lost(struct engine *engine, unsigned which, int error)
+{
+	struct accept_listener *listener = &engine->accept.listeners[which];
+
+	if (!is_shut_down(listener, error))
+		return false;
+	if (!listener->lost && engine->host->listener_lost != NULL)
+		engine->host->listener_lost(engine->context, listener->tag);
+	listener->lost = true;
+	return true;
+}
+
+/*
+ * accept(2) takes a descriptor before it checks the backlog: its error does not mean that one is
+ * pending.
+ */
+static bool has_pending(int fd)
 {
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
 
 	return poll(&polled, 1, 0) != 0;
 }
 
-/* Asks the host. Who may not come in is told so at once, by a reset. */
+/* Asks the host; a refused connection is reset. */
 static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
 {
 	if (engine->host->admit == NULL || engine->host->admit(engine->context, fd, scheme))
@@ -118,7 +134,7 @@ static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
 	return false;
 }
 
-/* Gives the descriptor back, or closes it and gives -errno. */
+/* Returns the descriptor, or closes it and returns -errno. */
 static int tune(int fd)
 {
 	int r = socket_tune_stream(fd, ADDR_UNIX);
@@ -130,54 +146,53 @@ static int tune(int fd)
 }
 
 /*
- * A call that does not wait takes some microseconds. One that took longer may have waited, since somebody has
- * made the listener blocking: looking costs a call, and only then.
+ * A non-blocking accept(2) takes some microseconds. One that took longer may have waited, because
+ * another process has made the listener blocking: only then is it worth the call that checks.
  */
 static int accept_one(struct engine *engine, const struct accept_listener *listener)
 {
 	uint64_t before_ns = clock_now_ns();
 	int r = call_accept(listener->fd, NULL, NULL, SOCK_NONBLOCK);
 
-	if (clock_now_ns() - before_ns >= LONG_CALL_NS && socket_mend_blocking(listener->fd) &&
+	if (clock_now_ns() - before_ns >= LONG_ACCEPT_NS && socket_mend_blocking(listener->fd) &&
 		engine->host->accept_mended != NULL)
 		engine->host->accept_mended(
 			engine->context, listener->fd, listener->scheme, listener->tag);
 	return r;
 }
 
-static bool accept_most(struct engine *engine, unsigned which, unsigned most)
+static bool is_short(int result)
+{
+	return result < 0 && call_judge(result) == CALL_SHORT;
+}
+
+bool accept_some(struct engine *engine, unsigned which, unsigned most)
 {
 	struct accept_listener listener = engine->accept.listeners[which];
 
 	for (unsigned i = 0; i < most; i++) {
 		int r = accept_one(engine, &listener);
 
-		if (r == -EAGAIN || (is_shortage(r) && !somebody_knocks(listener.fd)))
+		/* Only in the first turn: connections that waited before the shutdown are still accepted. */
+		if (i == 0 && r < 0 && is_lost(engine, which, r))
+			return true;
+		if (r == -EAGAIN || r == -EINVAL || (is_short(r) && !has_pending(listener.fd)))
 			return true;
 		if (r >= 0 && !is_admitted(engine, r, listener.scheme))
 			continue;
 		if (r >= 0 && listener.scheme == ADDR_UNIX)
 			r = tune(r); /* TCP inherits it from the listener */
 		if (r >= 0)
-			r = engine->ops->adopt(engine, r, listener.scheme);
-		if (is_shortage(r)) {
+			r = engine->ops->adopt(engine, r, listener.scheme, listener.tag);
+		if (is_short(r)) {
 			accept_pause(engine, r);
 			return false;
 		}
-		/* Anything else is the fate of that one connection (accept(2), "Error handling"). */
+		/*
+		 * Any other error concerns that one connection only (accept(2), "Error handling").
+		 */
 		if (r >= 0)
-			tell_resumed(engine);
+			report_resumed(engine);
 	}
 	return true;
-}
-
-bool accept_some(struct engine *engine, unsigned which, unsigned most)
-{
-	bool all;
-
-	/* What is opened is told OPENED from within; afterwards nobody remembers where it came in. */
-	engine->accept.opening_tag = engine->accept.listeners[which].tag;
-	all = accept_most(engine, which, most);
-	engine->accept.opening_tag = 0;
-	return all;
 }

@@ -1,7 +1,7 @@
 /*
- * The listeners of one engine: accepting, and not accepting while descriptors or memory are used up. How
- * an engine learns that somebody knocks, and how it stops looking while accepting is paused, is its own.
- * For engine/ only; one thread.
+ * The listeners of one engine: accepting, and pausing while descriptors or memory are used up. How
+ * an engine learns of a pending connection, and how it ignores them while accepting is paused, is
+ * its own part. For engine/ only; one thread.
  */
 #pragma once
 
@@ -12,23 +12,23 @@
 
 struct engine;
 
-/* So many a round: a storm of connects must not keep the connected ones waiting. */
+/* So many a round: a storm of connects must not keep open connections waiting. */
 #define ACCEPT_A_ROUND 64
-/* At the end: the longest backlog that can be asked for, and the one more that Linux lets wait. */
-#define ACCEPT_LAST_CALL ((1u << 20) + 1)
+/* At the end: the longest backlog that can be asked for, and the one more that Linux allows. */
+#define ACCEPT_ALL_PENDING ((1u << 20) + 1)
 
 struct accept_listener {
 	int fd; /* -1: closed; the others keep their numbers */
 	enum addr_scheme scheme;
 	unsigned tag; /* see engine_listen() */
+	bool lost; /* it does not listen any more: the engine stops watching it, and closes it */
 };
 
 struct accept {
 	struct accept_listener *listeners;
 	unsigned count, open_count;
-	unsigned opening_tag; /* of the listener that is being accepted from; 0: of none */
-	bool paused; /* who knocks waits in the kernel's backlog */
-	bool pause_told;
+	bool paused; /* pending connections wait in the kernel's backlog */
+	bool pause_reported;
 	uint64_t retry_ns; /* while paused: when to resume, if no connection of ours ends before */
 };
 
@@ -42,15 +42,16 @@ void accept_close(struct accept *accept, unsigned which);
 
 /*
  * Accepts `most` connections at most and gives them to the engine. False: there is a shortage, and
- * accepting is paused.
+ * accepting is paused. Afterwards `lost` may be set.
  */
 bool accept_some(struct engine *engine, unsigned which, unsigned most);
 
-/* The host is told once, until somebody has been accepted again. */
+/* Pauses accepting. Reported to the host once, until a connection has been accepted again. */
 void accept_pause(struct engine *engine, int error);
 void accept_resume(struct accept *accept);
 /*
- * A connection of ours has ended: it is tried again in the next round. Not at once: the caller is in the middle of
- * closing, perhaps of all, and whoever is accepted may end there and then, too.
+ * A connection of ours has ended: accepting is tried again in the next round. Not at once: the
+ * caller is in the middle of closing, perhaps of all, and a connection that is accepted then might
+ * end at once, too.
  */
 void accept_retry_soon(struct engine *engine);

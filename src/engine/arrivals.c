@@ -1,9 +1,9 @@
 /*
  * Receiving in batches, and taking trains apart.
  *
- * Control messages of a unix datagram are not taken: descriptors that came with it are then closed by
- * the kernel (unix(7)). A datagram that did not fit is handed out as truncated, never as if it were whole;
- * of a train that did not fit, only the one that was cut.
+ * There is no buffer for the control messages of a unix datagram: the kernel then closes the
+ * descriptors that came with it (unix(7)). A datagram that did not fit is handed out as truncated,
+ * never as if it were whole; of a train that did not fit, only the datagram that was cut.
  */
 #include "engine/arrivals.h"
 
@@ -19,7 +19,7 @@ static void prepare(struct arrivals *arrivals, enum addr_scheme scheme, unsigned
 	for (unsigned i = 0; i < most; i++) {
 		struct msghdr *header = &arrivals->messages[i].msg_hdr;
 
-		arrivals->vectors[i].iov_base = arrivals->room + i * stride;
+		arrivals->vectors[i].iov_base = arrivals->buffer + i * stride;
 		arrivals->vectors[i].iov_len = scheme == ADDR_UDP ? ARRIVALS_UDP_BYTES
 								  : ARRIVALS_UNIX_BYTES;
 		header->msg_name = &arrivals->peers[i];
@@ -31,7 +31,7 @@ static void prepare(struct arrivals *arrivals, enum addr_scheme scheme, unsigned
 	}
 }
 
-int arrivals_receive(struct arrivals *arrivals, int fd, enum addr_scheme scheme, bool *ret_full)
+int arrivals_receive(struct arrivals *arrivals, int fd, enum addr_scheme scheme, bool *reterr_full)
 {
 	unsigned most = scheme == ADDR_UDP ? ARRIVALS_MOST : ARRIVALS_UNIX_MOST;
 	int n;
@@ -41,7 +41,7 @@ int arrivals_receive(struct arrivals *arrivals, int fd, enum addr_scheme scheme,
 	arrivals->count = n > 0 ? (unsigned)n : 0;
 	arrivals->at = 0;
 	arrivals->offset = 0;
-	*ret_full = arrivals->count == most;
+	*reterr_full = arrivals->count == most;
 	return n;
 }
 
@@ -60,10 +60,10 @@ static void read_controls(struct arrivals *arrivals)
 		else
 			pktinfo_note(&arrivals->asked, header);
 	}
-	/* What is missing may be where it was sent to, or that it is a train. */
+	/* The address that it was sent to may be missing, or that it is a train. */
 	if (message->msg_flags & MSG_CTRUNC && message->msg_control != NULL)
 		arrivals->asked.to_group = true;
-	/* Without that message it is no train, but one datagram. */
+	/* Without that control message it is no train, but one datagram. */
 	arrivals->segment_bytes = segment_bytes > 0 ? (uint32_t)segment_bytes : UINT32_MAX;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The pool behind receives. Freed buffers are kept on a stack: the one used last is warm in the
- * cache, and with one connection in hand it is the same buffer for ever. Only a few are kept, so
- * that a burst of slow readers does not leave its memory behind.
+ * Returned buffers are kept on a stack: the buffer that was used last is still in the cache, and
+ * with a single busy connection it is always the same one. Only a few are kept, so that after a
+ * burst of slow readers the memory is freed.
  */
 #include "engine/buffer.h"
 

@@ -1,13 +1,17 @@
 /*
- * Buffers of one engine: where received bytes arrive, and from where the very same bytes are sent.
+ * The buffers of one engine: bytes are received into them, and the very same bytes are sent from
+ * them.
  *
- * Two sizes. Large ones are for speed and count against the pool's cap. A small one may always be
- * had: a connection that holds nothing takes one when the large ones are used up, so a crowd of
- * peers that do not read cannot starve those that do. The bound is then the cap, plus CONN_BYTES for
- * each connection, plus READY_BYTES where the kernel is given buffers beforehand.
+ * Limits: there are two sizes. Large buffers are for speed and count against the pool's cap. A
+ * small buffer is always available: a connection that holds none takes one when the large buffers
+ * are used up, so that many peers that do not read cannot starve those that do. So the sum is
+ * bounded by the cap, plus BUFFER_CONN_BYTES for each connection, plus BUFFER_READY_BYTES where the
+ * kernel holds buffers beforehand.
  *
- * Reference counted, because spans of one buffer may wait in several places; one thread, so the
- * count is plain. buffer_unref() of the last reference gives it back to its pool.
+ * Full: buffer_get_large() gives NULL. Thread: one, so the count of references is plain.
+ *
+ * Ownership: reference counted, because spans of one buffer may wait in several places.
+ * buffer_unref() of the last reference returns the buffer to its pool.
  */
 #pragma once
 
@@ -16,7 +20,7 @@
 
 #define BUFFER_LARGE_BYTES (64u << 10) /* all that a busy socket has, in one receive */
 #define BUFFER_SMALL_BYTES (4u << 10)
-/* Receives that are under way when the cap is reached may end in two; one that is then begun, in one. */
+/* A receive that is under way when the cap is reached may fill two; one that begins then, one. */
 #define BUFFER_CONN_BYTES (2 * BUFFER_SMALL_BYTES)
 #define BUFFER_READY_BYTES (1u << 20)
 
@@ -40,10 +44,10 @@ struct buffer_pool {
 };
 
 void buffer_pool_init(struct buffer_pool *pool, size_t cap_bytes);
-/* Every buffer must have been given back. */
+/* Every buffer must have been returned. */
 void buffer_pool_fini(struct buffer_pool *pool);
 
-/* An empty buffer with one reference, the caller's; NULL when the cap or memory is reached. */
+/* An empty buffer with one reference, the caller's; NULL at the cap, or without memory. */
 struct buffer *buffer_get_large(struct buffer_pool *pool);
 /* NULL only when the system has no memory. */
 struct buffer *buffer_get_small(struct buffer_pool *pool);

@@ -1,7 +1,6 @@
 /*
- * Slots, chunk by chunk. A chunk holds neither pointers between connections nor their buffers: what
- * an idle connection costs in user memory is sizeof(struct conn), and the assertion below keeps it
- * below one cache line and a half.
+ * Slots, chunk by chunk. A chunk holds no buffers: an idle connection costs sizeof(struct conn) of
+ * user memory, which the assertion below keeps under one cache line and a half.
  */
 #include "engine/conn.h"
 
@@ -135,6 +134,25 @@ uint32_t conn_take_queue(struct conn_table *table)
 
 	table->first_queued = table->last_queued = CONN_NO_SLOT;
 	return first;
+}
+
+enum engine_close_reason conn_close_reason(const struct conn *conn)
+{
+	if (conn->error != 0)
+		return ENGINE_CLOSE_LOST;
+	return conn->flags & CONN_CUT ? ENGINE_CLOSE_CUT : ENGINE_CLOSE_DONE;
+}
+
+void conn_cut_all(struct conn_table *table)
+{
+	for (uint32_t slot = 0; slot < table->used_slots; slot++) {
+		struct conn *conn = conn_at(table, slot);
+
+		if (conn != NULL) {
+			conn->error = 0;
+			conn->flags |= CONN_CUT;
+		}
+	}
 }
 
 struct engine_conn conn_view(const struct conn *conn)

@@ -1,6 +1,5 @@
 /*
- * The shared part of all engines: beginning, end, and the letter box through which other threads
- * speak to an engine.
+ * The shared part of all engines: beginning, end, and the tasks that other threads post.
  */
 #include "engine/core.h"
 
@@ -57,7 +56,9 @@ void core_begin_pacing(struct engine *engine)
 	if (engine->host->pace == NULL)
 		return;
 	engine->pace_ns = 0;
-	/* A thread's waits may end 50 us late unless it asks for better: PR_SET_TIMERSLACK(2const). */
+	/*
+	 * A thread's waits may end 50 us late unless it asks for better: PR_SET_TIMERSLACK(2const).
+	 */
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 }
 
@@ -65,7 +66,7 @@ void core_wake(struct engine *engine)
 {
 	uint64_t one = 1;
 
-	/* Cannot fail otherwise: the counter holds far more than anybody posts. */
+	/* Cannot fail otherwise: the counter holds far more than is ever posted. */
 	while (write(engine->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 }
@@ -89,6 +90,8 @@ void core_run_tasks(struct engine *engine)
 
 bool core_is_done(const struct engine *engine)
 {
-	/* A listener that a drain has kept: somebody waits, for whom there was no descriptor. */
+	/*
+	 * A listener may be open even so: a connection is pending for which there is no descriptor.
+	 */
 	return engine->draining && engine->accept.open_count == 0 && engine->conns.open_count == 0;
 }

@@ -1,6 +1,6 @@
 /*
- * What every engine is made of: the part of `struct engine` that all implementations share. For
- * engine/ only; others see engine.h.
+ * The part of `struct engine` that all implementations share. For engine/ only; others see
+ * engine.h.
  */
 #pragma once
 
@@ -31,12 +31,12 @@ struct engine {
 	struct postponed postponed; /* answers to datagrams */
 	struct datagram_batch *datagram_batch; /* for all datagram sockets; see datagram.h */
 	struct accept accept;
-	uint64_t now_ns; /* taken once a round: cheap, and the same for all its events */
+	uint64_t now_ns; /* read once a round: cheap, and the same for all its events */
 
 	bool draining;
 
 	uint64_t pace_ns; /* when the pacer wants to be called; CLOCK_NEVER where there is none */
-	/* Who waits for a place in a backlog, in the order of asking; see outgoing.h. */
+	/* Connections that wait for a place in a backlog, in order; see outgoing.h. */
 	struct outgoing *outgoing_first, **outgoing_last;
 	uint64_t outgoing_retry_ns;
 
@@ -45,13 +45,13 @@ struct engine {
 	struct engine_task *tasks_first, **tasks_last;
 };
 
-/* For implementations: fills and empties the shared part. */
+/* For implementations: sets up and releases the shared part. core_init: -errno. */
 int core_init(struct engine *engine, const struct engine_options *options);
 void core_fini(struct engine *engine);
 
-/* At the begin of run(): lets the pacer be called in the first round, and waits end in time for it. */
+/* At the begin of run(): the pacer is called in the first round, and waits end in time for it. */
 void core_begin_pacing(struct engine *engine);
-/* Once a round, after what has happened was told, and before connections are gone on with. */
+/* Once a round, after its events were noted and before connections have their turns. */
 static inline void core_pace(struct engine *engine)
 {
 	if (__builtin_expect(engine->host->pace != NULL, 0))
@@ -71,7 +71,7 @@ static inline uint64_t core_next_ns(const struct engine *engine)
 	return next_ns;
 }
 
-/* Any thread: makes run() look at its tasks. */
+/* Any thread: makes run() check for tasks. */
 void core_wake(struct engine *engine);
 /* Runs what was posted; wake_fd must have been read before, so that none posted after is missed. */
 void core_run_tasks(struct engine *engine);

@@ -1,13 +1,15 @@
 /*
- * Whole messages: one datagram in, at most one out, to where it came from, from the address that it
- * was sent to (pktinfo.c). They come and go in batches, trains included (arrivals.c, departures.c).
+ * Whole messages: one datagram in, at most one out (two if a fault duplicates it), to the address
+ * that it came from, from the address that it was sent to (pktinfo.c). They come and go in batches,
+ * trains included (arrivals.c, departures.c).
  *
- * Answers that the kernel cannot take at once are kept, and receiving waits: then the socket keeps the batch
- * in which they are, and the engine goes on with another. So what waits is bounded, by one batch a socket.
+ * Answers that the kernel cannot take at once are kept, and the socket is not read from meanwhile:
+ * it keeps their batch, and the engine goes on with another. So what waits is bounded by one batch
+ * a socket.
  *
- * Answers leave as "not ECN-capable" and with the default service class, whatever the question was marked
- * with: ECT would promise a sender that slows down when it is told of congestion (RFC 3168, section 5;
- * RFC 8085, 3.1.7), which an echo is not, and a mark CE was meant for the one who asked.
+ * Answers leave as "not ECN-capable" and with the default service class, whatever the question was
+ * marked with: ECT would promise a sender that slows down on congestion (RFC 3168, section 5; RFC
+ * 8085, 3.1.7), which an echo is not, and a mark CE is meant for the sender of the question.
  */
 #include "engine/datagram.h"
 
@@ -15,14 +17,15 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 
-#include "engine/drive.h"
+#include "engine/datagram_event.h"
 #include "net/call.h"
+#include "net/socket.h"
 
 #define WARY_TURNS 1024
 #define LAST_TURN 4096
 
-_Static_assert(ARRIVALS_UNIX_MOST *ARRIVALS_UNIX_BYTES <= ARRIVALS_ROOM_BYTES,
-	"unix datagrams use the same room");
+_Static_assert(ARRIVALS_UNIX_MOST *ARRIVALS_UNIX_BYTES <= ARRIVALS_BUFFER_BYTES,
+	"unix datagrams use the same buffer");
 
 _Static_assert(sizeof(struct datagram) <= 64, "what an idle socket holds");
 
@@ -30,11 +33,11 @@ _Static_assert(sizeof(struct datagram) <= 64, "what an idle socket holds");
 
 static int batch_new(struct datagram_batch **ret_batch)
 {
-	struct datagram_batch *batch = calloc(1, sizeof(*batch) + ARRIVALS_ROOM_BYTES);
+	struct datagram_batch *batch = calloc(1, sizeof(*batch) + ARRIVALS_BUFFER_BYTES);
 
 	if (batch == NULL)
 		return -ENOMEM;
-	batch->arrivals.room = batch->room;
+	batch->arrivals.buffer = batch->buffer;
 	*ret_batch = batch;
 	return 0;
 }
@@ -54,7 +57,7 @@ static int prepare(struct datagram *datagram)
 
 	if (r < 0 || datagram->scheme != ADDR_UDP)
 		return r;
-	/* A kernel that does not know them says so, and everything goes one by one. */
+	/* On a kernel that has neither, everything goes one by one. */
 	call_setsockopt(datagram->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on));
 	datagram->trains = call_setsockopt(datagram->fd, IPPROTO_UDP, UDP_SEGMENT, &none,
 				   sizeof(none)) == 0;
@@ -123,7 +126,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 	struct protocol_answer answer;
 	bool trains = datagram->trains && datagram->wary_turns == 0;
 
-	drive_tell_arrival(engine, &about, &event, &answer);
+	datagram_event_arrived(engine, &about, &event, &answer);
 	if (answer.send.bytes == NULL) /* it may be empty, and is then sent empty */
 		return;
 	for (int i = answer.twice ? 2 : 1; i > 0; i--) {
@@ -135,7 +138,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 	}
 }
 
-/* Answers all that a batch has brought. False: the kernel takes no more now. */
+/* Answers all datagrams of a batch. False: the kernel takes no more now. */
 static bool work_off(struct engine *engine, struct datagram *datagram, struct datagram_batch *batch)
 {
 	struct departures *departures = &batch->departures;
@@ -154,7 +157,7 @@ static bool work_off(struct engine *engine, struct datagram *datagram, struct da
 	return taken;
 }
 
-/* What waits comes first. False: it waits on. */
+/* Works off the batch that waits. False: it goes on waiting. */
 static bool go_on(struct engine *engine, struct datagram *datagram)
 {
 	if (datagram->waiting == NULL)
@@ -166,7 +169,7 @@ static bool go_on(struct engine *engine, struct datagram *datagram)
 	return true;
 }
 
-/* The engine's batch is full of what cannot leave now: the socket keeps it. */
+/* The engine's batch holds answers that cannot leave now: the socket keeps it. */
 static void keep(struct engine *engine, struct datagram *datagram)
 {
 	struct datagram_batch *batch = engine->datagram_batch;
@@ -178,6 +181,19 @@ static void keep(struct engine *engine, struct datagram *datagram)
 	do
 		departures_give_up(&batch->departures, engine, -ENOMEM);
 	while (!work_off(engine, datagram, batch));
+}
+
+/*
+ * One that another process has shut down is ready for ever, and has nothing. Asked only when there was nothing though
+ * the engine was woken for it, which is rare otherwise (a wrong checksum).
+ */
+static void check_lost(struct engine *engine, struct datagram *datagram)
+{
+	if (datagram->lost || !socket_is_shut_down(datagram->fd))
+		return;
+	datagram->lost = true;
+	if (engine->host->listener_lost != NULL)
+		engine->host->listener_lost(engine->context, datagram->tag);
 }
 
 static void echo_most(struct engine *engine, struct datagram *datagram, unsigned most)
@@ -192,9 +208,14 @@ static void echo_most(struct engine *engine, struct datagram *datagram, unsigned
 		int n = arrivals_receive(
 			&engine->datagram_batch->arrivals, datagram->fd, datagram->scheme, &full);
 
+		if (n == -EAGAIN && received == 0)
+			check_lost(engine, datagram);
 		if (n == -EAGAIN)
 			return;
-		/* Other errors are late ICMP errors of earlier answers: there may be more behind them. */
+		/*
+		 * Other errors are late ICMP errors of earlier answers: there may be more behind
+		 * them.
+		 */
 		full = full || n < 0;
 		received += n > 0 ? (unsigned)n : 1;
 		if (!work_off(engine, datagram, engine->datagram_batch)) {

@@ -1,13 +1,14 @@
 /*
- * Sending in batches. sendmmsg(2) stops at the first that fails and tells of the failure only when nothing
- * went before it: so the rest is tried again, and who stands first then is the one that cannot be sent.
+ * Sending in batches. sendmmsg(2) stops at the first message that fails, and returns its error only
+ * if no message went before it: so the rest is tried again, and the message that is then first
+ * cannot be sent.
  *
- * A train that the kernel refuses may be sound one by one: its datagrams are longer than the way allows
- * (EINVAL, EMSGSIZE), the interface leaves check sums to others (EIO), a filter counts packets (EPERM).
- * So its datagrams are sent by themselves, and only who fails then is lost.
+ * A train that the kernel refuses may be sound one by one: its datagrams are longer than the path
+ * allows (EINVAL, EMSGSIZE), the interface does not compute check sums (EIO), a filter counts
+ * packets (EPERM). So its datagrams are sent one by one, and only those that fail then are lost.
  *
- * On unix sockets "full" is the *peer's* queue, and waiting would let one peer that does not read stop
- * all others: that answer is lost, as it would be in UDP.
+ * On unix sockets "full" is the *peer's* queue. Waiting for it would let one peer that does not
+ * read stop all others, so that answer is lost, as it would be in UDP.
  */
 #include "engine/departures.h"
 
@@ -15,17 +16,8 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "engine/drive.h"
+#include "engine/datagram_event.h"
 #include "net/call.h"
-
-static void tell(
-	struct engine *engine, enum protocol_event_kind kind, unsigned datagrams, int error)
-{
-	struct protocol_event event = { .kind = kind, .count = datagrams, .error = error };
-	struct protocol_answer ignored;
-
-	drive_tell_datagram(engine, &event, &ignored);
-}
 
 /* ---- putting together ---- */
 
@@ -51,12 +43,15 @@ static bool can_join(const struct departures *departures, const struct arrival *
 		memcmp(message->msg_name, arrival->peer, arrival->peer_length) == 0;
 }
 
-/* The control message by which the kernel takes it apart, behind the one that tells the source. */
+/*
+ * The control message by which the kernel takes a train apart, behind the one with the source
+ * address.
+ */
 static void make_train(struct departures *departures, unsigned which)
 {
 	const struct departure *send = &departures->sends[which];
 	uint16_t segment_bytes = (uint16_t)send->segment_bytes;
-	struct cmsghdr *header = (struct cmsghdr *)(departures->controls[which].room +
+	struct cmsghdr *header = (struct cmsghdr *)(departures->controls[which].bytes +
 		send->source_length);
 
 	memset(header, 0, CMSG_SPACE(sizeof(segment_bytes)));
@@ -80,7 +75,7 @@ static void join(struct departures *departures, const struct protocol_span *answ
 	if (last->datagrams == 2)
 		make_train(departures, which);
 	if ((const unsigned char *)vector->iov_base + vector->iov_len == answer->bytes) {
-		vector->iov_len += answer->length; /* it came in the same train */
+		vector->iov_len += answer->length; /* both came in the same train */
 		return;
 	}
 	departures->vectors[departures->vector_count++] = (struct iovec){ (void *)answer->bytes,
@@ -141,7 +136,7 @@ static void drop_first(struct departure *send, struct msghdr *message)
 	send->datagrams--;
 }
 
-/* The datagrams of a train that is not taken as one. False: no more now. */
+/* Sends the datagrams of a refused train one by one. False: the kernel takes no more now. */
 static bool send_singly(struct departures *departures, struct engine *engine, int fd)
 {
 	struct departure *send = &departures->sends[departures->gone];
@@ -161,9 +156,9 @@ static bool send_singly(struct departures *departures, struct engine *engine, in
 		if (n == -EAGAIN)
 			return false;
 		if (n >= 0)
-			tell(engine, PROTOCOL_DATAGRAM_SENT, 1, 0);
+			datagram_event_sent(engine, 1);
 		else
-			tell(engine, PROTOCOL_DATAGRAM_LOST, 1, (int)n);
+			datagram_event_lost(engine, 1, (int)n);
 		drop_first(send, train);
 	}
 	departures->gone++;
@@ -181,11 +176,11 @@ static void note_gone(struct departures *departures, struct engine *engine, unsi
 
 	for (unsigned i = 0; i < sends; i++)
 		datagrams += departures->sends[departures->gone++].datagrams;
-	tell(engine, PROTOCOL_DATAGRAM_SENT, datagrams, 0);
+	datagram_event_sent(engine, datagrams);
 }
 
 bool departures_send(struct departures *departures, struct engine *engine, int fd,
-	enum addr_scheme scheme, bool *ret_refused)
+	enum addr_scheme scheme, bool *reterr_refused)
 {
 	while (departures->gone < departures->count) {
 		struct departure *first = &departures->sends[departures->gone];
@@ -204,9 +199,9 @@ bool departures_send(struct departures *departures, struct engine *engine, int f
 			return false;
 		} else if (first->datagrams > 1) {
 			first->singly = true;
-			*ret_refused = true;
+			*reterr_refused = true;
 		} else {
-			tell(engine, PROTOCOL_DATAGRAM_LOST, 1, n);
+			datagram_event_lost(engine, 1, n);
 			departures->gone++;
 		}
 	}
@@ -217,7 +212,6 @@ bool departures_send(struct departures *departures, struct engine *engine, int f
 void departures_give_up(struct departures *departures, struct engine *engine, int error)
 {
 	for (; departures->gone < departures->count; departures->gone++)
-		tell(engine, PROTOCOL_DATAGRAM_LOST, departures->sends[departures->gone].datagrams,
-			error);
+		datagram_event_lost(engine, departures->sends[departures->gone].datagrams, error);
 	clear(departures);
 }

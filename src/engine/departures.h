@@ -1,8 +1,9 @@
 /*
- * The answers to a batch of datagrams on their way out, in the order in which they were given. Those in a
- * row that go to one peer from one address and are equally long (but for the last, which may be shorter)
- * form a train: it goes through the kernel as one, and is taken apart at its end (UDP_SEGMENT, Linux 4.18).
- * For engine/ only; one thread.
+ * The answers to a batch of datagrams on their way out, in the order in which they were added.
+ * Answers in a row that go to one peer from one address and are equally long (but for the last,
+ * which may be shorter) form a train: it passes through the kernel as one message, which takes it
+ * apart at the end (UDP_SEGMENT, Linux 4.18). At most DEPARTURES_MOST messages; the caller sends
+ * when departures_is_full(). For engine/ only; one thread.
  */
 #pragma once
 
@@ -15,10 +16,13 @@
 /* Sends that one call makes: each a datagram or a train. */
 #define DEPARTURES_MOST 64
 #define DEPARTURES_VECTORS_MOST 128
-/* Datagrams of a train: what every kernel that can do so takes (UDP_MAX_SEGMENTS), and of what length. */
+/*
+ * Datagrams of a train: what every kernel that can do so takes (UDP_MAX_SEGMENTS), and of what
+ * length.
+ */
 #define DEPARTURES_TRAIN_MOST 64
 #define DEPARTURES_TRAIN_BYTES 65507u
-/* Longer ones would not fit an Ethernet frame, and nobody makes fragments of a train. */
+/* Longer ones would not fit an Ethernet frame, and the datagrams of a train are not fragmented. */
 #define DEPARTURES_SEGMENT_MOST_BYTES 1472u
 
 /* A datagram, or a train of them. */
@@ -27,21 +31,21 @@ struct departure {
 	uint32_t segment_bytes; /* the length of each, but for the last */
 	uint32_t bytes;
 	bool complete; /* its last is shorter: nothing can follow */
-	bool singly; /* the kernel has not taken it as one */
+	bool singly; /* the kernel has refused it as a train */
 	struct pktinfo source;
-	size_t source_length; /* of the control message that tells it */
+	size_t source_length; /* of the control message with the source address */
 };
 
 union departures_control {
 	struct cmsghdr header;
-	char room[PKTINFO_GOING_BYTES + CMSG_SPACE(sizeof(uint16_t))];
+	char bytes[PKTINFO_GOING_BYTES + CMSG_SPACE(sizeof(uint16_t))];
 };
 
 struct departures {
 	unsigned count;
-	unsigned gone; /* so many of them need no more thought */
+	unsigned gone; /* so many of them are sent or lost */
 	unsigned vector_count;
-	/* One more than make it full: the last may go twice. */
+	/* One more than makes it full: the last may be sent twice. */
 	struct departure sends[DEPARTURES_MOST + 1];
 	struct mmsghdr messages[DEPARTURES_MOST + 1];
 	struct iovec vectors[DEPARTURES_VECTORS_MOST + 1];
@@ -55,19 +59,20 @@ static inline bool departures_is_full(const struct departures *departures)
 }
 
 /*
- * Adds the answer to a datagram; not when full, but a second time even if the first has filled it. Bytes and address must stay until it has left. `family` is
- * the socket's, `trains` whether the kernel takes them.
+ * Adds the answer to a datagram. It must not be full; only the second of two equal answers may come
+ * when the first has filled it. Bytes and address must stay until the answer has left. `family` is
+ * the socket's, `trains` whether the kernel takes trains.
  */
 void departures_add(struct departures *departures, const struct arrival *arrival,
 	const struct protocol_span *answer, int family, bool trains);
 
 /*
- * Sends all of them and tells the protocol what has become of each. An answer that cannot be sent is lost
- * alone. False: the kernel takes no more now, and those that are left wait for the next call.
- * `ret_refused` is set when a train was not taken as one (and then went one by one).
+ * Sends the answers, and reports to the protocol what has become of each. An answer that cannot be
+ * sent is lost alone. False: the kernel takes no more now, and the rest wait for the next call.
+ * `reterr_refused` is set, and never cleared, when a train was refused (and then went one by one).
  */
 bool departures_send(struct departures *departures, struct engine *engine, int fd,
-	enum addr_scheme scheme, bool *ret_refused);
+	enum addr_scheme scheme, bool *reterr_refused);
 
-/* Tells the protocol that those that are left are lost. */
+/* Drops the answers that are left, and reports them to the protocol as lost. */
 void departures_give_up(struct departures *departures, struct engine *engine, int error);

@@ -1,57 +1,53 @@
 /*
- * Every engine asks the protocol in the same way: this is the one place where an answer is read.
+ * The one place where the protocol is called about connections, and where its answers are read.
  */
 #include "engine/drive.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/clock.h"
 
 static void apply(struct engine *engine, struct conn *conn, const struct protocol_answer *answer)
 {
-	conn->room = answer->room;
+	conn->credit = answer->credit;
 	switch (answer->end) {
 	case PROTOCOL_GO_ON: break;
 	case PROTOCOL_FINISH: conn->flags |= CONN_FINISH_WANTED; break;
 	case PROTOCOL_CLOSE: conn->flags |= CONN_CLOSE_WANTED; break;
-	case PROTOCOL_RESET: conn->flags |= CONN_RESET_WANTED; break;
+	case PROTOCOL_RESET: conn->flags |= CONN_CUT | CONN_RESET; break;
 	}
 	if (answer->wake_ns != 0)
 		timer_set(&engine->timers, &conn->timer, answer->wake_ns);
 }
 
-void drive_tell(struct engine *engine, struct conn *conn, const struct protocol_event *event,
+void drive_report(struct engine *engine, struct conn *conn, const struct protocol_event *event,
 	struct protocol_answer *ret_answer)
 {
-	*ret_answer = (struct protocol_answer){ .room = conn->room };
+	*ret_answer = (struct protocol_answer){ .credit = conn->credit };
 	engine->protocol->handle(engine->protocol, &conn->protocol, event, ret_answer);
 	apply(engine, conn, ret_answer);
 }
 
-void drive_open(struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer)
+void drive_open(
+	struct engine *engine, struct conn *conn, unsigned tag, struct protocol_answer *ret_answer)
 {
 	struct protocol_event event = {
 		.kind = PROTOCOL_OPENED,
-		.tag = engine->accept.opening_tag,
+		.tag = tag,
 	};
 
+	assert(conn->flags & CONN_IN_USE && !conn_must_end(conn));
 	if (conn->flags & CONN_CONNECTING) {
-		conn->flags &= ~(uint32_t)CONN_CONNECTING;
-		timer_clear(&engine->timers, &conn->timer); /* the time limit of the call */
+		conn_clear(conn, CONN_CONNECTING);
+		timer_clear(&engine->timers, &conn->timer); /* the time limit of connecting */
 	}
 	if (engine->host->opened != NULL) {
 		struct engine_conn view = conn_view(conn);
 
 		engine->host->opened(engine->context, &view);
 	}
-	drive_tell(engine, conn, &event, ret_answer);
-}
-
-void drive_tell_datagram(struct engine *engine, const struct protocol_event *event,
-	struct protocol_answer *ret_answer)
-{
-	*ret_answer = (struct protocol_answer){ 0 };
-	engine->protocol->handle(engine->protocol, NULL, event, ret_answer);
+	drive_report(engine, conn, &event, ret_answer);
 }
 
 struct timer_round {
@@ -71,9 +67,9 @@ static void fire(void *context, struct timer *timer)
 		return;
 	}
 	if (conn->flags & CONN_CONNECTING)
-		conn->error = conn->error != 0 ? conn->error : -ETIMEDOUT;
+		conn_lose(conn, -ETIMEDOUT);
 	else
-		drive_tell(round->engine, conn, &event, &answer);
+		drive_report(round->engine, conn, &event, &answer);
 	round->touched(round->engine, conn, &answer);
 }
 
@@ -101,21 +97,26 @@ static bool has_unsent_bytes(const struct engine *engine, const struct conn *con
 			protocol->holds_bytes(protocol, &conn->protocol));
 }
 
-bool drive_ends_with_reset(
-	const struct engine *engine, const struct conn *conn, enum engine_close_reason reason)
+bool drive_ends_with_reset(const struct engine *engine, const struct conn *conn)
 {
-	return reason == ENGINE_CLOSE_LOST ||
-		(reason == ENGINE_CLOSE_CUT &&
-			(conn->flags & CONN_RESET_WANTED || has_unsent_bytes(engine, conn)));
+	switch (conn_close_reason(conn)) {
+	case ENGINE_CLOSE_DONE: return false;
+	case ENGINE_CLOSE_LOST: return true;
+	case ENGINE_CLOSE_CUT: break;
+	}
+	return conn->flags & CONN_RESET || has_unsent_bytes(engine, conn);
 }
 
-void drive_close(struct engine *engine, struct conn *conn, enum engine_close_reason reason)
+void drive_close(struct engine *engine, struct conn *conn)
 {
+	enum engine_close_reason reason = conn_close_reason(conn);
+
+	assert(conn->flags & CONN_IN_USE);
 	if (reason == ENGINE_CLOSE_LOST) {
 		struct protocol_event event = { .kind = PROTOCOL_LOST, .error = conn->error };
 		struct protocol_answer ignored;
 
-		drive_tell(engine, conn, &event, &ignored);
+		drive_report(engine, conn, &event, &ignored);
 	}
 	if (engine->host->closed != NULL) {
 		struct engine_conn view = conn_view(conn);

@@ -10,13 +10,9 @@
 #include "base/i18n.h"
 #include "config.h"
 #include "engine/core.h"
-#include "engine/epoll/epoll_engine.h"
 #include "engine/outgoing.h"
-#if MEARI_HAVE_URING
-#include "engine/uring/uring_engine.h"
-#endif
 
-/* epoll first: uring is for those who ask for it, until it is ahead everywhere. */
+/* epoll first: uring is used on request only, until it is ahead everywhere. */
 const struct engine_ops *const engine_list[] = {
 	&epoll_engine_ops,
 #if MEARI_HAVE_URING
@@ -29,8 +25,8 @@ const struct engine_ops *const engine_list[] = {
  * The rule of "auto", here and nowhere else. Measured with compare/run on Linux 6.18, on two
  * machines; processor time for an echo, uring to epoll: 0.98 and 1.06 with one connection (and a
  * round trip of 7.2 us to 6.8), 0.87 to 0.98 with 50, 0.88 to 0.99 with 1,000, 0.95 and 1.0 with
- * 10,000, 1.04 for 16 KiB, 1.0 and 1.2 in bulk, 1.0 for datagrams. Nobody knows beforehand what will
- * come; epoll is ahead in bulk and in round trips, and works everywhere.
+ * 10,000, 1.04 for 16 KiB, 1.0 and 1.2 in bulk, 1.0 for datagrams. The load is
+ * not known beforehand; epoll is ahead in bulk and in round trips, and works everywhere.
  */
 const struct engine_ops *engine_favourite(const char **ret_reason)
 {
@@ -47,7 +43,7 @@ static const struct engine_ops *find(const struct engine_ops *const *list, const
 	return NULL;
 }
 
-/* What comes closest to the favourite, which cannot work here. */
+/* The first engine that can work here, other than the favourite, which cannot. */
 static const struct engine_ops *find_substitute(
 	const struct engine_ops *const *list, const struct engine_ops *favourite)
 {
@@ -61,19 +57,19 @@ static const struct engine_ops *find_substitute(
 }
 
 int engine_choose_among(const struct engine_ops *const *list, const struct engine_ops *favourite,
-	const char *name, const struct engine_ops **ret_ops, char *why, size_t size)
+	const char *name, const struct engine_ops **ret_ops, char *reterr_why, size_t size)
 {
 	bool automatic = strcmp(name, "auto") == 0;
 	const struct engine_ops *ops = automatic ? favourite : find(list, name);
 	int r;
 
 	if (ops == NULL) {
-		snprintf(why, size, "%s", _("no such engine"));
+		snprintf(reterr_why, size, "%s", _("no such engine"));
 		return -ENOENT;
 	}
-	r = ops->probe(why, size);
+	r = ops->probe(reterr_why, size);
 	if (r == 0)
-		why[0] = '\0';
+		reterr_why[0] = '\0';
 	else if (automatic)
 		ops = find_substitute(list, favourite);
 	if (ops == NULL || (r < 0 && !automatic))
@@ -82,12 +78,13 @@ int engine_choose_among(const struct engine_ops *const *list, const struct engin
 	return 0;
 }
 
-int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size)
+int engine_choose(
+	const char *name, const struct engine_ops **ret_ops, char *reterr_why, size_t size)
 {
 	const char *reason;
 
 	return engine_choose_among(
-		engine_list, engine_favourite(&reason), name, ret_ops, why, size);
+		engine_list, engine_favourite(&reason), name, ret_ops, reterr_why, size);
 }
 
 int engine_new(const struct engine_ops *ops, const struct engine_options *options,
@@ -118,9 +115,9 @@ int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme, unsign
 	return engine->ops->listen(engine, fd, scheme, tag);
 }
 
-int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme)
+int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	return engine->ops->adopt(engine, fd, scheme);
+	return engine->ops->adopt(engine, fd, scheme, tag);
 }
 
 int engine_connect(
@@ -190,10 +187,10 @@ void engine_drain(struct engine *engine)
 	engine->ops->stop_listening(engine);
 }
 
-void engine_look_again(struct engine *engine)
+void engine_recheck(struct engine *engine)
 {
-	if (engine->ops->look_again != NULL && !engine->draining)
-		engine->ops->look_again(engine);
+	if (engine->ops->recheck != NULL && !engine->draining)
+		engine->ops->recheck(engine);
 }
 
 unsigned engine_cut(struct engine *engine)

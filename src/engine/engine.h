@@ -1,16 +1,23 @@
 /*
- * THE contract of an engine: it owns the sockets of one thread and moves their bytes, telling a
- * protocol what happens and doing what that answers (protocol/protocol.h). An engine has no opinions:
- * it does not log, does not know what an echo is, and decides nothing that a protocol or its host
- * can decide.
+ * THE contract of an engine: it owns the sockets of one thread and moves their bytes. It reports to
+ * a protocol what happens, and does what the protocol answers (protocol/protocol.h). An engine has
+ * no opinions: it does not log, does not know what an echo is, and decides nothing that a protocol
+ * or its host can decide.
  *
  * It is shaped for completions as much as for readiness: nothing here speaks of "ready"; receives
- * are bounded by credit (room), buffers change hands by reference, and a connection is named by
- * slot and generation, so that a late event of a closed one is recognised.
+ * are bounded by credit, buffers change hands by reference, and a connection is named by slot and
+ * generation, so that a late event of a closed connection is recognised.
+ *
+ * Limits: buffers up to engine_options.pool_bytes and a small one for each connection; connections
+ * as memory and descriptors allow. When descriptors run out, accepting pauses (accept_paused). When
+ * the system has no memory for one connection, that connection waits or is lost; the others go on.
  *
  * Thread: everything belongs to the thread that calls engine_run(), except engine_post(), which any
- * thread may call at any time between engine_new() and engine_free(). Before engine_run() the thread
- * that made the engine may set it up.
+ * thread may call between engine_new() and engine_free(). Before engine_run() the thread that made
+ * the engine may set it up.
+ *
+ * Ownership: an engine owns the descriptors that it is given, from the call on, even if the call
+ * fails. Protocol, host, context and tasks stay the caller's.
  */
 #pragma once
 
@@ -18,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/duration.h"
 #include "net/addr.h"
 #include "protocol/protocol.h"
 
@@ -27,14 +35,14 @@ struct conn;
 /* Buffers of one engine, at most, beyond the small one that every connection may always have. */
 #define ENGINE_DEFAULT_POOL_BYTES (256u << 20)
 
-/* Looks again for about as long as a sleep costs, where that has proved worth it (engine/spin.h). */
-#define ENGINE_BUSY_POLL_AUTO UINT64_MAX
+/* Polls for about as long as a sleep costs, as long as that has proved worth it (engine/spin.h). */
+#define ENGINE_BUSY_POLL_AUTO DURATION_AUTO
 
 struct engine_options {
 	size_t pool_bytes;
-	/* How long after the last traffic to look for more before sleeping; 0: never. */
+	/* How long after the last traffic to poll before sleeping; 0: never. */
 	uint64_t busy_poll_ns;
-	bool mark_urgent; /* tell urgent bytes apart (costs a system call a receive) */
+	bool mark_urgent; /* report urgent bytes as such (costs a system call a receive) */
 };
 
 /* A connection as its host sees it, valid during the call. */
@@ -53,8 +61,8 @@ struct engine_datagram {
 };
 
 enum engine_close_reason {
-	ENGINE_CLOSE_DONE, /* the protocol said so, everything is sent */
-	ENGINE_CLOSE_LOST, /* error tells why */
+	ENGINE_CLOSE_DONE, /* the protocol closed it, and everything is sent */
+	ENGINE_CLOSE_LOST, /* for the reason in `error` */
 	ENGINE_CLOSE_CUT, /* by engine_cut(), engine_cut_some(), or the protocol's reset */
 };
 
@@ -62,45 +70,58 @@ enum engine_close_reason {
 typedef bool engine_condemn_fn(void *context, const struct engine_conn *conn);
 
 /*
- * What the engine tells its owner; every function may be NULL. Called on the engine's thread.
- * `closed` is told for every connection that was opened or called, also without `opened`: nobody could
- * be reached.
+ * What the engine calls in its owner; every function may be NULL. Called on the engine's thread.
+ * `closed` is called once for every accepted or connecting connection; without a preceding `opened`
+ * when connecting failed.
  */
 struct engine_host {
-	/* Whether somebody who has just been accepted may come in; who may not is reset. NULL: all. */
+	/*
+	 * Whether a connection that has just been accepted is admitted; otherwise it is reset.
+	 * NULL: all are.
+	 */
 	bool (*admit)(void *context, int fd, enum addr_scheme scheme);
-	/* The same for a datagram: one that may not is dropped, and the protocol does not hear of it. */
+	/* The same for a datagram: otherwise it is dropped, and not reported to the protocol. */
 	bool (*admit_datagram)(void *context, const struct engine_datagram *datagram);
 	void (*opened)(void *context, const struct engine_conn *conn);
 	void (*closed)(void *context, const struct engine_conn *conn,
 		enum engine_close_reason reason, int error);
-	/* Out of descriptors or memory (-errno): new connections wait. Told once, until `resumed`. */
+	/*
+	 * Out of descriptors or memory (-errno): new connections wait. Called once, until
+	 * `accept_resumed`.
+	 */
 	void (*accept_paused)(void *context, int error);
 	void (*accept_resumed)(void *context);
 	/*
-	 * A listener had become blocking, and is non-blocking again: another process shares its description
-	 * (O_NONBLOCK is a flag of that, fcntl(2)). Told each time.
+	 * A listener had become blocking, and is non-blocking again: another process shares its
+	 * description (O_NONBLOCK is a flag of that, fcntl(2)). Called each time.
 	 */
 	void (*accept_mended)(void *context, int fd, enum addr_scheme scheme, unsigned tag);
 	/*
-	 * The pacer: called once a round, and gives the time when it wants to be called next (CLOCK_NEVER:
-	 * when something else has happened). It may call engine_nudge(), engine_connect() and the calls
-	 * that are for tasks. While there is one, waits end to the microsecond and not to the millisecond,
-	 * as far as the kernel can.
+	 * A listener, or a datagram socket, was shut down by another process that shares it (shutdown(2)). The engine has
+	 * stopped using it. Called once for each of its sockets; `tag` as in engine_listen().
+	 */
+	void (*listener_lost)(void *context, unsigned tag);
+	/*
+	 * The pacer: called once a round; returns the time when it needs to be called next
+	 * (CLOCK_NEVER: after the next event). It may call engine_nudge(), engine_connect() and
+	 * what a task may call. With a pacer, waits end to the microsecond and not to the
+	 * millisecond, as far as the kernel can.
 	 */
 	uint64_t (*pace)(void *context, struct engine *engine, uint64_t now_ns);
 };
 
-/* Where to call, and how; copied. */
+/* Where to connect, and how; copied. */
 struct engine_connect_options {
 	const struct addr *to;
 	/*
-	 * NULL: as the kernel chooses. Without a port the kernel takes one that is free for this pair
-	 * of addresses (IP_BIND_ADDRESS_NO_PORT), so each source address has all ports for each target.
+	 * NULL: as the kernel chooses. Without a port the kernel takes one that is free for this
+	 * pair of addresses (IP_BIND_ADDRESS_NO_PORT), so each source address has all ports for
+	 * each target.
 	 */
 	const struct addr *from;
 	uint64_t deadline_ns; /* then it is LOST, -ETIMEDOUT; 0: as long as the kernel tries */
-	struct protocol_conn memory; /* what the protocol's memory begins with: to know it by */
+	struct protocol_conn
+		memory; /* the protocol's memory before the first event: to recognise it */
 };
 
 /* A piece of work for the engine's thread; stays the caller's until `run` has been called. */
@@ -110,90 +131,111 @@ struct engine_task {
 };
 
 /*
- * Told of one feature of the kernel's: its name (a key, never translated), whether it is used, and why
- * or why not, in words that are valid during the call.
+ * Reports one feature of the kernel: its name (a key, never translated), whether it is used, and
+ * the reason, in words that are valid during the call.
  */
 typedef void engine_feature_fn(void *context, const char *name, bool used, const char *reason);
 
 /* One implementation. */
 struct engine_ops {
 	const char *name;
-	/* 0 if it can work here; otherwise -errno and the reason in words in `why`. */
-	int (*probe)(char *why, size_t size);
-	/* Where it can work: what it uses here. Each feature is asked for, as in earnest. */
-	void (*explain)(engine_feature_fn *tell, void *context);
+	/* 0 if it can work here; otherwise -errno and the reason in words in `reterr_why`. */
+	int (*probe)(char *reterr_why, size_t size);
+	/*
+	 * If it can work: which features it uses here. Each is requested as the engine requests it.
+	 */
+	void (*explain)(engine_feature_fn *report, void *context);
 	int (*create)(const struct engine_options *options, struct engine **ret_engine);
 	void (*destroy)(struct engine *engine);
 	int (*listen)(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
-	int (*adopt)(struct engine *engine, int fd, enum addr_scheme scheme);
-	/* What is to become a connection: `conn` is in its slot, CONN_CONNECTING, nothing else done. */
+	int (*adopt)(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
+	/*
+	 * `conn` is in its slot, CONN_CONNECTING, and connect(2) has been called: waits for the
+	 * outcome.
+	 */
 	void (*connect)(struct engine *engine, struct conn *conn);
 	void (*nudge)(struct engine *engine, struct conn *conn);
 	int (*run)(struct engine *engine);
 	void (*stop_listening)(struct engine *engine);
-	/* See engine_look_again(); NULL where nobody is ever told in our place. */
-	void (*look_again)(struct engine *engine);
-	/* Those that are condemned; `condemned` NULL: all, and for good. */
+	/* See engine_recheck(); NULL if the kernel never wakes another process in our place. */
+	void (*recheck)(struct engine *engine);
+	/*
+	 * Cuts the connections that are condemned; `condemned` NULL: all, and no more are accepted.
+	 */
 	unsigned (*cut)(struct engine *engine, engine_condemn_fn *condemned, void *context);
 };
+
+/*
+ * The implementations: engine/epoll/epoll_engine.c, and, if it is built in,
+ * engine/uring/uring_engine.c.
+ */
+extern const struct engine_ops epoll_engine_ops, uring_engine_ops;
 
 /* ---- choosing ---- */
 
 /* All that were built in, best first; ends with NULL. */
 extern const struct engine_ops *const engine_list[];
 
-/* The one that "auto" takes where it can work, and the reason, translated. */
+/* The engine that "auto" takes if it can work here, and the reason, translated. */
 const struct engine_ops *engine_favourite(const char **ret_reason);
 
 /*
- * `name` is one of the list, or "auto": the favourite, or else the first that can work. -ENOENT: no such
- * engine; another -errno: it cannot work here. `why` then says why not; at success it is empty, or
- * says why the favourite was not to be had.
+ * `name` is one of the list, or "auto": the favourite, or else the first that can work. -ENOENT: no
+ * such engine; another -errno: it cannot work here. `reterr_why` then holds the reason. On success
+ * it is empty, or holds the reason why the favourite cannot work here.
  */
-int engine_choose(const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
+int engine_choose(
+	const char *name, const struct engine_ops **ret_ops, char *reterr_why, size_t size);
 /* The same with a list, which ends with NULL, and a favourite of the caller's: for tests. */
 int engine_choose_among(const struct engine_ops *const *list, const struct engine_ops *favourite,
-	const char *name, const struct engine_ops **ret_ops, char *why, size_t size);
+	const char *name, const struct engine_ops **ret_ops, char *reterr_why, size_t size);
 
 /* ---- one engine ---- */
 
-/* protocol, host and context stay the caller's and must outlive the engine. */
+/*
+ * protocol, host and context stay the caller's and must outlive the engine. -ENOMEM or another
+ * -errno.
+ */
 int engine_new(const struct engine_ops *ops, const struct engine_options *options,
 	struct protocol *protocol, const struct engine_host *host, void *context,
 	struct engine **ret_engine);
-/* Closes what is open without telling anybody. NULL is fine. */
+/* Closes what is open, without a report. NULL is fine. */
 void engine_free(struct engine *engine);
 
 /*
- * Serves on a socket that listens (streams) or is bound (datagrams). Takes over `fd`, also when it
- * fails: -ENOMEM or the errno of the engine's own call. `tag` is the caller's, and means nothing here:
- * OPENED and DATAGRAM bring it along, so that a protocol can tell who came in where.
+ * Serves on a socket that listens (streams) or is bound (datagrams). Takes over `fd`, also on
+ * failure: -ENOMEM or the errno of the engine's own call. `tag` is the caller's, and means nothing
+ * here: OPENED and DATAGRAM carry it, so that a protocol knows the listener.
  */
 int engine_listen(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 
-/* Takes over a connected, non-blocking stream as if it had been accepted; `fd` also on failure. */
-int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme);
+/*
+ * Takes over a connected, non-blocking stream as if a listener with this tag had accepted it;
+ * `fd` also on failure.
+ */
+int engine_adopt(struct engine *engine, int fd, enum addr_scheme scheme, unsigned tag);
 
 /*
- * Calls `to`: a stream, or a datagram socket that from then on is a flow (protocol.h). The protocol is
- * told OPENED when it is connected, or LOST with the error when nobody could be reached, always from
- * run() and never from within this call; from then on it is a connection like one that was accepted.
- * `ret_name` names it for engine_nudge(). Before engine_run(), from a task, the pacer or `closed`.
- * -errno: no socket, or `from` cannot be had, or -ENOMEM, or -ESHUTDOWN: draining; nobody is told then.
+ * Connects to `to`: a stream, or a datagram socket, which is a flow (protocol.h). The protocol gets
+ * OPENED when it is connected, or LOST with the error when connecting failed, always from run() and
+ * never from within this call. From then on it is a connection like an accepted one. `ret_name`
+ * names it for engine_nudge(). Before engine_run(), from a task, the pacer or `closed`. -errno: no
+ * socket, or `from` is not available, or -ENOMEM, or -ESHUTDOWN: draining; then nothing is
+ * reported.
  */
 int engine_connect(
 	struct engine *engine, const struct engine_connect_options *options, uint64_t *ret_name);
 /*
- * Tells the protocol NUDGED, and does what it answers, at once. From a task or the pacer. False: that
- * connection is gone, or is not there yet.
+ * Reports NUDGED to the protocol, and does what it answers, at once. From a task or the pacer.
+ * False: that connection is closed, or still connecting.
  */
 bool engine_nudge(struct engine *engine, uint64_t name);
 /* The same for every connection. From a task. */
 void engine_nudge_all(struct engine *engine);
 
 /*
- * From `closed`, which may come when the pacer has been called already: it is to be called again no later than
- * `when_ns`, whatever it has said.
+ * From `closed`, which may come after the pacer has been called in this round: the pacer is to be
+ * called again no later than `when_ns`, whatever it has returned.
  */
 void engine_pace_by(struct engine *engine, uint64_t when_ns);
 
@@ -203,17 +245,25 @@ int engine_run(struct engine *engine);
 /* Runs the task on the engine's thread, soon. Tasks run in the order of posting. */
 void engine_post(struct engine *engine, struct engine_task *task);
 
-/* On the engine's thread, when engine_run() has returned: runs what was posted too late for it. */
+/*
+ * On the engine's thread, when engine_run() has returned: runs the tasks that were posted too late
+ * for it.
+ */
 void engine_run_tasks(struct engine *engine);
 
-/* From a task: serve whoever already knocked, close the listeners, let connections end. */
+/*
+ * From a task: accepts the connections that are pending, closes the listeners, and lets connections
+ * end.
+ */
 void engine_drain(struct engine *engine);
 /*
- * From a task: look at every listener anew. Another process that served on the same sockets has gone, and
- * the kernel may have told that one alone of somebody who still waits.
+ * From a task: checks every listener again. Another process that served on the same sockets has
+ * ended, and the kernel may have woken that one alone for a connection that is still pending.
  */
-void engine_look_again(struct engine *engine);
-/* From a task: close every connection now; returns how many there were. Implies engine_drain(). */
+void engine_recheck(struct engine *engine);
+/* From a task: closes every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
-/* From a task: closes at once the connections that `condemned` says yes to; the others go on. */
+/*
+ * From a task: closes at once the connections for which `condemned` returns true; the others go on.
+ */
 unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context);

@@ -9,12 +9,13 @@
 
 #include "net/call.h"
 
-/* Continuing in the last buffer is worth it only with so much room; otherwise a fresh one. */
+/* With less space than this in the last buffer, a fresh one is better. */
 #define LEAST_TAIL_BYTES 1024
 
-struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, bool *ret_memory_short)
+struct buffer *intake_buffer(
+	struct engine *engine, const struct conn *conn, bool *reterr_memory_short)
 {
-	struct buffer *buffer = output_tail_room(conn->output);
+	struct buffer *buffer = output_tail(conn->output);
 
 	if (buffer != NULL && buffer->capacity - buffer->filled >= LEAST_TAIL_BYTES) {
 		buffer_ref(buffer);
@@ -24,13 +25,12 @@ struct buffer *intake_buffer(struct engine *engine, const struct conn *conn, boo
 	if (buffer == NULL && output_is_empty(conn->output)) {
 		buffer = buffer_get_small(&engine->pool);
 		if (buffer == NULL)
-			*ret_memory_short = true;
+			*reterr_memory_short = true;
 	}
 	return buffer;
 }
 
-ssize_t intake_look_for_mark(
-	int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind)
+ssize_t intake_find_mark(int fd, void *bytes, uint32_t *wanted, enum protocol_event_kind *ret_kind)
 {
 	ssize_t there = call_recv(fd, bytes, *wanted, MSG_PEEK | MSG_DONTWAIT);
 

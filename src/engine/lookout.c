@@ -1,5 +1,5 @@
 /*
- * Level-triggered: whatever is left undone makes it ready again, when it is looked at anew.
+ * Level-triggered: what is left undone makes it ready again at the next poll.
  */
 #include "engine/lookout.h"
 

@@ -1,9 +1,10 @@
 /*
- * connect(2) is a call of our own in every engine: it never waits, and a TCP connection in the making is
- * a socket that is not yet writable. Two facts of Linux shape the rest. A unix stream whose server's
- * backlog is full gives EAGAIN and stays as it was: the call is made again a little later, in the order
- * of asking. And a socket that connects to a free port of its own ephemeral range can meet itself
- * (socket_met_itself) and would echo perfectly: that is nobody answering.
+ * Every engine calls connect(2) itself: it never waits, and a connecting TCP socket is one that is
+ * not yet writable. Two facts of Linux shape the rest. If the backlog of a unix stream's server is
+ * full, connect(2) fails with EAGAIN and the socket stays as it was: it is called again a little
+ * later, in the order of the first calls. And a socket that connects to a free port of its own
+ * ephemeral range can meet itself (socket_met_itself) and would echo perfectly: that counts as
+ * refused.
  */
 #include "engine/outgoing.h"
 
@@ -16,7 +17,7 @@
 
 #define BACKLOG_RETRY_NS (1 * CLOCK_NS_PER_MS)
 
-/* Waits for a place in somebody's backlog. */
+/* A connection that waits for a place in its server's backlog. */
 struct outgoing {
 	struct outgoing *next;
 	uint64_t name;
@@ -37,8 +38,8 @@ static int wait_for_backlog(struct engine *engine, const struct conn *conn, cons
 	return 0;
 }
 
-/* Makes the call and notes what it says. True if it has to be made again. */
-static bool call(struct conn *conn, const struct addr *to)
+/* Calls connect(2) and notes the result. True if it has to be called again. */
+static bool try_to_connect(struct conn *conn, const struct addr *to)
 {
 	int r = call_connect(conn->fd, &to->generic, to->length);
 
@@ -46,8 +47,8 @@ static bool call(struct conn *conn, const struct addr *to)
 		return true;
 	if (r == 0)
 		conn->flags |= CONN_WRITABLE;
-	else if (r != -EINPROGRESS && r != -EINTR) /* both: the connection is in the making */
-		conn->error = r;
+	else if (r != -EINPROGRESS && r != -EINTR) /* both: it goes on connecting */
+		conn_lose(conn, r);
 	return false;
 }
 
@@ -72,10 +73,10 @@ int outgoing_begin(
 	conn->protocol = options->memory;
 	if (options->deadline_ns != 0)
 		timer_set(&engine->timers, &conn->timer, options->deadline_ns);
-	if (call(conn, to)) {
+	if (try_to_connect(conn, to)) {
 		r = wait_for_backlog(engine, conn, to);
 		if (r < 0)
-			conn->error = r;
+			conn_lose(conn, r);
 	}
 	*ret_conn = conn;
 	return 0;
@@ -97,14 +98,14 @@ static void take_first(struct engine *engine)
 	free(first);
 }
 
-void outgoing_call_again(struct engine *engine)
+void outgoing_connect_again(struct engine *engine)
 {
 	while (engine->outgoing_first != NULL) {
 		struct conn *conn = conn_from_token(&engine->conns, engine->outgoing_first->name);
 
 		/* Without a connection: it was cut meanwhile. */
 		if (conn != NULL && conn->error == 0) {
-			if (call(conn, &engine->outgoing_first->to)) {
+			if (try_to_connect(conn, &engine->outgoing_first->to)) {
 				engine->outgoing_retry_ns = clock_now_ns() + BACKLOG_RETRY_NS;
 				return;
 			}
@@ -118,9 +119,9 @@ void outgoing_call_again(struct engine *engine)
 int outgoing_finish(struct conn *conn)
 {
 	if (conn->error == 0 && conn->scheme == ADDR_TCP)
-		conn->error = socket_take_error(conn->fd);
+		conn_lose(conn, socket_take_error(conn->fd));
 	if (conn->error == 0 && socket_met_itself(conn->fd, conn->scheme))
-		conn->error = -ECONNREFUSED;
+		conn_lose(conn, -ECONNREFUSED);
 	return conn->error;
 }
 

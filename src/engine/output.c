@@ -1,6 +1,7 @@
 /*
- * The queue of a connection whose peer reads slowly. Bytes received while it waits continue in the
- * last buffer and lengthen the last span, so many small receives do not become many entries.
+ * The queue of a connection whose peer reads slowly. Bytes that are received meanwhile continue in
+ * the last buffer and lengthen the last span, so that many small receives do not become many
+ * entries.
  */
 #include "engine/output.h"
 
@@ -120,7 +121,7 @@ void output_advance(struct output *output, size_t count)
 	}
 }
 
-struct buffer *output_tail_room(const struct output *output)
+struct buffer *output_tail(const struct output *output)
 {
 	if (output_is_empty(output))
 		return NULL;

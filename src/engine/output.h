@@ -1,6 +1,9 @@
 /*
- * What waits to be sent on one connection: spans of buffers in order. Allocated when a send comes
- * up short and freed when all has left, so an idle connection has none. One thread.
+ * The bytes that wait to be sent on one connection: spans of buffers in order. Allocated when the
+ * kernel takes less than everything, and freed when all has left, so an idle connection has none.
+ *
+ * Limits: the credit of the protocol bounds the bytes. Failing: -ENOMEM, and nothing has changed.
+ * Thread: one. Ownership: it holds a reference of each buffer.
  */
 #pragma once
 
@@ -12,7 +15,7 @@
 #include "engine/buffer.h"
 #include "protocol/protocol.h"
 
-/* So many spans go into one system call. */
+/* So many spans go into one system call, at most. */
 #define OUTPUT_BATCH 32
 
 struct output_entry {
@@ -27,15 +30,17 @@ struct output {
 
 /* Empty; takes no memory for entries yet. -ENOMEM. */
 int output_new(struct output **ret_output);
-/* Drops what waits. NULL is fine. */
+/* Drops the bytes that wait. NULL is fine. */
 void output_free(struct output *output);
 
-/* Queues a span behind the others and takes a reference of its own. -ENOMEM: nothing changed. */
+/*
+ * Queues a span behind the others, and takes a reference of its own. -ENOMEM: nothing has changed.
+ */
 int output_push(struct output *output, const struct protocol_span *span, bool urgent);
 
 /*
- * Fills `vectors` with what may go into one system call: plain bytes, or one urgent span alone.
- * Returns their number; `ret_urgent` says which.
+ * Fills `vectors` with what may go into one system call: plain spans (`ret_urgent` false), or one
+ * urgent span alone (true). Returns their number.
  */
 unsigned output_peek(
 	const struct output *output, struct iovec vectors[OUTPUT_BATCH], bool *ret_urgent);
@@ -49,8 +54,8 @@ static inline const struct protocol_span *output_first(const struct output *outp
 /* Drops the first `count` bytes: they have been sent. */
 void output_advance(struct output *output, size_t count);
 
-/* The last buffer, if more may be received into it right behind the last span; NULL otherwise. */
-struct buffer *output_tail_room(const struct output *output);
+/* The last buffer, if more may be received into it, right behind the last span; NULL otherwise. */
+struct buffer *output_tail(const struct output *output);
 
 static inline bool output_is_empty(const struct output *output)
 {

@@ -1,7 +1,7 @@
 /*
- * Control messages about addresses, read and written. In either direction an interface is named, too: it is
- * kept only for link-local addresses, which name no place without it. Everywhere else routing knows
- * better than the way that the question came by.
+ * Control messages about addresses, read and written. They name an interface, too: it is kept only
+ * for link-local addresses, which are ambiguous without it. For other addresses, routing chooses a
+ * better interface than the one that the datagram came by.
  */
 #include "engine/pktinfo.h"
 
@@ -34,7 +34,7 @@ static void note_ipv4(struct pktinfo *info, const struct in_pktinfo *asked)
 static void note_ipv6(struct pktinfo *info, const struct in6_pktinfo *asked)
 {
 	if (IN6_IS_ADDR_V4MAPPED(&asked->ipi6_addr))
-		return; /* IP_PKTINFO, which comes too, knows more */
+		return; /* IP_PKTINFO, which comes too, holds more */
 	info->to_group = IN6_IS_ADDR_MULTICAST(&asked->ipi6_addr);
 	info->asked = *asked;
 	if (!IN6_IS_ADDR_LINKLOCAL(&asked->ipi6_addr))

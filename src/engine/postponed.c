@@ -1,6 +1,6 @@
 /*
- * A binary heap by time. One timer in the wheel is enough for all, whatever their number. An answer that
- * the kernel does not take when it is due is lost, as it would be on its way: it has waited once.
+ * A binary heap by time; one timer in the wheel serves all answers. If the kernel does not take an
+ * answer when it is due, the answer is lost, as it could be on its way: it is not postponed again.
  */
 #include "engine/postponed.h"
 
@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/drive.h"
+#include "engine/core.h"
+#include "engine/datagram_event.h"
 #include "net/call.h"
 
 struct postponed_answer {
@@ -21,14 +22,6 @@ struct postponed_answer {
 	uint32_t length;
 	unsigned char bytes[];
 };
-
-static void tell(struct engine *engine, enum protocol_event_kind kind, size_t datagrams, int error)
-{
-	struct protocol_event event = { .kind = kind, .count = datagrams, .error = error };
-	struct protocol_answer ignored;
-
-	drive_tell_datagram(engine, &event, &ignored);
-}
 
 /* ---- the heap ---- */
 
@@ -116,7 +109,7 @@ void postponed_add(struct engine *engine, int fd, int family, const struct arriv
 		reserve(postponed) == 0)
 		kept = copy(fd, family, arrival, answer, due_ns);
 	if (kept == NULL) {
-		tell(engine, PROTOCOL_DATAGRAM_LOST, 1, -ENOBUFS);
+		datagram_event_lost(engine, 1, -ENOBUFS);
 		return;
 	}
 	kept->order = postponed->order++;
@@ -129,7 +122,7 @@ static void send_one(struct engine *engine, struct postponed_answer *answer)
 {
 	union {
 		struct cmsghdr header;
-		char room[PKTINFO_GOING_BYTES];
+		char bytes[PKTINFO_GOING_BYTES];
 	} control;
 	struct iovec vector = { answer->bytes, answer->length };
 	struct msghdr message = {
@@ -143,9 +136,9 @@ static void send_one(struct engine *engine, struct postponed_answer *answer)
 	ssize_t n = call_sendmsg(answer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n >= 0)
-		tell(engine, PROTOCOL_DATAGRAM_SENT, 1, 0);
+		datagram_event_sent(engine, 1);
 	else
-		tell(engine, PROTOCOL_DATAGRAM_LOST, 1, (int)n);
+		datagram_event_lost(engine, 1, (int)n);
 }
 
 void postponed_send_due(struct engine *engine)
@@ -169,7 +162,7 @@ void postponed_give_up(struct engine *engine)
 	timer_clear(&engine->timers, &engine->postponed.timer);
 	postponed_fini(&engine->postponed);
 	if (count > 0)
-		tell(engine, PROTOCOL_DATAGRAM_LOST, count, -ESHUTDOWN);
+		datagram_event_lost(engine, count, -ESHUTDOWN);
 }
 
 void postponed_fini(struct postponed *postponed)

@@ -1,13 +1,12 @@
 /*
- * With a time given, the rule is simple: look as long as the last traffic is not older than that.
+ * With a time given, the rule is simple: poll as long as the last traffic is not older than that.
  *
- * "auto" is for everybody who does not want to think about it. It looks for no longer than a sleep with
- * its waking costs; so it never costs more than twice the better choice would have, whatever comes (the
- * ski-rental problem). And it learns: where looking was in vain (the peer is slow), it is tried ever more
- * rarely, once in 1,024 sleeps in the end; and so it is where another program had to take this processor
- * away from us to come to its work: often that is the very peer whom we wait for; and where something was
- * nearly always there at once: there is no sleep to save, and whoever comes a little later finds more to
- * do at a time.
+ * "auto" is the default. It polls for no longer than a sleep with its wake-up costs; so it never
+ * costs more than twice the better choice, whatever comes (the ski-rental problem). And it learns:
+ * polling becomes rarer, down to once in 1,024 sleeps, in three cases. Polling found nothing: the
+ * peer is slow. Another program had to take this processor from us to do its work: often that is
+ * the very peer that we wait for. Something was nearly always there at once: there is no sleep to
+ * save, and after a sleep there is more to do at a time.
  */
 #include "engine/spin.h"
 
@@ -22,9 +21,9 @@
  */
 #define AUTO_NS (20 * CLOCK_NS_PER_US)
 #define MOST_FUTILE 10
-/* So many are judged together. */
+/* So many searches are judged together. */
 #define JUDGED 16
-/* Until a call that waits has gone to sleep, so much time goes by anyway. */
+/* So much time passes anyway before a call that waits has gone to sleep. */
 #define AWAKE_NS 500
 
 void spin_init(struct spin *spin, uint64_t limit_ns)
@@ -56,7 +55,7 @@ bool spin_goes_on(struct spin *spin, uint64_t due_ns)
 {
 	uint64_t now_ns = clock_now_ns();
 
-	/* Asked for only now: where the first look finds something, the clock is not needed. */
+	/* Read only now: if the first poll finds something, the clock is not needed. */
 	if (spin->until_ns == 0) {
 		spin->since_ns = now_ns;
 		spin->until_ns = spin->limit_ns == ENGINE_BUSY_POLL_AUTO
@@ -67,7 +66,7 @@ bool spin_goes_on(struct spin *spin, uint64_t due_ns)
 	return now_ns < spin->until_ns && now_ns < due_ns;
 }
 
-/* How often this thread has been stopped while it could have gone on. */
+/* How often this thread has been preempted. */
 static long preempted_count(void)
 {
 	struct rusage usage;
@@ -75,7 +74,10 @@ static long preempted_count(void)
 	return getrusage(RUSAGE_THREAD, &usage) < 0 ? 0 : usage.ru_nivcsw;
 }
 
-/* False when the processor was taken from us for half of what was found, or there was little to save. */
+/*
+ * False when the processor was taken from us for half of what was found, or there was little to
+ * save.
+ */
 static bool is_worth_it(struct spin *spin)
 {
 	long preempted = preempted_count();

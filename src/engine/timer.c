@@ -1,7 +1,8 @@
 /*
- * Four wheels of 64 slots. Level 0 turns once a tick; a slot of level n spans 64^n ticks. A deadline
- * sits in the level whose span it needs, and moves down when its slot comes up ("cascading"). What
- * lies beyond the last level (five hours) waits in its last slot and is looked at again from there.
+ * Four wheels of 64 slots. Level 0 turns once a tick; a slot of level n spans 64^n ticks. A
+ * deadline sits in the level whose span it needs, and moves down when its slot comes up
+ * ("cascading"). What lies beyond the last level (five hours) waits in its last slot and is placed
+ * again from there.
  */
 #include "engine/timer.h"
 
@@ -22,7 +23,7 @@ static uint64_t due_tick(uint64_t due_ns)
 	return (due_ns >> TIMER_TICK_SHIFT) + 1;
 }
 
-/* `least_tick` is the first tick that has not been told yet. */
+/* `least_tick` is the first tick that has not fired yet. */
 static void link_in(struct timer_wheel *wheel, struct timer *timer, uint64_t least_tick)
 {
 	uint64_t tick = due_tick(timer->due_ns);
@@ -62,7 +63,8 @@ void timer_clear(struct timer_wheel *wheel, struct timer *timer)
 {
 	if (!timer_is_set(timer))
 		return;
-	unlink_from(wheel, timer); /* its slot's bit may stay: it costs one look at an empty slot */
+	unlink_from(
+		wheel, timer); /* its slot's bit may stay: that costs one visit to an empty slot */
 	wheel->count--;
 }
 
@@ -76,7 +78,7 @@ void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ns)
 	wheel->count++;
 }
 
-/* Takes a slot's whole list out, to be told or moved down. */
+/* Takes a slot's whole list out, to be fired or moved down. */
 static struct timer *take_slot(struct timer_wheel *wheel, unsigned level, unsigned slot)
 {
 	struct timer *list = wheel->slots[level][slot];

@@ -1,8 +1,9 @@
 /*
  * Deadlines of one engine: a hierarchical timing wheel (Varghese and Lauck, 1987). Setting, moving
- * and clearing one cost a few pointer writes whatever their number; a tick is about a millisecond, a
- * deadline is never told early and at most a tick late (plus what the engine is busy with).
- * One thread.
+ * and clearing one cost a few pointer writes, whatever their number; a tick is about a millisecond.
+ * A timer never fires early, and at most a tick late (plus the time of the engine's round). Limits:
+ * none; it allocates nothing. One thread. Ownership: a timer is part of its owner's struct, and
+ * must be cleared before that is freed.
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct timer {
 typedef void timer_fire_fn(void *context, struct timer *timer);
 
 struct timer_wheel {
-	uint64_t tick; /* every deadline up to this tick has been told */
+	uint64_t tick; /* every timer up to this tick has fired */
 	size_t count;
 	uint64_t occupied[TIMER_LEVELS]; /* a bit for each slot that is not empty */
 	struct timer *slots[TIMER_LEVELS][TIMER_SLOTS];
@@ -41,8 +42,13 @@ static inline bool timer_is_set(const struct timer *timer)
 	return timer->link != NULL;
 }
 
-/* Tells every deadline that has come; a timer is cleared before it is told and may be set anew. */
+/*
+ * Fires every timer whose deadline has come; a timer is cleared before it fires, and may be set
+ * again.
+ */
 void timer_advance(struct timer_wheel *wheel, uint64_t now_ns, timer_fire_fn *fire, void *context);
 
-/* When to call timer_advance next: never later than the next deadline needs; CLOCK_NEVER: none set. */
+/*
+ * When to call timer_advance next: no later than the next deadline needs; CLOCK_NEVER: none is set.
+ */
 uint64_t timer_next_ns(const struct timer_wheel *wheel);

@@ -112,7 +112,7 @@ const char *addr_spec_format(const struct addr_spec *spec, char *buffer, size_t 
 	struct literal literal;
 	char text[LITERAL_TEXT_SIZE];
 	const char *host = spec->any ? "*" : spec->host, *open = "", *close = "";
-	/* A literal is of its family without being told. */
+	/* A literal has its family in itself. */
 	const char *family = spec->family == AF_INET ? "4" : spec->family == AF_INET6 ? "6" : "";
 
 	if (spec->family == AF_UNIX)

@@ -20,7 +20,7 @@
 #define ADDR_DEFAULT_PORT 5000 /* the textbook's */
 #define ADDR_ECHO_PORT 7 /* RFC 862 */
 
-/* Room for any text of addr_format and addr_spec_format ("unix:" + a path, every byte escaped). */
+/* Size of any text of addr_format and addr_spec_format ("unix:" + a path, every byte escaped). */
 #define ADDR_TEXT_SIZE 512
 /* A DNS name has at most 253 characters (RFC 1035 2.3.4); a zone's interface name 15 more. */
 #define ADDR_HOST_SIZE 272
@@ -62,14 +62,14 @@ struct addr {
 	};
 };
 
-/* -EINVAL: not an address; `ret_fault` (may be NULL) then says where and why. */
-int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *ret_fault);
+/* -EINVAL: not an address; `reterr_fault` (may be NULL) then holds where and why. */
+int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *reterr_fault);
 
 /*
  * Writes the canonical text, with scheme: "tcp://127.0.0.1:5000", "tcp://[::1]:5000",
- * "unix:/run/echo.sock", "unix:@echo"; a spec may have "*" as host. A v4-mapped address is written as
- * the IPv4 address that it is. Unprintable bytes of a path, and the backslash, appear as \xNN, and
- * addr_parse reads them so. An unnamed unix address is "unix:" alone. Both return `buffer`.
+ * "unix:/run/echo.sock", "unix:@echo"; a spec may have "*" as host. A v4-mapped address is written
+ * as the IPv4 address that it is. Unprintable bytes of a path, and the backslash, appear as \xNN,
+ * and addr_parse reads them so. An unnamed unix address is "unix:" alone. Both return `buffer`.
  */
 const char *addr_format(const struct addr *addr, char *buffer, size_t size);
 const char *addr_spec_format(const struct addr_spec *spec, char *buffer, size_t size);

@@ -1,9 +1,9 @@
 /*
  * addr_parse(): text to struct addr_spec. The rest of addr.h is in addr.c.
  *
- * A fault names the byte where a reader would put the finger. Nothing here asks the network: a host is
- * a literal (literal.c) or has the form of a name (RFC 1123 2.1, RFC 1035 2.3.4; underscores are
- * tolerated as everywhere, bytes above 127 are left to IDN); only resolve.c knows whether it exists.
+ * A fault names the first wrong byte. Nothing here asks the network: a host is a literal
+ * (literal.c) or has the form of a name (RFC 1123 2.1, RFC 1035 2.3.4; underscores are tolerated as
+ * everywhere, bytes above 127 are left to IDN); only resolve.c knows whether it exists.
  */
 #include "net/addr.h"
 
@@ -100,7 +100,9 @@ static int hex_value(char digit)
 	return found != NULL && digit >= '0' ? (int)(found - digits) : -1;
 }
 
-/* One byte of a path, or four that spell one as addr_format does: \xNN. Gives how many were read. */
+/*
+ * One byte of a path, or four that spell one as addr_format does: \xNN. Gives how many were read.
+ */
 static size_t read_path_byte(const char *at, char *ret_byte)
 {
 	if (at[0] == '\\' && at[1] == 'x') {
@@ -156,14 +158,14 @@ static int parse_path(struct parse *parse, const char *rest)
 static int find_service(const struct parse *parse, const char *name, uint16_t *ret_port)
 {
 	struct servent entry, *found = NULL;
-	char room[2048];
+	char buffer[2048];
 
 	if (strcasecmp(name, "echo") == 0) {
 		*ret_port = ADDR_ECHO_PORT;
 		return 0;
 	}
-	if (getservbyname_r(name, addr_scheme_name(parse->spec.scheme), &entry, room, sizeof(room),
-		    &found) != 0 ||
+	if (getservbyname_r(name, addr_scheme_name(parse->spec.scheme), &entry, buffer,
+		    sizeof(buffer), &found) != 0 ||
 		found == NULL)
 		return -ENOENT;
 	*ret_port = ntohs((uint16_t)found->s_port);
@@ -340,7 +342,7 @@ static int parse_bracketed(struct parse *parse, const char *rest)
 	return parse_port(parse, close + 2);
 }
 
-/* Of ::/96, which nobody uses any more (RFC 4291 2.5.5.1), and neither :: nor ::1. */
+/* Of ::/96, which is no longer in use (RFC 4291 2.5.5.1), and neither :: nor ::1. */
 static bool is_compatible(const struct literal *literal)
 {
 	static const uint8_t prefix[12];
@@ -432,13 +434,13 @@ static int parse_host_port(struct parse *parse, const char *rest, bool scheme_gi
 	return parse_port(parse, colon + 1);
 }
 
-int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *ret_fault)
+int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *reterr_fault)
 {
 	struct addr_fault unwanted;
 	struct parse parse = {
 		.text = text,
 		.spec = { .scheme = ADDR_TCP, .family = AF_UNSPEC },
-		.fault = ret_fault != NULL ? ret_fault : &unwanted,
+		.fault = reterr_fault != NULL ? reterr_fault : &unwanted,
 	};
 	const char *rest = text;
 	bool scheme_given = false;

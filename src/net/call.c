@@ -1,7 +1,7 @@
 /*
- * The socket calls, each with a look-out. What strace(1) would show of them is made here by the
- * program itself, where ptrace is not allowed, and only for the calls that a student of sockets
- * wants to see. The text is composed only when somebody listens (call_text.c).
+ * The socket calls, each with the hook. The trace shows what strace(1) would show of them, also
+ * where ptrace is not allowed, and only the calls that a student of sockets wants to see. The text
+ * is composed only if a hook is set (call_text.c).
  */
 #include "net/call.h"
 
@@ -15,7 +15,7 @@
 
 static call_hook_fn *the_hook;
 
-#define LISTENED_TO __builtin_expect(the_hook != NULL, 0)
+#define IS_WATCHED __builtin_expect(the_hook != NULL, 0)
 
 void call_set_hook(call_hook_fn *hook)
 {
@@ -36,11 +36,26 @@ static int64_t outcome(int64_t result)
 	return result < 0 ? -errno : result;
 }
 
+enum call_verdict call_judge(int error)
+{
+	switch (error) {
+	case -EAGAIN: return CALL_NOT_NOW;
+	case -EINTR:
+	case -ECANCELED: return CALL_AGAIN;
+	case -ENOMEM:
+	case -ENOBUFS:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOSPC: return CALL_SHORT; /* ENOSPC: epoll's limit of watches */
+	default: return CALL_FATAL;
+	}
+}
+
 int call_socket(int domain, int type, int protocol)
 {
 	int r = (int)outcome(socket(domain, type | SOCK_CLOEXEC, protocol));
 
-	if (LISTENED_TO) {
+	if (IS_WATCHED) {
 		char text[CALL_TEXT_SIZE];
 
 		call_text_socket(domain, type, protocol, text, sizeof(text));
@@ -50,7 +65,7 @@ int call_socket(int domain, int type, int protocol)
 }
 
 /* bind, connect: a descriptor and an address. */
-static void tell_address(
+static void report_address(
 	const char *name, int fd, const struct sockaddr *address, socklen_t length, int64_t result)
 {
 	char text[CALL_TEXT_SIZE];
@@ -63,8 +78,8 @@ int call_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int r = (int)outcome(bind(fd, address, length));
 
-	if (LISTENED_TO)
-		tell_address("bind", fd, address, length, r);
+	if (IS_WATCHED)
+		report_address("bind", fd, address, length, r);
 	return r;
 }
 
@@ -72,13 +87,13 @@ int call_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int r = (int)outcome(connect(fd, address, length));
 
-	if (LISTENED_TO)
-		tell_address("connect", fd, address, length, r);
+	if (IS_WATCHED)
+		report_address("connect", fd, address, length, r);
 	return r;
 }
 
 /* listen, shutdown, close: a descriptor and at most one number. */
-static void tell_number(const char *name, int fd, const char *number, int64_t result)
+static void report_number(const char *name, int fd, const char *number, int64_t result)
 {
 	char text[64];
 
@@ -93,11 +108,11 @@ int call_listen(int fd, int backlog)
 {
 	int r = (int)outcome(listen(fd, backlog));
 
-	if (LISTENED_TO) {
+	if (IS_WATCHED) {
 		char number[16];
 
 		snprintf(number, sizeof(number), "%d", backlog);
-		tell_number("listen", fd, number, r);
+		report_number("listen", fd, number, r);
 	}
 	return r;
 }
@@ -106,8 +121,8 @@ int call_shutdown(int fd, int how)
 {
 	int r = (int)outcome(shutdown(fd, how));
 
-	if (LISTENED_TO)
-		tell_number("shutdown", fd,
+	if (IS_WATCHED)
+		report_number("shutdown", fd,
 			how == SHUT_WR           ? "SHUT_WR"
 				: how == SHUT_RD ? "SHUT_RD"
 						 : "SHUT_RDWR",
@@ -119,8 +134,8 @@ int call_close(int fd)
 {
 	int r = (int)outcome(close(fd));
 
-	if (LISTENED_TO)
-		tell_number("close", fd, NULL, r);
+	if (IS_WATCHED)
+		report_number("close", fd, NULL, r);
 	return r;
 }
 
@@ -130,19 +145,19 @@ int call_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 	struct sockaddr_storage peer;
 	socklen_t peer_length = sizeof(peer);
 
-	if (LISTENED_TO && address == NULL) {
+	if (IS_WATCHED && address == NULL) {
 		address = (struct sockaddr *)&peer;
 		length = &peer_length;
 	}
 
 	int r = (int)outcome(accept4(fd, address, length, flags | SOCK_CLOEXEC));
 
-	if (LISTENED_TO)
-		tell_address("accept", fd, r >= 0 ? address : NULL, r >= 0 ? *length : 0, r);
+	if (IS_WATCHED)
+		report_address("accept", fd, r >= 0 ? address : NULL, r >= 0 ? *length : 0, r);
 	return r;
 }
 
-static void tell_bytes(const char *name, int fd, const void *bytes, size_t shown, size_t size,
+static void report_bytes(const char *name, int fd, const void *bytes, size_t shown, size_t size,
 	int flags, int64_t result)
 {
 	char text[CALL_TEXT_SIZE];
@@ -155,8 +170,8 @@ ssize_t call_recv(int fd, void *bytes, size_t size, int flags)
 {
 	ssize_t r = (ssize_t)outcome(recv(fd, bytes, size, flags));
 
-	if (LISTENED_TO)
-		tell_bytes("recv", fd, bytes, r > 0 ? (size_t)r : 0, size, flags, r);
+	if (IS_WATCHED)
+		report_bytes("recv", fd, bytes, r > 0 ? (size_t)r : 0, size, flags, r);
 	return r;
 }
 
@@ -164,12 +179,12 @@ ssize_t call_send(int fd, const void *bytes, size_t length, int flags)
 {
 	ssize_t r = (ssize_t)outcome(send(fd, bytes, length, flags));
 
-	if (LISTENED_TO)
-		tell_bytes("send", fd, bytes, length, length, flags, r);
+	if (IS_WATCHED)
+		report_bytes("send", fd, bytes, length, length, flags, r);
 	return r;
 }
 
-static void tell_message(
+static void report_message(
 	const char *name, int fd, const struct msghdr *message, size_t shown, int flags, int64_t r)
 {
 	char text[CALL_TEXT_SIZE];
@@ -182,8 +197,8 @@ ssize_t call_recvmsg(int fd, struct msghdr *message, int flags)
 {
 	ssize_t r = (ssize_t)outcome(recvmsg(fd, message, flags));
 
-	if (LISTENED_TO)
-		tell_message(
+	if (IS_WATCHED)
+		report_message(
 			"recvmsg", fd, r >= 0 ? message : NULL, r > 0 ? (size_t)r : 0, flags, r);
 	return r;
 }
@@ -192,8 +207,8 @@ ssize_t call_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	ssize_t r = (ssize_t)outcome(sendmsg(fd, message, flags));
 
-	if (LISTENED_TO)
-		tell_message("sendmsg", fd, message, SIZE_MAX, flags, r);
+	if (IS_WATCHED)
+		report_message("sendmsg", fd, message, SIZE_MAX, flags, r);
 	return r;
 }
 
@@ -201,7 +216,7 @@ int call_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	int r = (int)outcome(recvmmsg(fd, messages, count, flags, NULL));
 
-	if (LISTENED_TO) {
+	if (IS_WATCHED) {
 		char text[CALL_TEXT_SIZE];
 
 		call_text_messages(fd, messages, r > 0 ? (unsigned)r : 0, true, count, flags, text,
@@ -215,7 +230,7 @@ int call_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	int r = (int)outcome(sendmmsg(fd, messages, count, flags));
 
-	if (LISTENED_TO) {
+	if (IS_WATCHED) {
 		char text[CALL_TEXT_SIZE];
 
 		/* A failure is about the first. */
@@ -226,7 +241,7 @@ int call_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	return r;
 }
 
-static void tell_option(const char *name, int fd, int level, int option, const void *value,
+static void report_option(const char *name, int fd, int level, int option, const void *value,
 	socklen_t length, int64_t result)
 {
 	char text[CALL_TEXT_SIZE];
@@ -239,8 +254,8 @@ int call_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 {
 	int r = (int)outcome(setsockopt(fd, level, option, value, length));
 
-	if (LISTENED_TO)
-		tell_option("setsockopt", fd, level, option, value, length, r);
+	if (IS_WATCHED)
+		report_option("setsockopt", fd, level, option, value, length, r);
 	return r;
 }
 
@@ -248,8 +263,8 @@ int call_getsockopt(int fd, int level, int option, void *value, socklen_t *lengt
 {
 	int r = (int)outcome(getsockopt(fd, level, option, value, length));
 
-	if (LISTENED_TO)
-		tell_option("getsockopt", fd, level, option, value, r < 0 ? 0 : *length, r);
+	if (IS_WATCHED)
+		report_option("getsockopt", fd, level, option, value, r < 0 ? 0 : *length, r);
 	return r;
 }
 
@@ -257,8 +272,8 @@ int call_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int r = (int)outcome(getsockname(fd, address, length));
 
-	if (LISTENED_TO)
-		tell_address("getsockname", fd, r < 0 ? NULL : address, r < 0 ? 0 : *length, r);
+	if (IS_WATCHED)
+		report_address("getsockname", fd, r < 0 ? NULL : address, r < 0 ? 0 : *length, r);
 	return r;
 }
 
@@ -266,8 +281,8 @@ int call_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 {
 	int r = (int)outcome(getpeername(fd, address, length));
 
-	if (LISTENED_TO)
-		tell_address("getpeername", fd, r < 0 ? NULL : address, r < 0 ? 0 : *length, r);
+	if (IS_WATCHED)
+		report_address("getpeername", fd, r < 0 ? NULL : address, r < 0 ? 0 : *length, r);
 	return r;
 }
 
@@ -278,8 +293,8 @@ int call_sockatmark(int fd)
 
 	if (r == 0)
 		r = at_mark != 0;
-	if (LISTENED_TO)
-		tell_number("ioctl", fd, "SIOCATMARK", r);
+	if (IS_WATCHED)
+		report_number("ioctl", fd, "SIOCATMARK", r);
 	return r;
 }
 
@@ -287,23 +302,24 @@ int call_sockatmark(int fd)
 
 bool call_is_watched(void)
 {
-	return LISTENED_TO;
+	return IS_WATCHED;
 }
 
 void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result)
 {
-	if (LISTENED_TO)
-		tell_bytes("recv", fd, bytes, result > 0 ? (size_t)result : 0, size, flags, result);
+	if (IS_WATCHED)
+		report_bytes(
+			"recv", fd, bytes, result > 0 ? (size_t)result : 0, size, flags, result);
 }
 
 void call_report_send(int fd, const void *bytes, size_t length, int flags, ssize_t result)
 {
-	if (LISTENED_TO)
-		tell_bytes("send", fd, bytes, length, length, flags, result);
+	if (IS_WATCHED)
+		report_bytes("send", fd, bytes, length, length, flags, result);
 }
 
 void call_report_sendmsg(int fd, const struct msghdr *message, int flags, ssize_t result)
 {
-	if (LISTENED_TO)
-		tell_message("sendmsg", fd, message, SIZE_MAX, flags, result);
+	if (IS_WATCHED)
+		report_message("sendmsg", fd, message, SIZE_MAX, flags, result);
 }

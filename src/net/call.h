@@ -1,9 +1,10 @@
 /*
- * Every socket call that meari makes, in one place: the same arguments as the system call, the
- * result as 0 or a count, errors as -errno. EINTR is not hidden: it is for the caller to know.
+ * Every socket call that meari makes, in one place: the arguments of the system call, the result as
+ * 0 or a count, errors as -errno. EINTR is not hidden: the caller decides.
  *
- * One hook sees them all (`--trace`); while it is not set, a call costs one predictable branch more
- * than the system call. Any thread; set the hook before threads are started.
+ * One hook is called after each of them (`--trace`); while it is not set, a call costs one
+ * predictable branch more than the system call. Any thread; set the hook before threads are
+ * started.
  */
 #pragma once
 
@@ -14,20 +15,31 @@
 #include <sys/types.h>
 
 /*
- * Told after each call: its name, its arguments as text, and what came of it (0 or more, or -errno).
+ * Called after each call: its name, its arguments as text, and its result (0 or more, or -errno).
  * May be called from several threads at once.
  */
 typedef void call_hook_fn(const char *name, const char *arguments, int64_t result);
 
 void call_set_hook(call_hook_fn *hook);
 
-/* A hook that is ready to be set: one line a call to standard error, `recv(7, "hello", 65536, 0) = 5`. */
+/* A hook to be set: one line a call to standard error, `recv(7, "hello", 65536, 0) = 5`. */
 call_hook_fn call_trace_to_stderr;
 
-int call_socket(int domain, int type, int protocol); /* gives the descriptor; always CLOEXEC */
+/* What a failed call means for what is to be done next. */
+enum call_verdict {
+	CALL_NOT_NOW, /* there is nothing to receive, or no space to send: wait until the socket is ready */
+	CALL_AGAIN, /* nothing has happened (a signal, a cancelled request): call again */
+	CALL_SHORT, /* this machine lacks memory or descriptors: call again a little later */
+	CALL_FATAL, /* anything else: it concerns this connection, or this datagram */
+};
+
+/* Judges a result below 0 (-errno). */
+enum call_verdict call_judge(int error);
+
+int call_socket(int domain, int type, int protocol); /* returns the descriptor; always CLOEXEC */
 int call_bind(int fd, const struct sockaddr *address, socklen_t length);
 int call_listen(int fd, int backlog);
-/* `length` goes in as the room at `address` and comes out as what was filled; both may be NULL. */
+/* `length` is the size of `address`, and then the length of what is there; both may be NULL. */
 int call_accept(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int call_connect(int fd, const struct sockaddr *address, socklen_t length);
 int call_shutdown(int fd, int how);
@@ -47,8 +59,8 @@ int call_getpeername(int fd, struct sockaddr *address, socklen_t *length);
 int call_sockatmark(int fd);
 
 /*
- * For calls that the kernel makes on order (io_uring): what it answered is told to the hook as if we had
- * called. Asking first saves composing what nobody sees.
+ * For what the kernel does on request (io_uring): its result is reported to the hook as that of a
+ * call. Check call_is_watched() first: without a hook, there is no need to compose the arguments.
  */
 bool call_is_watched(void);
 void call_report_recv(int fd, const void *bytes, size_t size, int flags, ssize_t result);

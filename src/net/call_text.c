@@ -1,7 +1,7 @@
 /*
  * Socket calls in words: the names of the constants as the man pages write them, addresses in
- * meari's own form, the first bytes of what was sent. Close to strace(1), so that a person who
- * knows one can read the other.
+ * meari's own form, the first bytes of what was sent. Close to strace(1), so that it
+ * reads the same.
  */
 #include "net/call_text.h"
 
@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "net/addr.h"
+#include "net/passrights.h"
 
 struct name {
 	int value;
@@ -73,6 +74,7 @@ static const struct option_name {
 	OPTION(SOL_SOCKET, SO_ACCEPTCONN),
 	OPTION(SOL_SOCKET, SO_PEERCRED),
 	OPTION(SOL_SOCKET, SO_PASSCRED),
+	OPTION(SOL_SOCKET, SO_PASSRIGHTS),
 	OPTION(SOL_SOCKET, SO_BINDTODEVICE),
 	OPTION(SOL_SOCKET, SO_TIMESTAMPNS),
 	OPTION(SOL_SOCKET, SO_RCVTIMEO),
@@ -318,11 +320,17 @@ void call_text_option(
 	snprintf(text, size, "%d, %s, %s", fd, name, content);
 }
 
-/* libc has no name for errors that are newer than it is, or that the kernel should have kept to itself. */
+/*
+ * libc has no name for errors that are newer than libc, or that are internal to the kernel; musl
+ * has none at all.
+ */
 static const char *error_name(int error)
 {
-	const char *name = strerrorname_np(error);
+	const char *name = NULL;
 
+#ifdef __GLIBC__
+	name = strerrorname_np(error);
+#endif
 	return name != NULL ? name : "errno";
 }
 

@@ -23,8 +23,8 @@ void call_text_message(
 /* So many messages of one call are shown. */
 #define CALL_TEXT_SHOWN_MESSAGES 3
 /*
- * For recvmmsg and sendmmsg: the first of the `moved` messages. `filled`: msg_len tells how much of each is
- * to be shown; otherwise all of it.
+ * For recvmmsg and sendmmsg: the first of the `moved` messages. `filled`: msg_len is how much of
+ * each is to be shown; otherwise all of it.
  */
 void call_text_messages(int fd, const struct mmsghdr *messages, unsigned moved, bool filled,
 	unsigned count, int flags, char *text, size_t size);

@@ -1,6 +1,6 @@
 /*
- * An access list is read once and obeyed for years: so nothing is guessed. What literal.c takes beyond four
- * decimal octets (127.1, 0x7f.1) is refused here, and so is 10.0.0.1/8.
+ * An access list is read once and used for years: so nothing is guessed. What literal.c accepts
+ * beyond four decimal octets (127.1, 0x7f.1) is refused here, and so is 10.0.0.1/8.
  */
 #include "net/cidr.h"
 
@@ -34,35 +34,36 @@ static size_t octet_count(int family)
 
 /* The address, up to the slash or the end. */
 static int read_address(
-	const char *text, size_t length, struct literal *literal, struct addr_fault *ret_fault)
+	const char *text, size_t length, struct literal *literal, struct addr_fault *reterr_fault)
 {
 	char address[LITERAL_TEXT_SIZE];
 	int r;
 
 	if (length >= sizeof(address))
-		return literal_fail(ret_fault, 0, _("too long for an address"));
+		return literal_fail(reterr_fault, 0, _("too long for an address"));
 	memcpy(address, text, length);
 	address[length] = '\0';
-	r = literal_parse(address, literal, ret_fault);
+	r = literal_parse(address, literal, reterr_fault);
 	if (r < 0)
 		return r;
 	if (literal->zone[0] != '\0')
-		return literal_fail(ret_fault, (size_t)(strchr(address, '%') - address),
+		return literal_fail(reterr_fault, (size_t)(strchr(address, '%') - address),
 			_("a block of addresses has no zone"));
 	if (literal->classic)
-		return literal_fail(ret_fault, 0, _("write the address as four decimal numbers"));
+		return literal_fail(
+			reterr_fault, 0, _("write the address as four decimal numbers"));
 	return 0;
 }
 
 static int read_bits(const char *text, size_t column, unsigned most, unsigned *bits,
-	struct addr_fault *ret_fault)
+	struct addr_fault *reterr_fault)
 {
 	uint64_t number;
 
 	/* A leading zero could be meant as octal. */
 	if ((text[0] == '0' && text[1] != '\0') || number_parse(text, 0, most, &number) < 0)
-		return literal_fail(
-			ret_fault, column, _("the prefix's length is a number from 0 to %u"), most);
+		return literal_fail(reterr_fault, column,
+			_("the prefix's length is a number from 0 to %u"), most);
 	*bits = (unsigned)number;
 	return 0;
 }
@@ -78,12 +79,12 @@ static void unmap(struct cidr *cidr, const struct literal *literal)
 }
 
 int cidr_parse_loosely(const char *text, struct cidr *ret_cidr, struct literal *ret_literal,
-	struct addr_fault *ret_fault)
+	struct addr_fault *reterr_fault)
 {
 	size_t length = strcspn(text, "/");
 	struct literal literal;
 	struct cidr cidr = { 0 };
-	int r = read_address(text, length, &literal, ret_fault);
+	int r = read_address(text, length, &literal, reterr_fault);
 
 	if (r < 0)
 		return r;
@@ -91,7 +92,7 @@ int cidr_parse_loosely(const char *text, struct cidr *ret_cidr, struct literal *
 	cidr.bits = (unsigned)octet_count(cidr.family) * 8;
 	memcpy(cidr.octets, literal.octets, sizeof(cidr.octets));
 	if (text[length] == '/') {
-		r = read_bits(text + length + 1, length + 1, cidr.bits, &cidr.bits, ret_fault);
+		r = read_bits(text + length + 1, length + 1, cidr.bits, &cidr.bits, reterr_fault);
 		if (r < 0)
 			return r;
 	}
@@ -101,17 +102,17 @@ int cidr_parse_loosely(const char *text, struct cidr *ret_cidr, struct literal *
 	return 0;
 }
 
-int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *ret_fault)
+int cidr_parse(const char *text, struct cidr *ret_cidr, struct addr_fault *reterr_fault)
 {
 	struct literal literal;
 	struct cidr cidr;
 	char network[CIDR_TEXT_SIZE];
-	int r = cidr_parse_loosely(text, &cidr, &literal, ret_fault);
+	int r = cidr_parse_loosely(text, &cidr, &literal, reterr_fault);
 
 	if (r < 0)
 		return r;
 	if (memcmp(literal.octets, cidr.octets, octet_count(cidr.family)) != 0)
-		return literal_fail(ret_fault, 0,
+		return literal_fail(reterr_fault, 0,
 			_("bits behind the prefix are set (its network is %s)"),
 			cidr_format(&cidr, network, sizeof(network)));
 	unmap(&cidr, &literal);

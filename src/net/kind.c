@@ -1,7 +1,7 @@
 /*
- * One table in the order of the registries, searched for the longest prefix that fits: the first row
- * of each family fits every address, so there is always an answer. A search reads some thirty rows,
- * which is fast enough for what people look at.
+ * One table in the order of the registries, searched for the longest prefix that fits: the first
+ * row of each family fits every address, so there is always an answer. A search reads some thirty
+ * rows, which is fast enough for a command.
  */
 #include "net/kind.h"
 

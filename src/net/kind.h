@@ -1,6 +1,6 @@
 /*
- * What kind of address an address is, by the special-purpose registries of IANA (RFC 6890) and the
- * RFCs behind them. Any thread; nothing is allocated, what is returned lives for ever.
+ * The kind of an address, by the special-purpose registries of IANA (RFC 6890) and the
+ * RFCs behind them. Any thread; nothing is allocated, what is returned stays valid for ever.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for any text of kind_prefix: "2001:db8::/32". */
+/* Size of any text of kind_prefix: "2001:db8::/32". */
 #define KIND_PREFIX_SIZE 52
 
 struct kind {

@@ -1,8 +1,8 @@
 /*
- * Reading numeric addresses by hand. inet_pton(3) and inet_aton(3) only say "no"; people need to know
- * which byte is wrong and why. Where those two accept a text, this file gives the same octets: a
- * fuzzer compares them. Departures: inet_aton takes anything after a blank, we take nothing;
- * a zone is kept here, which inet_pton does not know.
+ * Reading numeric addresses by hand. inet_pton(3) and inet_aton(3) only say "no"; people need to
+ * know which byte is wrong and why. Where those two accept a text, this file gives the same octets:
+ * a fuzzer compares them. Departures: inet_aton takes anything after a blank, we take nothing; a
+ * zone is kept here, which inet_pton does not know.
  */
 #include "net/literal.h"
 
@@ -39,16 +39,16 @@ static void trim(char *text)
 		text[start - 1] = '\0';
 }
 
-int literal_fail(struct addr_fault *ret_fault, size_t column, const char *format, ...)
+int literal_fail(struct addr_fault *reterr_fault, size_t column, const char *format, ...)
 {
 	va_list arguments;
 
-	if (ret_fault != NULL) {
-		ret_fault->column = column;
+	if (reterr_fault != NULL) {
+		reterr_fault->column = column;
 		va_start(arguments, format);
-		vsnprintf(ret_fault->text, sizeof(ret_fault->text), format, arguments);
+		vsnprintf(reterr_fault->text, sizeof(reterr_fault->text), format, arguments);
 		va_end(arguments);
-		trim(ret_fault->text);
+		trim(reterr_fault->text);
 	}
 	return -EINVAL;
 }
@@ -323,7 +323,10 @@ static int parse_zone(const struct cursor *cursor, const char *zone, struct lite
 		return literal_fail(cursor->fault, column_of(cursor, zone),
 			_("the zone has %zu bytes, an interface's name at most %d"), length,
 			LITERAL_ZONE_SIZE - 1);
-	/* What the kernel refuses in a name, what would break our own syntax, and what is not ASCII. */
+	/*
+	 * What the kernel refuses in a name, what would break our own syntax, and what is not
+	 * ASCII.
+	 */
 	for (size_t i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)zone[i];
 
@@ -361,14 +364,14 @@ static int parse_v6(struct cursor *cursor, struct literal *literal)
 	return parse_zone(cursor, zone + 1, literal);
 }
 
-int literal_parse(const char *text, struct literal *ret_literal, struct addr_fault *ret_fault)
+int literal_parse(const char *text, struct literal *ret_literal, struct addr_fault *reterr_fault)
 {
 	struct literal literal = { 0 };
 	struct cursor cursor = {
 		.text = text,
 		.at = text,
 		.end = text + strlen(text),
-		.fault = ret_fault,
+		.fault = reterr_fault,
 	};
 	int r = strchr(text, ':') != NULL ? parse_v6(&cursor, &literal)
 					  : parse_v4(&cursor, &literal);

@@ -1,6 +1,7 @@
 /*
- * flock(2) of the folder itself: a lock file would have to be removed, which is the same problem again. It
- * needs no more than that the folder can be read, so any user may hold it: it is never waited for without end.
+ * flock(2) of the folder itself: a lock file would have to be removed, which is the same problem
+ * again. It needs no more than that the folder can be read, so any user may hold it: it is never
+ * waited for without end.
  */
 #include "net/path_lock.h"
 
@@ -16,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-/* How often it is tried: nobody is told when a lock is free. */
+/* How often it is tried: flock(2) cannot wait with a time limit. */
 #define RETRY_MS 5
 
 int path_lock_take(const struct addr *addr)

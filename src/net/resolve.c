@@ -2,8 +2,8 @@
  * Specs to addresses. Only a real name reaches getaddrinfo(3): a literal is put into a sockaddr by
  * hand, so that "127.1" or "::1" never waits for a resolver, whatever nsswitch.conf says.
  *
- * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other, and
- * what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
+ * AI_ADDRCONFIG is not asked for: it hides the loopback addresses of a machine that has no other,
+ * and what cannot be reached fails at once in connect(2) and is sorted last by RFC 6724 anyway.
  */
 #include "net/resolve.h"
 
@@ -12,11 +12,19 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/i18n.h"
 #include "base/number.h"
 #include "net/call.h"
 #include "net/literal.h"
+
+/* An extension of glibc's: elsewhere, names that are not ASCII are not found. */
+#ifdef AI_IDN
+#define IDN_FLAG AI_IDN
+#else
+#define IDN_FLAG 0
+#endif
 
 /* Asked of the kernel, not of /proc: "ipv6.disable=1" and seccomp both show here. */
 static bool have_ipv6(void)
@@ -56,7 +64,9 @@ static int resolve_path(const struct addr_spec *spec, struct resolve_list *ret_l
 	memset(addr, 0, sizeof(*addr));
 	addr->scheme = spec->scheme;
 	addr->un.sun_family = AF_UNIX;
-	/* An abstract name is as long as the length says; a path ends with its 0, which counts too. */
+	/*
+	 * An abstract name is as long as the length says; a path ends with its 0, which counts too.
+	 */
 	memcpy(addr->un.sun_path + spec->abstract, spec->path, spec->path_length);
 	addr->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + spec->path_length + 1);
 	ret_list->count = 1;
@@ -162,6 +172,19 @@ static bool is_ascii(const char *text)
 	return *text == '\0';
 }
 
+/* "localhost", or a name below it (RFC 6761 6.3). */
+static bool is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t length = strlen(host);
+
+	if (length > 0 && host[length - 1] == '.')
+		length--;
+	return length >= strlen(name) &&
+		strncasecmp(host + length - strlen(name), name, strlen(name)) == 0 &&
+		(length == strlen(name) || host[length - strlen(name) - 1] == '.');
+}
+
 static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_list)
 {
 	struct resolve_list list = { .count = 0 };
@@ -169,10 +192,13 @@ static int resolve_name(const struct addr_spec *spec, struct resolve_list *ret_l
 	struct addrinfo hints = {
 		.ai_family = spec->family,
 		.ai_socktype = addr_socket_type(spec->scheme),
-		.ai_flags = is_ascii(spec->host) ? 0 : AI_IDN,
+		.ai_flags = is_ascii(spec->host) ? 0 : IDN_FLAG,
 	};
 	int error = getaddrinfo(spec->host, NULL, &hints, &answers);
 
+	/* An empty root has no /etc/hosts, and no name server is asked for this one. */
+	if (error != 0 && is_localhost(spec->host))
+		return resolve_any(spec, RESOLVE_CONNECT, ret_list);
 	if (error != 0)
 		return resolver_error(error);
 	for (const struct addrinfo *answer = answers; answer != NULL; answer = answer->ai_next)

@@ -1,6 +1,6 @@
 /*
- * From what was written to what can be bound or connected to, asking the resolver where the host is
- * a name. Any thread; may block on DNS.
+ * From an address as written to addresses that can be bound or connected to; asks the resolver if
+ * the host is a name. Any thread; may block on DNS.
  */
 #pragma once
 
@@ -28,5 +28,5 @@ struct resolve_list {
 int resolve(
 	const struct addr_spec *spec, enum resolve_purpose purpose, struct resolve_list *ret_list);
 
-/* Says an error of resolve() in translated words. */
+/* An error of resolve() in translated words. */
 const char *resolve_strerror(int error);

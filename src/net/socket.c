@@ -5,13 +5,15 @@
  *   address is therefore bound without it, which finds a port that is taken, and gets the option
  *   only afterwards; its siblings then join. See socket(7).
  * - What is set on a listening socket is inherited by what it accepts (no delay, keep-alive, urgent
- *   data in line): no system call is spent on them for each connection. Unix sockets inherit nothing.
+ *   data in line): no system call is spent on them for each connection. Unix sockets inherit nothing but
+ *   SO_PASSRIGHTS, and that from the moment of connect(2).
  */
 #include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -19,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "net/call.h"
+#include "net/passrights.h"
 #include "net/path_lock.h"
 
 /* Remembers which call failed; gives the error back so that it can be returned in one line. */
@@ -34,12 +37,27 @@ static int set_flag(int fd, int level, int option, int on)
 	return call_setsockopt(fd, level, option, &on, sizeof(on));
 }
 
+bool socket_is_shut_down(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+void socket_refuse_descriptors(int fd)
+{
+	set_flag(fd, SOL_SOCKET, SO_PASSRIGHTS, 0);
+}
+
 int socket_tune_stream(int fd, enum addr_scheme scheme)
 {
 	int r;
 
 	if (addr_socket_type(scheme) != SOCK_STREAM)
 		return 0;
+	/* Also of one that is accepted: it may have been connected before the listener refused them. */
+	if (scheme == ADDR_UNIX)
+		socket_refuse_descriptors(fd);
 	/* Without it an urgent byte is not in the stream, and missing. Unix has such since 5.15. */
 	r = set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	if (r < 0 || scheme != ADDR_TCP)
@@ -160,8 +178,8 @@ int socket_take_error(int fd)
 }
 
 /*
- * A unix socket file outlives its server. It is stale when nobody answers on it; only then, and only
- * if it is a socket, may it be removed.
+ * A unix socket file outlives its server. It is stale when no process serves on it; only then, and
+ * only if it is a socket, may it be removed.
  */
 static int remove_stale_file(const struct addr *addr)
 {
@@ -208,9 +226,9 @@ static int bind_to(int fd, const struct addr *addr)
 }
 
 /*
- * What is received is answered at once, and the answer acknowledges it: the extra ACKs that a new connection
- * begins with (tcp(7)) only make a short one dearer, by one segment in ten. Accepted connections inherit it. Only
- * of a socket that listens: listen(2) forgets it.
+ * What is received is answered at once, and the answer acknowledges it: the extra ACKs that a new
+ * connection begins with (tcp(7)) only make a short one dearer, by one segment in ten. Accepted
+ * connections inherit it. Only of a socket that listens: listen(2) forgets it.
  */
 static void leave_acks_to_answers(int fd, enum addr_scheme scheme)
 {
@@ -218,14 +236,22 @@ static void leave_acks_to_answers(int fd, enum addr_scheme scheme)
 		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
 
-/* What a serving socket needs, before or after bind(2): datagrams are answered from the right address. */
+/*
+ * What a serving socket needs, before or after bind(2): datagrams are answered from the right
+ * address.
+ */
 static int set_server_options(int fd, const struct addr *addr)
 {
 	int family = addr->generic.sa_family;
 	int r = 0;
 
+	if (family == AF_UNIX)
+		socket_refuse_descriptors(fd);
 	if (addr->scheme == ADDR_UNIXGRAM)
-		/* What a peer may send at its most must also go back; the kernel cuts it to its limit. */
+		/*
+		 * What a peer may send at its most must also go back; the kernel cuts it to its
+		 * limit.
+		 */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
 	if (addr->scheme == ADDR_TCP)
 		r = socket_tune_stream(fd, addr->scheme);
@@ -256,25 +282,25 @@ static int prepare_server(
 /* What comes after bind(2), which has made a file for a unix socket. */
 static int begin_serving(int fd, const struct addr *addr,
 	const struct socket_listen_options *options, struct addr *ret_bound,
-	struct socket_failure *ret_failure)
+	struct socket_failure *reterr_failure)
 {
 	int r = 0;
 
 	if (options->share_port && !options->join_shared && addr->generic.sa_family != AF_UNIX)
 		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r < 0)
-		return failed(ret_failure, "setsockopt", r);
+		return failed(reterr_failure, "setsockopt", r);
 	if (addr_socket_type(addr->scheme) == SOCK_STREAM)
 		r = call_listen(fd, options->backlog);
 	if (r < 0)
-		return failed(ret_failure, "listen", r);
+		return failed(reterr_failure, "listen", r);
 	leave_acks_to_answers(fd, addr->scheme);
 	r = socket_name(fd, addr->scheme, ret_bound);
-	return r < 0 ? failed(ret_failure, "getsockname", r) : 0;
+	return r < 0 ? failed(reterr_failure, "getsockname", r) : 0;
 }
 
 int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
-	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure)
+	int *ret_fd, struct addr *ret_bound, struct socket_failure *reterr_failure)
 {
 	int type = addr_socket_type(addr->scheme);
 	CLEANUP_FD int fd = call_socket(addr->generic.sa_family, type | SOCK_NONBLOCK, 0);
@@ -282,18 +308,18 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	int r;
 
 	if (fd < 0)
-		return failed(ret_failure, "socket", fd);
+		return failed(reterr_failure, "socket", fd);
 	r = prepare_server(fd, addr, options);
 	if (r < 0)
-		return failed(ret_failure, "setsockopt", r);
+		return failed(reterr_failure, "setsockopt", r);
 
-	/* Until it listens, it looks like a stale one to others. */
+	/* Until it listens, other processes take it for a stale one. */
 	CLEANUP_FD int lock_fd = path_lock_take(addr);
 
 	r = bind_to(fd, addr);
 	if (r < 0)
-		return failed(ret_failure, "bind", r);
-	r = begin_serving(fd, addr, options, &bound, ret_failure);
+		return failed(reterr_failure, "bind", r);
+	r = begin_serving(fd, addr, options, &bound, reterr_failure);
 	if (r < 0) {
 		if (has_file(addr))
 			unlink(addr->un.sun_path);
@@ -305,26 +331,31 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	return 0;
 }
 
-int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *ret_failure)
+int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure)
 {
 	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 	int r;
 
 	if (fd < 0)
-		return failed(ret_failure, "socket", fd);
-	/* Before bind: the file then comes into being with this mode, and nobody slips in. */
+		return failed(reterr_failure, "socket", fd);
+	/*
+	 * Before bind: the file then comes into being with this mode, and no other user connects
+	 * before.
+	 */
 	if (fchmod(fd, S_IRUSR | S_IWUSR) < 0)
-		return failed(ret_failure, "fchmod", -errno);
+		return failed(reterr_failure, "fchmod", -errno);
+
+	socket_refuse_descriptors(fd);
 
 	CLEANUP_FD int lock_fd = path_lock_take(addr);
 
 	r = bind_to(fd, addr);
 	if (r < 0)
-		return failed(ret_failure, "bind", r);
+		return failed(reterr_failure, "bind", r);
 	socket_limit_accept(fd); /* the next server has it, too */
 	r = call_listen(fd, SOMAXCONN);
 	if (r < 0)
-		return failed(ret_failure, "listen", r);
+		return failed(reterr_failure, "listen", r);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -336,7 +367,7 @@ static int get_number(int fd, int level, int option, int *ret_value)
 	return call_getsockopt(fd, level, option, ret_value, &length);
 }
 
-/* Finds out what somebody else's socket is: `ret_addr` has its scheme, address and dual_stack. */
+/* Finds out what a foreign socket is: `ret_addr` has its scheme, address and dual_stack. */
 static int identify(int fd, struct addr *ret_addr)
 {
 	int domain, type, protocol, listens = 0, only_v6 = 1;
@@ -379,7 +410,7 @@ static int identify(int fd, struct addr *ret_addr)
 	return 0;
 }
 
-int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *ret_failure)
+int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *reterr_failure)
 {
 	struct addr addr;
 	int flags = fcntl(fd, F_GETFL);
@@ -387,30 +418,32 @@ int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *r
 
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return failed(ret_failure, "fcntl", -errno);
+		return failed(reterr_failure, "fcntl", -errno);
 	r = identify(fd, &addr);
 	if (r < 0)
-		return failed(ret_failure, "getsockopt", r);
+		return failed(reterr_failure, "getsockopt", r);
 	r = set_server_options(fd, &addr);
 	if (r < 0)
-		return failed(ret_failure, "setsockopt", r);
+		return failed(reterr_failure, "setsockopt", r);
 	leave_acks_to_answers(fd, addr.scheme);
 	*ret_bound = addr;
 	return 0;
 }
 
 int socket_open_client(const struct addr *addr, const struct addr *source, int *ret_fd,
-	struct socket_failure *ret_failure)
+	struct socket_failure *reterr_failure)
 {
 	int type = addr_socket_type(addr->scheme);
 	CLEANUP_FD int fd = call_socket(addr->generic.sa_family, type | SOCK_NONBLOCK, 0);
 	int r = 0;
 
 	if (fd < 0)
-		return failed(ret_failure, "socket", fd);
+		return failed(reterr_failure, "socket", fd);
 	r = socket_tune_stream(fd, addr->scheme);
 	if (r < 0)
-		return failed(ret_failure, "setsockopt", r);
+		return failed(reterr_failure, "setsockopt", r);
+	if (addr->scheme == ADDR_UNIXGRAM)
+		socket_refuse_descriptors(fd);
 	if (source != NULL) {
 		/* The port is then chosen by connect(2), for the pair of addresses: ip(7). */
 		if (addr->scheme == ADDR_TCP && addr_port(source) == 0)
@@ -423,7 +456,7 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 		r = call_bind(fd, (struct sockaddr *)&unnamed, sizeof(sa_family_t));
 	}
 	if (r < 0)
-		return failed(ret_failure, "bind", r);
+		return failed(reterr_failure, "bind", r);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -20,45 +20,48 @@ struct socket_listen_options {
 };
 
 /*
- * Opens a socket for serving `addr` (listening, or bound where datagrams) and writes the address that it
- * really got, with the port that the kernel chose, to `ret_bound`. A stream's backlog is open at return.
- * For unix paths: a stale file (nobody answers on it) is removed first; a live one gives -EADDRINUSE,
- * a file that is no socket -EEXIST. Of several that want the same path at the same time, one gets it.
- * -errno of the call that failed; `ret_failure` (may be NULL) names it.
+ * Opens a socket for serving `addr` (listening, or bound where datagrams) and writes the address
+ * that it really got, with the port that the kernel chose, to `ret_bound`. A stream's backlog is
+ * open at return. For unix paths: a stale file (no process serves on it) is removed first; a live
+ * one gives -EADDRINUSE, a file that is no socket -EEXIST. If several processes want the same path
+ * at the same time, one gets it. -errno of the call that failed; `reterr_failure` (may be NULL)
+ * names it.
  */
 int socket_open_server(const struct addr *addr, const struct socket_listen_options *options,
-	int *ret_fd, struct addr *ret_bound, struct socket_failure *ret_failure);
+	int *ret_fd, struct addr *ret_bound, struct socket_failure *reterr_failure);
 
 /*
- * Opens a listening socket for messages (SOCK_SEQPACKET) on a unix address, for nobody but its owner
+ * Opens a listening socket for messages (SOCK_SEQPACKET) on a unix address, for its owner only
  * (mode 0600). Stale files and errors as above.
  */
-int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *ret_failure);
+int socket_open_control(
+	const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure);
 
 /*
  * Makes a socket that another process has bound (socket activation) into one as above, except that
- * it shares its port with nobody; it stays the caller's. -ENOTSOCK: no socket at all; -EPROTONOSUPPORT: not one
- * of meari's kinds; -EDESTADDRREQ: not bound; -ENOTCONN: a stream that does not listen; -EISCONN: connected.
+ * it does not share its port; it stays the caller's. -ENOTSOCK: no socket at all; -EPROTONOSUPPORT:
+ * not one of meari's kinds; -EDESTADDRREQ: not bound; -ENOTCONN: a stream that does not listen;
+ * -EISCONN: connected.
  */
-int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *ret_failure);
+int socket_adopt_server(int fd, struct addr *ret_bound, struct socket_failure *reterr_failure);
 
 /*
  * Opens a socket for a conversation with `addr`, bound to `source` unless that is NULL; does not
- * connect it. A stale unix file in the source's place is removed first. A unix datagram socket is bound to a name that the kernel chooses, so that it can be
- * answered.
+ * connect it. A stale unix file at the path of `source` is removed first. A unix datagram socket is
+ * bound to a name that the kernel chooses, so that it can be answered.
  */
 int socket_open_client(const struct addr *addr, const struct addr *source, int *ret_fd,
-	struct socket_failure *ret_failure);
+	struct socket_failure *reterr_failure);
 
 /*
- * Removes the file of a unix address whose socket has been closed: only if it is a socket and nobody
- * answers on it. 0 also for addresses that have no file.
+ * Removes the file of a unix address whose socket has been closed: only if it is a socket and no
+ * process serves on it. 0 also for addresses that have no file.
  */
 int socket_remove_stale(const struct addr *addr);
 
 /*
- * Options for a stream, on either end: urgent data kept in line, without which it would be missing (-errno of
- * that); no delay, and finding a dead peer: best effort. Nothing for datagrams.
+ * Options for a stream, on either end: urgent data kept inline (-errno of that: otherwise it would
+ * be missing from the stream); no delay, and keep-alive: best effort. Nothing for datagrams.
  */
 int socket_tune_stream(int fd, enum addr_scheme scheme);
 
@@ -72,13 +75,27 @@ void socket_set_busy_poll(int fd, unsigned busy_poll_us);
 void socket_set_incoming_cpu(int fd, int cpu);
 
 /*
- * O_NONBLOCK belongs to the open file description, and whoever shares it can clear it. accept(2) has no
- * flag of its own against waiting; so that it waits for a moment only, even then, the socket gets a limit that is its
- * own (SO_RCVTIMEO), and the flag is set. Best effort.
+ * O_NONBLOCK belongs to the open file description, and each process that shares it can clear it.
+ * accept(2) has no flag of its own against waiting. So the socket gets a time limit of its own
+ * (SO_RCVTIMEO), by which accept(2) waits for a moment only, and the flag is set. Best effort.
  */
 void socket_limit_accept(int fd);
 /* Sets O_NONBLOCK again. True: it was not set. */
 bool socket_mend_blocking(int fd);
+
+/*
+ * Whether reading was shut down, by whoever shares the socket (shutdown(2)): it is ready for ever then. For listeners
+ * of streams on unix, and for datagrams; a TCP listener stops listening, and accept(2) gives EINVAL.
+ */
+bool socket_is_shut_down(int fd);
+
+/*
+ * Of a unix socket: whoever sends descriptors to it gets EPERM (SO_PASSRIGHTS). Those that are received and not taken
+ * are closed by the kernel in the receiving thread, and closing one may take as long as its sender likes
+ * (SO_LINGER). What was sent before is received. Nothing where the kernel cannot (before Linux 6.16).
+ * Every socket that is opened or adopted here refuses them, and so does what it accepts.
+ */
+void socket_refuse_descriptors(int fd);
 
 /* Makes the next close send RST instead of FIN (SO_LINGER of 0). */
 void socket_set_reset_on_close(int fd);
@@ -88,15 +105,17 @@ int socket_peer(int fd, enum addr_scheme scheme, struct addr *ret_addr);
 int socket_name(int fd, enum addr_scheme scheme, struct addr *ret_addr);
 
 /*
- * True where a connected socket is its own peer: nobody has answered, and everything would come back. It happens
- * to TCP (RFC 9293 3.5, simultaneous open) and UDP when the kernel chooses the service's port, which is
- * free, for the client; to unixgram when the client is bound to the service's name.
+ * True if a connected socket is its own peer: no service has answered, and everything would come
+ * back. It happens to TCP (RFC 9293 3.5, simultaneous open) and UDP when the kernel chooses the
+ * service's port, which is free, for the client; to unixgram when the client is bound to the
+ * service's name.
  */
 bool socket_met_itself(int fd, enum addr_scheme scheme);
 
 /*
- * The same for a datagram socket that is bound, but not connected: true where what it sends to `target` comes
- * back to itself. The socket must have its port already: from bind(2) or from the first send.
+ * The same for a datagram socket that is bound, but not connected: true if what it sends to
+ * `target` comes back to itself. The socket must have its port already: from bind(2) or from the
+ * first send.
  */
 bool socket_would_meet_itself(int fd, const struct addr *target);
 

@@ -1,6 +1,6 @@
 /*
- * A ring of the last FLIGHT_MOST probes, indexed by number. Replies come in any order, so each has a
- * state of its own; deadlines come in the order of sending, so one cursor finds them all.
+ * A ring of the last FLIGHT_MOST probes, indexed by number. Replies come in any order, so each has
+ * a state of its own; deadlines come in the order of sending, so one cursor finds them all.
  */
 #include "ping/flight.h"
 

@@ -1,13 +1,13 @@
 /*
- * The probes that are under way, by number: when each was sent, and what has become of it. It is
- * told of every reply, in whatever order the network chose, and says what it is: the first, a late
- * one, a second one. Pure; one thread.
+ * The probes that are under way, by number: when each was sent, and what became of it. Each reply
+ * is looked up here, in whatever order they come: it is the first one, a late one, or a second one.
+ * Pure; one thread.
  *
  *	UNDER_WAY ──timeout──▶ OVERDUE ──reply──▶ BACK (late)
  *	    ├──reply──▶ BACK ──reply──▶ BACK (a duplicate)
  *	    └──conversation broken, damaged──▶ LOST ──reply──▶ BACK (late)
  *
- * At most FLIGHT_MOST are remembered: whoever is older has been forgotten, and is never found again.
+ * At most FLIGHT_MOST are remembered: older ones are forgotten, and never found again.
  */
 #pragma once
 
@@ -40,8 +40,8 @@ int flight_init(struct flight *flight);
 void flight_fini(struct flight *flight);
 
 /*
- * A probe sets out at `now_ns` (never before the last one). Gives its number. The one whose place it takes, if it is
- * still under way, is lost.
+ * A probe is sent at `now_ns` (never before the last one). Gives its number. The one whose place it
+ * takes, if it is still under way, is lost.
  */
 uint64_t flight_start(struct flight *flight, uint64_t now_ns);
 

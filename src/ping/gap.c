@@ -1,6 +1,6 @@
 /*
- * The state machine of gap.h. It keeps its ways until the next gap begins, so that who is told of an
- * end can still say how it went.
+ * The state machine of gap.h. It keeps its ways until the next gap begins, so that a report of
+ * its end can still say how it went.
  */
 #include "ping/gap.h"
 

@@ -1,6 +1,6 @@
 /*
- * When a service is away: since when, for how long, and how it went. A pure state machine that is
- * told of failures and of good replies; one for each conversation. Any thread.
+ * When a service is away: since when, for how long, and how it went. A pure state machine of
+ * failures and good replies; one for each conversation. Any thread.
  *
  *	THERE ──failure──▶ AWAY ──failure──▶ AWAY (another way is added to the list)
  *	  ▲                 │
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum gap_way {
-	GAP_REFUSED, /* nobody listens there */
+	GAP_REFUSED, /* no service listens there */
 	GAP_RESET, /* RST, in the middle of the conversation */
 	GAP_FINISHED, /* FIN, in good order */
 	GAP_SILENT, /* no answer */

@@ -54,7 +54,7 @@ static void choose_target(const struct ping_options *options, struct ends *ends)
 	ends->target = ends->targets.addrs[0];
 	if (ends->targets.count == 1)
 		return;
-	/* Nobody: then the first is asked until it answers. */
+	/* None answers: then the first is probed until it does. */
 	if (dial(&ends->targets, &dial_options, &report, &ends->fd, &ends->target) < 0)
 		return;
 	ends->connect_ns = clock_now_ns() - start_ns;
@@ -82,7 +82,7 @@ static int choose_source(const struct ping_options *options, struct ends *ends)
 	return -EADDRNOTAVAIL;
 }
 
-/* A source that this machine does not have would fail with every probe: told once, before. */
+/* A source that this machine does not have would fail with every probe: reported once, before. */
 static int try_source(const struct ping_options *options, const struct ends *ends)
 {
 	char text[ADDR_TEXT_SIZE];
@@ -184,7 +184,7 @@ static enum ping_verdict judge(
 	const struct ping_options *options, const struct ping_run_outcome *outcome)
 {
 	if (outcome->damaged > 0) {
-		log_error(_("not an exact echo: %llu times something else came back than was sent"),
+		log_error(_("not an exact echo: %llu replies differ from what was sent"),
 			(unsigned long long)outcome->damaged);
 		return PING_DAMAGED;
 	}
@@ -220,7 +220,7 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 			.wall_times = options->wall_times,
 			.timeout_ns = options->timeout_ns,
 		},
-		.teller = options->json ? &ping_json_teller : &ping_text_teller,
+		.printer = options->json ? &ping_json_printer : &ping_text_printer,
 		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
 		.ports = options->ports > 0 ? options->ports : 1,

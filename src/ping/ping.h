@@ -25,7 +25,7 @@ struct ping_options {
 	const char *device; /* NULL: any */
 	bool connect, flood, quiet, show_waiting, wall_times, json, kernel;
 	size_t size_bytes;
-	size_t ports; /* 0: one, and nothing is told by port */
+	size_t ports; /* 0: one, and nothing is counted by port */
 	uint64_t count; /* 0: no end */
 	bool interval_given;
 	uint64_t interval_ns, timeout_ns;
@@ -35,9 +35,9 @@ struct ping_options {
 
 enum ping_verdict {
 	PING_ANSWERED,
-	PING_UNANSWERED, /* nobody, or nobody any more; with a count and a deadline: too few in time */
-	PING_DAMAGED, /* something came back that was not what was sent; that has been told */
+	PING_UNANSWERED, /* no answer, or no answer any more; with a count and a deadline: too few in time */
+	PING_DAMAGED, /* something came back that was not what was sent; it has been reported */
 };
 
-/* -errno: it could not begin, and that has been told. */
+/* -errno: it could not begin, and the reason has been logged. */
 int ping(const struct ping_options *options, enum ping_verdict *ret_verdict);

@@ -1,5 +1,5 @@
 /*
- * What happens in a run of ping, as a value, and the table of those who tell it: in lines for people
+ * What happens in a run of ping, as a value, and the table of what prints it: in lines for people
  * (ping_text.h) or in JSON (ping_json.h). The loop (ping_run.h) fills it in and formats nothing.
  */
 #pragma once
@@ -48,7 +48,10 @@ struct ping_event {
 	bool untimed; /* it came while this process was stopped: there is no round trip */
 	bool connect_untimed; /* as well, of the connection */
 	struct probe_damage damage;
-	/* The first of the wrong bytes that came; NULL where most of them were right, or none came. */
+	/*
+	 * The first of the wrong bytes that came; NULL where most of them were right, or none
+	 * came.
+	 */
 	const unsigned char *came;
 	size_t came_length;
 	const struct gap *gap;
@@ -56,7 +59,7 @@ struct ping_event {
 	const struct ping_event_kernel *kernel; /* NULL: not known */
 };
 
-/* A gap that is over, or that lasts still. */
+/* A gap that is over, or still open. */
 struct ping_event_gap {
 	struct gap gap;
 	uint64_t length_ns;
@@ -73,7 +76,7 @@ struct ping_event_lane {
 	uint64_t under_way; /* only in a result */
 };
 
-/* What the trailer tells, and a line in between (SIGQUIT). */
+/* What the trailer shows, and a line in between (SIGQUIT). */
 struct ping_event_result {
 	const struct tally *tally;
 	const struct tally_times *connect;
@@ -86,7 +89,7 @@ struct ping_event_result {
 	size_t lane_count;
 };
 
-/* What every teller must know; made once. */
+/* What every printer needs; made once. */
 struct ping_event_manner {
 	struct addr peer;
 	size_t size_bytes;
@@ -99,9 +102,9 @@ struct ping_event_manner {
 };
 
 /* To standard output; `interim` to standard error in text. */
-struct ping_event_teller {
+struct ping_event_printer {
 	void (*begin)(const struct ping_event_manner *manner);
-	void (*tell)(const struct ping_event_manner *manner, const struct ping_event *event);
+	void (*event)(const struct ping_event_manner *manner, const struct ping_event *event);
 	void (*interim)(
 		const struct ping_event_manner *manner, const struct ping_event_result *result);
 	void (*end)(const struct ping_event_manner *manner, const struct ping_event_result *result);

@@ -1,5 +1,5 @@
 /*
- * Each object has "time" (RFC 3339, UTC, of the telling) and "event". Times that were measured are
+ * Each object has "time" (RFC 3339, UTC, of printing) and "event". Times that were measured are
  * whole nanoseconds with their unit in the key. The last object is the "summary".
  */
 #include "ping/ping_json.h"
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "ping/conversation.h"
@@ -51,7 +52,7 @@ static void set_time(json_t *object, const char *key, uint64_t ns, bool unknown)
 
 static void put(json_t *object)
 {
-	json_dumpf(object, stdout, JSON_COMPACT);
+	json_text_write(object, JSON_COMPACT, stdout);
 	putchar('\n');
 	outfile_flush_stdout();
 	json_decref(object);
@@ -146,7 +147,7 @@ static void set_came(json_t *object, const struct ping_event *event)
 	json_object_set_new(object, "came", json_string(shown));
 }
 
-static void json_tell(const struct ping_event_manner *manner, const struct ping_event *event)
+static void json_event(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	const char *key = key_of(event->kind);
 
@@ -306,9 +307,9 @@ static void json_end(const struct ping_event_manner *manner, const struct ping_e
 	put(object);
 }
 
-const struct ping_event_teller ping_json_teller = {
+const struct ping_event_printer ping_json_printer = {
 	.begin = json_begin,
-	.tell = json_tell,
+	.event = json_event,
 	.interim = json_interim,
 	.end = json_end,
 };

@@ -6,4 +6,4 @@
 
 #include "ping/ping_event.h"
 
-extern const struct ping_event_teller ping_json_teller;
+extern const struct ping_event_printer ping_json_printer;

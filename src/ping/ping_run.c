@@ -1,6 +1,6 @@
 /*
- * The loop: send what is due, note what is overdue, wait for whatever comes first. What it finds goes
- * into the books (ledger.h).
+ * The loop: send what is due, note what is overdue, wait for whatever comes first. The ledger
+ * (ledger.h) counts what it finds.
  */
 #include "ping/ping_run.h"
 
@@ -13,14 +13,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/cpus.h"
+#include "base/duration.h"
 #include "client/interrupt.h"
-#include "engine/engine.h"
 #include "ping/conversation.h"
 #include "ping/ledger.h"
+#include "ping/ledger_host.h"
 
 /* Spinning pays only where replies come sooner than a sleeper would be woken. */
 #define BUSY_AUTO_MOST_NS (200 * CLOCK_NS_PER_US)
-/* So often a spin looks for signals and for what else is due. */
+/* A spin checks this often for signals and for what else is due. */
 #define BUSY_SLICE_NS CLOCK_NS_PER_MS
 
 struct run {
@@ -29,39 +30,47 @@ struct run {
 	struct ledger ledger;
 	struct interrupt interrupt;
 	struct conversation_settings settings;
-	struct conversation *flows;
+	struct conversation_scratch scratch;
+	struct conversation *conversations;
 	size_t conversation_count; /* in use: all of them, or one for each exchange under way */
-	size_t flows_most;
-	struct pollfd *pollfds; /* the signals, then the flows */
+	size_t conversations_most;
+	struct pollfd *pollfds; /* the signals, then the conversations */
 	uint64_t start_ns, due_ns;
-	uint64_t answer_count; /* as of the last look */
+	uint64_t answer_count; /* at the last check */
 	unsigned processors;
 	bool interrupted;
-	uint64_t stop_count; /* SIGCONTs: what came while we were stopped has no time of ours */
+	uint64_t
+		stop_count; /* SIGCONTs: what came while this process was stopped has no time of its own clock */
 };
 
 /* ---- the schedule ---- */
 
-/* A flow for an exchange of its own; when there are too many, the oldest one's. */
+/* A conversation for one exchange; when there are too many, the oldest is given up. */
 static struct conversation *take_exchange(struct run *run)
 {
-	if (run->conversation_count < run->flows_most) {
-		conversation_init(&run->flows[run->conversation_count], &run->settings, 0);
-		return &run->flows[run->conversation_count++];
+	if (run->conversation_count < run->conversations_most) {
+		conversation_init(&run->conversations[run->conversation_count], &run->settings, 0);
+		return &run->conversations[run->conversation_count++];
 	}
 
-	struct conversation *oldest = &run->flows[0];
+	struct conversation *oldest = &run->conversations[0];
 
 	for (size_t i = 1; i < run->conversation_count; i++) {
-		if (run->flows[i].end_number < oldest->end_number)
-			oldest = &run->flows[i];
+		if (run->conversations[i].end_number < oldest->end_number)
+			oldest = &run->conversations[i];
 	}
 	conversation_conclude(oldest, clock_now_ns());
 	if (oldest->state != CONVERSATION_CLOSED) {
-		ledger_host.ended(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
+		ledger_give_up(&run->ledger, oldest, -ETIMEDOUT, clock_now_ns());
 		conversation_close(oldest, true);
 	}
 	return oldest;
+}
+
+/* The conversations take turns. */
+static struct conversation *next_in_turn(struct run *run)
+{
+	return &run->conversations[(run->ledger.flight.next - 1) % run->conversation_count];
 }
 
 static bool all_sent(const struct run *run)
@@ -96,10 +105,10 @@ static void schedule_next(struct run *run, uint64_t now_ns)
 }
 
 /* A stream that has more under way than can be remembered is not sent more. */
-static bool is_too_far_behind(const struct conversation *flow)
+static bool is_too_far_behind(const struct conversation *conversation)
 {
-	return conversation_unanswered(flow) &&
-		flow->end_number - flow->receive_number >= CONVERSATION_BEHIND_MOST;
+	return conversation_unanswered(conversation) &&
+		conversation->end_number - conversation->receive_number >= CONVERSATION_BEHIND_MOST;
 }
 
 static void send_due(struct run *run)
@@ -110,17 +119,16 @@ static void send_due(struct run *run)
 		return;
 	schedule_next(run, now_ns);
 
-	size_t lane = (run->ledger.flight.next - 1) % run->ledger.lane_count;
-	struct conversation *flow = run->connect ? take_exchange(run) : &run->flows[lane];
+	struct conversation *conversation = run->connect ? take_exchange(run) : next_in_turn(run);
 
-	if (is_too_far_behind(flow))
+	if (is_too_far_behind(conversation))
 		return;
 	if (run->options->show_waiting)
-		ledger_tell_waiting(&run->ledger);
-	conversation_prepare(flow, run->ledger.flight.next);
+		ledger_report_waiting(&run->ledger);
+	conversation_prepare(conversation, run->ledger.flight.next);
 	/* Its time begins here: until the system call nothing is done that takes any. */
 	now_ns = clock_now_ns();
-	conversation_submit(flow, ledger_start_probe(&run->ledger, now_ns), now_ns);
+	conversation_submit(conversation, ledger_start_probe(&run->ledger, now_ns), now_ns);
 }
 
 /* Gives the time when something will be due. */
@@ -130,20 +138,20 @@ static uint64_t do_due(struct run *run, uint64_t now_ns)
 
 	/* A wrong answer is no silence: before anything is overdue. */
 	for (size_t i = 0; i < run->conversation_count; i++) {
-		uint64_t due_ns = conversation_judge(&run->flows[i], now_ns);
+		uint64_t due_ns = conversation_judge(&run->conversations[i], now_ns);
 
 		judge_ns = due_ns < judge_ns ? due_ns : judge_ns;
 	}
 	while (ledger_overdue(&run->ledger, now_ns, &number, &wake_ns)) {
 		/* What has a connection of its own ends with it. */
 		for (size_t i = 0; run->connect && i < run->conversation_count; i++) {
-			if (run->flows[i].end_number == number + run->settings.step)
-				conversation_close(&run->flows[i], true);
+			if (run->conversations[i].end_number == number + run->settings.step)
+				conversation_close(&run->conversations[i], true);
 		}
 	}
 	wake_ns = judge_ns < wake_ns ? judge_ns : wake_ns;
 	for (size_t i = 0; i < run->conversation_count; i++) {
-		uint64_t tick_ns = conversation_tick(&run->flows[i], now_ns);
+		uint64_t tick_ns = conversation_tick(&run->conversations[i], now_ns);
 
 		wake_ns = tick_ns < wake_ns ? tick_ns : wake_ns;
 	}
@@ -163,7 +171,7 @@ static uint64_t busy_ns(const struct run *run)
 {
 	const struct tally_times *times = &run->ledger.tally.round_trip;
 
-	if (run->options->busy_ns != ENGINE_BUSY_POLL_AUTO)
+	if (run->options->busy_ns != DURATION_AUTO)
 		return run->options->busy_ns;
 	if (run->processors < 2 || times->count == 0 ||
 		2 * times->ewma_ns > (double)BUSY_AUTO_MOST_NS)
@@ -186,7 +194,7 @@ static bool spin(struct run *run, uint64_t wake_ns)
 		if (now_ns >= wake_ns || now_ns >= slice_end_ns)
 			return true;
 		for (size_t i = 0; i < run->conversation_count; i++)
-			conversation_receive(&run->flows[i]);
+			conversation_receive(&run->conversations[i]);
 		if (run->ledger.answer_count != before)
 			return true;
 	}
@@ -201,7 +209,7 @@ static void heed(struct run *run, int number)
 		struct ping_event_result result = ledger_result(
 			&run->ledger, run->start_ns, clock_now_ns());
 
-		run->options->teller->interim(&run->options->manner, &result);
+		run->options->printer->interim(&run->options->manner, &result);
 	} else {
 		run->interrupted = true;
 	}
@@ -231,12 +239,12 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 	};
 	size_t count = run->conversation_count;
 
-	run->settings.waited_stops = run->stop_count;
+	run->scratch.waited_stops = run->stop_count;
 	run->pollfds[0] = (struct pollfd){ .fd = run->interrupt.fd, .events = POLLIN };
 	for (size_t i = 0; i < count; i++)
 		run->pollfds[i + 1] = (struct pollfd){
-			.fd = run->flows[i].fd,
-			.events = conversation_events(&run->flows[i]),
+			.fd = run->conversations[i].fd,
+			.events = conversation_events(&run->conversations[i]),
 		};
 	/* In nanoseconds: poll(2) would round an interval of 2.1 ms up to 3. */
 	if (ppoll(run->pollfds, count + 1, wake_ns == CLOCK_NEVER ? NULL : &sleep, NULL) <= 0)
@@ -247,7 +255,8 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 		take_signals(run);
 	for (size_t i = 0; i < count; i++) {
 		if (run->pollfds[i + 1].revents != 0)
-			conversation_ready(&run->flows[i], run->pollfds[i + 1].revents, now_ns);
+			conversation_ready(
+				&run->conversations[i], run->pollfds[i + 1].revents, now_ns);
 	}
 }
 
@@ -255,8 +264,8 @@ static void wait_for(struct run *run, uint64_t wake_ns)
 static void sweep(struct run *run)
 {
 	for (size_t i = run->conversation_count; run->connect && i-- > 0;) {
-		if (run->flows[i].state == CONVERSATION_CLOSED)
-			run->flows[i] = run->flows[--run->conversation_count];
+		if (run->conversations[i].state == CONVERSATION_CLOSED)
+			run->conversations[i] = run->conversations[--run->conversation_count];
 	}
 }
 
@@ -264,7 +273,7 @@ static bool is_over(const struct run *run, uint64_t now_ns)
 {
 	const struct ping_run_options *options = run->options;
 
-	if (run->interrupted || run->ledger.unheard)
+	if (run->interrupted || run->ledger.output_failed)
 		return true;
 	if (options->deadline_ns == 0)
 		return all_sent(run) && run->ledger.flight.under_way == 0;
@@ -293,14 +302,14 @@ static void begin(struct run *run)
 {
 	const struct ping_run_options *options = run->options;
 
-	options->teller->begin(&options->manner);
+	options->printer->begin(&options->manner);
 	run->start_ns = run->due_ns = clock_now_ns();
 	run->conversation_count = run->connect ? 0 : options->ports;
 	for (size_t i = 0; i < run->conversation_count; i++)
-		conversation_init(&run->flows[i], &run->settings, i);
+		conversation_init(&run->conversations[i], &run->settings, i);
 	if (options->connected_fd >= 0)
-		conversation_adopt(&run->flows[0], options->connected_fd, options->connected_ns,
-			run->start_ns);
+		conversation_adopt(&run->conversations[0], options->connected_fd,
+			options->connected_ns, run->start_ns);
 }
 
 static void finish(struct run *run)
@@ -308,36 +317,37 @@ static void finish(struct run *run)
 	const struct ping_run_options *options = run->options;
 
 	for (size_t i = 0; i < run->conversation_count; i++)
-		conversation_conclude(&run->flows[i], clock_now_ns());
+		conversation_conclude(&run->conversations[i], clock_now_ns());
 
 	struct ping_event_result result = ledger_result(
 		&run->ledger, run->start_ns, clock_now_ns());
 
 	for (size_t i = 0; i < run->conversation_count; i++)
-		conversation_close(&run->flows[i], false);
-	options->teller->end(&options->manner, &result);
+		conversation_close(&run->conversations[i], false);
+	options->printer->end(&options->manner, &result);
 }
 
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome)
 {
 	static const int continued[] = { SIGCONT, 0 };
 	const struct ping_event_manner *manner = &options->manner;
-	size_t flows_most = manner->connect ? PING_RUN_EXCHANGES_MOST : options->ports;
+	size_t conversations_most = manner->connect ? PING_RUN_EXCHANGES_MOST : options->ports;
 	size_t size = manner->size_bytes > 0 ? manner->size_bytes : 1;
-	CLEANUP_FREE struct conversation *flows = calloc(flows_most, sizeof(*flows));
-	CLEANUP_FREE struct pollfd *pollfds = calloc(flows_most + 1, sizeof(*pollfds));
+	CLEANUP_FREE struct conversation *conversations = calloc(
+		conversations_most, sizeof(*conversations));
+	CLEANUP_FREE struct pollfd *pollfds = calloc(conversations_most + 1, sizeof(*pollfds));
 	CLEANUP_FREE unsigned char *bytes = malloc(CONVERSATION_RECEIVE_SIZE + 2 * size);
 	struct run run = {
 		.options = options,
 		.connect = manner->connect,
-		.flows = flows,
-		.flows_most = flows_most,
+		.conversations = conversations,
+		.conversations_most = conversations_most,
 		.pollfds = pollfds,
 		.processors = cpus_available(),
 	};
 	int r;
 
-	if (flows == NULL || pollfds == NULL || bytes == NULL)
+	if (conversations == NULL || pollfds == NULL || bytes == NULL)
 		return -ENOMEM;
 	run.settings = (struct conversation_settings){
 		.host = &ledger_host,
@@ -350,11 +360,14 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.keep_port = manner->by_port,
 		.timeout_ns = manner->timeout_ns,
 		.step = options->ports,
+		.scratch = &run.scratch,
+	};
+	run.scratch = (struct conversation_scratch){
 		.receive = bytes,
 		.outgoing = bytes + CONVERSATION_RECEIVE_SIZE,
 		.expected = bytes + CONVERSATION_RECEIVE_SIZE + size,
 	};
-	r = ledger_init(&run.ledger, manner, options->teller, &run.settings,
+	r = ledger_init(&run.ledger, manner, options->printer, &run.scratch,
 		manner->connect ? 1 : options->ports);
 	if (r == 0)
 		r = interrupt_init(&run.interrupt, continued);
@@ -362,7 +375,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		run.ledger.kernel = options->kernel;
 		run.ledger.stops = count_stops;
 		run.ledger.stops_context = &run;
-		stamp_init(&run.settings.stamp);
+		stamp_init(&run.scratch.stamp);
 		begin(&run);
 		loop(&run);
 		finish(&run);

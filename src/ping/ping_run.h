@@ -23,14 +23,14 @@
 
 struct ping_run_options {
 	struct ping_event_manner manner;
-	const struct ping_event_teller *teller;
+	const struct ping_event_printer *printer;
 	const struct addr *source; /* NULL: the kernel's choice */
 	const char *device; /* NULL: any */
 	size_t ports; /* 1 or more conversations at a time, each from a port of its own */
 	uint64_t count; /* 0: no end */
 	uint64_t interval_ns; /* 0: a flood's rate */
 	uint64_t deadline_ns; /* for the whole run; 0: none */
-	/* Spinning for a reply, at most; ENGINE_BUSY_POLL_AUTO: where it pays. */
+	/* Spinning for a reply, at most; DURATION_AUTO: where it pays. */
 	uint64_t busy_ns;
 	bool show_waiting; /* -O */
 	bool kernel; /* --tcp-info */
@@ -44,5 +44,8 @@ struct ping_run_outcome {
 	bool away; /* at the end no source port got answers any more: probes had been lost to a gap */
 };
 
-/* -errno when it could not begin (nothing has been told then, and connected_fd is still open). */
+/*
+ * -errno when it could not begin (nothing has been printed then, and connected_fd is still
+ * open).
+ */
 int ping_run(const struct ping_run_options *options, struct ping_run_outcome *ret_outcome);

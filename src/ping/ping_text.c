@@ -1,7 +1,7 @@
 /*
- * Lines as they happen, and the trailer. What scripts cut out with sed (seq=, time=, the figures and
- * their unit) is the same in every language. On a narrow terminal a line that would be folded leaves
- * out its beginning, which is always the same.
+ * Lines as they happen, and the trailer. What scripts cut out with sed (seq=, time=, the figures
+ * and their unit) is the same in every language. On a narrow terminal a line that would be folded
+ * leaves out its beginning, which is always the same.
  */
 #include "ping/ping_text.h"
 
@@ -198,7 +198,8 @@ static void say_damage(struct line *line, const struct ping_event *event)
 	say_number(line, event);
 	say(line, " ");
 	if (damage->got < 0)
-		say(line, _("damaged: it ends at offset %zu, expected 0x%02x (%zu bytes lack)"),
+		say(line,
+			_("damaged: it ends at offset %zu, expected 0x%02x (%zu bytes are missing)"),
 			damage->offset, (unsigned)damage->expected, damage->count);
 	else if (damage->expected < 0)
 		say(line, _("damaged: too long from offset %zu, got 0x%02x (%zu bytes too many)"),
@@ -271,7 +272,7 @@ static void say_event(struct line *from, struct line *line, const struct ping_ev
 	}
 }
 
-static void text_tell(const struct ping_event_manner *manner, const struct ping_event *event)
+static void text_event(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	struct line from = { .length = 0 }, line = { .length = 0 };
 
@@ -360,7 +361,7 @@ static void put_gaps(const struct ping_event_result *result)
 			say(&line, "port=%u  ", port);
 		say_ways(&line, &gap->gap);
 		if (gap->gap.away)
-			say(&line, " %s", _("(lasts on)"));
+			say(&line, " %s", _("(not over yet)"));
 		puts(line.text);
 	}
 	if (result->gap_count > kept)
@@ -446,9 +447,9 @@ static void text_interim(
 	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r" : "", line.text);
 }
 
-const struct ping_event_teller ping_text_teller = {
+const struct ping_event_printer ping_text_printer = {
 	.begin = text_begin,
-	.tell = text_tell,
+	.event = text_event,
 	.interim = text_interim,
 	.end = text_end,
 };

@@ -5,4 +5,4 @@
 
 #include "ping/ping_event.h"
 
-extern const struct ping_event_teller ping_text_teller;
+extern const struct ping_event_printer ping_text_printer;

@@ -1,7 +1,7 @@
 /*
  * Bytes that can be made again: splitmix64 over the number and the offset. A shift by any number of
- * bytes, a swap of two blocks or a reply to the probe before is therefore seen at once, as it would not be with
- * a pattern that repeats.
+ * bytes, a swap of two blocks or a reply to the probe before is therefore seen at once, as it would
+ * not be with a pattern that repeats.
  */
 #include "ping/probe.h"
 

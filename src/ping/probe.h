@@ -1,14 +1,14 @@
 /*
- * What ping sends, and whether what came back is the same: the payload of one probe is made from its
- * number alone, so nothing that was sent has to be kept. Pure; any thread.
+ * What ping sends, and whether what came back is the same: the payload of one probe is made from
+ * its number alone, so nothing that was sent has to be kept. Pure; any thread.
  *
  *	offset 0  the number, 32 bits, lowest byte first
- *	       4  the run, 32 bits: replies to somebody else are not taken for ours
+ *	       4  the run, 32 bits: replies to other programs are not taken for ours
  *	       8  when it was sent, 64 bits of nanoseconds (monotonic)
  *	      16  bytes that look like chance, different in every probe
  *
- * A smaller probe is cut: below 16 bytes there is no time inside, below 8 no run, and of fewer than 4
- * bytes the number is completed from those sent last.
+ * A smaller probe is cut: below 16 bytes there is no time inside, below 8 no run, and of fewer than
+ * 4 bytes the number is completed from those sent last.
  */
 #pragma once
 
@@ -39,7 +39,10 @@ struct probe_damage {
 
 void probe_fill(const struct probe *probe, uint64_t number, uint64_t sent_ns, void *ret_bytes);
 
-/* Changes only the time inside, where there is one: a large probe is made before its time begins. */
+/*
+ * Changes only the time inside, where there is one: a large probe is made before its time
+ * begins.
+ */
 void probe_stamp(const struct probe *probe, uint64_t sent_ns, void *bytes);
 
 /* True: the same. Otherwise `ret_damage` says where it differs. */

@@ -1,6 +1,6 @@
 /*
- * Both clocks are slewed alike, so the distance between them changes only when the wall clock is set:
- * a change of more than a millisecond is that, and less does no harm.
+ * Both clocks are slewed alike, so the distance between them changes only when the wall clock is
+ * set: a change of more than a millisecond is that, and less does no harm.
  */
 #include "ping/stamp.h"
 

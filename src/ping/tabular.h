@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Room for a cell of up to 40 columns. */
+/* Size for a cell of up to 40 columns. */
 #define TABULAR_CELL_SIZE 160
 
 /* `text` behind as many blanks as it lacks to `columns`. Returns `buffer`. */

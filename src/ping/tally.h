@@ -1,6 +1,6 @@
 /*
- * What a run of ping adds up to: counts, and the spread of a time. One for the whole, and one for each source
- * port where there are several. One thread.
+ * What a run of ping adds up to: counts, and the spread of a time. One for the whole, and one for
+ * each source port where there are several. One thread.
  */
 #pragma once
 
@@ -9,7 +9,10 @@
 
 #include "stats/histogram.h"
 
-/* Times: least, mean, greatest and deviation exactly, percentiles to the digits of the histogram. */
+/*
+ * Times: least, mean, greatest and deviation exactly, percentiles to the digits of the
+ * histogram.
+ */
 struct tally_times {
 	uint64_t count, min_ns, max_ns;
 	double mean_ns, squares; /* Welford: stable however many there are */
@@ -36,5 +39,5 @@ void tally_times_add(struct tally_times *times, uint64_t ns);
 /* The standard deviation, which ping(8) calls mdev. */
 double tally_times_deviation_ns(const struct tally_times *times);
 
-/* Of those whose fate is known (`under_way` are still waited for), the part that was lost: 0 to 100. */
+/* The part of the probes that was lost, without those still `under_way`: 0 to 100. */
 double tally_loss_percent(const struct tally *tally, uint64_t under_way);

@@ -3,8 +3,8 @@
  *
  *            bytes: send them          end of stream
  *   OPEN ───────────────────────▶ OPEN ─────────────▶ close when all is sent
- *    │  pending reaches the cap: room 0
- *    │  pending falls to half of it: room again
+ *    │  pending reaches the cap: credit 0
+ *    │  pending falls to half of it: credit again
  *
  * A peer that does not read is not read from: what is pending (received and not yet taken by the
  * kernel) never passes the cap. Resuming at half of it keeps a slow reader from costing a pause and
@@ -12,6 +12,7 @@
  */
 #include "protocol/echo.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Overlaid on struct protocol_conn. */
@@ -42,9 +43,10 @@ uint64_t echo_received_bytes(const struct protocol_conn *conn)
 }
 
 /*
- * Small services of inetd that answer whatever comes (RFC 862 to 867, 868, 1288), and services that answer
- * errors to anything: DNS, NTP, NetBIOS, SNMP, LDAP, SSDP... An answer from our port to such a port
- * may come back, and be answered, for ever (CVE-1999-0103). Real clients send from ephemeral ports.
+ * Small services of inetd that answer whatever comes (RFC 862 to 867, 868, 1288), and services that
+ * answer errors to anything: DNS, NTP, NetBIOS, SNMP, LDAP, SSDP... An answer from our port to such
+ * a port may come back, and be answered, for ever (CVE-1999-0103). Real clients send from ephemeral
+ * ports.
  */
 static const uint16_t loop_ports[] = { 0, 7, 9, 11, 13, 15, 17, 18, 19, 37, 53, 69, 111, 123, 137,
 	138, 161, 389, 464, 500, 520, 1900, 5353, 11211 };
@@ -64,14 +66,14 @@ void echo_add_own_port(struct echo *echo, uint16_t port)
 	echo->loop_ports[port / 8] |= (unsigned char)(1u << port % 8);
 }
 
-/* Answers to these could come back and be answered, for ever. */
+/* An answer to such a port could come back and be answered, for ever. */
 static bool may_loop(const struct echo *echo, int32_t peer_port)
 {
 	return peer_port >= 0 && (echo->loop_ports[peer_port / 8] >> peer_port % 8 & 1) != 0;
 }
 
 /* How much more the connection may receive. */
-static uint32_t room_of(const struct echo *echo, struct echo_conn *state)
+static uint32_t credit_of(const struct echo *echo, struct echo_conn *state)
 {
 	if (state->pending_bytes >= echo->cap_bytes)
 		state->paused = true;
@@ -92,7 +94,7 @@ static void handle_bytes(struct echo *echo, struct protocol_conn *conn,
 		answer->send_urgent = true;
 		echo->counters->urgent_bytes++;
 	}
-	answer->room = room_of(echo, &state);
+	answer->credit = credit_of(echo, &state);
 	echo->counters->bytes_received += event->span.length;
 	store(conn, &state);
 }
@@ -102,8 +104,9 @@ static void handle_sent(
 {
 	struct echo_conn state = load(conn);
 
+	assert(count <= state.pending_bytes);
 	state.pending_bytes -= (uint32_t)count;
-	answer->room = room_of(echo, &state);
+	answer->credit = credit_of(echo, &state);
 	echo->counters->bytes_sent += count;
 	store(conn, &state);
 }
@@ -118,11 +121,11 @@ static void handle_datagram(
 	}
 	if (!event->peer_named || event->to_group || may_loop(echo, event->peer_port)) {
 		echo->counters->datagrams_refused++;
-		if (event->peer_named && echo->tell_looped != NULL)
-			echo->tell_looped(echo->context, event->to_group ? -1 : event->peer_port);
+		if (event->peer_named && echo->report_looped != NULL)
+			echo->report_looped(echo->context, event->to_group ? -1 : event->peer_port);
 		return;
 	}
-	/* An empty datagram is answered too: what tells it from silence is the buffer. */
+	/* An empty datagram is answered, too: its span has a buffer. */
 	answer->send = event->span;
 }
 
@@ -132,7 +135,7 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	struct echo *echo = (struct echo *)self;
 
 	switch (event->kind) {
-	case PROTOCOL_OPENED: answer->room = echo->cap_bytes; break;
+	case PROTOCOL_OPENED: answer->credit = echo->cap_bytes; break;
 	case PROTOCOL_BYTES:
 	case PROTOCOL_URGENT: handle_bytes(echo, conn, event, answer); break;
 	case PROTOCOL_END: answer->end = PROTOCOL_CLOSE; break;

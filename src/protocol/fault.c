@@ -1,21 +1,25 @@
 /*
- * Two ways of doing wrong. What is about when bytes are taken (stall, throttle, chop, dribble, accept-delay, and the
- * place at which something ends) is done with credit: room is withheld or cut to size, and the bytes stay in the
- * kernel. A delay cannot be: bytes that are not received do not tell when they came. So they are copied, up to
- * FAULT_HELD_BYTES and FAULT_HELD_MOST a connection, which is then not read from; buffers of the engine's would
- * be held by a few bytes each.
+ * Faults are injected in two ways. Those that concern when bytes are taken (stall, throttle, chop,
+ * dribble, accept-delay, and the place at which a stream ends) work by credit: it is withheld or
+ * cut to size, and the bytes stay in the kernel. A delay cannot work so: bytes that are not
+ * received have no time of arrival. So they are copied, up to FAULT_HELD_BYTES and FAULT_HELD_MOST
+ * a connection, which is then not read from; if the engine's buffers were kept instead, a few bytes
+ * would hold each.
  *
  *   bytes ──▶ count, flip bits ──▶ inner ──▶ held until due ──▶ send
  *
- * Of what is held one piece at a time is on its way. What is held belongs to us until SENT has told all of it.
+ * Of the pieces that are held, one at a time is being sent. They belong to us until SENT has
+ * reported all of it.
  */
 #include "protocol/fault.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "protocol/fault_datagram.h"
+#include "protocol/fault_event.h"
 
 /* A throttled connection takes what this time allows, and then waits as long. */
 #define THROTTLE_SLICES_A_SECOND 20
@@ -28,41 +32,42 @@ struct held {
 	unsigned char bytes[];
 };
 
-/* What a rule means for one connection. */
-struct doom {
+/* The state of a rule on one connection. */
+struct rule_state {
 	uint64_t state; /* of its sequence */
 	uint64_t at_bytes; /* corrupt: the next byte to be hit */
 	uint64_t paid_ns; /* throttle: the rate allows what has come up to here */
 	bool on;
-	bool done; /* it has been told, and for most: it is over */
+	bool done; /* it has been reported, and most kinds are then over */
 };
 
-/* Of every connection; where nothing is to go wrong, this is all there is. */
+/* Of every connection; on a listener without a plan, this is all. */
 struct fault_conn {
 	struct protocol_conn inner;
-	struct fault_site *site; /* NULL: nothing is to go wrong */
+	struct fault_site *site; /* NULL: there is no plan */
 	struct fault_conn *next, **link;
 };
 
-struct doomed {
+/* A connection on a listener with a plan. */
+struct planned_conn {
 	struct fault_conn conn;
 	const struct fault_plan *plan;
 	uint64_t number;
 	uint64_t received_bytes;
 	uint64_t pending_bytes; /* received and taken by the inner protocol, and not sent */
-	uint64_t direct_bytes; /* on their way, and not from what is held */
+	uint64_t direct_bytes; /* being sent, without having been held */
 	uint64_t stalled_until_ns; /* 0: is not */
 	uint64_t wake_ns; /* the deadline that the engine holds */
 	struct held *held, *held_last;
 	uint32_t held_count, held_bytes;
-	uint32_t inner_room;
+	uint32_t inner_credit;
 	bool delays; /* the plan has a delay */
 	bool in_flight; /* the first that is held */
-	bool deaf; /* what comes is taken and forgotten */
+	bool discards_input; /* what comes is received and dropped */
 	bool ended; /* by a fault */
-	bool broken; /* there was no memory */
+	bool broken; /* there was no memory: it is reset */
 	enum protocol_end_kind end; /* as soon as nothing is held */
-	struct doom dooms[];
+	struct rule_state rules[];
 };
 
 static struct fault_conn *state_of(const struct protocol_conn *conn)
@@ -70,13 +75,13 @@ static struct fault_conn *state_of(const struct protocol_conn *conn)
 	return (struct fault_conn *)(uintptr_t)conn->word[0];
 }
 
-/* NULL where nothing is to go wrong. */
-static struct doomed *doomed_of(struct fault_conn *state)
+/* NULL where there is no plan. */
+static struct planned_conn *planned_of(struct fault_conn *state)
 {
-	return state->site != NULL ? (struct doomed *)state : NULL;
+	return state->site != NULL ? (struct planned_conn *)state : NULL;
 }
 
-static const struct fault_plan *plan_of(const struct doomed *state)
+static const struct fault_plan *plan_of(const struct planned_conn *state)
 {
 	return state->plan;
 }
@@ -94,15 +99,15 @@ static void enter(struct fault *fault, struct fault_conn *state)
 
 static void forget(struct fault_conn *state)
 {
-	struct doomed *doomed = doomed_of(state);
+	struct planned_conn *planned = planned_of(state);
 
 	*state->link = state->next;
 	if (state->next != NULL)
 		state->next->link = state->link;
-	while (doomed != NULL && doomed->held != NULL) {
-		struct held *held = doomed->held;
+	while (planned != NULL && planned->held != NULL) {
+		struct held *held = planned->held;
 
-		doomed->held = held->next;
+		planned->held = held->next;
 		free(held);
 	}
 	free(state);
@@ -118,9 +123,9 @@ const struct protocol_conn *fault_inner(const struct protocol_conn *conn)
 bool fault_has_ended(const struct protocol_conn *conn)
 {
 	struct fault_conn *state = state_of(conn);
-	const struct doomed *doomed = state != NULL ? doomed_of(state) : NULL;
+	const struct planned_conn *planned = state != NULL ? planned_of(state) : NULL;
 
-	return doomed != NULL && doomed->ended;
+	return planned != NULL && planned->ended;
 }
 
 void fault_forget(const struct protocol_conn *conn)
@@ -131,59 +136,46 @@ void fault_forget(const struct protocol_conn *conn)
 		forget(state);
 }
 
-/* ---- deeds ---- */
+/* ---- fault events ---- */
 
-void fault_tell(const struct fault *fault, const struct fault_deed *deed)
-{
-	switch (deed->kind) {
-#define COUNT(kind, counter, key)                                                                  \
-	case FAULT_PLAN_##kind: fault->counters->faults_##counter++; break;
-		FAULT_PLAN_EACH(COUNT)
-#undef COUNT
-	case FAULT_PLAN_KINDS: break;
-	}
-	atomic_fetch_add_explicit(
-		&fault->options.sites[deed->tag].done[deed->kind], 1, memory_order_relaxed);
-	if (fault->options.tell != NULL)
-		fault->options.tell(fault->options.context, deed);
-}
-
-static void tell_conn(const struct fault *fault, const struct doomed *state,
+static void report_conn(const struct fault *fault, const struct planned_conn *state,
 	enum fault_plan_kind kind, uint64_t after_bytes)
 {
-	struct fault_deed deed = {
+	struct fault_event done = {
 		.kind = kind,
 		.tag = (unsigned)(state->conn.site - fault->options.sites),
 		.number = state->number,
 		.after_bytes = after_bytes,
 	};
 
-	fault_tell(fault, &deed);
+	fault_event_report(fault, &done);
 }
 
-/* A fault that goes on is told when it is first felt. */
-static void tell_once(const struct fault *fault, struct doomed *state, unsigned index)
+/* A fault that lasts is reported when it first takes effect. */
+static void report_once(const struct fault *fault, struct planned_conn *state, unsigned index)
 {
-	if (state->dooms[index].done)
+	if (state->rules[index].done)
 		return;
-	state->dooms[index].done = true;
-	tell_conn(fault, state, plan_of(state)->rules[index].kind, state->received_bytes);
+	state->rules[index].done = true;
+	report_conn(fault, state, plan_of(state)->rules[index].kind, state->received_bytes);
 }
 
-static void draw_dooms(struct doomed *state)
+static void draw_rules(struct planned_conn *state)
 {
 	const struct fault_plan *plan = plan_of(state);
 
 	for (unsigned i = 0; i < plan->count; i++) {
 		const struct fault_plan_rule *rule = &plan->rules[i];
-		struct doom *doom = &state->dooms[i];
+		struct rule_state *rule_state = &state->rules[i];
 
-		doom->state = fault_plan_begin(plan, i, state->number);
-		doom->on = fault_plan_is_of_streams(rule->kind) &&
+		rule_state->state = fault_plan_begin(plan, i, state->number);
+		rule_state->on = fault_plan_is_of_streams(rule->kind) &&
 			(rule->per_message ||
-				fault_plan_draw_chance(&doom->state, rule->probability));
+				fault_plan_draw_chance(&rule_state->state, rule->probability));
 		if (rule->kind == FAULT_PLAN_CORRUPT)
-			doom->at_bytes = fault_plan_draw_gap(&doom->state, rule->bytes) - 1;
+			rule_state->at_bytes = fault_plan_draw_gap(
+						       &rule_state->state, rule->bytes) -
+				1;
 		state->delays |= rule->kind == FAULT_PLAN_DELAY;
 	}
 }
@@ -192,31 +184,32 @@ static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *c
 {
 	struct fault_site *site = &fault->options.sites[tag];
 	const struct fault_plan *plan = atomic_load_explicit(&site->plan, memory_order_acquire);
-	size_t size = plan == NULL ? sizeof(struct fault_conn)
-				   : sizeof(struct doomed) + plan->count * sizeof(struct doom);
+	size_t size = plan == NULL
+		? sizeof(struct fault_conn)
+		: sizeof(struct planned_conn) + plan->count * sizeof(struct rule_state);
 	struct fault_conn *state = calloc(1, size);
-	struct doomed *doomed;
+	struct planned_conn *planned;
 
 	conn->word[0] = (uintptr_t)state;
 	if (state == NULL)
 		return NULL;
 	state->site = plan != NULL ? site : NULL;
 	enter(fault, state);
-	doomed = doomed_of(state);
-	if (doomed != NULL) {
-		doomed->plan = plan;
-		doomed->number = atomic_fetch_add_explicit(
+	planned = planned_of(state);
+	if (planned != NULL) {
+		planned->plan = plan;
+		planned->number = atomic_fetch_add_explicit(
 			&site->connections, 1, memory_order_relaxed);
-		doomed->wake_ns = CLOCK_NEVER;
-		draw_dooms(doomed);
+		planned->wake_ns = CLOCK_NEVER;
+		draw_rules(planned);
 	}
 	return state;
 }
 
-/* ---- what ends, or stops, at a place in the stream ---- */
+/* ---- faults at a place in the stream: it ends, or stops ---- */
 
 static void do_at_place(
-	const struct fault *fault, struct doomed *state, unsigned index, uint64_t now_ns)
+	const struct fault *fault, struct planned_conn *state, unsigned index, uint64_t now_ns)
 {
 	const struct fault_plan_rule *rule = &plan_of(state)->rules[index];
 	uint64_t until_ns;
@@ -225,7 +218,7 @@ static void do_at_place(
 	case FAULT_PLAN_STALL:
 	case FAULT_PLAN_ACCEPT_DELAY:
 		until_ns = clock_after_ns(
-			now_ns, fault_plan_draw_ns(&state->dooms[index].state, &rule->time));
+			now_ns, fault_plan_draw_ns(&state->rules[index].state, &rule->time));
 		if (until_ns > state->stalled_until_ns)
 			state->stalled_until_ns = until_ns;
 		break;
@@ -235,7 +228,7 @@ static void do_at_place(
 		break;
 	case FAULT_PLAN_HALF_CLOSE:
 		state->end = PROTOCOL_FINISH;
-		state->deaf = true;
+		state->discards_input = true;
 		break;
 	case FAULT_PLAN_RESET:
 	case FAULT_PLAN_REFUSE:
@@ -245,9 +238,9 @@ static void do_at_place(
 	default: return;
 	}
 	if (rule->kind == FAULT_PLAN_STALL && rule->per_message)
-		tell_conn(fault, state, FAULT_PLAN_STALL, state->received_bytes);
+		report_conn(fault, state, FAULT_PLAN_STALL, state->received_bytes);
 	else
-		tell_once(fault, state, index);
+		report_once(fault, state, index);
 }
 
 static bool has_place(enum fault_plan_kind kind)
@@ -259,18 +252,19 @@ static bool has_place(enum fault_plan_kind kind)
 
 /* `message`: one has just come; otherwise the connection has just opened. */
 static void do_what_is_here(
-	const struct fault *fault, struct doomed *state, bool message, uint64_t now_ns)
+	const struct fault *fault, struct planned_conn *state, bool message, uint64_t now_ns)
 {
 	const struct fault_plan *plan = plan_of(state);
 
 	for (unsigned i = 0; i < plan->count && !state->ended; i++) {
 		const struct fault_plan_rule *rule = &plan->rules[i];
-		struct doom *doom = &state->dooms[i];
+		struct rule_state *rule_state = &state->rules[i];
 
-		if (!doom->on || doom->done || !has_place(rule->kind))
+		if (!rule_state->on || rule_state->done || !has_place(rule->kind))
 			continue;
 		if (rule->per_message ? message && state->received_bytes >= rule->after_bytes &&
-					fault_plan_draw_chance(&doom->state, rule->probability)
+					fault_plan_draw_chance(
+						&rule_state->state, rule->probability)
 				      : rule->after_bytes == state->received_bytes)
 			do_at_place(fault, state, i, now_ns);
 	}
@@ -278,31 +272,31 @@ static void do_what_is_here(
 
 /* ---- bytes ---- */
 
-/* Those of the span that were drawn to be hit; it begins behind so many received bytes. */
-static void corrupt(const struct fault *fault, struct doomed *state, unsigned index,
+/* Flips bits in the bytes of the span that were drawn; it begins behind received_bytes. */
+static void corrupt(const struct fault *fault, struct planned_conn *state, unsigned index,
 	const struct protocol_span *span)
 {
 	const struct fault_plan_rule *rule = &plan_of(state)->rules[index];
 	unsigned char *bytes = (unsigned char *)(uintptr_t)span->bytes;
-	struct doom *doom = &state->dooms[index];
+	struct rule_state *rule_state = &state->rules[index];
 
 	if (rule->per_message) {
-		if (fault_plan_draw_chance(&doom->state, rule->probability))
-			tell_conn(fault, state, FAULT_PLAN_CORRUPT,
+		if (fault_plan_draw_chance(&rule_state->state, rule->probability))
+			report_conn(fault, state, FAULT_PLAN_CORRUPT,
 				state->received_bytes +
-					fault_plan_flip(&doom->state, bytes, span->length));
+					fault_plan_flip(&rule_state->state, bytes, span->length));
 		return;
 	}
-	while (doom->at_bytes < state->received_bytes + span->length) {
-		bytes[doom->at_bytes - state->received_bytes] ^= (unsigned char)(1u
-			<< fault_plan_draw(&doom->state) % 8);
-		tell_conn(fault, state, FAULT_PLAN_CORRUPT, doom->at_bytes);
-		doom->at_bytes += fault_plan_draw_gap(&doom->state, rule->bytes);
+	while (rule_state->at_bytes < state->received_bytes + span->length) {
+		bytes[rule_state->at_bytes - state->received_bytes] ^= (unsigned char)(1u
+			<< fault_plan_draw(&rule_state->state) % 8);
+		report_conn(fault, state, FAULT_PLAN_CORRUPT, rule_state->at_bytes);
+		rule_state->at_bytes += fault_plan_draw_gap(&rule_state->state, rule->bytes);
 	}
 }
 
-/* What the rules make of bytes that have come. Returns how long they are to be held. */
-static uint64_t spoil(const struct fault *fault, struct doomed *state,
+/* Applies the rules to bytes that have come. Returns how long they are to be held. */
+static uint64_t spoil(const struct fault *fault, struct planned_conn *state,
 	const struct protocol_span *span, uint64_t now_ns)
 {
 	const struct fault_plan *plan = plan_of(state);
@@ -310,26 +304,26 @@ static uint64_t spoil(const struct fault *fault, struct doomed *state,
 
 	for (unsigned i = 0; i < plan->count; i++) {
 		const struct fault_plan_rule *rule = &plan->rules[i];
-		struct doom *doom = &state->dooms[i];
+		struct rule_state *rule_state = &state->rules[i];
 
-		if (!doom->on)
+		if (!rule_state->on)
 			continue;
 		switch (rule->kind) {
 		case FAULT_PLAN_DELAY:
 			if (rule->per_message &&
-				!fault_plan_draw_chance(&doom->state, rule->probability))
+				!fault_plan_draw_chance(&rule_state->state, rule->probability))
 				break;
-			delay_ns += fault_plan_draw_ns(&doom->state, &rule->time);
-			tell_conn(fault, state, FAULT_PLAN_DELAY, state->received_bytes);
+			delay_ns += fault_plan_draw_ns(&rule_state->state, &rule->time);
+			report_conn(fault, state, FAULT_PLAN_DELAY, state->received_bytes);
 			break;
 		case FAULT_PLAN_CORRUPT: corrupt(fault, state, i, span); break;
 		case FAULT_PLAN_CHOP:
-		case FAULT_PLAN_DRIBBLE: tell_once(fault, state, i); break;
+		case FAULT_PLAN_DRIBBLE: report_once(fault, state, i); break;
 		case FAULT_PLAN_THROTTLE:
-			if (doom->paid_ns < now_ns)
-				doom->paid_ns = now_ns;
-			doom->paid_ns += span->length * CLOCK_NS_PER_S / rule->bytes;
-			tell_once(fault, state, i);
+			if (rule_state->paid_ns < now_ns)
+				rule_state->paid_ns = now_ns;
+			rule_state->paid_ns += span->length * CLOCK_NS_PER_S / rule->bytes;
+			report_once(fault, state, i);
 			break;
 		default: break;
 		}
@@ -338,7 +332,7 @@ static uint64_t spoil(const struct fault *fault, struct doomed *state,
 }
 
 /* Copies what is to be sent. False: no memory. */
-static bool hold(struct doomed *state, const struct protocol_answer *answer, uint64_t due_ns)
+static bool hold(struct planned_conn *state, const struct protocol_answer *answer, uint64_t due_ns)
 {
 	struct held *held = malloc(sizeof(*held) + answer->send.length);
 
@@ -350,7 +344,7 @@ static bool hold(struct doomed *state, const struct protocol_answer *answer, uin
 		.urgent = answer->send_urgent,
 	};
 	memcpy(held->bytes, answer->send.bytes, held->length);
-	/* Only the first is ever looked at: nothing leaves before what came before it. */
+	/* Only the first one's time counts: pieces leave in the order of coming. */
 	if (state->held == NULL)
 		state->held = held;
 	else
@@ -361,16 +355,18 @@ static bool hold(struct doomed *state, const struct protocol_answer *answer, uin
 	return true;
 }
 
-static void note_sent(struct doomed *state, uint64_t count)
+static void note_sent(struct planned_conn *state, uint64_t count)
 {
 	uint64_t direct = count < state->direct_bytes ? count : state->direct_bytes;
 	struct held *first = state->held;
 
+	assert(count <= state->pending_bytes);
 	state->pending_bytes -= count;
 	state->direct_bytes -= direct;
 	count -= direct;
 	if (count == 0)
 		return;
+	assert(first != NULL && count <= first->length - first->sent);
 	first->sent += (uint32_t)count;
 	if (first->sent < first->length)
 		return;
@@ -382,7 +378,7 @@ static void note_sent(struct doomed *state, uint64_t count)
 }
 
 /* The first that is held, if its time has come. */
-static void send_due(struct doomed *state, uint64_t now_ns, struct protocol_answer *answer)
+static void send_due(struct planned_conn *state, uint64_t now_ns, struct protocol_answer *answer)
 {
 	const struct held *first = state->held;
 
@@ -395,60 +391,60 @@ static void send_due(struct doomed *state, uint64_t now_ns, struct protocol_answ
 
 /* ---- the answer ---- */
 
-static void ask_inner(struct fault *fault, struct doomed *state, const struct protocol_event *event,
-	struct protocol_answer *answer)
+static void ask_inner(struct fault *fault, struct planned_conn *state,
+	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = state->inner_room;
+	answer->credit = state->inner_credit;
 	fault->inner->handle(fault->inner, &state->conn.inner, event, answer);
-	state->inner_room = answer->room;
+	state->inner_credit = answer->credit;
 	if (answer->end != PROTOCOL_GO_ON && !state->ended)
 		state->end = answer->end;
 	answer->end = PROTOCOL_GO_ON;
 }
 
-static uint32_t lesser(uint32_t room, uint64_t most)
+static uint32_t lesser(uint32_t credit, uint64_t most)
 {
-	return most < room ? (uint32_t)most : room;
+	return most < credit ? (uint32_t)most : credit;
 }
 
-static uint32_t limit_room(const struct doomed *state, uint64_t now_ns, uint64_t *wake_ns)
+static uint32_t limit_credit(const struct planned_conn *state, uint64_t now_ns, uint64_t *wake_ns)
 {
 	const struct fault_plan *plan = plan_of(state);
-	uint32_t room = state->inner_room;
+	uint32_t credit = state->inner_credit;
 
 	if (state->delays)
-		room = state->held_count < FAULT_HELD_MOST
-			? lesser(room, FAULT_HELD_BYTES - state->held_bytes)
+		credit = state->held_count < FAULT_HELD_MOST
+			? lesser(credit, FAULT_HELD_BYTES - state->held_bytes)
 			: 0;
 	if (state->ended)
-		room = 0;
+		credit = 0;
 	if (state->stalled_until_ns > now_ns) {
 		*wake_ns = state->stalled_until_ns;
 		return 0;
 	}
 	for (unsigned i = 0; i < plan->count; i++) {
 		const struct fault_plan_rule *rule = &plan->rules[i];
-		const struct doom *doom = &state->dooms[i];
+		const struct rule_state *rule_state = &state->rules[i];
 
-		if (!doom->on)
+		if (!rule_state->on)
 			continue;
-		if (has_place(rule->kind) && !doom->done && !rule->per_message &&
+		if (has_place(rule->kind) && !rule_state->done && !rule->per_message &&
 			rule->after_bytes > state->received_bytes)
-			room = lesser(room, rule->after_bytes - state->received_bytes);
+			credit = lesser(credit, rule->after_bytes - state->received_bytes);
 		if (rule->kind == FAULT_PLAN_CHOP || rule->kind == FAULT_PLAN_DRIBBLE)
-			room = lesser(room, rule->bytes);
-		if (rule->kind == FAULT_PLAN_THROTTLE && doom->paid_ns > now_ns) {
-			if (doom->paid_ns > *wake_ns || *wake_ns == CLOCK_NEVER)
-				*wake_ns = doom->paid_ns;
-			room = 0;
+			credit = lesser(credit, rule->bytes);
+		if (rule->kind == FAULT_PLAN_THROTTLE && rule_state->paid_ns > now_ns) {
+			if (rule_state->paid_ns > *wake_ns || *wake_ns == CLOCK_NEVER)
+				*wake_ns = rule_state->paid_ns;
+			credit = 0;
 		} else if (rule->kind == FAULT_PLAN_THROTTLE) {
-			room = lesser(room, rule->bytes / THROTTLE_SLICES_A_SECOND + 1);
+			credit = lesser(credit, rule->bytes / THROTTLE_SLICES_A_SECOND + 1);
 		}
 	}
-	return room;
+	return credit;
 }
 
-static void limit(struct doomed *state, uint64_t now_ns, struct protocol_answer *answer)
+static void limit(struct planned_conn *state, uint64_t now_ns, struct protocol_answer *answer)
 {
 	uint64_t wake_ns = CLOCK_NEVER;
 
@@ -457,24 +453,26 @@ static void limit(struct doomed *state, uint64_t now_ns, struct protocol_answer 
 		return;
 	}
 	send_due(state, now_ns, answer);
-	answer->room = limit_room(state, now_ns, &wake_ns);
+	answer->credit = limit_credit(state, now_ns, &wake_ns);
 	if (state->held != NULL && !state->in_flight && state->held->due_ns < wake_ns)
 		wake_ns = state->held->due_ns;
 	if (wake_ns != state->wake_ns)
 		answer->wake_ns = state->wake_ns = wake_ns;
-	/* RESET drops what is not sent: it waits, so that what comes before its place does arrive. */
+	/*
+	 * RESET drops what is not sent: it waits, so that what comes before its place does arrive.
+	 */
 	if (state->held == NULL && (state->end != PROTOCOL_RESET || state->pending_bytes == 0)) {
 		answer->end = state->end;
 		state->end = PROTOCOL_GO_ON;
 	}
 }
 
-static void handle_bytes(struct fault *fault, struct doomed *state,
+static void handle_bytes(struct fault *fault, struct planned_conn *state,
 	const struct protocol_event *event, uint64_t now_ns, struct protocol_answer *answer)
 {
 	uint64_t delay_ns;
 
-	if (state->deaf) {
+	if (state->discards_input) {
 		state->received_bytes += event->span.length;
 		fault->counters->bytes_received += event->span.length;
 		return;
@@ -488,7 +486,7 @@ static void handle_bytes(struct fault *fault, struct doomed *state,
 	} else if (delay_ns == 0 && state->held == NULL) {
 		state->direct_bytes += answer->send.length;
 	} else {
-		/* Without memory: a gap in the stream would be no fault that was asked for. */
+		/* Without memory: a gap in the stream would be a fault that is not in the plan. */
 		state->broken = !hold(state, answer, clock_after_ns(now_ns, delay_ns));
 		answer->send = (struct protocol_span){ 0 };
 		answer->send_urgent = false;
@@ -498,7 +496,7 @@ static void handle_bytes(struct fault *fault, struct doomed *state,
 
 /* ---- events ---- */
 
-static void handle_doomed(struct fault *fault, struct doomed *state,
+static void handle_planned(struct fault *fault, struct planned_conn *state,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
 	uint64_t now_ns = fault->options.now_ns();
@@ -514,7 +512,9 @@ static void handle_doomed(struct fault *fault, struct doomed *state,
 		note_sent(state, event->count);
 		ask_inner(fault, state, event, answer);
 		break;
-	case PROTOCOL_DEADLINE: state->wake_ns = CLOCK_NEVER; break; /* it is not held any more */
+	case PROTOCOL_DEADLINE:
+		state->wake_ns = CLOCK_NEVER;
+		break; /* the engine no longer holds it */
 	default: ask_inner(fault, state, event, answer); break;
 	}
 	limit(state, now_ns, answer);
@@ -533,22 +533,22 @@ static void fault_handle(struct protocol *self, struct protocol_conn *conn,
 	state = event->kind == PROTOCOL_OPENED ? open_conn(fault, conn, event->tag)
 					       : state_of(conn);
 	if (state == NULL)
-		answer->end = PROTOCOL_RESET; /* no memory to look after it */
-	else if (doomed_of(state) == NULL)
+		answer->end = PROTOCOL_RESET; /* no memory for its state */
+	else if (planned_of(state) == NULL)
 		fault->inner->handle(fault->inner, &state->inner, event, answer);
 	else
-		handle_doomed(fault, doomed_of(state), event, answer);
+		handle_planned(fault, planned_of(state), event, answer);
 }
 
 static bool holds_bytes(const struct protocol *self, const struct protocol_conn *conn)
 {
 	const struct fault *fault = (const struct fault *)self;
 	struct fault_conn *state = state_of(conn);
-	const struct doomed *doomed = state != NULL ? doomed_of(state) : NULL;
+	const struct planned_conn *planned = state != NULL ? planned_of(state) : NULL;
 
 	if (state == NULL)
 		return false;
-	return (doomed != NULL && doomed->held != NULL) ||
+	return (planned != NULL && planned->held != NULL) ||
 		(fault->inner->holds_bytes != NULL &&
 			fault->inner->holds_bytes(fault->inner, &state->inner));
 }

@@ -1,45 +1,44 @@
 /*
- * A protocol around another one that does wrong on purpose, as plans say (fault_plan.h), and tells of every
- * wrong that it does. It is put there only where faults were asked for; without any, nobody knows of it.
- * Each listener has a plan, or none: then its connections go through, for one branch an event and 40 bytes
- * each. One struct fault serves all connections of one thread.
+ * A protocol around another one: it injects faults, as plans say (fault_plan.h), and reports each.
+ * It is used only where faults are configured. Each listener has a plan, or none: its connections
+ * then pass through, at the cost of one branch an event and 40 bytes each.
+ *
+ * Limits: FAULT_HELD_BYTES and FAULT_HELD_MOST of what is delayed on a connection; at either, it is
+ * not read from. Failing: a connection for which there is no memory is reset. Thread: one; a struct
+ * fault serves all connections of its thread; sites are shared. Ownership: it holds the state of
+ * each connection, until fault_forget() or fault_fini().
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "protocol/fault_event.h"
 #include "protocol/fault_plan.h"
 #include "protocol/protocol.h"
 #include "stats/counters.h"
 
-/* Bytes of one connection that are delayed at once; then it is not read from. */
+/* Bytes of one connection that are delayed at a time. */
 #define FAULT_HELD_BYTES (256u << 10)
-/* Messages of one connection that are delayed at once. */
+/* Messages of one connection that are delayed at a time. */
 #define FAULT_HELD_MOST 1024u
 
-/* What goes wrong on one listener; shared by all threads. */
+/* The faults of one listener; shared by all threads. */
 struct fault_site {
-	/* With rules, or NULL: nothing. May be another at any time: a connection keeps the one that it met. */
+	/*
+	 * With rules, or NULL. May be replaced at any time: a connection keeps the plan it began
+	 * with.
+	 */
 	_Atomic(const struct fault_plan *) plan;
-	_Atomic uint64_t connections, datagrams; /* that have come: numbers them in their order */
+	_Atomic uint64_t connections, datagrams; /* so many have come: their numbers */
 	_Atomic uint64_t done[FAULT_PLAN_KINDS];
-};
-
-/* A fault that has been done: what, to the connection or datagram of which number, behind how many bytes. */
-struct fault_deed {
-	enum fault_plan_kind kind;
-	unsigned tag; /* of the listener */
-	bool to_datagram;
-	uint64_t number;
-	uint64_t after_bytes;
 };
 
 struct fault_options {
 	struct fault_site *sites; /* by the tags of the listeners (engine_listen) */
 	uint64_t (*now_ns)(void); /* clock_now_ns, or a test's own */
-	/* Called with each deed, when it is done, after it has been counted; may be NULL. */
-	void (*tell)(void *context, const struct fault_deed *deed);
+	/* Called with each fault event, after it has been counted; may be NULL. */
+	void (*report)(void *context, const struct fault_event *event);
 	void *context;
 };
 
@@ -56,11 +55,8 @@ struct fault {
 /* `inner`, `counters`, sites and their plans stay the caller's and must outlive the fault. */
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options);
-/* Forgets the connections that were never told as closed. */
+/* Forgets the connections for which fault_forget() was not called. */
 void fault_fini(struct fault *fault);
-
-/* Counts a deed and tells it. For fault*.c only. */
-void fault_tell(const struct fault *fault, const struct fault_deed *deed);
 
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *fault_inner(const struct protocol_conn *conn);
@@ -68,5 +64,5 @@ const struct protocol_conn *fault_inner(const struct protocol_conn *conn);
 /* Whether it is a fault that has ended the connection. */
 bool fault_has_ended(const struct protocol_conn *conn);
 
-/* To be told at the end of every connection: the last that is heard of it. */
+/* To be called at the end of every connection, last. */
 void fault_forget(const struct protocol_conn *conn);

@@ -1,17 +1,18 @@
 /*
- * Each datagram is drawn for by itself. When an answer leaves, and whether it leaves twice, is said in the
- * answer, and the engine's to do (engine/postponed.h): nothing is held here.
+ * The faults of each datagram are drawn independently. The answer says when it is to leave, and
+ * whether twice; the engine sees to that (engine/postponed.h): nothing is held here.
  */
 #include "protocol/fault_datagram.h"
 
 #include "base/clock.h"
+#include "protocol/fault_event.h"
 
 static void spoil(const struct fault *fault, struct fault_site *site, const struct fault_plan *plan,
 	unsigned index, uint64_t number, struct protocol_answer *answer)
 {
 	const struct fault_plan_rule *rule = &plan->rules[index];
 	uint64_t dice = fault_plan_begin(plan, index, number);
-	struct fault_deed deed = {
+	struct fault_event done = {
 		.kind = rule->kind,
 		.tag = (unsigned)(site - fault->options.sites),
 		.to_datagram = true,
@@ -44,7 +45,7 @@ static void spoil(const struct fault *fault, struct fault_site *site, const stru
 		break;
 	default: return;
 	}
-	fault_tell(fault, &deed);
+	fault_event_report(fault, &done);
 }
 
 void fault_datagram_handle(

@@ -5,6 +5,9 @@
 
 #include "protocol/fault.h"
 
-/* An event without a connection: the inner protocol's answer, spoiled as the listener's plan says. */
+/*
+ * An event without a connection: the inner protocol's answer, with the faults of the listener's
+ * plan.
+ */
 void fault_datagram_handle(
 	struct fault *fault, const struct protocol_event *event, struct protocol_answer *answer);

@@ -1,6 +1,7 @@
 /*
- * The sequences are SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mixer, so a sequence costs
- * eight bytes a rule and connection, and two that begin elsewhere have nothing to do with each other.
+ * The sequences are SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mixer, so a
+ * sequence costs eight bytes a rule and connection, and two that begin elsewhere have nothing to do
+ * with each other.
  */
 #include "protocol/fault_plan.h"
 

@@ -1,18 +1,21 @@
 /*
- * Which faults there shall be, and the dice that decide: each rule draws from its own sequence, made of its
- * seed, its place in the plan and the number of the connection (or datagram). So the same seed gives the
- * same faults, whatever the other rules do. A plan is written once, and then read by any thread.
+ * The faults to be injected, and the random sequences that decide: each rule draws from its own
+ * sequence, made of its seed, its place in the plan and the number of the connection (or datagram).
+ * So the same seed gives the same faults, whatever the other rules do.
+ *
+ * Limits: FAULT_PLAN_MOST_RULES. Thread: a plan is written once, and then read by any thread. It
+ * owns nothing.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* For all listeners; and of its own, a listener may have as many again. */
+/* Rules for all listeners; a listener may have as many again of its own. */
 #define FAULT_PLAN_MOST_GIVEN 16
 #define FAULT_PLAN_MOST_RULES (2 * FAULT_PLAN_MOST_GIVEN)
 #define FAULT_PLAN_MOST_QUANTILES 16
-/* The longest time that is ever drawn: pareto has no end. */
+/* The longest time that is drawn: pareto has no upper end. */
 #define FAULT_PLAN_MOST_NS (3600ull * 1000000000)
 
 /* kind, its key in specifications and logs; each has a counter faults_KIND (stats/counters.h). */
@@ -66,7 +69,10 @@ struct fault_plan_rule {
 	double probability; /* of a connection, or of each message */
 	bool per_message; /* of a stream: drawn for each message, instead of once for the connection */
 	uint64_t seed;
-	/* stall, close, half-close, reset: when so many have been received; of messages: from then on */
+	/*
+	 * stall, close, half-close, reset: when so many have been received; of messages: from then
+	 * on
+	 */
 	uint64_t after_bytes;
 	/* chop: of a write; throttle: a second; corrupt: mean distance; truncate: what is left */
 	uint64_t bytes;
@@ -80,11 +86,11 @@ struct fault_plan {
 
 const char *fault_plan_key(enum fault_plan_kind kind);
 
-/* What a kind can happen to; to one of the two at least. */
+/* Whether a kind can happen to streams, to datagrams; each to one of the two at least. */
 bool fault_plan_is_of_streams(enum fault_plan_kind kind);
 bool fault_plan_is_of_datagrams(enum fault_plan_kind kind);
 
-/* Adds the rules of `more` behind the others; there must be room for them. */
+/* Appends the rules of `more`; the sum must not pass FAULT_PLAN_MOST_RULES. */
 void fault_plan_append(struct fault_plan *plan, const struct fault_plan *more);
 
 /* Where the sequence of the rule with this index begins, for this connection or datagram. */

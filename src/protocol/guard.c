@@ -1,14 +1,17 @@
 /*
- * Time is taken once an event; the deadline that an engine holds is only ever moved nearer. When it comes
- * too early, because bytes have moved since, it is set again: so a busy connection's timer costs nothing.
+ * The clock is read once an event; the deadline that the engine holds is only ever moved nearer. If
+ * it fires too early, because bytes have moved since, it is set again: so a busy connection's timer
+ * costs nothing.
  *
- * The rate is a bucket that holds a twentieth of a second (at least one byte): what is in it is the room
- * that the peer is given. It is kept as a time, the one up to which everything has been paid for.
+ * The rate is a bucket that holds a twentieth of a second (at least one byte): its content is the
+ * credit that the peer is given. It is kept as a time, up to which all bytes have been paid for.
  *
- * Who is ended while bytes wait for it is reset: a FIN would look like the end of a complete stream.
+ * A connection that ends while bytes wait to be sent is reset: after a FIN, the stream would look
+ * complete.
  */
 #include "protocol/guard.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -23,9 +26,9 @@ struct guard_conn {
 	uint64_t moved_ns; /* when bytes last came or left */
 	uint64_t paid_ns; /* the rate allows what has come up to here */
 	uint64_t wake_ns; /* the deadline that the engine holds */
-	uint64_t inner_wake_ns; /* the one that the inner protocol wishes for */
+	uint64_t inner_wake_ns; /* the one that the inner protocol has asked for */
 	uint64_t pending_bytes; /* received, and not sent */
-	uint32_t inner_room;
+	uint32_t inner_credit;
 	bool paused; /* by the rate */
 	enum guard_ending ending;
 };
@@ -131,26 +134,26 @@ static uint64_t half_full_ns(const struct guard *guard, const struct guard_conn 
 }
 
 /*
- * The room there is, and when there will be more if the rate leaves none. Little is as good as nothing:
- * receiving each byte as it falls due would cost a call each.
+ * The credit that the rate leaves, and if that is none, when there will be more. A little counts as
+ * none: receiving each byte as it falls due would cost a call each.
  */
-static uint32_t limit_room(
+static uint32_t limit_credit(
 	struct guard *guard, struct guard_conn *state, uint64_t now_ns, uint64_t *ret_more_ns)
 {
 	uint64_t allowed, little;
 
-	if (guard->options.rate_bytes == 0 || state->inner_room == 0)
-		return state->inner_room;
+	if (guard->options.rate_bytes == 0 || state->inner_credit == 0)
+		return state->inner_credit;
 	allowed = allowance(guard, state, now_ns);
 	little = bucket_ns(guard) / 4 * guard->options.rate_bytes / CLOCK_NS_PER_S;
-	if (allowed > little || allowed >= state->inner_room) {
+	if (allowed > little || allowed >= state->inner_credit) {
 		state->paused = false;
-		return allowed < state->inner_room ? (uint32_t)allowed : state->inner_room;
+		return allowed < state->inner_credit ? (uint32_t)allowed : state->inner_credit;
 	}
 	if (!state->paused) {
 		guard->counters->rate_pauses++;
-		if (guard->options.tell_paused != NULL)
-			guard->options.tell_paused(guard->options.context);
+		if (guard->options.report_paused != NULL)
+			guard->options.report_paused(guard->options.context);
 	}
 	state->paused = true;
 	*ret_more_ns = half_full_ns(guard, state);
@@ -169,7 +172,10 @@ static void note_bytes(const struct guard *guard, struct guard_conn *state,
 		if (guard->options.rate_bytes != 0)
 			pay(guard, state, event->span.length, now_ns);
 		break;
-	case PROTOCOL_SENT: state->pending_bytes -= event->count; break;
+	case PROTOCOL_SENT:
+		assert(event->count <= state->pending_bytes);
+		state->pending_bytes -= event->count;
+		break;
 	default: return;
 	}
 	state->moved_ns = now_ns;
@@ -193,22 +199,22 @@ static enum guard_ending find_ending(
 static void ask_inner(struct guard *guard, struct guard_conn *state,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = state->inner_room;
+	answer->credit = state->inner_credit;
 	guard->inner->handle(guard->inner, &state->inner, event, answer);
-	state->inner_room = answer->room;
+	state->inner_credit = answer->credit;
 	if (answer->wake_ns != 0)
 		state->inner_wake_ns = answer->wake_ns;
 	answer->wake_ns = 0;
 }
 
-/* Puts the room and the deadline into the answer. */
+/* Puts the credit and the deadline into the answer. */
 static void limit(struct guard *guard, struct guard_conn *state, uint64_t now_ns,
 	struct protocol_answer *answer)
 {
 	uint64_t wake_ns = clock_after_ns(state->moved_ns, guard->options.idle_ns);
 	uint64_t more_ns = CLOCK_NEVER;
 
-	answer->room = limit_room(guard, state, now_ns, &more_ns);
+	answer->credit = limit_credit(guard, state, now_ns, &more_ns);
 	if (end_ns(guard, state) < wake_ns)
 		wake_ns = end_ns(guard, state);
 	if (more_ns < wake_ns)
@@ -222,11 +228,11 @@ static void limit(struct guard *guard, struct guard_conn *state, uint64_t now_ns
 static void handle_deadline(struct guard *guard, struct guard_conn *state,
 	const struct protocol_event *event, uint64_t now_ns, struct protocol_answer *answer)
 {
-	state->wake_ns = CLOCK_NEVER; /* it has come, and is not held any more */
+	state->wake_ns = CLOCK_NEVER; /* it has fired, and the engine no longer holds it */
 	state->ending = find_ending(guard, state, now_ns);
 	if (state->ending != GUARD_NOT_ENDED) {
 		answer->end = state->pending_bytes > 0 ? PROTOCOL_RESET : PROTOCOL_CLOSE;
-		answer->room = 0;
+		answer->credit = 0;
 		return;
 	}
 	if (state->inner_wake_ns <= now_ns) {
@@ -251,7 +257,7 @@ static void guard_handle(struct protocol *self, struct protocol_conn *conn,
 								  : state_of(conn);
 
 	if (state == NULL) {
-		answer->end = PROTOCOL_RESET; /* no memory to look after it */
+		answer->end = PROTOCOL_RESET; /* no memory for its state */
 		return;
 	}
 	if (event->kind == PROTOCOL_DEADLINE) {

@@ -1,5 +1,6 @@
 /*
- * What streams and flows have in common: connections, what waits its turn, the window, and counting.
+ * What streams and flows have in common: connections, what waits its turn, the window, and
+ * counting.
  */
 #include "protocol/load.h"
 
@@ -7,208 +8,37 @@
 #include <stdlib.h>
 
 #include "protocol/load_conn.h"
+#include "protocol/load_flow.h"
+#include "protocol/load_stream.h"
 
-/* Flows: so many messages lost in a row, up to the end, are no chance any more. */
+/* Flows: so many messages lost in a row, up to the end, are no coincidence. */
 #define STALLED_FLOW_LOST 3
-
-/* ---- messages ---- */
-
-/* A number that looks like chance and is always the same: splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15u;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
-uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message)
-{
-	const struct load_size *size = load->options.sizes;
-
-	if (load->options.size_count == 1)
-		return size->bytes;
-
-	/* Nothing is kept of a message that is under way but its times: what it was is found again. */
-	uint64_t which = mix(mix((uint64_t)conn->start << 32 ^ conn->life) + message) %
-		load->total_weight;
-
-	while (which >= size->weight) {
-		which -= size->weight;
-		size++;
-	}
-	return size->bytes;
-}
-
-/* Connections are made by a schedule. */
-static bool is_timed_churn(const struct load *load)
-{
-	return load->options.open_loop && load->options.echoes != 0;
-}
-
-/* Messages leave when they are offered; otherwise, when there is a place for them. */
-static bool is_offered(const struct load *load)
-{
-	return load->options.open_loop && load->options.echoes == 0;
-}
-
-bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
-{
-	if (conn->state != LOAD_CONN_OPEN || conn->under_way >= load->options.depth)
-		return false;
-	if (is_offered(load))
-		return conn->first_waiting != LOAD_CONN_NOTHING;
-	if (load->options.echoes != 0 && conn->sent_messages >= load->options.echoes)
-		return false;
-	/* The first one of a connection that was due is due itself. */
-	return !load->stopping || (is_timed_churn(load) && conn->sent_messages == 0);
-}
-
-static uint64_t take_waiting(struct load *load, struct load_conn *conn)
-{
-	uint32_t which = conn->first_waiting;
-	struct load_conn_waiting *waiting = &load->waiting[which];
-
-	conn->first_waiting = waiting->next;
-	waiting->next = load->first_free_waiting;
-	load->first_free_waiting = which;
-	load->waiting_count--;
-	return waiting->intended_ns;
-}
-
-void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
-	struct load_conn_message *ret_message)
-{
-	struct load_conn_message message = { .intended_ns = now_ns, .sent_ns = now_ns };
-	struct load_record_counts *counts = &load->record->counts;
-
-	if (is_offered(load))
-		message.intended_ns = take_waiting(load, conn);
-	else if (conn->first_intended_ns != 0)
-		message.intended_ns = conn->first_intended_ns;
-	conn->first_intended_ns = 0;
-	conn->sent_messages++;
-	conn->under_way++;
-	load->under_way++;
-	message.counts = load_conn_in_window(load, load_conn_moment(load, &message));
-	if (message.counts) {
-		counts->sent++;
-		counts->offered += !is_offered(load);
-	}
-	*ret_message = message;
-}
-
-static bool has_begun(const struct load *load, uint64_t now_ns)
-{
-	return now_ns >= load->from_ns && load->from_ns < load->until_ns;
-}
-
-static void no_longer_under_way(struct load *load, struct load_conn *conn,
-	const struct load_conn_message *message, uint64_t now_ns)
-{
-	conn->under_way--;
-	load->under_way--;
-	if (has_begun(load, now_ns) && message->sent_ns < load->until_ns)
-		conn->asked = true;
-}
-
-void load_conn_heard(struct load *load, struct load_conn *conn, uint64_t now_ns)
-{
-	conn->heard_ns = now_ns;
-	conn->lost_in_a_row = 0;
-	if (load_conn_in_window(load, now_ns))
-		conn->answered = true;
-}
-
-void load_conn_came_back(struct load *load, struct load_conn *conn,
-	const struct load_conn_message *message, uint64_t now_ns, bool damaged)
-{
-	struct load_record *record = load->record;
-
-	no_longer_under_way(load, conn, message, now_ns);
-	if (!damaged && load_conn_in_window(load, now_ns))
-		record->counts.completed++;
-	if (!message->counts)
-		return;
-	conn->answered = true;
-	if (damaged) {
-		record->counts.damaged++;
-		load_gone_add(&load->lost, message->intended_ns, message->sent_ns, 1);
-		return;
-	}
-	record->counts.received++;
-	histogram_record(record->sent, now_ns - message->sent_ns);
-	if (load->options.open_loop)
-		histogram_record(record->intended, now_ns - message->intended_ns);
-}
-
-/* A closed loop waits for its messages: one that it waited for in the window belongs there. */
-static bool is_waited_for(
-	const struct load *load, const struct load_conn_message *message, uint64_t now_ns)
-{
-	return !load->options.open_loop && has_begun(load, now_ns) &&
-		message->sent_ns < load->from_ns;
-}
-
-void load_conn_gone(struct load *load, struct load_conn *conn,
-	const struct load_conn_message *message, bool timed_out)
-{
-	struct load_record *record = load->record;
-	uint64_t now_ns = load->options.clock();
-
-	no_longer_under_way(load, conn, message, now_ns);
-	conn->lost_in_a_row += message->sent_ns >= conn->heard_ns;
-	if (!message->counts && is_waited_for(load, message, now_ns)) {
-		record->counts.offered++;
-		record->counts.sent++;
-	} else if (!message->counts) {
-		return;
-	}
-	record->counts.lost++;
-	if (!timed_out) {
-		load_gone_add(&load->lost, message->intended_ns, message->sent_ns, 1);
-		return;
-	}
-	histogram_record(record->sent, now_ns - message->sent_ns);
-	if (load->options.open_loop)
-		histogram_record(record->intended, now_ns - message->intended_ns);
-}
-
-void load_conn_note_damage(
-	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage)
-{
-	if (load->record->damage.found)
-		return;
-	load->record->damage = *damage;
-	load->record->damage.found = true;
-	load->record->damage.connection = load->options.first_number + load_conn_index(load, conn);
-}
 
 /* ---- connections ---- */
 
 /* Nothing is expected of it any more in this life. */
 static void abandon(struct load *load, struct load_conn *conn)
 {
-	uint64_t call_due_ns = conn->call_due_ns;
+	uint64_t connect_due_ns = conn->connect_due_ns;
 
 	if (load->flow != NULL)
 		load_flow_abandon(load, conn);
 	else
 		load_stream_abandon(load, conn);
-	conn->call_due_ns = 0;
+	conn->connect_due_ns = 0;
 	/* At the end of a load, those that would have followed were not due yet. */
-	if (call_due_ns != 0 && (conn->sent_messages == 0 || !load->stopping))
-		load_give_up(load, call_due_ns, load->options.echoes - conn->sent_messages);
+	if (connect_due_ns != 0 && (conn->sent_messages == 0 || !load->stopping))
+		load_give_up(load, connect_due_ns, load->options.echoes - conn->sent_messages);
 }
 
 struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns)
 {
 	struct load_conn *conn = &load->conns[index];
 
-	abandon(load, conn); /* it may have been cut, of which a protocol is not told */
+	abandon(load, conn); /* it may have been cut, which is not reported to a protocol */
 	conn->connect_ns = load->options.clock();
 	conn->first_intended_ns = intended_ns;
-	conn->call_due_ns = is_timed_churn(load) ? intended_ns : 0;
+	conn->connect_due_ns = load_conn_is_timed_churn(load) ? intended_ns : 0;
 	conn->sent_messages = conn->back_messages = 0;
 	conn->sent_bytes = conn->back_bytes = 0;
 	conn->damaged = false;
@@ -254,7 +84,8 @@ static void note_lost(struct load *load, struct load_conn *conn)
 	conn->state = LOAD_CONN_CLOSED;
 }
 
-void load_conn_leave_if_finished(
+/* Ends a connection for which everything has been done, and nothing more will be. */
+static void leave_if_finished(
 	struct load *load, struct load_conn *conn, struct protocol_answer *answer)
 {
 	uint32_t echoes = load->options.echoes;
@@ -274,7 +105,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *memory,
 	struct load *load = (struct load *)protocol;
 
 	if (memory == NULL)
-		return; /* a datagram of nobody's: this is no server */
+		return; /* a datagram without a connection: this is no server */
 
 	struct load_conn *conn = &load->conns[load_index(memory)];
 
@@ -288,10 +119,10 @@ static void handle(struct protocol *protocol, struct protocol_conn *memory,
 		load_flow_handle(load, conn, event, answer);
 	else
 		load_stream_handle(load, conn, event, answer);
-	load_conn_leave_if_finished(load, conn, answer);
+	leave_if_finished(load, conn, answer);
 }
 
-/* ---- the owner's calls ---- */
+/* ---- called by the owner ---- */
 
 struct protocol *load_protocol(struct load *load)
 {
@@ -357,7 +188,7 @@ uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 	if (which == LOAD_CONN_NOTHING) {
 		if (counts)
 			note_unsent(load, intended_ns, 1);
-		return LOAD_NOBODY;
+		return LOAD_NO_CONN;
 	}
 	load->waiting[which] = (struct load_conn_waiting){ intended_ns, LOAD_CONN_NOTHING };
 	if (conn->first_waiting == LOAD_CONN_NOTHING)
@@ -366,7 +197,7 @@ uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns)
 		load->waiting[conn->last_waiting].next = which;
 	conn->last_waiting = which;
 	load->waiting_count++;
-	return conn->unsent_bytes == 0 && load_conn_may_begin(load, conn) ? index : LOAD_NOBODY;
+	return conn->unsent_bytes == 0 && load_conn_may_begin(load, conn) ? index : LOAD_NO_CONN;
 }
 
 void load_stop(struct load *load)
@@ -395,7 +226,7 @@ static bool has_stalled(const struct load *load, const struct load_conn *conn, u
 
 	if (load->flow == NULL) {
 		/* By a schedule it may just not have been its turn; what was due then is unsent. */
-		bool gone = !is_timed_churn(load) &&
+		bool gone = !load_conn_is_timed_churn(load) &&
 			(conn->state == LOAD_CONN_CLOSED || conn->state == LOAD_CONN_CONNECTING);
 
 		return (conn->under_way > 0 || gone) &&
@@ -413,10 +244,10 @@ static void conclude_conn(struct load *load, struct load_conn *conn, uint64_t no
 
 	if (load->flow != NULL)
 		abandon(load, conn);
-	stalled = has_begun(load, now_ns) && has_stalled(load, conn, now_ns);
+	stalled = load_conn_has_begun(load, now_ns) && has_stalled(load, conn, now_ns);
 	abandon(load, conn);
 	while (conn->first_waiting != LOAD_CONN_NOTHING) {
-		uint64_t intended_ns = take_waiting(load, conn);
+		uint64_t intended_ns = load_conn_take_waiting(load, conn);
 
 		if (!load_conn_in_window(load, intended_ns))
 			continue;
@@ -502,9 +333,9 @@ static int allocate(struct load *load)
 	if (load->conns == NULL)
 		return -ENOMEM;
 	/* Pages that are never needed are never there. */
-	if (is_offered(load))
+	if (load_conn_is_offered(load))
 		load->waiting = calloc(options->waiting_most, sizeof(*load->waiting));
-	if (is_offered(load) && load->waiting == NULL)
+	if (load_conn_is_offered(load) && load->waiting == NULL)
 		return -ENOMEM;
 	if (options->flows)
 		return load_flow_new(options, &load->flow);
@@ -520,6 +351,9 @@ int load_new(const struct load_options *options, struct load **ret_load)
 
 	if (!are_sound(options))
 		return -EINVAL;
+	/* A size_t of 32 bits would not hold the number of bytes. */
+	if ((uint64_t)options->connections * options->depth > SIZE_MAX / LOAD_MOST_SLOT_BYTES)
+		return -ENOMEM;
 	load = calloc(1, sizeof(*load));
 	if (load == NULL)
 		return -ENOMEM;

@@ -1,21 +1,23 @@
 /*
- * What a load generator does with bytes: one thread's share of a load, as a protocol. It sends messages
- * to an echo service, takes them back, compares every byte, and knows how long each was under way. Who
- * connects, on what schedule, and for how long is its owner's business (bench/bench).
+ * One thread's share of a generated load, as a protocol. It sends messages to an echo service,
+ * receives them back, compares every byte, and measures how long each was under way. Its owner
+ * (bench/generator) decides when to connect, on what schedule, and for how long.
  *
  *	closed loop  `depth` messages are under way on each connection: the next one leaves when one has
  *	             come back. A service that stops delays `depth` messages, and no more are sent.
- *	open loop    messages leave when they are meant to (load_offer). One whose connection has `depth`
- *	             under way waits its turn and keeps its intended time, from which its latency counts: so
- *	             a service that stops delays all that were meant to be sent meanwhile (no coordinated
+ *	open loop    messages leave when they are meant to (load_offer). If their connection has `depth`
+ *	             under way, they wait and keep their intended time, from which latency counts: so a
+ *	             service that stops delays all that were meant to be sent meanwhile (no coordinated
  *	             omission).
  *	churn        each connection ends after `echoes` messages; its owner makes the next one.
  *
- * Streams are streams: messages have no marks in them, a service may cut them up as it likes. Flows
- * (datagrams) carry 16 bytes that say who they are, where they are long enough; see load_flow.c.
+ * Messages of streams have no marks in them: a service may cut the stream as it likes. Messages of
+ * flows (datagrams) carry 16 bytes that identify them, if they are long enough; see load_flow.c.
  *
- * Clock: read right after a receive has returned and right before a send is handed over.
- * Memory: all of it in load_new(); LOAD_... below says how much for each connection. One thread.
+ * Clock: read right after a receive has returned and right before a send is handed over. Limits:
+ * all memory is allocated in load_new(); struct load_options says how much for each connection. A
+ * message beyond `waiting_most` is counted as unsent. Thread: one. Ownership: the caller's, until
+ * load_free().
  */
 #pragma once
 
@@ -31,6 +33,7 @@
 #define LOAD_MOST_MESSAGE_BYTES (1u << 30)
 #define LOAD_MOST_FLOW_BYTES 65507u /* the largest payload of UDP over IPv4 */
 #define LOAD_DEFAULT_WAITING (1u << 20)
+#define LOAD_MOST_SLOT_BYTES 64u /* of a message under way */
 
 /* A size of messages, and how often it is to occur among the others. */
 struct load_size {
@@ -51,15 +54,17 @@ struct load_options {
 	struct load_size sizes[LOAD_MOST_SIZES];
 	uint32_t
 		waiting_most; /* open loop: messages that wait their turn, at most; 16 bytes each */
-	/* Flows: a message that has not come back by then is lost. Streams: how long what is under way at
-	 * the end is waited for; a connection that is silent for half of it has stalled. */
+	/*
+	 * Flows: a message that has not come back by then is lost. Streams: how long to wait at the end
+	 * for messages under way; a connection that is silent for half of it has stalled.
+	 */
 	uint64_t timeout_ns;
 	uint64_t (*clock)(void); /* clock_now_ns, but for tests */
 };
 
 struct load;
 
-/* -EINVAL: options that cannot be; -ENOMEM. */
+/* -EINVAL: options out of range; -ENOMEM. */
 int load_new(const struct load_options *options, struct load **ret_load);
 void load_free(struct load *load);
 
@@ -67,47 +72,50 @@ void load_free(struct load *load);
 struct protocol *load_protocol(struct load *load);
 
 /*
- * Right before engine_connect(): connection `index` (0 to connections - 1) is being made, for the first
- * time or again. Gives the memory for engine_connect(). What waits for this connection will be sent on
- * it. `intended_ns`: churn in the open loop: when the call was meant to be made; otherwise 0.
+ * Right before engine_connect(): connection `index` (0 to connections - 1) is being made, for the
+ * first time or again. Gives the memory for engine_connect(). Messages that wait for this
+ * connection will be sent on it. `intended_ns`: churn in the open loop: when it was meant to
+ * connect; otherwise 0.
  */
 struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t intended_ns);
 /* engine_connect() itself has failed. */
 void load_not_connected(struct load *load, uint32_t index);
-/* Which one it is, from what a host is told. */
+/* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
 
-/* Only what belongs to this time is counted; until this is called, nothing. */
+/* Only what belongs to this window is counted; before this is called, nothing. */
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);
 
 /*
- * Open loop: a message is meant to be sent at `intended_ns`, which has come. The connections take turns.
- * Returns the index of the one that is to be nudged (engine_nudge), or LOAD_NOBODY: it waits its turn.
+ * Open loop: a message is meant to be sent at `intended_ns`, which has come. The connections take
+ * turns. Returns the index of the one that is to be nudged (engine_nudge), or LOAD_NO_CONN: it
+ * waits.
  */
-#define LOAD_NOBODY UINT32_MAX
+#define LOAD_NO_CONN UINT32_MAX
 uint32_t load_offer(struct load *load, uint64_t intended_ns, uint64_t now_ns);
 
 /*
- * Open loop: `count` messages were due at `intended_ns` and will never be sent, because their owner is too
- * far behind, or cannot make the connection.
+ * Open loop: `count` messages were due at `intended_ns` and will never be sent, because their owner
+ * is too far behind, or cannot make the connection.
  */
 void load_give_up(struct load *load, uint64_t intended_ns, uint64_t count);
 
 /*
- * From now on connections end when nothing is under way or waits on them; a nudge ends those that are idle
- * already. Messages that wait are still sent.
+ * From now on connections end when nothing is under way or waits on them; a nudge ends those that
+ * are idle already. Messages that wait are still sent.
  */
 void load_stop(struct load *load);
 /* Nothing is under way and nothing waits. */
 bool load_is_idle(const struct load *load);
 
 /*
- * Hands over what was recorded so far, which is then the caller's, and goes on with `fresh`, which must be
- * empty. A few nanoseconds: an interval's figures cost the load nothing.
+ * Hands over what was recorded so far, which is then the caller's, and goes on with `fresh`, which
+ * must be empty. A few nanoseconds: an interval's figures cost the load nothing.
  */
 struct load_record *load_exchange(struct load *load, struct load_record *fresh);
 /*
- * When the engine has ended: what is still under way is lost, what waits was never sent, and all that never
- * came back right enters the histograms with the time it has waited until now. Once.
+ * When the engine has ended: messages under way are lost, messages that wait are unsent, and all
+ * that never came back right enter the histograms with the time they have waited until now. To be
+ * called once.
  */
 void load_conclude(struct load *load);

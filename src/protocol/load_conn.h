@@ -1,5 +1,6 @@
 /*
- * What load.c, load_stream.c and load_flow.c share; nobody else's.
+ * A connection of a load, and what is the same for streams and flows. For load.c, load_stream.c and
+ * load_flow.c only; one thread. Memory: all of it is struct load's, from load_new() on.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 /* Times of a message under way. */
 struct load_conn_message {
 	uint64_t intended_ns, sent_ns;
-	bool counts; /* as sent; so what becomes of it does, too, however the window is set later */
+	bool counts; /* as sent; then its outcome counts, too, however the window is set later */
 };
 
 /* A message that waits its turn. */
@@ -35,14 +36,14 @@ enum load_conn_state {
 
 /* One connection; of the numbers some are a stream's or a flow's only. */
 struct load_conn {
-	uint64_t connect_ns; /* when it was called */
+	uint64_t connect_ns; /* when it began to connect */
 	uint64_t first_intended_ns; /* of the next message; 0: that is when it is sent */
-	uint64_t call_due_ns; /* churn in the open loop: when it was meant to be called; 0: done */
+	uint64_t connect_due_ns; /* churn in the open loop: when it was meant to connect; 0: done */
 	uint64_t heard_ns; /* when something came back last, in any life */
 	uint64_t sent_messages; /* begun to be handed over, in this life */
 	uint64_t back_messages; /* streams: come back, in this life */
 	uint64_t sent_bytes, back_bytes; /* streams: positions */
-	uint32_t life; /* how often it was called */
+	uint32_t life; /* how often it has connected */
 	uint32_t start; /* of its bytes in the pattern, in this life */
 	uint32_t unsent_bytes; /* handed over, and not yet taken by the kernel */
 	uint32_t send_left; /* streams: of the message that is being handed over */
@@ -87,12 +88,36 @@ static inline bool load_conn_in_window(const struct load *load, uint64_t when_ns
 	return when_ns >= load->from_ns && when_ns < load->until_ns;
 }
 
-/* To which moment a message belongs. */
+/* The moment by which a message belongs to the window, or not. */
 static inline uint64_t load_conn_moment(
 	const struct load *load, const struct load_conn_message *message)
 {
 	return load->options.open_loop ? message->intended_ns : message->sent_ns;
 }
+
+/* Connections are made by a schedule. */
+static inline bool load_conn_is_timed_churn(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes != 0;
+}
+
+/* Messages leave when they are offered; otherwise, when there is a place for them. */
+static inline bool load_conn_is_offered(const struct load *load)
+{
+	return load->options.open_loop && load->options.echoes == 0;
+}
+
+/* The window has begun. */
+static inline bool load_conn_has_begun(const struct load *load, uint64_t now_ns)
+{
+	return now_ns >= load->from_ns && load->from_ns < load->until_ns;
+}
+
+/*
+ * Takes the first message that waits on this connection, and returns when it was due. There must be
+ * one.
+ */
+uint64_t load_conn_take_waiting(struct load *load, struct load_conn *conn);
 
 /* How many bytes the message of this number has. */
 uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message);
@@ -100,8 +125,9 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 /* True if one more message may leave now. */
 bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
 /*
- * One more message leaves: counts it, and gives its times. Not as a value: gcc 12 looks up where a
- * call's value is to go when the call is over, and the number of the message has changed by then.
+ * One more message leaves: counts it, and gives its times. Not as a return value: gcc 12 evaluates
+ * the place that a returned struct is assigned to after the call, and the number of the message has
+ * changed by then.
  */
 void load_conn_begin(struct load *load, struct load_conn *conn, uint64_t now_ns,
 	struct load_conn_message *ret_message);
@@ -117,24 +143,3 @@ void load_conn_heard(struct load *load, struct load_conn *conn, uint64_t now_ns)
 /* Keeps it if it is the first. `connection` is filled in here. */
 void load_conn_note_damage(
 	struct load *load, const struct load_conn *conn, const struct load_record_damage *damage);
-
-/* Everything that was asked of it has been done, and nothing more will be: ends it. */
-void load_conn_leave_if_finished(
-	struct load *load, struct load_conn *conn, struct protocol_answer *answer);
-
-/* ---- load_stream ---- */
-
-void load_stream_handle(struct load *load, struct load_conn *conn,
-	const struct protocol_event *event, struct protocol_answer *answer);
-/* What is under way will not come back. */
-void load_stream_abandon(struct load *load, struct load_conn *conn);
-
-/* ---- load_flow ---- */
-
-int load_flow_new(const struct load_options *options, struct load_flow **ret_flow);
-void load_flow_free(struct load_flow *flow);
-/* A connection begins anew. */
-void load_flow_reset(struct load *load, struct load_conn *conn);
-void load_flow_handle(struct load *load, struct load_conn *conn, const struct protocol_event *event,
-	struct protocol_answer *answer);
-void load_flow_abandon(struct load *load, struct load_conn *conn);

@@ -1,27 +1,29 @@
 /*
- * Flows: every message is by itself. It may be lost, come twice, late, after one that was sent later, or from
- * another; so each says who it is, in its first 16 bytes. The rest are pattern bytes from a place of its
- * own.
+ * Flows: each message stands alone. It may be lost, duplicated, late, overtaken, or come from
+ * another flow; so each is identified by its first 16 bytes. The rest are pattern bytes from a
+ * place of its own.
  *
  *	8 bytes  its number in this connection's life, from 0
- *	4 bytes  the connection's number        } in the byte order of this machine: nobody else
- *	2 bytes  which life, 2 bytes which slot } has to understand them
+ *	4 bytes  the connection's number        } in the byte order of this machine: no other
+ *	2 bytes  which life, 2 bytes which slot } program reads them
  *
- * Messages of less than 16 bytes have no room for that and are known by their bytes alone: the oldest under
- * way with the same ones. Of a few bytes many are alike, so of them reordering and duplicates are a guess.
+ * Messages of less than 16 bytes are too short for that and are recognised by their content alone:
+ * as the oldest under way with the same bytes. Many short messages are alike, so their reordering
+ * and duplicates are a guess.
  *
- * What times out is lost and its slot given to the next. If it comes after all, it is late. Of the last
- * 1,024 messages it is known whether they have come, which tells late ones from duplicates.
+ * A message that times out is lost, and its slot is used again. If it comes after all, it is late.
+ * Of the last 1,024 messages it is known whether they have come, which distinguishes late ones from
+ * duplicates.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/load_conn.h"
+#include "protocol/load_flow.h"
 
 #define STRIDE 257u /* between the places of two messages in the pattern */
 #define KNOWN_MESSAGES 1024u
-/* Fewer right bytes behind a mark that is wrong do not make it clear whose they are. */
+/* Behind a wrong mark, fewer right bytes do not identify a message. */
 #define TELLING_BYTES 8u
 #define NO_SLOT UINT16_MAX
 
@@ -40,6 +42,8 @@ struct slot {
 	uint16_t next, before;
 };
 
+_Static_assert(sizeof(struct slot) <= LOAD_MOST_SLOT_BYTES, "load_new() checks the sum");
+
 struct side {
 	uint64_t next_back; /* one more than the highest number that has come back */
 	uint64_t has_come[KNOWN_MESSAGES / 64]; /* a bit for each, by number */
@@ -52,7 +56,7 @@ struct load_flow {
 	struct side *sides; /* one for each connection */
 	struct slot *slots; /* `depth` for each connection */
 	unsigned char
-		*rooms; /* `most_bytes` for each connection: the message that is handed over */
+		*outgoing; /* `most_bytes` for each connection: the message that is handed over */
 };
 
 /* A connection, with all that belongs to it. */
@@ -61,7 +65,7 @@ struct view {
 	struct load_conn *conn;
 	struct side *side;
 	struct slot *slots;
-	unsigned char *room;
+	unsigned char *outgoing;
 	uint32_t number;
 };
 
@@ -74,7 +78,7 @@ static struct view view_of(struct load *load, struct load_conn *conn)
 		.conn = conn,
 		.side = &load->flow->sides[index],
 		.slots = &load->flow->slots[(size_t)index * load->options.depth],
-		.room = load->flow->rooms + (size_t)index * load->flow->most_bytes,
+		.outgoing = load->flow->outgoing + (size_t)index * load->flow->most_bytes,
 		.number = load->options.first_number + index,
 	};
 }
@@ -169,9 +173,9 @@ static void compose(const struct view *v, uint64_t number, uint16_t slot, uint32
 {
 	struct mark mark = mark_of(v, number, slot);
 
-	memcpy(v->room, pattern_at(v->conn->start, number * STRIDE), size);
+	memcpy(v->outgoing, pattern_at(v->conn->start, number * STRIDE), size);
 	if (size >= sizeof(mark))
-		memcpy(v->room, &mark, sizeof(mark));
+		memcpy(v->outgoing, &mark, sizeof(mark));
 }
 
 /* ---- sending ---- */
@@ -194,7 +198,7 @@ static void hand_over(const struct view *v, struct protocol_answer *answer)
 	v->slots[which].number = number;
 	load_conn_begin(v->load, conn, now_ns, &v->slots[which].times);
 	conn->unsent_bytes = size;
-	answer->send.bytes = v->room;
+	answer->send.bytes = v->outgoing;
 	answer->send.length = size;
 	if (load_conn_in_window(v->load, now_ns))
 		v->load->record->counts.bytes_sent += size;
@@ -225,7 +229,7 @@ static void set_deadline(const struct view *v, struct protocol_answer *answer)
 
 /* ---- receiving ---- */
 
-/* What has come, while it is looked at. */
+/* What has come, while it is examined. */
 struct arrival {
 	const unsigned char *bytes;
 	uint32_t length;
@@ -270,7 +274,7 @@ static void settle(
 	if (damaged)
 		note_damage(v, arrival, number, which, right);
 	note_come(v->side, number, true);
-	/* By its own moment, as all that is told of a message that came back. */
+	/* By its own moment, as all that is counted of a message that came back. */
 	if (number + 1 < v->side->next_back)
 		v->load->record->counts.reordered += load_conn_in_window(
 			v->load, load_conn_moment(v->load, &slot->times));
@@ -314,7 +318,7 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 		settle(v, arrival, mark.slot, right);
 		return true;
 	}
-	/* The mark itself may be what is damaged: then it is looked for by its other bytes. */
+	/* The mark itself may be what is damaged: then it is identified by its other bytes. */
 	if (right < arrival->length ||
 		arrival->length != load_conn_size(v->load, v->conn, mark.number))
 		return false;
@@ -340,7 +344,7 @@ static bool settle_by_bytes(const struct view *v, const struct arrival *arrival)
 	return false;
 }
 
-/* By its bytes, where there is no room for a mark: one of the last that are not under way. */
+/* By its bytes, if it is too short for a mark: one of the last that are not under way. */
 static bool settle_again_by_bytes(const struct view *v, const struct arrival *arrival)
 {
 	uint64_t sent = v->conn->sent_messages;
@@ -359,7 +363,10 @@ static bool settle_again_by_bytes(const struct view *v, const struct arrival *ar
 	return false;
 }
 
-/* Nobody knows it. A short one is then taken for the oldest under way that is as short: as damaged. */
+/*
+ * It cannot be identified. A short one is then taken for the oldest under way that is as short: as
+ * damaged.
+ */
 static void settle_stray(const struct view *v, const struct arrival *arrival)
 {
 	uint16_t which = v->side->first;
@@ -409,14 +416,14 @@ void load_flow_handle(struct load *load, struct load_conn *conn, const struct pr
 		return;
 	switch (event->kind) {
 	case PROTOCOL_OPENED:
-		answer->room = load->flow->most_bytes + 1; /* one more shows what is too long */
+		answer->credit = load->flow->most_bytes + 1; /* one more shows what is too long */
 		break;
 	case PROTOCOL_BYTES: handle_message(&v, event); break;
 	case PROTOCOL_SENT: conn->unsent_bytes = 0; break;
 	case PROTOCOL_FAULT:
 		/*
-		 * A message that did not leave stays under way until it times out: sending the next one
-		 * at once would ask the same question as fast as the processor can.
+		 * A message that did not leave stays under way until it times out: sending the next
+		 * one at once would ask the same question as fast as the processor can.
 		 */
 		load->record->counts.faults++;
 		if (event->count > 0)
@@ -472,8 +479,8 @@ int load_flow_new(const struct load_options *options, struct load_flow **ret_flo
 	}
 	flow->sides = calloc(options->connections, sizeof(*flow->sides));
 	flow->slots = calloc((size_t)options->connections * options->depth, sizeof(*flow->slots));
-	flow->rooms = calloc(options->connections, flow->most_bytes);
-	if (flow->sides == NULL || flow->slots == NULL || flow->rooms == NULL) {
+	flow->outgoing = calloc(options->connections, flow->most_bytes);
+	if (flow->sides == NULL || flow->slots == NULL || flow->outgoing == NULL) {
 		load_flow_free(flow);
 		return -ENOMEM;
 	}
@@ -487,6 +494,6 @@ void load_flow_free(struct load_flow *flow)
 		return;
 	free(flow->sides);
 	free(flow->slots);
-	free(flow->rooms);
+	free(flow->outgoing);
 	free(flow);
 }

@@ -1,10 +1,11 @@
 /*
- * Messages of a load that never came back right: when each was due and when it was sent, kept until the run
- * ends. Only then is known how long they have waited, which is the least that their latency can be.
+ * Messages of a load that never came back right: when each was due and when it was sent, kept until
+ * the run ends. Only then is it known how long they have waited, which is the lower bound of their
+ * latency.
  *
- * Memory: LOAD_GONE_MOST entries. When they are used up, neighbours are joined, and from then on an entry takes
- * twice as many: with the latest of their times, so what is told stays a lower bound.
- * One thread.
+ * Limits: LOAD_GONE_MOST entries. When they are used up, neighbours are joined, and from then on an
+ * entry takes twice as many messages, with the latest of their times: so the result stays a lower
+ * bound. Thread: one.
  */
 #pragma once
 

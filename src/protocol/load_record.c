@@ -67,7 +67,7 @@ void load_record_merge(struct load_record *into, const struct load_record *from)
 	if (from->damage.found &&
 		(!into->damage.found || from->damage.when_ns < into->damage.when_ns))
 		into->damage = from->damage;
-	/* Same shape, and 2^63 samples are beyond anybody's patience: these cannot fail. */
+	/* Same shape, and there are fewer than 2^63 samples: these cannot fail. */
 	histogram_merge(into->intended, from->intended);
 	histogram_merge(into->sent, from->sent);
 	histogram_merge(into->unsent, from->unsent);

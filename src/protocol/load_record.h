@@ -1,9 +1,10 @@
 /*
- * What a load generator has found out in some time: counts, latencies, and the first damage. One thread
- * writes it; handed over whole (load_exchange), added up (load_record_merge). Recording allocates nothing.
+ * The results of a load over some time: counts, latencies, and the first damage. One thread writes
+ * it; it is handed over whole (load_exchange) and added up (load_record_merge). Recording allocates
+ * nothing.
  *
- * Every message belongs to the window by one moment: when it was meant to be sent (open loop) or was
- * sent (closed loop). Of those in the window, once the load is over (load_conclude):
+ * Every message belongs to the window by one moment: when it was meant to be sent (open loop) or
+ * was sent (closed loop). Of those in the window, once the load is over (load_conclude):
  *
  *	offered == sent + unsent		sent == received + damaged + lost
  */
@@ -30,7 +31,7 @@
 	X(late) /* flows: came back after they had been given up */                                 \
 	X(reordered) /* flows: came back after one that was sent later (RFC 4737) */                \
 	X(strays) /* flows: messages that are none of ours, or damaged beyond recognition */        \
-	X(connect_errors) /* calls that came to nothing; these and what follows: at any time */     \
+	X(connect_errors) /* connects that failed; these and what follows: at any time */           \
 	X(silent) /* connections that were asked and brought nothing back in the window */          \
 	X(stalled) /* ... that stopped: brought nothing more until the end of the window */         \
 	X(resets) /* open connections lost: reset, timed out */                                     \
@@ -60,14 +61,14 @@ struct load_record {
 	uint64_t lag_sum_ns, lag_most_ns;
 	struct load_record_damage damage;
 	/*
-	 * Of messages that came back, how long that took; of the others, once the load is over, how long
-	 * they had waited by then, which is a lower bound (flows: or until they timed out). So each
-	 * message of `offered` is in `intended`, and each of `sent` in `sent`.
+	 * Of messages that came back, how long that took; of the others, once the load is over, how
+	 * long they had waited by then, which is a lower bound (flows: or until they timed out). So
+	 * each message of `offered` is in `intended`, and each of `sent` in `sent`.
 	 */
 	struct histogram *intended; /* from when it was meant to be sent; closed loop: empty */
 	struct histogram *sent; /* from when it was handed over */
 	struct histogram *unsent; /* of `intended` those that were never sent */
-	struct histogram *connect; /* from the call to being connected */
+	struct histogram *connect; /* from connect(2) to being connected */
 };
 
 /* -ENOMEM. */

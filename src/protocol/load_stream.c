@@ -1,12 +1,13 @@
 /*
- * Streams: what was sent comes back as one stream too, so a connection is two positions in its pattern and
- * a ring of times. Messages that leave together are handed over together, and only when the kernel has
- * taken all of the last piece: what it does not take is not queued up behind.
+ * Streams: what was sent comes back as one stream, too, so a connection is two positions in its
+ * pattern and a ring of times. Messages that leave together are handed over together, and only when
+ * the kernel has taken all of the last piece: nothing is queued behind a piece that it has not
+ * taken.
  */
-#include "protocol/load_conn.h"
+#include "protocol/load_stream.h"
 
-/* Nothing that comes is kept: this is only how much an engine may tell at once. */
-#define ROOM_BYTES (1u << 20)
+/* Nothing that comes is kept: this only bounds one event. */
+#define CREDIT_BYTES (1u << 20)
 
 static struct load_conn_message *message_at(
 	const struct load *load, const struct load_conn *conn, uint64_t number)
@@ -152,13 +153,13 @@ void load_stream_handle(struct load *load, struct load_conn *conn,
 {
 	switch (event->kind) {
 	case PROTOCOL_OPENED:
-		answer->room = ROOM_BYTES;
+		answer->credit = CREDIT_BYTES;
 		hand_over(load, conn, answer);
 		break;
 	case PROTOCOL_URGENT:
 	case PROTOCOL_BYTES: handle_bytes(load, conn, event, answer); break;
 	case PROTOCOL_SENT:
-		/* Also of what was given up meanwhile. */
+		/* This may concern messages that have been abandoned meanwhile. */
 		conn->unsent_bytes -= event->count < conn->unsent_bytes ? (uint32_t)event->count
 									: conn->unsent_bytes;
 		hand_over(load, conn, answer);

@@ -1,8 +1,8 @@
 /*
- * The bytes that a load generator sends: fixed noise, endless, in which every stream begins somewhere else.
- * Two places differ unless they are a multiple of PATTERN_PERIOD apart, so bytes that come back shifted,
- * from another message or from another stream are noticed. They live for ever: sending copies nothing.
- * Any thread.
+ * The bytes that a load generator sends: a fixed, endless pseudo-random sequence, in which each
+ * stream begins at another place. Two places differ unless they are a multiple of PATTERN_PERIOD
+ * apart, so bytes that come back shifted, from another message or from another stream are noticed.
+ * The bytes stay valid for ever: sending copies nothing. Any thread.
  */
 #pragma once
 
@@ -22,5 +22,5 @@ uint32_t pattern_start(uint64_t stream);
 /* PATTERN_CHUNK_BYTES bytes, from this place of that stream on. */
 const unsigned char *pattern_at(uint32_t start, uint64_t position);
 
-/* How many of `length` bytes are as they should be, from the first on; `length` is when all are. */
+/* How many of the `length` bytes, from the first on, are those of the pattern at this place. */
 size_t pattern_match(const unsigned char *bytes, size_t length, uint32_t start, uint64_t position);

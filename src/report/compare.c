@@ -68,7 +68,7 @@ static double *pair_up(const struct compare_figure *one)
 		return NULL;
 	for (size_t i = 0; i < one->baseline_count; i++) {
 		for (size_t j = 0; j < one->count; j++) {
-			/* A time below what a clock can tell is not nothing, and nothing has no
+			/* A time below the resolution of a clock is not nothing, and nothing has no
 			 * factor to anything. */
 			double least = one->figure->unit == FIGURE_NS ? 1
 				: one->figure->unit == FIGURE_PER_S   ? LEAST_RATE

@@ -3,7 +3,7 @@
  * factor the one differs from the other, an interval that holds the true factor with a confidence of
  * 99 percent (rank.h), and a verdict that says no more than that interval does.
  *
- * 99 percent, because eight figures are looked at: at 95 a difference would be seen every few times
+ * 99 percent, because eight figures are compared: at 95 a difference would be seen every few times
  * where there is none. With fewer than five runs on either side nothing can be that sure.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /*
- * What a histogram looks like: points for a curve of percentiles, and bars for its shape. Enough of
+ * The shape of a histogram: points for a curve of percentiles, and bars for its shape. Enough of
  * them for a picture, not more.
  */
 #pragma once

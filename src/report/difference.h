@@ -8,7 +8,7 @@
 
 #include "report/model/model.h"
 
-/* Differences beyond this are not told. */
+/* Differences beyond this are left out. */
 #define DIFFERENCE_MOST 16
 /* Longer values are cut. */
 #define DIFFERENCE_TEXT_SIZE 80
@@ -20,7 +20,7 @@ struct difference {
 };
 
 /*
- * Compares each run with the first one; of each field only the first difference is told. Gives their
+ * Compares each run with the first one; of each field only the first difference is reported. Gives their
  * number. -ENOMEM; -EINVAL as model_write_json().
  */
 int difference_find(const struct model *const *runs, size_t count,

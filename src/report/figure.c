@@ -45,7 +45,7 @@ bool figure_has_tried(const struct model_counts *counts)
 	return counts->sent > 0 || counts->connects > 0 || figure_errors(counts) > 0;
 }
 
-/* Nothing that came back is a rate, too, but not where it is only not told. */
+/* A rate of 0 is a figure where messages were counted, and none where they were not. */
 static double rate(const struct model *run)
 {
 	if (run->rate.reached_per_s > 0)

@@ -1,5 +1,5 @@
 /*
- * The figures by which runs are told apart: one number each, by name. The table of runs, the
+ * The figures by which runs are compared: one number each, by name. The table of runs, the
  * comparison and the page all show these.
  */
 #pragma once
@@ -11,7 +11,7 @@
 
 enum figure_unit { FIGURE_PER_S, FIGURE_NS, FIGURE_PER_MILLION };
 
-/* Room for any text of figure_format(). */
+/* Holds any text of figure_format(). */
 #define FIGURE_TEXT_SIZE 32
 
 struct figure {

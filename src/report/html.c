@@ -96,7 +96,7 @@ static json_t *figures(const struct model *run)
 	return object;
 }
 
-/* What was demanded of a run and does not hold: of several runs nothing else tells it. */
+/* Promises that do not hold: with several runs nothing else on the page shows them. */
 static json_t *broken(const struct model *run)
 {
 	const struct model_assert *asserts = run->asserts.items;
@@ -136,7 +136,7 @@ static int result_object(const struct model *model, json_t **ret_object)
 
 	if (r < 0)
 		return r;
-	/* What happened when is drawn, and told for each run. */
+	/* The figures over time are drawn for each run. */
 	json_object_del(object, "intervals");
 	*ret_object = json_pack("{s:o, s:o, s:o, s:o}", "result", object, "figures", figures(model),
 		"percentiles", pictures(model, curve_percentiles), "shape",
@@ -172,7 +172,7 @@ static int make_data(const struct html_page *page, json_t **ret_data)
 	return *ret_data != NULL ? 0 : -ENOMEM;
 }
 
-/* Told by json_dump_callback(): the text in pieces. */
+/* For json_dump_callback(): takes the text in pieces. */
 static int put_escaped(const char *text, size_t length, void *out)
 {
 	for (size_t i = 0; i < length; i++) {

@@ -184,7 +184,7 @@ static int add_reasons(struct model_trust *trust, const struct model_trust *more
 	return r;
 }
 
-/* A name that not all share is nobody's. */
+/* A label that the runs do not share is left out. */
 static void join_label(struct model *merged, const struct model *run)
 {
 	if (merged->label != NULL && (run->label == NULL || strcmp(merged->label, run->label) != 0))

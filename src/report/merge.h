@@ -12,7 +12,7 @@
 
 /*
  * What only one run can have (intervals, search, asserts) is left out, unless there is only one; what
- * the runs do not share (difference.h) is the first one's, but for the label: that is nobody's. The caller calls model_fini().
+ * the runs do not share (difference.h) is the first one's; a label that they do not share is left out. The caller calls model_fini().
  * -ENOMEM; -EOVERFLOW: more than a count can hold.
  */
 int merge_runs(const struct model *runs, size_t count, struct model *ret_merged);

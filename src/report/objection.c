@@ -1,5 +1,5 @@
 /*
- * One function a kind. All runs of both sides are looked at, because one that is not like the others
+ * One function a kind. All runs of both sides are checked, because one that is not like the others
  * is enough.
  */
 #include "report/objection.h"

@@ -24,9 +24,9 @@ enum objection_kind {
 	OBJECTION_KIND_COUNT,
 };
 
-/* No more than one of a kind is told. */
+/* There is at most one of a kind. */
 #define OBJECTION_MOST OBJECTION_KIND_COUNT
-/* Room for any sentence, also in a language whose letters are three bytes each. */
+/* Holds any sentence, also in a language whose letters have three bytes. */
 #define OBJECTION_TEXT_SIZE 384
 
 struct objection {
@@ -41,7 +41,7 @@ struct objection_known {
 	size_t baseline_count, count;
 };
 
-/* Looks for all there are; `known` are the figures that both sides have. Gives their number. */
+/* Finds all of them; `known` are the figures that both sides have. Gives their number. */
 size_t objection_find(const struct model *baseline, size_t baseline_count, const struct model *runs,
 	size_t count, size_t least_runs, const struct objection_known *known, size_t known_count,
 	struct objection objections[OBJECTION_MOST]);

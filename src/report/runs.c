@@ -1,5 +1,5 @@
 /*
- * Reads files of results. What kind a file is, its first character tells: JSON begins with a brace,
+ * Reads files of results. The first character shows the kind of a file: JSON begins with a brace,
  * a log never does.
  */
 #include "report/runs.h"
@@ -60,20 +60,21 @@ static int add_run(struct runs *runs, struct model *run)
 static int read_all(FILE *file, char **ret_bytes, size_t *ret_length)
 {
 	CLEANUP_FREE char *bytes = NULL;
-	size_t length = 0, room = 0;
+	size_t length = 0, capacity = 0;
 
 	while (!feof(file)) {
-		if (length == room) {
-			room = room == 0 ? 1 << 16 : 2 * room;
+		if (length == capacity) {
+			capacity = capacity == 0 ? 1 << 16 : 2 * capacity;
 
-			char *larger = length <= RUNS_MOST_FILE_BYTES ? realloc(bytes, room) : NULL;
+			char *larger = length <= RUNS_MOST_FILE_BYTES ? realloc(bytes, capacity)
+								      : NULL;
 
 			if (larger == NULL)
 				return length > RUNS_MOST_FILE_BYTES ? -EFBIG : -ENOMEM;
 			bytes = larger;
 		}
 		errno = 0;
-		length += fread(bytes + length, 1, room - length, file);
+		length += fread(bytes + length, 1, capacity - length, file);
 		if (ferror(file))
 			return errno != 0 ? -errno : -EIO;
 	}
@@ -93,7 +94,7 @@ static void add_lines(const char *bytes, size_t used, struct model_fault *fault)
 		fault->line += bytes[i] == '\n';
 }
 
-/* Intervals whose result never came: whoever wrote them was stopped. */
+/* Intervals without a result: the program was stopped before it wrote one. */
 static int fail_cut(struct model_fault *fault)
 {
 	memset(fault, 0, sizeof(*fault));

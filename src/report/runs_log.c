@@ -1,7 +1,7 @@
 /*
  * Reads logs line by line. A log knows times and latencies and nothing else: what was received is
  * the number of values, target, load and errors are not known. What it does not say itself (the unit)
- * and what makes its figures doubtful is told.
+ * and reports what makes its figures doubtful.
  */
 #include "report/runs_log.h"
 
@@ -34,7 +34,7 @@ struct reading {
 	/* How many lines have a MAX that is the histogram's own value, and how many another one. */
 	uint64_t plain_max_count, other_max_count;
 	bool is_of_ns; /* the unit given is contradicted: MAX is the value in nanoseconds */
-	/* Intervals are told of one latency only: this one, once it is known. */
+	/* The intervals have one latency only: this one, once it is known. */
 	struct histogram **main;
 };
 
@@ -87,16 +87,16 @@ static bool is_max(const struct hdrlog_reader_interval *line, double unit)
 	const struct histogram *histogram = line->histogram;
 	uint64_t max = histogram_max(histogram);
 	uint64_t last = max < histogram->limit ? max : histogram->limit;
-	double told = line->max * unit;
+	double stated_max = line->max * unit;
 	double slack = unit / 1000; /* MAX has three digits behind the point */
 
 	/* What lay beyond the range was counted in the last step. */
-	return told >= (double)histogram_step_lower(histogram, last) - slack &&
-		(told <= (double)max + slack || max >= histogram->limit);
+	return stated_max >= (double)histogram_step_lower(histogram, last) - slack &&
+		(stated_max <= (double)max + slack || max >= histogram->limit);
 }
 
 /* MAX is either the value itself, as C writes it, or that in milliseconds, as all others do. */
-static void look_at_max(struct reading *reading, const struct hdrlog_reader_interval *line)
+static void check_max(struct reading *reading, const struct hdrlog_reader_interval *line)
 {
 	if (isnan(line->max) || histogram_count(line->histogram) == 0 ||
 		is_max(line, MAX_UNIT_NS / (double)unit_of(reading)))
@@ -191,16 +191,16 @@ static int judge_unit(struct reading *reading)
 	} else if (others > 0) {
 		say(reading,
 			ngettext("MAX and the histogram of %llu line disagree: its values may not "
-				 "be nanoseconds (--unit tells)",
+				 "be nanoseconds (--unit sets it)",
 				"MAX and the histograms of %llu lines disagree: their values may "
-				"not be nanoseconds (--unit tells)",
+				"not be nanoseconds (--unit sets it)",
 				others),
 			(unsigned long long)others);
 		return add_reason(&reading->run, "unit-unclear", "lines", (double)others);
 	} else if (reading->plain_max_count > 0 && reading->options->unit_ns == 0) {
 		say(reading, "%s",
-			_("nothing tells the unit of its values: taken as nanoseconds (--unit "
-			  "tells)"));
+			_("the unit of its values is not known: taken as nanoseconds (--unit "
+			  "sets it)"));
 	}
 	return 0;
 }
@@ -238,7 +238,7 @@ static int add_gap(struct model_list *list, uint64_t from_ns, uint64_t until_ns)
 {
 	struct model_interval *gap;
 
-	/* So many intervals are told already that one more gap makes no difference. */
+	/* There are so many intervals already that one more gap makes no difference. */
 	if (list->count == MODEL_MOST_ITEMS)
 		return 0;
 	gap = model_append(list, sizeof(*gap));
@@ -307,7 +307,7 @@ static int add_line(struct reading *reading, const struct hdrlog_reader_interval
 		reading->first_ns = line->start_ns;
 	if (end_ns > reading->end_ns)
 		reading->end_ns = end_ns;
-	look_at_max(reading, line);
+	check_max(reading, line);
 	r = merge_histogram(latency, line->histogram);
 	if (r < 0)
 		return r;
@@ -340,7 +340,7 @@ static int read_lines(struct reading *reading, struct model_fault *fault)
 		if (r < 0)
 			return r;
 	}
-	/* Whoever was writing it was stopped, or has not come to its end yet. */
+	/* Its writer was stopped, or is still writing. */
 	if (r == -EBADMSG && hdrlog_reader_is_cut(reading->reader) &&
 		reading->first_ns != UINT64_MAX) {
 		reading->is_cut = true;
@@ -358,7 +358,7 @@ static int read_lines(struct reading *reading, struct model_fault *fault)
 
 /* ---- the whole ---- */
 
-/* What the run is as a whole, from its lines. */
+/* The totals of the run, from its lines. */
 static int fill_run(struct reading *reading)
 {
 	struct model *run = &reading->run;

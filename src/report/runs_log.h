@@ -9,14 +9,14 @@
 #include "report/model/model.h"
 #include "report/model/model_read.h"
 
-/* Room for any note. */
+/* Holds any note. */
 #define RUNS_NOTE_SIZE 256
 
 /* How files are read. Zeroed: as they say themselves. */
 struct runs_options {
 	const char *tag; /* of a log, only the lines with this one */
-	uint64_t unit_ns; /* of a log's values; 0: not told, so nanoseconds */
-	/* A sentence that who reads the figures should know, in the user's language; may be NULL. */
+	uint64_t unit_ns; /* of a log's values; 0: not given, so nanoseconds */
+	/* Takes a note about the figures, a sentence in the user's language; may be NULL. */
 	void (*say)(void *context, const char *note);
 	void *context;
 };

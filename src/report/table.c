@@ -16,7 +16,7 @@
 struct table {
 	unsigned columns;
 	size_t count; /* of cells */
-	size_t room;
+	size_t capacity;
 	bool failed;
 	char (*cells)[TABLE_CELL_SIZE];
 	unsigned widths[TABLE_MOST_COLUMNS];
@@ -40,16 +40,16 @@ void table_free(struct table *table)
 
 void table_add(struct table *table, const char *text)
 {
-	if (table->count == table->room) {
-		size_t room = table->room == 0 ? 64 : 2 * table->room;
-		void *cells = reallocarray(table->cells, room, sizeof(*table->cells));
+	if (table->count == table->capacity) {
+		size_t capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
+		void *cells = reallocarray(table->cells, capacity, sizeof(*table->cells));
 
 		if (cells == NULL) {
 			table->failed = true;
 			return;
 		}
 		table->cells = cells;
-		table->room = room;
+		table->capacity = capacity;
 	}
 
 	char *cell = table->cells[table->count];

@@ -76,7 +76,7 @@ static void print_objections(const struct compare *compare, FILE *out)
 		if (objection->kind == OBJECTION_TOO_FEW)
 			continue;
 		if (!begun)
-			fputs(_("\n! This speaks against a verdict:\n"), out);
+			fputs(_("\n! Objections to a verdict:\n"), out);
 		begun = true;
 		fprintf(out, "  %s\n", objection_format(objection, true, text, sizeof(text)));
 	}

@@ -1,5 +1,5 @@
 /*
- * A demand is text from a file; it is made plain, and its value is told in the unit of its figure.
+ * A demand is text from a file: it is made plain, and its value is printed in the unit of its figure.
  */
 #include "report/terminal_demands.h"
 
@@ -11,7 +11,7 @@
 #include "report/figure.h"
 #include "report/plain.h"
 
-/* Room for a demand; longer ones are cut. */
+/* Holds a demand; longer ones are cut. */
 #define DEMAND_SIZE 128
 
 /* Whether the figure at the start of a demand is a time. */

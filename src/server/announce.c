@@ -1,5 +1,5 @@
 /*
- * Lines about the server's life. Those about connections are chronicle.c's, those of failures stand where
+ * Lines about the server's life. Those about connections are conn_log.c's, those of failures stand where
  * something failed.
  */
 #include "server/announce.h"
@@ -53,22 +53,33 @@ void announce_start(const struct listener_list *listeners, const char *engine, u
 
 /* ---- ready ---- */
 
-struct ready_message {
+struct announce_ready {
 	int fd;
 	char *text;
 	size_t length;
+	bool has_thread; /* which waits for `may_go`, and frees all this */
+	bool cancelled;
+	pthread_mutex_t may_go;
 };
 
+static void destroy_ready(struct announce_ready *ready)
+{
+	if (ready->fd > STDERR_FILENO)
+		close(ready->fd);
+	free(ready->text);
+	free(ready);
+}
+
 /* EPIPE: the reader has gone, which is its affair. */
-static void send_ready(struct ready_message *message)
+static void send_ready(const struct announce_ready *ready)
 {
 	size_t at = 0;
 	ssize_t n = 0;
 
-	while (at < message->length) {
-		struct pollfd polled = { .fd = message->fd, .events = POLLOUT };
+	while (at < ready->length) {
+		struct pollfd polled = { .fd = ready->fd, .events = POLLOUT };
 
-		n = write(message->fd, message->text + at, message->length - at);
+		n = write(ready->fd, ready->text + at, ready->length - at);
 		if (n < 0 && errno == EAGAIN)
 			poll(&polled, 1, -1);
 		else if (n < 0 && errno != EINTR)
@@ -76,40 +87,45 @@ static void send_ready(struct ready_message *message)
 		at += n > 0 ? (size_t)n : 0;
 	}
 	if (n < 0 && errno != EPIPE)
-		log_error(_("cannot write the addresses to descriptor %d: %s"), message->fd,
+		log_error(_("cannot write the addresses to descriptor %d: %s"), ready->fd,
 			strerror(errno));
-	if (message->fd > STDERR_FILENO)
-		close(message->fd);
-	free(message->text);
-	free(message);
 }
 
 static void *run_ready_thread(void *context)
 {
-	send_ready(context);
+	struct announce_ready *ready = context;
+	bool cancelled;
+
+	pthread_mutex_lock(&ready->may_go);
+	cancelled = ready->cancelled;
+	pthread_mutex_unlock(&ready->may_go);
+	if (!cancelled)
+		send_ready(ready);
+	destroy_ready(ready);
 	return NULL;
 }
 
 /* A pipe that can be written to takes so much at once (pipe(7)). */
-static bool leaves_at_once(const struct ready_message *message)
+static bool leaves_at_once(const struct announce_ready *ready)
 {
-	struct pollfd polled = { .fd = message->fd, .events = POLLOUT };
+	struct pollfd polled = { .fd = ready->fd, .events = POLLOUT };
 
-	return message->length <= PIPE_BUF && poll(&polled, 1, 0) != 0;
+	return ready->length <= PIPE_BUF && poll(&polled, 1, 0) != 0;
 }
 
-static struct ready_message *compose_ready(const struct listener_list *listeners, int fd)
+static struct announce_ready *compose_ready(const struct listener_list *listeners, int fd)
 {
-	struct ready_message *message = calloc(1, sizeof(*message));
+	struct announce_ready *ready = calloc(1, sizeof(*ready));
 	char text[ADDR_TEXT_SIZE];
 	FILE *stream;
 
-	if (message == NULL)
+	if (ready == NULL)
 		return NULL;
-	message->fd = fd;
-	stream = open_memstream(&message->text, &message->length);
+	ready->fd = fd;
+	ready->may_go = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	stream = open_memstream(&ready->text, &ready->length);
 	if (stream == NULL) {
-		free(message);
+		free(ready);
 		return NULL;
 	}
 	for (size_t i = 0; i < listeners->count; i++) {
@@ -117,32 +133,65 @@ static struct ready_message *compose_ready(const struct listener_list *listeners
 		fprintf(stream, "%s\n", text);
 	}
 	if (fclose(stream) == 0)
-		return message;
-	free(message->text);
-	free(message);
+		return ready;
+	free(ready->text);
+	free(ready);
 	return NULL;
 }
 
-/* Where the reader is slow, a thread of its own waits for it: the server does not. */
-void announce_ready(const struct listener_list *listeners, int fd)
+/* The thread owns `ready` as soon as the mutex is unlocked. */
+static void start_ready_thread(struct announce_ready *ready)
 {
-	struct ready_message *message = fd >= 0 ? compose_ready(listeners, fd) : NULL;
 	pthread_t thread;
 
+	pthread_mutex_lock(&ready->may_go);
+	ready->has_thread = pthread_create(&thread, NULL, run_ready_thread, ready) == 0;
+	if (ready->has_thread)
+		pthread_detach(thread);
+	else
+		pthread_mutex_unlock(&ready->may_go);
+}
+
+struct announce_ready *announce_prepare_ready(const struct listener_list *listeners, int fd)
+{
+	struct announce_ready *ready = fd >= 0 ? compose_ready(listeners, fd) : NULL;
+
 	if (fd < 0)
-		return;
-	if (message == NULL) {
+		return NULL;
+	if (ready == NULL) {
 		log_error(
 			_("cannot write the addresses to descriptor %d: %s"), fd, strerror(ENOMEM));
 		if (fd > STDERR_FILENO)
 			close(fd);
+		return NULL;
+	}
+	if (!leaves_at_once(ready))
+		start_ready_thread(ready);
+	return ready;
+}
+
+static void finish_ready(struct announce_ready *ready, bool cancelled)
+{
+	if (ready == NULL)
+		return;
+	if (ready->has_thread) {
+		ready->cancelled = cancelled;
+		pthread_mutex_unlock(&ready->may_go);
 		return;
 	}
-	if (leaves_at_once(message) ||
-		pthread_create(&thread, NULL, run_ready_thread, message) != 0)
-		send_ready(message);
-	else
-		pthread_detach(thread);
+	if (!cancelled)
+		send_ready(ready);
+	destroy_ready(ready);
+}
+
+void announce_ready(struct announce_ready *ready)
+{
+	finish_ready(ready, false);
+}
+
+void announce_cancel_ready(struct announce_ready *ready)
+{
+	finish_ready(ready, true);
 }
 
 /* ---- counters, the end ---- */

@@ -14,7 +14,7 @@
 
 /* For threads that are asked something. */
 #define ANSWER_PATIENCE_NS (5 * CLOCK_NS_PER_S)
-/* For threads that were told to end: they may have a million connections to close. */
+/* For threads that were asked to end: they may have a million connections to close. */
 #define END_PATIENCE_NS (20 * CLOCK_NS_PER_S)
 
 static void complain(const struct crew *crew, unsigned which)
@@ -46,7 +46,7 @@ int crew_start(const struct crew *crew, unsigned *ret_missing)
 		if (r == -ETIMEDOUT)
 			complain(crew, i);
 		if (r < 0)
-			return r; /* told when the threads are joined */
+			return r; /* logged when the threads are joined */
 	}
 	return 0;
 }
@@ -97,10 +97,10 @@ bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses 
 	return all;
 }
 
-void crew_look_again(const struct crew *crew)
+void crew_check_again(const struct crew *crew)
 {
 	for (unsigned i = 0; i < crew->count; i++)
-		worker_look_again(crew->workers[i]);
+		worker_check_again(crew->workers[i]);
 }
 
 void crew_drain(const struct crew *crew)

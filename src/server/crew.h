@@ -1,6 +1,6 @@
 /*
  * All workers of a server. What is asked of them is asked of each in turn, and they have a limited time
- * for it together: one that hangs is told in the log, and does not keep the main thread. Main thread.
+ * for it together: one that hangs is logged, and does not keep the main thread. Main thread.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ struct crew {
 	unsigned count;
 };
 
-/* Starts all and waits until they work. -errno, told; `ret_missing` is how many were not started. */
+/* Starts all and waits until they work. -errno, logged; `ret_missing` is how many were not started. */
 int crew_start(const struct crew *crew, unsigned *ret_missing);
 
 /* The counters of all together. False: some have not answered, and count as they did the last time. */
@@ -23,12 +23,12 @@ bool crew_sum(const struct crew *crew, struct counters *ret_sum);
 bool crew_set_access(const struct crew *crew, const struct access *access);
 bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses *own);
 
-void crew_look_again(const struct crew *crew);
+void crew_check_again(const struct crew *crew);
 void crew_drain(const struct crew *crew);
 void crew_cut(const struct crew *crew);
 
 /*
- * Waits for the end of all. 0, or the first engine's error. -EBUSY, told: one goes on; whatever it may use must stay.
+ * Waits for the end of all. 0, or the first engine's error. -EBUSY, logged: one goes on; whatever it may use must stay.
  */
 int crew_join(const struct crew *crew);
 

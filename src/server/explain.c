@@ -1,7 +1,7 @@
 /*
  * Each answer comes from asking the kernel, as the server itself would: a version number says nothing
  * about a container. First the engines, then what the chosen one uses, then the process, then the
- * addresses, which are looked up and not opened.
+ * addresses, which are resolved and not opened.
  */
 #include "server/explain.h"
 
@@ -33,15 +33,15 @@
 #define UDP_GRO 104
 #endif
 
-static void tell(void *context, const char *name, bool yes, const char *reason)
+static void print(void *context, const char *name, bool yes, const char *reason)
 {
 	fprintf(context, "%-20s %-3s  %s\n", name, yes ? "yes" : "no", reason);
 }
 
-static void tell_format(FILE *stream, const char *name, bool yes, const char *format, ...)
+static void print_format(FILE *stream, const char *name, bool yes, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void tell_format(FILE *stream, const char *name, bool yes, const char *format, ...)
+static void print_format(FILE *stream, const char *name, bool yes, const char *format, ...)
 {
 	char text[ADDR_TEXT_SIZE + 200];
 	va_list arguments;
@@ -49,12 +49,12 @@ static void tell_format(FILE *stream, const char *name, bool yes, const char *fo
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	tell(stream, name, yes, text);
+	print(stream, name, yes, text);
 }
 
 /* ---- engines ---- */
 
-static void tell_engine(FILE *stream, const struct server_options *options,
+static void print_engine(FILE *stream, const struct server_options *options,
 	const struct engine_ops *ops, const struct engine_ops *chosen)
 {
 	char name[32], why[200];
@@ -63,31 +63,30 @@ static void tell_engine(FILE *stream, const struct server_options *options,
 
 	snprintf(name, sizeof(name), "engine-%s", ops->name);
 	if (ops == chosen && strcmp(options->engine, "auto") != 0)
-		tell(stream, name, true, _("asked for by --engine"));
+		print(stream, name, true, _("chosen by --engine"));
 	else if (ops == chosen && ops == favourite)
-		tell_format(stream, name, true, _("what 'auto' takes: %s"), reason);
+		print_format(stream, name, true, _("what 'auto' takes: %s"), reason);
 	else if (ops == chosen)
-		tell_format(stream, name, true, _("'auto' would rather have had '%s'"),
-			favourite->name);
+		print_format(stream, name, true, _("'auto' prefers '%s'"), favourite->name);
 	else if (ops->probe(why, sizeof(why)) < 0)
-		tell_format(stream, name, false, _("cannot work here: %s"), why);
+		print_format(stream, name, false, _("cannot work here: %s"), why);
 	else
-		tell_format(stream, name, false, _("could work here: --engine %s"), ops->name);
+		print_format(stream, name, false, _("could work here: --engine %s"), ops->name);
 }
 
-static int tell_engines(FILE *stream, const struct server_options *options)
+static int print_engines(FILE *stream, const struct server_options *options)
 {
 	const struct engine_ops *chosen = NULL;
 	char why[200];
 	int r = engine_choose(options->engine, &chosen, why, sizeof(why));
 
 	for (size_t i = 0; engine_list[i] != NULL; i++)
-		tell_engine(stream, options, engine_list[i], chosen);
+		print_engine(stream, options, engine_list[i], chosen);
 	if (r < 0) {
 		log_error(_("cannot use the engine '%s': %s"), options->engine, why);
 		return r;
 	}
-	chosen->explain(tell, stream);
+	chosen->explain(print, stream);
 	return 0;
 }
 
@@ -103,82 +102,82 @@ static int try_option(int type, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static void tell_threads(FILE *stream, const struct server_options *options)
+static void print_threads(FILE *stream, const struct server_options *options)
 {
 	unsigned cpus = cpus_available(), threads = options->threads > 0 ? options->threads : cpus;
 	int r = try_option(SOCK_STREAM, SOL_SOCKET, SO_REUSEPORT, 1);
 
 	/* Two sentences, each with its own plural. */
-	tell_format(stream, "threads", threads > 1, ngettext("%u thread", "%u threads", threads),
+	print_format(stream, "threads", threads > 1, ngettext("%u thread", "%u threads", threads),
 		threads);
-	tell_format(stream, "processors", true,
+	print_format(stream, "processors", true,
 		ngettext("%u may be used (affinity mask and control group's quota)",
 			"%u may be used (affinity mask and control group's quota)", cpus),
 		cpus);
 	if (r < 0)
-		tell_format(stream, "reuseport", false, "SO_REUSEPORT: %s", strerror(-r));
+		print_format(stream, "reuseport", false, "SO_REUSEPORT: %s", strerror(-r));
 	else
-		tell(stream, "reuseport", threads > 1,
+		print(stream, "reuseport", threads > 1,
 			threads > 1 ? _("each thread has sockets of its own")
 				    : _("one thread needs no more than one socket an address"));
 }
 
-static void tell_open_files(FILE *stream)
+static void print_open_files(FILE *stream)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	/* The server raises the one to the other. */
-	tell_format(stream, "open-files", true,
+	print_format(stream, "open-files", true,
 		ngettext("%llu at most, a connection needs one ('ulimit -Hn')",
 			"%llu at most, a connection needs one ('ulimit -Hn')",
 			(unsigned long)limit.rlim_max),
 		(unsigned long long)limit.rlim_max);
 }
 
-static void tell_busy_poll(FILE *stream, const struct server_options *options)
+static void print_busy_poll(FILE *stream, const struct server_options *options)
 {
 	char text[DURATION_TEXT_SIZE];
 
 	if (options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
-		tell(stream, "busy-poll", true,
-			_("before it sleeps, a thread looks for more, where that has been worth it"));
+		print(stream, "busy-poll", true,
+			_("before it sleeps, a thread polls again, where that has paid off"));
 	else if (options->busy_poll_ns == 0)
-		tell(stream, "busy-poll", false, _("not wanted: --busy-poll 0"));
+		print(stream, "busy-poll", false, _("off: --busy-poll 0"));
 	else
-		tell_format(stream, "busy-poll", true,
-			_("before it sleeps, a thread looks for more, for %s"),
+		print_format(stream, "busy-poll", true,
+			_("before it sleeps, a thread goes on polling for %s"),
 			duration_format(options->busy_poll_ns, text, sizeof(text)));
 }
 
-static void tell_option(FILE *stream, const char *name, int type, int level, int option, int value,
+static void print_option(FILE *stream, const char *name, int type, int level, int option, int value,
 	const char *reason)
 {
 	int r = try_option(type, level, option, value);
 
 	if (r < 0)
-		tell(stream, name, false, strerror(-r));
+		print(stream, name, false, strerror(-r));
 	else
-		tell(stream, name, true, reason);
+		print(stream, name, true, reason);
 }
 
-static void tell_process(FILE *stream, const struct server_options *options)
+static void print_process(FILE *stream, const struct server_options *options)
 {
-	tell_threads(stream, options);
-	tell_open_files(stream);
-	tell_busy_poll(stream, options);
-	tell_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50,
+	print_threads(stream, options);
+	print_open_files(stream);
+	print_busy_poll(stream, options);
+	print_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50,
 		_("sockets may have network cards polled, where --busy-poll has a time"));
-	tell_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1,
+	print_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1,
 		_("datagrams of one peer may come in one piece"));
-	tell_option(stream, "udp-segment", SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT, 1000,
+	print_option(stream, "udp-segment", SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT, 1000,
 		_("their answers may leave in one piece"));
 }
 
 /* ---- addresses ---- */
 
-static int tell_address(FILE *stream, const struct addr_spec *spec)
+static int print_address(FILE *stream, const struct addr_spec *spec)
 {
 	struct resolve_list found;
 	char text[ADDR_TEXT_SIZE], spec_text[ADDR_TEXT_SIZE];
@@ -192,14 +191,14 @@ static int tell_address(FILE *stream, const struct addr_spec *spec)
 	for (size_t i = 0; i < found.count; i++) {
 		addr_format(&found.addrs[i], text, sizeof(text));
 		if (strcmp(text, spec_text) == 0)
-			tell(stream, "listen", true, text);
+			print(stream, "listen", true, text);
 		else
-			tell_format(stream, "listen", true, _("%s (of '%s')"), text, spec_text);
+			print_format(stream, "listen", true, _("%s (of '%s')"), text, spec_text);
 	}
 	return 0;
 }
 
-static int tell_activated(FILE *stream, const struct server_options *options)
+static int print_activated(FILE *stream, const struct server_options *options)
 {
 	struct activation activation;
 	struct listener_list list = { 0 };
@@ -210,14 +209,14 @@ static int tell_activated(FILE *stream, const struct server_options *options)
 		return r;
 	r = listener_adopt_all(&activation, 1, &list);
 	for (size_t i = 0; i < list.count; i++)
-		tell_format(stream, "listen", true, _("%s (handed over by the service manager)"),
+		print_format(stream, "listen", true, _("%s (handed over by the service manager)"),
 			addr_format(&list.listeners[i].bound, text, sizeof(text)));
-	listener_close_all(&list);
+	listener_list_close_all(&list);
 	activation_fini(&activation);
 	return r;
 }
 
-static void tell_upgrade(FILE *stream, const struct addr *at)
+static void print_upgrade(FILE *stream, const struct addr *at)
 {
 	char text[ADDR_TEXT_SIZE];
 	unsigned sockets;
@@ -226,14 +225,14 @@ static void tell_upgrade(FILE *stream, const struct addr *at)
 
 	addr_format(at, text, sizeof(text));
 	if (r == 0)
-		tell_format(stream, "upgrade", true,
+		print_format(stream, "upgrade", true,
 			ngettext("process %d answers at '%s': it would hand over %u socket",
 				"process %d answers at '%s': it would hand over %u sockets",
 				sockets),
 			(int)pid, text, sockets);
 	else
-		tell_format(stream, "upgrade", false, "'%s': %s", text,
-			r == -ENOENT ? _("nobody answers there; this one would start anew")
+		print_format(stream, "upgrade", false, "'%s': %s", text,
+			r == -ENOENT ? _("no server answers there; this one would start normally")
 				     : takeover_strerror(r));
 }
 
@@ -254,7 +253,7 @@ static bool write_faults(const struct fault_plan *plan, bool datagrams, bool fir
 }
 
 /* The words are those of the start (fault_map.c). */
-static void tell_faults(FILE *stream, const struct server_options *options)
+static void log_faults(FILE *stream, const struct server_options *options)
 {
 	for (size_t i = 0; i < options->spec_count; i++) {
 		const struct fault_plan *own = options->spec_faults != NULL
@@ -274,33 +273,34 @@ static void tell_faults(FILE *stream, const struct server_options *options)
 			none = write_faults(own, datagrams, none, faults);
 		fclose(faults);
 		if (!none)
-			tell_format(stream, "faults", true, _("injecting faults: %s on '%s'"), text,
+			print_format(stream, "faults", true, _("injecting faults: %s on '%s'"),
+				text,
 				addr_spec_format(&options->specs[i], address, sizeof(address)));
 	}
 }
 
 int explain_print(const struct server_options *options, FILE *stream)
 {
-	int result = tell_engines(stream, options);
+	int result = print_engines(stream, options);
 
-	tell_process(stream, options);
+	print_process(stream, options);
 	if (activation_is_offered() || options->activated_count > 0) {
-		int r = tell_activated(stream, options);
+		int r = print_activated(stream, options);
 
 		if (result == 0)
 			result = r;
 	}
 	for (size_t i = 0; i < options->spec_count; i++) {
-		int r = tell_address(stream, &options->specs[i]);
+		int r = print_address(stream, &options->specs[i]);
 
 		if (result == 0)
 			result = r;
 	}
 	if (options->upgrade_at != NULL)
-		tell_upgrade(stream, options->upgrade_at);
-	tell_faults(stream, options);
+		print_upgrade(stream, options->upgrade_at);
+	log_faults(stream, options);
 	sandbox_explain(
 		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
-		tell, stream);
+		print, stream);
 	return result;
 }

@@ -1,5 +1,5 @@
 /*
- * The glue between what the kernel tells and what the workers go by. A set that a worker may still use, because it
+ * The glue between what the kernel reports and what the workers go by. A set that a worker may still use, because it
  * has not answered in time, is left to it.
  */
 #include "server/peer_watch.h"
@@ -20,7 +20,7 @@ void peer_watch_begin(struct peer_watch *watch, uint32_t per_s)
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_DEBUG, "addresses_unknown",
 			json_pack("{s:s}", "reason", strerror(-r)),
-			_("the kernel does not tell the addresses of this machine: %s"),
+			_("the kernel does not report the addresses of this machine: %s"),
 			strerror(-r));
 }
 

@@ -11,7 +11,7 @@
 /* All zero: nothing is watched, and there are no rules. */
 struct peer_watch {
 	struct peer_rule_options rule;
-	struct own_addresses_watch *watch; /* NULL: the kernel does not tell */
+	struct own_addresses_watch *watch; /* NULL: the kernel does not report them */
 	struct own_addresses *own; /* NULL: not known */
 };
 

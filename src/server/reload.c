@@ -1,5 +1,5 @@
 /*
- * An option is told by the name that it has on the command line. What is told again and again at each reload is
+ * An option is logged by the name that it has on the command line. What is logged again at each reload is
  * still so: the file and the server differ.
  */
 #include "server/reload.h"
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 
-static void tell_rest(const char *option)
+static void log_needs_restart(const char *option)
 {
 	LOG_EVENT(LOG_LEVEL_WARNING, "needs_restart", json_pack("{s:s}", "option", option),
 		_("'%s' needs a restart"), option);
@@ -49,7 +49,7 @@ static bool has_same_upgrade(const struct server_options *one, const struct serv
 			addr_equal(one->upgrade_at, other->upgrade_at));
 }
 
-static void tell_what_cannot_change(
+static void log_what_cannot_change(
 	const struct server_options *current, const struct server_options *next)
 {
 	const struct {
@@ -76,7 +76,7 @@ static void tell_what_cannot_change(
 
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
 		if (!rest[i].same)
-			tell_rest(rest[i].option);
+			log_needs_restart(rest[i].option);
 	}
 }
 
@@ -119,15 +119,25 @@ static void take_what_can_change(struct server_options *current, const struct se
 	current->log_level = next->log_level;
 }
 
+struct fault_map_plans reload_faults(const struct server_options *options)
+{
+	return (struct fault_map_plans){
+		.all = &options->faults,
+		.own = options->spec_faults,
+		.specs = options->specs,
+		.count = options->spec_count,
+	};
+}
+
 static int set_faults(const struct reload *reload, const struct server_options *next)
 {
-	struct server_options options = *reload->current;
+	struct fault_map_plans wanted = reload_faults(reload->current);
 	int r;
 
-	options.faults = next->faults;
+	wanted.all = &next->faults;
 	if (has_same_addresses(reload->current, next))
-		options.spec_faults = next->spec_faults;
-	r = fault_map_set(reload->faults, &options);
+		wanted.own = next->spec_faults;
+	r = fault_map_set(reload->faults, &wanted);
 	if (r < 0)
 		log_error(_("cannot read the options: %s"), strerror(-r));
 	return r;
@@ -148,7 +158,7 @@ static int adopt(
 		access_free(access);
 		return r;
 	}
-	tell_what_cannot_change(reload->current, next);
+	log_what_cannot_change(reload->current, next);
 	take_what_can_change(reload->current, next);
 	limits = reload_limits(reload->current, reload->memory_connections);
 	limits_set(reload->limits, &limits);
@@ -167,7 +177,8 @@ int reload_options(const struct reload *reload, struct access **ret_access)
 		r = adopt(reload, next, ret_access);
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("'%s' was not read again; the old options hold"), current->config_path);
+			_("'%s' was not read again; the old options stay in force"),
+			current->config_path);
 	return r;
 }
 
@@ -177,6 +188,6 @@ int reload_lists_only(const struct server_options *options, struct access **ret_
 
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,
-			_("the lists were not read again; the old ones hold"));
+			_("the lists were not read again; the old ones stay in force"));
 	return r;
 }

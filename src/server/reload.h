@@ -14,6 +14,8 @@
 struct limits_options reload_limits(
 	const struct server_options *options, uint32_t memory_connections);
 struct guard_options reload_guard(const struct server_options *options);
+/* Points into the options. */
+struct fault_map_plans reload_faults(const struct server_options *options);
 
 /*
  * Reads the lists alone again. On failure the old ones stay in force, and it has been said why. The new ones are the
@@ -33,7 +35,7 @@ struct reload {
 /*
  * Reads the options again (current->read_again). What can change does: limits, faults, the time to drain, how
  * much is logged; of all others that differ it is said that they do. The new lists are given to the caller,
- * who must have the workers use them, and their guards look (worker_set_access); NULL: everybody may
- * come. On failure nothing has changed, and it has been said why.
+ * who must have the workers use them, and their guards check again (worker_set_access); NULL: every peer may
+ * connect. On failure nothing has changed, and it has been said why.
  */
 int reload_options(const struct reload *reload, struct access **ret_access);

@@ -1,7 +1,7 @@
 /*
  * The life of the server, from top to bottom:
  *
- *   open ──▶ start ──▶ serve ──signal or heir──▶ drain ──done, time, or second signal──▶ end
+ *   open ──▶ start ──▶ serve ──signal or successor──▶ drain ──done, time, or second signal──▶ end
  *
  * Everything that can fail is tried before the first thread starts, and what is opened first is
  * closed last.
@@ -12,236 +12,25 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cpus.h"
-#include "base/descriptors.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "server/announce.h"
-#include "server/crew.h"
-#include "server/fault/fault_map.h"
 #include "server/listen/activation.h"
-#include "server/listen/listener.h"
-#include "server/memory_share.h"
 #include "server/notify.h"
-#include "server/peer_watch.h"
 #include "server/reload.h"
 #include "server/sandbox/sandbox.h"
+#include "server/setup.h"
 #include "server/signals.h"
-#include "server/upgrade/upgrade.h"
 
 /* How long to wait for memory that other programs may give back. */
 #define MEMORY_RETRY_MS 10
 /* What wait_for_news() polls besides the upgrade. */
 #define POLLED 3
 
-struct server {
-	const struct server_options *options; /* `current` */
-	struct server_options current; /* as given, and then as far as they could change */
-	const struct engine_ops *engine;
-	unsigned thread_count;
-	struct listener_list listeners;
-	struct upgrade upgrade; /* what --upgrade asks for */
-	size_t pool_bytes; /* of each thread */
-	struct limits *limits; /* NULL: none */
-	uint32_t memory_connections; /* for which there is memory; 0: no limit */
-	struct access *access; /* NULL: everybody */
-	struct guard_options guard;
-	struct fault_map *faults; /* NULL: none */
-	struct peer_watch peers; /* for datagrams */
-	_Atomic bool *blocking_told; /* for each listener; see worker_options */
-	struct crew crew;
-	unsigned ended_count; /* threads whose end has been noticed */
-	int signal_fd, done_fd;
-	uint64_t watchdog_ns, watchdog_due_ns; /* CLOCK_NEVER: nobody watches */
-	bool status_told; /* the manager has been told of a reload that failed */
-};
-
 /* ---- open ---- */
-
-static int choose_engine(struct server *server)
-{
-	char why[200];
-	const char *reason;
-	int r = engine_choose(server->options->engine, &server->engine, why, sizeof(why));
-
-	if (r < 0)
-		log_error(_("cannot use the engine '%s': %s"), server->options->engine, why);
-	else if (why[0] != '\0')
-		LOG_EVENT(LOG_LEVEL_INFO, "engine_substituted",
-			json_pack("{s:s, s:s, s:s}", "wanted", engine_favourite(&reason)->name,
-				"engine", server->engine->name, "reason", why),
-			_("the engine '%s' cannot be had here, '%s' serves instead: %s"),
-			engine_favourite(&reason)->name, server->engine->name, why);
-	return r;
-}
-
-/* What is not asked for costs nothing; but what can be asked for later has its place. */
-static bool is_guarded(const struct server_options *options)
-{
-	return options->read_again != NULL || options->idle_ns != CLOCK_NEVER ||
-		options->lifetime_ns != CLOCK_NEVER || options->rate_bytes > 0;
-}
-
-static int set_up_limits(struct server *server)
-{
-	const struct server_options *options = server->options;
-	struct limits_options limits;
-	int r = memory_share(
-		options, server->thread_count, &server->pool_bytes, &server->memory_connections);
-
-	if (r < 0)
-		return r;
-	server->guard = reload_guard(options);
-	limits = reload_limits(options, server->memory_connections);
-	if (limits.adjustable || limits.connections > 0 || limits.memory_connections > 0 ||
-		limits.per_source > 0 || limits.connects_per_s > 0 || limits.datagrams_per_s > 0) {
-		r = limits_new(&limits, &server->limits);
-		if (r < 0) {
-			log_error(_("cannot prepare the server: %s"), strerror(-r));
-			return r;
-		}
-	}
-	if (options->allow.count + options->deny.count > 0)
-		r = access_new(&options->allow, &options->deny, &server->access);
-	return r;
-}
-
-static int make_worker(struct server *server, unsigned index)
-{
-	const struct server_options *options = server->options;
-	struct worker_options worker_options = {
-		.engine = server->engine,
-		.pool_bytes = server->pool_bytes,
-		.pending_bytes = options->pending_bytes,
-		.return_urgent = options->return_urgent,
-		.busy_poll_ns = options->busy_poll_ns,
-		.cpu = options->pin ? cpus_nth(index) : -1,
-		.limits = server->limits,
-		.access = server->access,
-		.guard = is_guarded(options) ? &server->guard : NULL,
-		.faults = server->faults,
-		.peer_rule = listener_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
-									  : NULL,
-		.own = server->peers.own,
-		.blocking_told = server->blocking_told,
-		.done_fd = server->done_fd,
-	};
-	int r;
-
-	r = worker_new(&worker_options, &server->crew.workers[index]);
-	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
-		struct listener *listener = &server->listeners.listeners[i];
-		int fd;
-
-		while (r == 0 && (fd = listener_take(listener, index, server->thread_count)) >= 0)
-			r = worker_listen(server->crew.workers[index], fd, listener->bound.scheme,
-				(unsigned)i);
-	}
-	return r;
-}
-
-static int adopt_sockets(struct server *server)
-{
-	const struct server_options *options = server->options;
-	struct activation activation;
-	int r;
-
-	/* Those that another server had been given come from there, and the manager gives none. */
-	if (upgrade_inherited(&server->upgrade) != NULL && !activation_is_offered())
-		return upgrade_add_activated(
-			&server->upgrade, server->thread_count, &server->listeners);
-	r = activation_take(options->activated, options->activated_count, &activation);
-
-	if (r < 0)
-		return r;
-	r = listener_adopt_all(&activation, server->thread_count, &server->listeners);
-	activation_fini(&activation);
-	return r;
-}
-
-static int open_listeners(struct server *server)
-{
-	const struct server_options *options = server->options;
-	struct listener_options listener_options = {
-		.threads = server->thread_count,
-		.backlog = options->backlog,
-		.share_port = options->upgrade_at != NULL,
-		.inherited = upgrade_inherited(&server->upgrade),
-	};
-	size_t count = options->spec_count;
-	int r = adopt_sockets(server);
-
-	if (r < 0)
-		return r;
-	if (options->specs_are_default && server->listeners.count > 0)
-		count = 0;
-	r = listener_open_all(options->specs, count, &listener_options, &server->listeners);
-	if (r < 0)
-		return r;
-	return upgrade_prepare(&server->upgrade, &server->listeners, server->watchdog_ns);
-}
-
-/* By the other server, which was told by the manager. */
-static void inherit_watchdog(struct server *server)
-{
-	if (server->watchdog_ns != CLOCK_NEVER || !notify_is_wanted())
-		return;
-	server->watchdog_ns = server->upgrade.takeover.watchdog_ns;
-	server->watchdog_due_ns = clock_after_ns(clock_now_ns(), server->watchdog_ns);
-}
-
-static int open_server(struct server *server)
-{
-	const struct server_options *options = server->options;
-	int r;
-
-	server->thread_count = options->threads > 0 ? options->threads : cpus_available();
-	r = choose_engine(server);
-	if (r < 0)
-		return r;
-	r = set_up_limits(server);
-	if (r < 0)
-		return r;
-	descriptors_raise_limit();
-	r = upgrade_begin(&server->upgrade);
-	if (r < 0)
-		return r;
-	inherit_watchdog(server);
-	r = open_listeners(server);
-	if (r < 0)
-		return r;
-
-	if (listener_serve(&server->listeners, ADDR_UDP))
-		peer_watch_begin(&server->peers, options->fixed_port_per_s);
-	r = fault_map_new(options, &server->listeners, &server->faults);
-	if (r == 0) {
-		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
-		server->blocking_told = calloc(
-			server->listeners.count + 1, sizeof(*server->blocking_told));
-		r = server->blocking_told == NULL ? -ENOMEM : 0;
-	}
-	if (r == 0) {
-		server->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		r = server->done_fd < 0 ? -errno : 0;
-	}
-	server->crew.workers = calloc(server->thread_count, sizeof(struct worker *));
-	if (server->crew.workers != NULL)
-		server->crew.count = server->thread_count;
-	else if (r == 0)
-		r = -ENOMEM;
-	for (unsigned i = 0; r == 0 && i < server->thread_count; i++)
-		r = make_worker(server, i);
-	if (r == -EMFILE)
-		log_error(_("cannot prepare the server: %s (raise the limit, 'ulimit -n')"),
-			strerror(-r));
-	else if (r < 0)
-		log_error(_("cannot prepare the server: %s"), strerror(-r));
-	return r;
-}
 
 static struct sandbox_options sandbox_options(struct server *server)
 {
@@ -287,11 +76,11 @@ static int await_signals(struct server *server)
 
 /* ---- start ---- */
 
-static void tell_start(const struct server *server)
+static void report_start(const struct server *server, struct announce_ready *ready)
 {
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
-	fault_map_tell_start(server->faults);
-	announce_ready(&server->listeners, server->options->ready_fd);
+	fault_map_log_start(server->faults);
+	announce_ready(ready);
 	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
 	else
@@ -300,16 +89,16 @@ static void tell_start(const struct server *server)
 
 /* ---- serve ---- */
 
-static void tell_counters(struct server *server)
+static void log_counters(struct server *server)
 {
 	struct counters sum;
 
-	fault_map_tell_counters(server->faults);
+	fault_map_log_counters(server->faults);
 	crew_sum(&server->crew, &sum);
 	announce_counters(&sum);
 }
 
-/* Takes over `access`, which may be NULL: everybody. */
+/* Takes over `access`, which may be NULL: every peer. */
 static void use_access(struct server *server, struct access *access)
 {
 	/* A thread that does not answer may still use the old ones: they are left to it. */
@@ -351,7 +140,7 @@ static int reload_all(struct server *server)
 	if (r < 0)
 		return r;
 	use_access(server, access);
-	fault_map_tell_start(server->faults);
+	fault_map_log_start(server->faults);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
 		server->options->config_path);
 	return 0;
@@ -359,19 +148,19 @@ static int reload_all(struct server *server)
 
 static void reload(struct server *server)
 {
-	bool told = upgrade_is_in_charge(&server->upgrade);
+	bool reports = upgrade_is_in_charge(&server->upgrade);
 	char why[500];
 	int r;
 
-	if (told)
+	if (reports)
 		notify_reloading();
 	log_keep_errors(why, sizeof(why));
 	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
 	log_keep_errors(NULL, 0);
-	if (told && (r < 0 || server->status_told))
+	if (reports && (r < 0 || server->status_reported))
 		notify_status(r < 0 ? why : "");
-	server->status_told = r < 0;
-	if (told)
+	server->status_reported = r < 0;
+	if (reports)
 		notify_ready();
 }
 
@@ -407,13 +196,13 @@ static bool is_upgrade_due(const struct server *server, const struct pollfd *pol
 	return clock_now_ns() >= upgrade_due_ns(&server->upgrade);
 }
 
-/* True: somebody else is in charge now. */
+/* True: another server is in charge now. */
 static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	if (news == UPGRADE_PARTED)
-		crew_look_again(&server->crew);
+	if (news == UPGRADE_PEER_GONE)
+		crew_check_again(&server->crew);
 	return news == UPGRADE_GONE;
 }
 
@@ -464,7 +253,7 @@ static int serve(struct server *server)
 {
 	for (;;) {
 		switch (wait_for_news(server, CLOCK_NEVER, 1)) {
-		case SIGNALS_COUNTERS: tell_counters(server); break;
+		case SIGNALS_COUNTERS: log_counters(server); break;
 		case SIGNALS_RELOAD: reload(server); break;
 		case SIGNALS_END: return 0;
 		case SIGNALS_NONE: return -EIO;
@@ -484,10 +273,10 @@ static void drain(struct server *server)
 		notify_stopping();
 	else
 		server->watchdog_ns = server->watchdog_due_ns = CLOCK_NEVER;
-	listener_remove_files(&server->listeners);
+	listener_list_remove_files(&server->listeners);
 	upgrade_end(&server->upgrade, &server->listeners);
 	crew_drain(&server->crew);
-	/* Each thread answers behind its drain: by now none looks at a listener. */
+	/* Each thread answers behind its drain: by now none uses a listener. */
 	crew_sum(&server->crew, &sum);
 	upgrade_release(&server->upgrade);
 	announce_draining(&sum, drain_ns);
@@ -495,7 +284,7 @@ static void drain(struct server *server)
 		enum signals_wish wish = wait_for_news(server, until_ns, server->thread_count);
 
 		if (wish == SIGNALS_COUNTERS)
-			tell_counters(server);
+			log_counters(server);
 		else if (wish == SIGNALS_RELOAD)
 			reload(server);
 		else
@@ -516,37 +305,35 @@ static int join_workers(const struct server *server)
 	return r;
 }
 
-static void close_server(struct server *server)
+/*
+ * A server that cannot be sealed takes over nothing and was never ready. No thread can be started behind the seal: so
+ * that of --ready-fd is started before.
+ */
+static int seal_and_take_over(struct server *server, const struct sandbox_options *walls)
 {
-	crew_free(&server->crew);
-	limits_free(server->limits);
-	access_free(server->access);
-	fault_map_free(server->faults);
-	listener_close_all(&server->listeners);
-	upgrade_fini(&server->upgrade);
-	notify_close();
-	peer_watch_fini(&server->peers);
-	free(server->blocking_told);
-	if (server->done_fd >= 0)
-		close(server->done_fd);
-	/* The signals' descriptor stays: their thread watches over the rest of the end. */
+	struct announce_ready *ready = announce_prepare_ready(
+		&server->listeners, server->options->ready_fd);
+	int r = sandbox_seal(walls);
+
+	if (r == 0)
+		r = upgrade_commit(&server->upgrade, &server->listeners);
+	if (r == 0)
+		report_start(server, ready);
+	else
+		announce_cancel_ready(ready);
+	return r;
 }
 
 /* From the first thread to the last. */
 static int run_threads(struct server *server, const struct sandbox_options *walls)
 {
-	int r = crew_start(&server->crew, &server->ended_count); /* nobody waits for those */
+	int r = crew_start(&server->crew, &server->ended_count); /* those are not waited for */
 	int helpers = start_helpers();
 
 	if (r == 0)
 		r = helpers;
 	if (r == 0)
-		r = upgrade_commit(&server->upgrade, &server->listeners);
-	if (r == 0) {
-		/* A reader of --ready-fd that is slow gets a thread; no thread can be started behind the seal. */
-		tell_start(server);
-		r = sandbox_seal(walls);
-	}
+		r = seal_and_take_over(server, walls);
 	if (r == 0)
 		r = serve(server);
 	drain(server);
@@ -570,12 +357,12 @@ int server_run(const struct server_options *options)
 	server.options = &server.current;
 	upgrade_init(&server.upgrade, options->upgrade_at);
 	log_never_wait();
+	notify_open(); /* whether there is a manager decides what SIGHUP means */
 	r = await_signals(&server);
-	notify_open();
 	server.watchdog_ns = notify_watchdog_ns();
 	server.watchdog_due_ns = clock_after_ns(clock_now_ns(), server.watchdog_ns);
 	if (r == 0)
-		r = open_server(&server);
+		r = setup_open(&server);
 
 	const struct sandbox_options walls = sandbox_options(&server);
 
@@ -592,7 +379,7 @@ int server_run(const struct server_options *options)
 		crew_sum(&server.crew, &sum);
 		announce_end(&sum);
 	}
-	close_server(&server);
+	setup_close(&server);
 	log_stop_writer();
 	return r;
 }

@@ -22,7 +22,7 @@
 struct server_options {
 	const struct addr_spec *specs; /* at least one, unless sockets are handed over */
 	size_t spec_count;
-	bool specs_are_default; /* nobody asked for them: not where a service manager's sockets are */
+	bool specs_are_default; /* not asked for: left out where a service manager's sockets are */
 	const char *const *activated; /* the names of those that are wanted; none: all */
 	size_t activated_count;
 	const char *engine; /* "auto" or a name */
@@ -51,7 +51,7 @@ struct server_options {
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
 
-	const char *user; /* NULL: as whom it was started */
+	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;
 
 	/* As they are in force already. */

@@ -2,7 +2,7 @@
  * A signal handler may call very little (signal-safety(7)), and the textbook's called printf and
  * exit. Here there is none: signals are read like any other input.
  *
- * What has come is kept as numbers under a lock, and an eventfd tells that there is something. The thread is
+ * What has come is kept as numbers under a lock, and an eventfd shows that there is something. The thread is
  * never joined at the end: a process that hangs in its last line must be ended, too.
  */
 #include "server/signals.h"
@@ -41,7 +41,7 @@ static struct {
 
 __attribute__((noreturn)) static void end_process(void)
 {
-	log_error(_("it did not end in time after signal %d, and is ended as it is"),
+	log_error(_("it did not end in time after signal %d; the process is ended now"),
 		the.ending_signal);
 	poll(NULL, 0, LAST_LINE_MS);
 	_exit(128 + the.ending_signal);

@@ -1,5 +1,5 @@
 /*
- * A worker's thread does nothing but run its engine. What the engine tells its host is counted here,
+ * A worker's thread does nothing but run its engine. What the engine reports to its host is counted here,
  * and logged where that was asked for.
  */
 #include "server/worker.h"
@@ -20,10 +20,13 @@
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
 
-/* One look at the network card: longer, and timers and other connections would wait for it. */
+/* One poll of the network card: longer, and timers and other connections would wait for it. */
 #define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
+
+/* What other processes do to a socket that they share. */
+enum listener_trouble { MADE_BLOCKING = 1, SHUT_DOWN = 2 };
 
 struct worker {
 	struct worker_options options;
@@ -36,16 +39,16 @@ struct worker {
 	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
-	struct conn_log chronicle;
+	struct conn_log conn_log;
 
 	pthread_t thread;
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, look_task, snapshot_task, access_task, own_task;
+	struct engine_task drain_task, cut_task, check_task, snapshot_task, access_task, own_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
-	bool finished, look_posted;
+	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
 	bool snapshot_wanted, access_wanted, own_wanted;
 	struct counters snapshot;
@@ -76,12 +79,12 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	worker->counters.connections_accepted++;
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	conn_log_opened(&worker->chronicle, conn);
+	conn_log_opened(&worker->conn_log, conn);
 }
 
-static void on_fault(void *context, const struct fault_deed *deed)
+static void on_fault(void *context, const struct fault_event *event)
 {
-	fault_map_tell_deed(context, deed);
+	fault_map_log_event(context, event);
 }
 
 static void on_looped(void *context, int32_t peer_port)
@@ -132,7 +135,7 @@ static void on_closed(
 	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
 	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
 	}
-	conn_log_closed(&worker->chronicle, &inner, reason, error);
+	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
 	if (worker->faulted)
@@ -146,17 +149,29 @@ static void on_accept_paused(void *context, int error)
 	struct worker *worker = context;
 
 	worker->counters.accept_pauses++;
-	conn_log_paused(&worker->chronicle, error);
+	conn_log_paused(&worker->conn_log, error);
 }
 
-/* Every thread may notice; it is told once. */
+/* Every thread may notice; the first one logs it. */
+static bool is_first(const struct worker *worker, unsigned tag, enum listener_trouble trouble)
+{
+	_Atomic unsigned *logged = worker->options.listeners_logged;
+
+	return logged != NULL && (atomic_fetch_or(&logged[tag], trouble) & trouble) == 0;
+}
+
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
+{
+	if (is_first(context, tag, MADE_BLOCKING))
+		conn_log_mended(fd, scheme);
+}
+
+static void on_listener_lost(void *context, unsigned tag)
 {
 	struct worker *worker = context;
 
-	if (worker->options.blocking_told != NULL && !worker->options.blocking_told[tag] &&
-		!atomic_exchange(&worker->options.blocking_told[tag], true))
-		conn_log_mended(fd, scheme);
+	if (is_first(worker, tag, SHUT_DOWN))
+		conn_log_lost(&worker->options.listeners->listeners[tag].bound);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -183,14 +198,14 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 	engine_cut(engine);
 }
 
-static void run_look(struct engine *engine, struct engine_task *task)
+static void run_check(struct engine *engine, struct engine_task *task)
 {
-	struct worker *worker = worker_of(task, offsetof(struct worker, look_task));
+	struct worker *worker = worker_of(task, offsetof(struct worker, check_task));
 
 	pthread_mutex_lock(&worker->lock);
-	worker->look_posted = false; /* whoever goes from here on is worth another look */
+	worker->check_posted = false; /* a server that goes from here on is worth another check */
 	pthread_mutex_unlock(&worker->lock);
-	engine_look_again(engine);
+	engine_recheck(engine);
 }
 
 static void run_snapshot(struct engine *engine, struct engine_task *task)
@@ -218,7 +233,7 @@ static void run_access(struct engine *engine, struct engine_task *task)
 	worker->gate.access = worker->next_access;
 	pthread_mutex_unlock(&worker->lock);
 	engine_cut_some(engine, is_condemned, worker);
-	/* Its limits may be others now; one that is silent would never look. */
+	/* Its limits may be others now; one that is silent would never check them. */
 	if (worker->guarded) {
 		guard_set_limits(&worker->guard, worker->options.guard);
 		engine_nudge_all(engine);
@@ -257,13 +272,13 @@ static void *run_thread(void *context)
 
 /* ---- on the main thread ---- */
 
-/* Whatever nobody asked for is left out, and costs nothing. */
+/* What was not asked for is left out, and costs nothing. */
 static struct protocol *set_up_faults(struct worker *worker)
 {
 	const struct fault_map *map = worker->options.faults;
 	struct fault_options options = {
 		.now_ns = clock_now_ns,
-		.tell = on_fault,
+		.report = on_fault,
 		.context = (void *)(uintptr_t)map,
 	};
 
@@ -275,7 +290,7 @@ static struct protocol *set_up_faults(struct worker *worker)
 	return &worker->fault.protocol;
 }
 
-/* The same for those who are let in, and for how long. */
+/* The same for admission, and for how long connections may stay. */
 static struct protocol *set_up_limits(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
@@ -290,6 +305,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 		.closed = on_closed,
 		.accept_paused = on_accept_paused,
 		.accept_mended = on_accept_mended,
+		.listener_lost = on_listener_lost,
 	};
 	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
 	if (options->limits != NULL || options->access != NULL)
@@ -303,13 +319,13 @@ static struct protocol *set_up_limits(struct worker *worker)
 
 	struct guard_options guard = *options->guard;
 
-	guard.tell_paused = on_paused;
+	guard.report_paused = on_paused;
 	guard.context = worker;
 	guard_init(&worker->guard, inner, &worker->counters, &guard);
 	return &worker->guard.protocol;
 }
 
-/* Waits on it go by the clock that nobody sets. */
+/* Waits on it go by the clock that cannot be set. */
 static int init_condition(pthread_cond_t *condition)
 {
 	pthread_condattr_t attributes;
@@ -338,14 +354,14 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->options = *options;
 	worker->drain_task.run = run_drain;
 	worker->cut_task.run = run_cut;
-	worker->look_task.run = run_look;
+	worker->check_task.run = run_check;
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
-	worker->echo.tell_looped = on_looped;
+	worker->echo.report_looped = on_looped;
 	worker->echo.context = worker;
-	conn_log_init(&worker->chronicle);
+	conn_log_init(&worker->conn_log);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
@@ -435,12 +451,12 @@ void worker_cut(struct worker *worker)
 	post(worker, &worker->cut_task);
 }
 
-void worker_look_again(struct worker *worker)
+void worker_check_again(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	if (!worker->finished && !worker->look_posted) {
-		worker->look_posted = true;
-		engine_post(worker->engine, &worker->look_task);
+	if (!worker->finished && !worker->check_posted) {
+		worker->check_posted = true;
+		engine_post(worker->engine, &worker->check_task);
 	}
 	pthread_mutex_unlock(&worker->lock);
 }
@@ -487,7 +503,7 @@ bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *
 		answered = ask(worker, &worker->snapshot_task, &worker->snapshot_wanted, until_ns);
 		*ret_counters = worker->snapshot;
 	} else {
-		*ret_counters = worker->counters; /* nobody writes them any more */
+		*ret_counters = worker->counters; /* they are not written any more */
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return answered;
@@ -567,7 +583,7 @@ void worker_free(struct worker *worker)
 		guard_fini(&worker->guard);
 	if (worker->faulted)
 		fault_fini(&worker->fault);
-	conn_log_fini(&worker->chronicle);
+	conn_log_fini(&worker->conn_log);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);

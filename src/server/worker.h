@@ -30,9 +30,11 @@ struct worker_options {
 	const struct fault_map *faults;
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */
-	/* For each tag of worker_listen(): somebody has taken O_NONBLOCK from that listener, and it was told. */
-	_Atomic bool *blocking_told;
-	int done_fd; /* eventfd(2), the caller's: told when the thread has ended */
+	/* Of all workers; a tag of worker_listen() is a place in the list. NULL: nothing of listeners is logged. */
+	const struct listener_list *listeners;
+	_Atomic unsigned
+		*listeners_logged; /* for each tag: which of its troubles has been logged */
+	int done_fd; /* eventfd(2), the caller's: written when the thread has ended */
 };
 
 /* Main thread, all of them. -errno of what failed. */
@@ -49,7 +51,7 @@ void worker_drain(struct worker *worker);
 void worker_cut(struct worker *worker);
 
 /* Another process that served on the same sockets has gone. */
-void worker_look_again(struct worker *worker);
+void worker_check_again(struct worker *worker);
 
 /*
  * The counters as they are between two events; waits for the thread to come to that, until `until_ns`. False:
@@ -58,7 +60,7 @@ void worker_look_again(struct worker *worker);
 bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters);
 
 /*
- * New lists, where the worker was made with lists or limits: who is connected and not allowed any more is
+ * New lists, where the worker was made with lists or limits: a connection whose peer is not allowed any more is
  * cut. What options.guard points to may have changed before, and holds from now on. At return the old
  * lists are not used any more; false: the thread has not come to it until then, and
  * may still use the old ones.

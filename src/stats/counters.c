@@ -1,6 +1,6 @@
 /*
- * Sums over threads. The list of counters is in the header, once, as an X-macro: a new one cannot be
- * forgotten here or in the report.
+ * Sums over threads. The list of counters is in the header, once, as an X-macro: a new one cannot
+ * be forgotten here or in the report.
  */
 #include "stats/counters.h"
 

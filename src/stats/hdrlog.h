@@ -9,10 +9,10 @@
  *	Tag=sent,0.000,1.000,2.351,HISTFAAAA...
  *
  * The encoding holds bounds and counters, no more: min and max of what is decoded are the ends of
- * their steps, and how many values lay beyond the range is not told.
+ * their steps, and the number of values beyond the range is not in it.
  *
- * To memory instead of a file: open_memstream(3); from memory: fmemopen(3). Any thread, each its own
- * file and reader.
+ * To memory instead of a file: open_memstream(3); from memory: fmemopen(3). Any thread, each its
+ * own file and reader.
  */
 #pragma once
 
@@ -46,9 +46,9 @@ int hdrlog_decode(const char *text, size_t length, struct histogram **ret_histog
 int hdrlog_write_head(FILE *file, uint64_t start_ns);
 
 /*
- * One interval, from `start_ns` after the start of the head. `tag` may be NULL: none. -EINVAL: a tag
- * that is empty, too long, or has a comma, blank or control character in it; -ENOMEM; -errno of
- * writing. Buffered as the file is: look at fclose(3).
+ * One interval, from `start_ns` after the start of the head. `tag` may be NULL: none. -EINVAL: a
+ * tag that is empty, too long, or has a comma, blank or control character in it; -ENOMEM; -errno of
+ * writing. Buffered as the file is: check fclose(3), too.
  */
 int hdrlog_write_interval(FILE *file, const char *tag, uint64_t start_ns, uint64_t length_ns,
 	const struct histogram *histogram);

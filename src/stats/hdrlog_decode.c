@@ -10,11 +10,11 @@
  *	counters:    in V0 and V1 of that width, signed; in V2 zigzag LEB128 (hdrlog.c)
  *
  * Index offset and ratio belong to histograms of floating point, whose counters mean other values.
- * Offset 0 and ratio 1.0 mean whole numbers. Writers that know of nothing else put integers there, 0
- * or 1 (hdr-histogram-js 1 into both), as no floating point has them. Everything else is refused.
+ * Offset 0 and ratio 1.0 mean whole numbers. Writers that know of nothing else put integers there,
+ * 0 or 1 (hdr-histogram-js 1 into both), as no floating point has them. Everything else is refused.
  *
- * What is read is foreign: it is inflated in small pieces straight into counters, of which there are
- * never more than the bounds in the head ask for, so a little text cannot become much memory.
+ * What is read is foreign: it is inflated in small pieces straight into counters, of which there
+ * are never more than the bounds in the head ask for, so a little text cannot become much memory.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -200,8 +200,8 @@ static int unpack_word(struct unpacker *unpacker, unsigned width, uint64_t *ret_
 }
 
 /*
- * `most` words, or fewer where the stream ends. Old writers had a bucket more for some bounds: words
- * beyond our counters must be 0.
+ * `most` words, or fewer where the stream ends. Old writers had a bucket more for some bounds:
+ * words beyond our counters must be 0.
  */
 static int unpack_words(
 	struct unpacker *unpacker, unsigned width, size_t most, struct histogram *histogram)
@@ -242,7 +242,7 @@ static int unpack_counters(
 
 /* ---- heads ---- */
 
-/* The version that a cookie tells. -ENOTSUP: not one of ours. */
+/* The version of a cookie. -ENOTSUP: an unknown one. */
 static int take_cookie(uint32_t cookie, bool compressed, enum version *ret_version)
 {
 	unsigned char kind = (unsigned char)(cookie & ~COOKIE_WORDS_MASK);

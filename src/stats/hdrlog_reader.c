@@ -3,12 +3,13 @@
  * BaseTime); '"' the legend; everything else is an interval: [Tag=T,]START,LENGTH,MAX,HISTOGRAM.
  * Stamps are decimal seconds. MAX is handed on as it is: its unit is the writer's.
  *
- * A log without BaseTime has stamps since the epoch, or since its StartTime. The reference tells the
- * one from the other by the first stamp: more than a year before StartTime, it cannot be absolute.
+ * A log without BaseTime has stamps since the epoch, or since its StartTime. The reference
+ * distinguishes the two by the first stamp: more than a year before StartTime, it cannot be
+ * absolute.
  *
  * The legend of old logs calls LENGTH "EndTimestamp", which is not true of logs written by Java and
  * true of those written by C, where a stamp is since the epoch. As a length that is decades: so the
- * one can be told from the other, and a length that remains that long is refused.
+ * two can be distinguished, and a length that remains that long is refused.
  */
 #include "stats/hdrlog_reader.h"
 
@@ -27,12 +28,12 @@
 struct hdrlog_reader {
 	FILE *file;
 	char *line; /* without its end */
-	size_t room;
+	size_t capacity;
 	uint64_t line_number;
 	const char *why;
 	uint64_t start_ns;
 	uint64_t base_ns;
-	bool has_base; /* told, or guessed from the first interval */
+	bool has_base; /* read, or guessed from the first interval */
 	bool is_base_used; /* by an interval */
 	bool has_end_stamps; /* says the legend */
 	bool is_cut;
@@ -44,8 +45,8 @@ int hdrlog_reader_new(FILE *file, struct hdrlog_reader **ret_reader)
 
 	if (reader == NULL)
 		return -ENOMEM;
-	reader->room = LINE_FIRST_BYTES;
-	reader->line = malloc(reader->room);
+	reader->capacity = LINE_FIRST_BYTES;
+	reader->line = malloc(reader->capacity);
 	if (reader->line == NULL) {
 		free(reader);
 		return -ENOMEM;
@@ -93,12 +94,12 @@ static int fault(struct hdrlog_reader *reader, int error, const char *why)
 
 static int make_room(struct hdrlog_reader *reader)
 {
-	char *larger = realloc(reader->line, 2 * reader->room);
+	char *larger = realloc(reader->line, 2 * reader->capacity);
 
 	if (larger == NULL)
 		return -ENOMEM;
 	reader->line = larger;
-	reader->room *= 2;
+	reader->capacity *= 2;
 	return 0;
 }
 
@@ -118,7 +119,7 @@ static int read_line(struct hdrlog_reader *reader)
 			r = r < 0 ? r : -EMSGSIZE;
 			continue;
 		}
-		if (length + 1 == reader->room) {
+		if (length + 1 == reader->capacity) {
 			r = make_room(reader);
 			if (r < 0)
 				continue;
@@ -185,7 +186,9 @@ static bool parse_comment(const char *line, const char *name, uint64_t *ret_ns)
 		parse_seconds(line + strlen(name), ret_ns, &rest) == 0;
 }
 
-/* "1.0" to "1.3"; early writers have "1.01". The next format may mean something else by its fields. */
+/*
+ * "1.0" to "1.3"; early writers have "1.01". The next format may mean something else by its fields.
+ */
 static bool is_known_version(const char *text)
 {
 	const char *at = text + strspn(text, " ");
@@ -290,7 +293,7 @@ static bool find_length(const struct hdrlog_reader *reader, uint64_t start_ns, u
 	return *length_ns < YEAR_NS;
 }
 
-/* Where the stamps of the intervals count from, if nothing has told it. */
+/* Where the stamps of the intervals count from, if the log does not say so. */
 static void find_base(struct hdrlog_reader *reader, uint64_t first_ns)
 {
 	if (!reader->has_base) {

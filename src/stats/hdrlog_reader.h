@@ -30,13 +30,16 @@ void hdrlog_reader_free(struct hdrlog_reader *reader);
 
 /*
  * 1: an interval; 0: the end; or an error, after which reading may go on with the next line:
- * -EBADMSG, -ENOTSUP, -EMSGSIZE (as hdrlog_decode; here also of the line or its format), -ENOMEM, or
- * that of reading, after which it may not. hdrlog_reader_why() and _line() tell more, and
+ * -EBADMSG, -ENOTSUP, -EMSGSIZE (as hdrlog_decode; here also of the line or its format), -ENOMEM,
+ * or that of reading, after which it may not. hdrlog_reader_why() and _line() say more, and
  * hdrlog_reader_is_cut() whether the line may only be incomplete.
  */
 int hdrlog_reader_next(struct hdrlog_reader *reader, struct hdrlog_reader_interval *ret_interval);
 
-/* Whether the line read last is the last of all and has no end: its writer may not have finished it. */
+/*
+ * Whether the line read last is the last of all and has no end: its writer may not have finished
+ * it.
+ */
 bool hdrlog_reader_is_cut(const struct hdrlog_reader *reader);
 /* The number, from 1, of the line read last. */
 uint64_t hdrlog_reader_line(const struct hdrlog_reader *reader);

@@ -2,8 +2,8 @@
  * The arithmetic of HdrHistogram (hdrhistogram.org), by its published definition: which value has
  * which counter must be the same to the last one, because logs hold nothing but the counters.
  *
- * All counters that are not 0 lie between those of min and max, so everything here looks only
- * there: a snapshot a second of a histogram of 264 KiB costs what its latencies span.
+ * All counters that are not 0 lie between those of min and max, so everything here reads only
+ * those: a snapshot a second of a histogram of 264 KiB costs what its latencies span.
  */
 #include "stats/histogram.h"
 
@@ -40,7 +40,7 @@ int histogram_new(
 	if (lowest == 0 || highest > INT64_MAX || lowest > highest / 2)
 		return -EINVAL;
 
-	uint64_t unit_steps = 2; /* up to here, steps of 1 are needed to tell so many digits */
+	uint64_t unit_steps = 2; /* up to here, steps of 1 are needed for so many digits */
 
 	for (unsigned i = 0; i < digits; i++)
 		unit_steps *= 10;

@@ -1,13 +1,13 @@
 /*
- * How often which value occurred: a histogram with high dynamic range (HDR), whose buckets keep a
- * number of significant decimal digits over the whole range, from nanoseconds to an hour. Recording
- * is a shift, a few additions and no branch that is taken; it never allocates.
+ * A histogram with high dynamic range (HDR): how often each value occurred, kept to a number of
+ * significant decimal digits over the whole range, from nanoseconds to an hour. Recording is a
+ * shift, a few additions and no branch that is taken; it never allocates.
  *
  * Memory is one block, fixed when it is made: 264 KiB for 1 ns to 1 h with 3 digits, 26 MiB with 5
- * (histogram_size_bytes). Only pages that were written to are really there. Emptying, adding and
- * asking touch no more than the buckets between the least and the greatest value.
+ * (histogram_size_bytes). Only pages that were written to take memory. Resetting, merging and
+ * reading touch only the buckets between the least and the greatest value.
  *
- * Thread: nothing here locks. One thread records; who wants to read from another is handed a copy.
+ * Thread: nothing here locks. One thread records; another one that reads needs a copy.
  */
 #pragma once
 
@@ -15,18 +15,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What times are measured with: 1 ns to 1 h, 3 digits. */
+/* For times: 1 ns to 1 h, 3 digits. */
 #define HISTOGRAM_LOWEST_NS 1
 #define HISTOGRAM_HIGHEST_NS 3600000000000u
 #define HISTOGRAM_DIGITS 3
 
-/* What `digits` may be; nothing larger than HISTOGRAM_MOST_BYTES can come of what is allowed. */
+/* The range of `digits`; with it, a histogram takes HISTOGRAM_MOST_BYTES at most. */
 #define HISTOGRAM_LEAST_DIGITS 1
 #define HISTOGRAM_MOST_DIGITS 5
 #define HISTOGRAM_MOST_BYTES (48u << 20)
 
 /*
- * Open so that recording can be inline; read it through the functions below, but for overflow_count.
+ * Open so that recording can be inline; read it through the functions below, but for
+ * overflow_count.
  *
  * The buckets lie as in the HdrHistogram reference (the format of its logs depends on it): bucket b
  * has steps of 2^(b + unit_shift); of its 2^(half_shift + 1) steps the lower half is covered more
@@ -52,8 +53,8 @@ struct histogram {
 
 /*
  * Values from `lowest` (1 or more: it is the finest step that matters) to `highest` (at least twice
- * that), so that any two that differ in the first `digits` significant digits are told apart.
- * -EINVAL: these bounds cannot be; -ENOMEM.
+ * that), so that any two that differ in the first `digits` significant digits are distinct.
+ * -EINVAL: bounds out of range; -ENOMEM.
  */
 int histogram_new(
 	uint64_t lowest, uint64_t highest, unsigned digits, struct histogram **ret_histogram);
@@ -100,20 +101,21 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
 }
 
 /*
- * Adds all of `from` to `into`. The bounds may differ: what `into` sees less finely it keeps less
- * finely, what lies beyond it is overflow. Of different steps, the middle of each is what is added.
- * -EOVERFLOW, and nothing is done: the sum would have more than INT64_MAX values.
+ * Adds all of `from` to `into`. The bounds may differ: values lose precision where the steps of
+ * `into` are larger, and those beyond its range are overflow. If the steps differ, the middle of
+ * each step is added. -EOVERFLOW, and nothing is done: the sum would have more than INT64_MAX
+ * values.
  */
 int histogram_merge(struct histogram *into, const struct histogram *from);
 
 /*
- * For who has written `counters` directly (a decoder, into an empty one): finds count, min and max
- * again, these two as the ends of their steps. -EOVERFLOW: more than INT64_MAX values; it is empty
- * then.
+ * After `counters` has been written directly (by a decoder, into an empty one): computes count, min
+ * and max, the latter two as the ends of their steps. -EOVERFLOW: more than INT64_MAX values; it is
+ * empty then.
  */
 int histogram_recount(struct histogram *histogram);
 
-/* ---- asking ---- */
+/* ---- reading ---- */
 
 uint64_t histogram_count(const struct histogram *histogram);
 /* The least and the greatest value, exactly as recorded (of a decoded one: the ends of their

@@ -1,6 +1,6 @@
 /*
- * Datagrams have no order and may be lost, so of them only the latest is waited for: its echo is the
- * next datagram of the same length.
+ * Datagrams have no order and may be lost, so of them only the latest is waited for: its echo is
+ * the next datagram of the same length.
  */
 #include "talk/dialogue.h"
 
@@ -106,14 +106,20 @@ int dialogue_finish(struct dialogue *d)
 
 short dialogue_events(const struct dialogue *d)
 {
-	return d->queue_length > 0 ? POLLIN | POLLPRI | POLLOUT : POLLIN | POLLPRI;
+	short events = d->paused ? 0 : POLLIN | POLLPRI;
+
+	return d->queue_length > 0 ? (short)(events | POLLOUT) : events;
 }
 
 int dialogue_flush(struct dialogue *d)
 {
 	while (d->queue_length > 0) {
-		ssize_t n = call_send(
-			d->fd, d->queue + d->queue_start, d->queue_length, MSG_NOSIGNAL);
+		size_t length = d->queue_length;
+
+		if (d->send_most > 0 && d->send_most < length)
+			length = d->send_most;
+
+		ssize_t n = call_send(d->fd, d->queue + d->queue_start, length, MSG_NOSIGNAL);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return 0;
@@ -130,9 +136,9 @@ int dialogue_flush(struct dialogue *d)
 }
 
 ssize_t dialogue_receive(
-	struct dialogue *d, char *buffer, size_t size, bool look_for_urgent, bool *ret_urgent)
+	struct dialogue *d, char *buffer, size_t size, bool check_urgent, bool *ret_urgent)
 {
-	bool urgent = look_for_urgent && d->scheme == ADDR_TCP && call_sockatmark(d->fd) == 1;
+	bool urgent = check_urgent && d->scheme == ADDR_TCP && call_sockatmark(d->fd) == 1;
 
 	if (urgent) {
 		size = 1;
@@ -143,6 +149,8 @@ ssize_t dialogue_receive(
 		if (left < size && left > 0)
 			size = (size_t)left;
 	}
+	if (is_stream(d) && d->receive_most > 0 && d->receive_most < size)
+		size = d->receive_most;
 
 	ssize_t n = call_recv(d->fd, buffer, size, 0);
 

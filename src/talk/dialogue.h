@@ -11,7 +11,10 @@
 
 #include "net/addr.h"
 
-/* Bytes that wait because the server does not read; a line that does not fit any more is refused. */
+/*
+ * Bytes that wait because the server does not read; a line that does not fit any more is
+ * refused.
+ */
 #define DIALOGUE_QUEUE_CAP (1u << 20)
 /* Lines under way whose round trip is measured; further ones are sent, but not timed. */
 #define DIALOGUE_MARKS 64
@@ -28,12 +31,15 @@ struct dialogue {
 	int fd; /* the caller's */
 	enum addr_scheme scheme;
 	bool finishing; /* nothing more is said */
-	bool finished; /* ... and the server has been told */
+	bool finished; /* ... and the FIN is sent */
 	uint64_t said, sent, received; /* bytes; said - sent are in the queue */
 	char *queue;
 	size_t queue_start, queue_length;
 	struct dialogue_mark marks[DIALOGUE_MARKS];
 	size_t mark_first, mark_count;
+	bool paused; /* the caller's: do not receive */
+	size_t receive_most,
+		send_most; /* the caller's: bytes in one call on a stream; 0: no limit */
 };
 
 /* -ENOMEM. */
@@ -57,12 +63,12 @@ short dialogue_events(const struct dialogue *dialogue);
 int dialogue_flush(struct dialogue *dialogue);
 
 /*
- * Receives no further than the next mark. More than 0: that many bytes (a datagram: one), with
- * `ret_urgent` telling whether it is an urgent byte; 0: the end of the stream; -EAGAIN, -errno.
- * Call with `look_for_urgent` when poll(2) said POLLPRI.
+ * Receives no further than the next mark. More than 0: that many bytes (a datagram: one), and
+ * `ret_urgent` says whether it is an urgent byte; 0: the end of the stream; -EAGAIN, -errno.
+ * Call with `check_urgent` when poll(2) said POLLPRI.
  */
-ssize_t dialogue_receive(struct dialogue *dialogue, char *buffer, size_t size, bool look_for_urgent,
-	bool *ret_urgent);
+ssize_t dialogue_receive(
+	struct dialogue *dialogue, char *buffer, size_t size, bool check_urgent, bool *ret_urgent);
 
 enum dialogue_back {
 	DIALOGUE_PART, /* nothing is complete */
@@ -71,8 +77,8 @@ enum dialogue_back {
 };
 
 /*
- * What the bytes just received, the last of which is `last`, complete. Where they are not what was said, nothing is
- * timed any more until something new is said.
+ * What the bytes just received, the last of which is `last`, complete. Where they are not what was
+ * said, nothing is timed any more until something new is said.
  */
 enum dialogue_back dialogue_take_mark(
 	struct dialogue *dialogue, char last, uint64_t *ret_round_trip_ns);

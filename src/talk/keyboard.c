@@ -1,7 +1,7 @@
 /*
  * libedit's own reader blocks in read(2); ours (EL_GETCFN) asks the caller to wait, so that the
- * socket is watched while a person types. libedit shows no prompt: what stands above the line is the
- * caller's, who may clear the line away, write, and have it drawn again.
+ * socket is watched while a person types. libedit shows no prompt: what stands above the line is
+ * the caller's: it may clear the line away, write, and have it drawn again.
  */
 #include "talk/keyboard.h"
 
@@ -17,10 +17,13 @@
 #define KEYS_SIZE 4096
 #define HISTORY_LINES 500
 #define TAB 8
+/* Of what is inserted at a Tab. */
+#define ADDED_SIZE 64
 
 struct keyboard {
 	int fd;
 	keyboard_wait_fn *wait;
+	keyboard_complete_fn *complete;
 	void *context;
 	EditLine *edit; /* NULL: plain */
 	History *history;
@@ -95,6 +98,25 @@ static int next_key(EditLine *edit, wchar_t *ret_key)
 	}
 }
 
+/* What libedit calls for a Tab. */
+static unsigned char on_tab(EditLine *edit, int key)
+{
+	struct keyboard *k = NULL;
+	const LineInfo *line = el_line(edit);
+	char added[ADDED_SIZE] = "";
+
+	el_get(edit, EL_CLIENTDATA, &k);
+	switch (k->complete(k->context, line->buffer, (size_t)(line->cursor - line->buffer), added,
+		sizeof(added))) {
+	case KEYBOARD_LITERAL: return el_insertstr(edit, "\t") == 0 ? CC_REFRESH : CC_ERROR;
+	case KEYBOARD_NO_MATCH: return CC_ERROR;
+	case KEYBOARD_COMPLETED: break;
+	}
+	if (added[0] == '\0')
+		return CC_NORM;
+	return el_insertstr(edit, added) == 0 ? CC_REFRESH : CC_ERROR;
+}
+
 static const char *no_prompt(EditLine *edit)
 {
 	return "";
@@ -129,16 +151,19 @@ static int edit_init(struct keyboard *k)
 	 * echoed by the kernel nor taken for the line discipline's own. */
 	el_set(k->edit, EL_SETTY, "-x", "-icanon", "-echo", "+noflsh", NULL);
 	/* Ctrl-C must not throw away what is on its way to the screen. On a pseudo terminal that is
-	 * full, Linux then even forgets to wake who waits for it to drain, as libedit does. */
+	 * full, Linux then even forgets to wake a process that waits for it to drain, as libedit does. */
 	el_set(k->edit, EL_SETTY, "-d", "+noflsh", NULL);
 	el_set(k->edit, EL_PROMPT, no_prompt);
 	el_set(k->edit, EL_HIST, history, k->history);
 	el_set(k->edit, EL_GETCFN, next_key);
+	/* In wide characters: of the others libedit makes copies that it never frees. */
+	el_wset(k->edit, EL_ADDFN, L"meari-complete", L"", on_tab);
+	el_set(k->edit, EL_BIND, "^I", "meari-complete", NULL);
 	return 0;
 }
 
-int keyboard_new(
-	int fd, bool plain, keyboard_wait_fn *wait, void *context, struct keyboard **ret_keyboard)
+int keyboard_new(int fd, bool plain, keyboard_wait_fn *wait, keyboard_complete_fn *complete,
+	void *context, struct keyboard **ret_keyboard)
 {
 	struct keyboard *k = calloc(1, sizeof(*k));
 	int r = k == NULL ? -ENOMEM : 0;
@@ -147,6 +172,7 @@ int keyboard_new(
 		return r;
 	k->fd = fd;
 	k->wait = wait;
+	k->complete = complete;
 	k->context = context;
 	if (!plain)
 		r = edit_init(k);

@@ -1,6 +1,6 @@
 /*
  * Stop and wait. A reply that is not the datagram in flight is a late one of those given up, or a
- * changed one; only time tells which, so it is passed over and its first difference remembered.
+ * changed one; only time shows which, so it is passed over and its first difference remembered.
  */
 #include "talk/lockstep.h"
 

@@ -1,7 +1,7 @@
 /*
  * Two buffers and a poll loop. The input goes into a ring, from which it is sent; received bytes go
- * into `out`, from which they are written, and no more are received until it is empty: a reader
- * who is slow slows the server down by TCP's own flow control, all the way back to the input.
+ * into `out`, from which they are written, and no more are received until it is empty: a slow
+ * reader slows the server down by TCP's own flow control, all the way back to the input.
  *
  *	input ──▶ [ checked .. sent .. filled ] ──▶ socket ──▶ [ out ] ──▶ output
  *
@@ -22,7 +22,7 @@
 #include "net/call.h"
 #include "talk/sink.h"
 
-/* Smaller room in the ring is not worth a read(2), unless there is never more. */
+/* Less free space in the ring is not worth a read(2), unless there is never more. */
 #define READ_WORTH (64u << 10)
 
 struct pipe_state {
@@ -54,7 +54,7 @@ static void decide(struct pipe_state *s, enum ending_kind kind, int error)
 }
 
 /* How much can be read into the ring in one piece. */
-static size_t room(const struct pipe_state *s)
+static size_t free_space(const struct pipe_state *s)
 {
 	uint64_t kept = s->options->verify ? s->checked : s->sent;
 	size_t used = (size_t)(s->filled - kept);
@@ -69,7 +69,7 @@ static size_t room(const struct pipe_state *s)
 
 static void read_input(struct pipe_state *s)
 {
-	size_t most = room(s);
+	size_t most = free_space(s);
 	size_t at = (size_t)(s->filled & (s->ring_size - 1));
 	ssize_t n = read(s->options->input, s->ring + at, most < PIPE_BUFFER ? most : PIPE_BUFFER);
 
@@ -208,7 +208,7 @@ static uint64_t silence_ends_ns(const struct pipe_state *s)
 
 static void fill_pollfds(const struct pipe_state *s, struct pollfd *pollfds)
 {
-	bool reading = !s->decided && !s->input_over && s->send_error == 0 && room(s) > 0;
+	bool reading = !s->decided && !s->input_over && s->send_error == 0 && free_space(s) > 0;
 	short socket_events = 0;
 
 	if (out_empty(s))
@@ -223,7 +223,7 @@ static void fill_pollfds(const struct pipe_state *s, struct pollfd *pollfds)
 		.fd = s->decided || socket_events == 0 ? -1 : s->options->socket,
 		.events = socket_events
 	};
-	/* Asked for nothing, it still tells that the reader of a pipe has gone (POLLERR). */
+	/* Asked for nothing, it still reports that the reader of a pipe has gone (POLLERR). */
 	pollfds[POLL_OUTPUT] = (struct pollfd){ .fd = s->sink.fd,
 		.events = out_empty(s) ? 0 : POLLOUT };
 	pollfds[POLL_SIGNAL] = (struct pollfd){ .fd = s->interrupt.fd, .events = POLLIN };
@@ -250,7 +250,7 @@ static void turn(struct pipe_state *s)
 
 		if (number != 0) {
 			decide(s, ENDING_SIGNAL, number);
-			s->out_start = s->out_end; /* at once, also when nobody reads */
+			s->out_start = s->out_end; /* at once, also without a reader */
 			return;
 		}
 	}

@@ -12,8 +12,8 @@
 #include "client/ending.h"
 
 /*
- * What was sent and is not yet back has to be kept for comparing, so this caps it: while it is full,
- * nothing more is read or sent. Large enough to keep a fast path of 30 ms busy at 1 Gbit/s.
+ * What was sent and is not yet back has to be kept for comparing, so this caps it: while it is
+ * full, nothing more is read or sent. Large enough to keep a fast path of 30 ms busy at 1 Gbit/s.
  */
 #define PIPE_VERIFY_WINDOW (4u << 20)
 /* Of each direction's buffer; beyond 256 KiB loopback gets no faster and caches colder. */

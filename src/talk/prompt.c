@@ -7,8 +7,8 @@
  *	                          │ keys typed ahead, 200 ms without an echo ▲
  *	                          └──────────────────────────────────────────┘
  *
- * Whatever comes while the prompt stands takes the prompt's place, and the prompt and what was typed
- * so far are drawn again below.
+ * Whatever comes while the prompt stands takes the prompt's place, and the prompt and what was
+ * typed so far are drawn again below.
  */
 #include "talk/prompt.h"
 
@@ -29,6 +29,7 @@
 #include "client/interrupt.h"
 #include "client/state.h"
 #include "net/socket.h"
+#include "talk/adjust.h"
 #include "talk/command.h"
 #include "talk/dialogue.h"
 #include "talk/keyboard.h"
@@ -42,10 +43,10 @@ struct prompt {
 	struct keyboard *keyboard;
 	char *received; /* RECEIVE_SIZE bytes */
 	bool shown; /* the prompt stands on the screen, with perhaps something typed */
-	bool awaiting; /* something was said whose echo is due */
+	bool awaiting; /* something was sent, and its echo is due */
 	bool unanswered; /* a grace has passed in vain, and nothing has come since: no further one */
 	bool leaving; /* Ctrl-D, /quit: keys are no longer read */
-	bool urgent_lost; /* ... which is still to be told */
+	bool urgent_lost; /* ... and still to be reported */
 	bool over; /* `ending` is decided */
 	uint64_t said_ns; /* when something was last said, or leaving began */
 	uint64_t typed_ns; /* since when keys wait while `awaiting` */
@@ -83,7 +84,7 @@ static void show(struct prompt *p)
 	fflush(p->screen.out);
 }
 
-/* Makes room for something else where the prompt and the typed text are. */
+/* Clears the prompt and the typed text away, to write something else there. */
 static void hide(struct prompt *p)
 {
 	if (!p->shown)
@@ -123,7 +124,10 @@ static void sending_failed(struct prompt *p, int error)
 		say(p, _("not sent: %s"), strerror(-error));
 	else if (error != -ECONNRESET && error != -EPIPE)
 		decide(p, ENDING_SERVER, error);
-	/* After a reset there may be more to receive: the end is told when receiving meets it. */
+	/*
+	 * After a reset there may be more to receive: the end is reported when receiving meets
+	 * it.
+	 */
 }
 
 static void stream_ended(struct prompt *p, int error)
@@ -157,11 +161,11 @@ static void remark(struct prompt *p, bool urgent, bool timed, uint64_t round_tri
 }
 
 /* Receives and shows once. False: nothing more for now. */
-static bool receive_once(struct prompt *p, bool look_for_urgent)
+static bool receive_once(struct prompt *p, bool check_urgent)
 {
 	struct dialogue *d = &p->dialogue;
 	bool urgent = false;
-	ssize_t n = dialogue_receive(d, p->received, RECEIVE_SIZE, look_for_urgent, &urgent);
+	ssize_t n = dialogue_receive(d, p->received, RECEIVE_SIZE, check_urgent, &urgent);
 	uint64_t round_trip_ns = 0;
 
 	if (n == -EAGAIN)
@@ -178,7 +182,7 @@ static bool receive_once(struct prompt *p, bool look_for_urgent)
 	enum dialogue_back back = dialogue_take_mark(d, last, &round_trip_ns);
 
 	if (back == DIALOGUE_URGENT_LOST) {
-		p->urgent_lost = true; /* told below the line that is being received */
+		p->urgent_lost = true; /* reported below the line that is being received */
 		back = dialogue_take_mark(d, last, &round_trip_ns);
 	}
 	remark(p, urgent, back == DIALOGUE_BACK, round_trip_ns);
@@ -196,7 +200,10 @@ static bool receive_once(struct prompt *p, bool look_for_urgent)
 
 static void receive_all(struct prompt *p, short events)
 {
-	/* Bounded, so that a server that never stops sending does not keep the keys from being read. */
+	/*
+	 * Bounded, so that a server that never stops sending does not keep the keys from being
+	 * read.
+	 */
 	for (int i = 0; i < 64 && receive_once(p, events & POLLPRI); i++)
 		;
 	fflush(p->screen.out);
@@ -224,7 +231,7 @@ static void take_signal(struct prompt *p)
 	case SIGTSTP:
 		keyboard_release(p->keyboard);
 		kill(getpid(), SIGSTOP);
-		/* Here again: somebody has sent SIGCONT. */
+		/* Continued by SIGCONT. */
 		keyboard_take(p->keyboard);
 		break;
 	case SIGCONT:
@@ -278,8 +285,11 @@ static void turn(struct prompt *p, bool want_keys, uint64_t until_ns)
 		if (r < 0)
 			sending_failed(p, r);
 	}
-	if (!p->over && pollfds[0].revents & ~POLLOUT)
+	if (!p->over && pollfds[0].revents & ~POLLOUT) {
+		/* Even while paused, poll(2) says at once that both directions have ended. */
+		p->dialogue.paused = false;
 		receive_all(p, pollfds[0].revents);
+	}
 	if (!p->over && pollfds[2].revents != 0 && !keyboard_fill(p->keyboard))
 		p->leaving = true;
 	if (!p->over && ready == 0 && clock_now_ns() >= due_ns)
@@ -322,7 +332,7 @@ static void say_line(struct prompt *p, const char *text, size_t length)
 		r = dialogue_say(&p->dialogue, line, length + 1);
 	}
 	free(line);
-	p->awaiting = r == 0;
+	p->awaiting = r == 0 && !p->dialogue.paused;
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -333,6 +343,7 @@ static void leave(struct prompt *p)
 	int r = dialogue_finish(&p->dialogue);
 
 	p->leaving = true;
+	p->dialogue.paused = false; /* the rest is received */
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -342,7 +353,7 @@ static void say_urgent(struct prompt *p, char byte)
 {
 	int r = dialogue_say_urgent(&p->dialogue, byte);
 
-	p->awaiting = r == 0;
+	p->awaiting = r == 0 && !p->dialogue.paused;
 	p->said_ns = clock_now_ns();
 	if (r < 0)
 		sending_failed(p, r);
@@ -370,14 +381,26 @@ static void reset(struct prompt *p)
 		return;
 	}
 	socket_set_reset_on_close(p->options->socket);
-	say(p, _("conversation reset (RST)"));
+	say(p, _("connection reset (RST)"));
 	decide(p, ENDING_FINE, 0);
+}
+
+static void unknown(struct prompt *p, const struct command *command)
+{
+	const char *nearest = command_nearest(command);
+
+	if (nearest != NULL)
+		say(p, _("unknown command '%.*s'; did you mean '%s'? (/help lists them; // sends a slash)"),
+			(int)command->length, command->text, nearest);
+	else
+		say(p, _("unknown command '%.*s' (/help lists them; // sends a slash)"),
+			(int)command->length, command->text);
 }
 
 static void obey(struct prompt *p, const char *line, size_t length)
 {
 	struct command command = command_parse(line, length);
-	char state[STATE_TEXT_SIZE];
+	char state[STATE_TEXT_SIZE], usage[COMMAND_USAGE_SIZE], adjusted[ADJUST_TEXT_SIZE];
 
 	switch (command.kind) {
 	case COMMAND_SAY: say_line(p, command.text, command.length); break;
@@ -390,18 +413,46 @@ static void obey(struct prompt *p, const char *line, size_t length)
 			state_describe(
 				p->options->socket, p->options->scheme, state, sizeof(state)));
 		break;
+	case COMMAND_PAUSE:
+	case COMMAND_READ:
+	case COMMAND_PIECES:
+	case COMMAND_RCVBUF:
+	case COMMAND_SNDBUF:
+	case COMMAND_LINGER:
+		say(p, "%s", adjust(&p->dialogue, &command, adjusted, sizeof(adjusted)));
+		break;
 	case COMMAND_QUIT: leave(p); break;
-	case COMMAND_UNKNOWN:
-		say(p, _("unknown command '%.*s' (/help lists them; // sends a slash)"),
-			(int)command.length, command.text);
-		break;
-	case COMMAND_WRONG:
-		say(p, _("/urgent takes one byte, the other commands take nothing (see /help)"));
-		break;
+	case COMMAND_UNKNOWN: unknown(p, &command); break;
+	case COMMAND_WRONG: say(p, "%s", command_usage(command.meant, usage, sizeof(usage))); break;
 	}
+	/* Nothing is awaited that cannot be received. */
+	if (p->dialogue.paused)
+		p->awaiting = false;
 }
 
-/* Reads and obeys until somebody has had enough, then sees the conversation to its end. */
+/* Asked by the keyboard at a Tab. */
+static enum keyboard_completion complete(
+	void *context, const char *typed, size_t length, char *added, size_t size)
+{
+	struct prompt *p = context;
+
+	if (length == 0 || typed[0] != '/' || memchr(typed, ' ', length) != NULL ||
+		(length > 1 && typed[1] == '/'))
+		return KEYBOARD_LITERAL;
+
+	struct command_completion completion = command_complete(typed, length);
+
+	if (completion.count == 0)
+		return KEYBOARD_NO_MATCH;
+	snprintf(added, size, "%s", completion.added);
+	if (completion.count > 1 && *added == '\0') {
+		hide(p);
+		say(p, "%s", completion.names);
+	}
+	return KEYBOARD_COMPLETED;
+}
+
+/* Reads lines and obeys them until the user leaves, then waits for the rest. */
 static void converse(struct prompt *p)
 {
 	while (!p->over && !p->leaving) {
@@ -462,7 +513,8 @@ static int prompt_init(struct prompt *p)
 	p->received = malloc(RECEIVE_SIZE);
 	if (p->received == NULL)
 		goto fail_dialogue;
-	r = keyboard_new(STDIN_FILENO, terminal_is_dumb(), wait_for_keys, p, &p->keyboard);
+	r = keyboard_new(
+		STDIN_FILENO, terminal_is_dumb(), wait_for_keys, complete, p, &p->keyboard);
 	if (r < 0)
 		goto fail_received;
 	/* A plain terminal is the kernel's business, stopping included. */

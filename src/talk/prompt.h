@@ -1,8 +1,8 @@
 /*
  * The conversation of a person at a terminal: the textbook's client, grown up. A prompt, a typed
- * line, the echo below it; commands that begin with a slash (command.h); and the server's end told at once, also in
- * the middle of a typed line. Main thread only (it takes over signals and the terminal, and gives
- * both back).
+ * line, the echo below it; commands that begin with a slash (command.h); and the server's end
+ * reported at once, also in the middle of a typed line. Main thread only (it takes over signals and
+ * the terminal, and gives both back).
  */
 #pragma once
 
@@ -24,7 +24,7 @@ struct prompt_options {
 };
 
 /*
- * Talks on standard input and output. -ENOMEM, -EMFILE and the like: it could not begin. Otherwise 0
- * and how it ended: ENDING_FINE also after Ctrl-C, which is an ordinary way to leave.
+ * Talks on standard input and output. -ENOMEM, -EMFILE and the like: it could not begin. Otherwise
+ * 0 and how it ended: ENDING_FINE also after Ctrl-C, which is an ordinary way to leave.
  */
 int prompt_run(const struct prompt_options *options, struct ending *ret_ending);

@@ -29,8 +29,8 @@ void screen_measure(struct screen *screen);
 void screen_echo(struct screen *screen, const char *bytes, size_t length);
 
 /*
- * A remark at the right edge of the line that the cursor is in, or in the next where there is no room,
- * and nowhere in a window narrower than itself. Ends the line.
+ * A remark at the right edge of the line that the cursor is in, or in the next where it does not
+ * fit, and nowhere in a window narrower than itself. Ends the line.
  */
 void screen_remark(struct screen *screen, const char *text);
 
@@ -44,10 +44,10 @@ void screen_say(struct screen *screen, const char *text);
 unsigned screen_rows(const struct screen *screen, const char *text);
 
 /*
- * Takes away what is being typed: clears from `rows` above the cursor's row. Where the terminal cannot,
- * begins a new line below it instead.
+ * Takes away what is being typed: clears from `rows` above the cursor's row. Where the terminal
+ * cannot, begins a new line below it instead.
  */
 void screen_clear_up(struct screen *screen, unsigned rows);
 
-/* Somebody else has moved the cursor to `column`. */
+/* The cursor has been moved to `column` by others: the kernel, libedit. */
 void screen_cursor_at(struct screen *screen, unsigned column);

@@ -1,7 +1,8 @@
 /*
  * Standard output as the far end of a stream: written without ever blocking, where the kernel has a
- * way, so that a reader who is slow does not keep us from noticing anything else. The descriptor's
- * own flags are left alone: it is shared with the shell and whoever else was started with it.
+ * way, so that a slow reader does not keep this process from noticing anything else. The
+ * descriptor's own flags are left alone: it is shared with the shell and the other processes that
+ * were started with it.
  */
 #pragma once
 

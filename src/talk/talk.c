@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,19 +58,19 @@ static const char *advice(const struct dial_attempt *attempt, bool source_given)
 	if (source_given && attempt->error == -EADDRNOTAVAIL)
 		return _(" (--source must be an address of this machine, of the server's family)");
 	if (source_given && attempt->call != NULL && strcmp(attempt->call, "bind") == 0)
-		return _(" (it is the address of --source that cannot be had; take another)");
+		return _(" (the address of --source is not available; choose another)");
 	if (attempt->error == -EINVAL && addr_lacks_zone(&attempt->addr))
 		return _(" (a link-local address needs a zone, such as %eth0)");
 	switch (-attempt->error) {
 	case ECONNREFUSED:
 	case ENOENT: return _(" (is a server running there? 'meari serve' starts one)");
 	case ETIMEDOUT: return _(" (--timeout waits longer)");
-	case ENETUNREACH: return _(" (this machine has no way there; -4 or -6 choose a family)");
+	case ENETUNREACH: return _(" (this machine has no route to it; -4 or -6 choose a family)");
 	default: return "";
 	}
 }
 
-static void tell_not_connected(
+static void log_not_connected(
 	const struct talk_options *options, const struct dial_report *report, int error)
 {
 	struct dial_attempt none = { .error = error };
@@ -96,7 +97,7 @@ static void tell_not_connected(
 		advice(last, options->source_given));
 }
 
-static void tell_connected(
+static void log_connected(
 	const struct dial_report *report, const struct addr *addr, int fd, uint64_t took_ns)
 {
 	struct addr own;
@@ -139,9 +140,9 @@ static int connect_to_target(const struct talk_options *options, int *ret_fd, st
 		return r;
 	r = dial(&targets, &dial_options, &report, ret_fd, ret_addr);
 	if (r < 0)
-		tell_not_connected(options, &report, r);
+		log_not_connected(options, &report, r);
 	else if (options->verbose)
-		tell_connected(&report, ret_addr, *ret_fd, clock_now_ns() - start_ns);
+		log_connected(&report, ret_addr, *ret_fd, clock_now_ns() - start_ns);
 	return r;
 }
 
@@ -187,7 +188,7 @@ static int converse(const struct talk_options *options, int fd, enum addr_scheme
 	return lockstep_run(&lockstep, ret_ending);
 }
 
-static void tell_figures(const struct ending *ending, uint64_t took_ns)
+static void log_figures(const struct ending *ending, uint64_t took_ns)
 {
 	char sent[NUMBER_TEXT_SIZE], speed[NUMBER_TEXT_SIZE], time[DURATION_TEXT_SIZE];
 	double seconds = (double)took_ns / (double)CLOCK_NS_PER_S;
@@ -224,6 +225,22 @@ static void remove_source_file(const struct talk_options *options)
 		socket_remove_stale(&sources.addrs[i]);
 }
 
+/* After /linger closing may take a while: then the time is shown. */
+static void close_by_hand(int fd)
+{
+	struct linger linger = { 0 };
+	socklen_t length = sizeof(linger);
+	char time[DURATION_TEXT_SIZE];
+	bool waits = call_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 &&
+		linger.l_onoff && linger.l_linger > 0;
+	uint64_t start_ns = clock_now_ns();
+
+	call_close(fd);
+	if (waits)
+		LOG_EVENT(LOG_LEVEL_INFO, "closed", NULL, _("closing took %s"),
+			duration_format(clock_now_ns() - start_ns, time, sizeof(time)));
+}
+
 static int hold_conversation(const struct talk_options *options)
 {
 	struct ending ending;
@@ -238,15 +255,21 @@ static int hold_conversation(const struct talk_options *options)
 	uint64_t start_ns = clock_now_ns();
 
 	r = converse(options, fd, addr.scheme, &ending);
-	call_close(fd);
+	if (talk_is_by_hand())
+		close_by_hand(fd);
+	else
+		call_close(fd);
 	if (r < 0) {
-		log_error(_("cannot begin the conversation: %s"), strerror(-r));
+		log_error(_("cannot begin: %s"), strerror(-r));
 		return r;
 	}
 	if (options->verbose && !talk_is_by_hand())
-		tell_figures(&ending, clock_now_ns() - start_ns);
+		log_figures(&ending, clock_now_ns() - start_ns);
 	if (ending.kind == ENDING_FINE)
 		return 0;
+	/* A reader that has read enough (`| head`) is nothing to report: it ends as by SIGPIPE. */
+	if (ending.kind == ENDING_OUTPUT && ending.error == -EPIPE)
+		return SIGPIPE;
 	log_error("%s", ending_format(&ending, text, sizeof(text)));
 	if (ending.kind == ENDING_SIGNAL)
 		return ending.error;

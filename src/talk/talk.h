@@ -1,6 +1,6 @@
 /*
- * The verb talk: resolves, dials, and carries on the conversation in the way that fits: by hand when
- * both standard input and output are a terminal (prompt.h), otherwise as a pipe (pipe.h for
+ * The verb talk: resolves, dials, and carries on the conversation in the way that fits: by hand
+ * when both standard input and output are a terminal (prompt.h), otherwise as a pipe (pipe.h for
  * streams, lockstep.h for datagrams). Says what failed, once. Main thread only.
  */
 #pragma once
@@ -27,5 +27,8 @@ struct talk_options {
 /* True when the conversation would be by hand. */
 bool talk_is_by_hand(void);
 
-/* 0: fine; more: the number of the signal that ended it; -errno: it failed, and that has been told. */
+/*
+ * 0: fine; more: the number of the signal that ended it; -errno: it failed, and the reason has
+ * been logged.
+ */
 int talk(const struct talk_options *options);

@@ -257,6 +257,14 @@ def connect(address, timeout=ANSWER_S, receive_buffer=None, send_buffer=None):
     return peer
 
 
+def send_with_descriptors(peer, payload, descriptors):
+    """With descriptors, where the kernel does not refuse that for the server (Linux 6.16); else without."""
+    try:
+        socket.send_fds(peer, [payload], descriptors)
+    except PermissionError:
+        peer.sendall(payload)
+
+
 def receive_exactly(peer, length):
     """`length` bytes; fewer only if the stream ends before."""
     received = bytearray()

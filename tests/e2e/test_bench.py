@@ -203,7 +203,7 @@ def test_more_connections_than_an_address_has_ports(engine):
             for source in ("127.0.0.2-127.0.0.9", "127.0.1.1:10000-10599", "127.0.1.2:20000-20299,"
                            "127.0.1.3:20000-20299"):
                 result, told = load(f"--source={source}", "--threads=2")
-                assert "connections could be had" not in told
+                assert "connections could be made" not in told
                 assert result["counts"]["connect_errors"] <= 1  # there was the one that looked
                 assert result["counts"]["received"] == 400
 
@@ -262,8 +262,10 @@ def test_damage_is_counted_and_told():
         done = bench("--connections=1", *SHORT, "--rate=1k", "--warm-up=0", "--assert=damaged==0",
                      peer.address)
     assert done.returncode == 3
-    assert re.search(r"first damage: connection 0, message 100, offset 6400: expected \d+, got 0",
-                     done.stdout)
+    # Messages that arrive together are damaged together.
+    found = re.search(r"first damage: connection 0, message (\d+), offset (\d+): expected \d+, got 0",
+                      done.stdout)
+    assert found and int(found[2]) == 64 * int(found[1]) <= 6400
     assert "broken: damaged==0 (damaged " in done.stdout
 
 
@@ -365,7 +367,8 @@ def test_find_max_finds_the_services_limit():
 def test_find_max_of_what_no_rate_keeps(address):
     done = bench("--find-max=p50<1ns", "--rate=64", "--warm-up=0", "--duration=50ms", address)
     assert done.returncode == 3
-    assert "no rate keeps p50<1ns" in done.stdout
+    # On a busy machine it may be the generator that cannot.
+    assert re.search(r"^no rate (keeps|was found that keeps) p50<1ns", done.stdout, re.MULTILINE)
 
 
 # ---- trust ----
@@ -424,7 +427,7 @@ def test_connections_that_are_missing_are_told():
             connection.close()
     result = json.loads(done.stdout)
     assert "connections-missing" in [one["code"] for one in result["trust"]["reasons"]]
-    assert "of 8 connections could be had" in done.stderr
+    assert "of 8 connections could be made" in done.stderr
 
 
 # ---- what it tells ----
@@ -541,7 +544,7 @@ def test_a_terminal_that_cannot_redraw(address):
 @pytest.mark.parametrize("arguments, message", [
     ([], "there is no address to load"),
     (["a", "b"], "one address is enough, 'b' is one too many"),
-    (["localhost:0"], "nobody listens on port 0; name the server's port"),
+    (["localhost:0"], "port 0 has no listener; name the server's port"),
     (["tcp://x:y:z"], "'tcp://x:y:z' is not an address"),
     (["a", "--rate=5x"], "--rate '5x': a stage is a rate, such as 10k or 1k..50k, and its time, "
                          "such as @30s (column 2)"),

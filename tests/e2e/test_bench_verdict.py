@@ -11,7 +11,7 @@ import pytest
 
 from meari import ANSWER_S, MEARI, Server, environment, run
 from reference import Histogram
-from talk_peers import Datagrams, Peer, echo
+from talk_peers import Datagrams, Peer, echo, reset
 
 SHORT = ["--warm-up=20ms", "--duration=300ms", "--timeout=200ms"]
 
@@ -286,6 +286,162 @@ def test_nobody_there_over_udp(load):
             assert done.returncode == 1
             assert "no errors" not in done.stdout
             assert "nothing came back from" in done.stderr or "refused" in done.stderr
+
+
+# ---- kept, and yet no good word ----
+
+class Bad:
+    """A stream service that goes wrong, in the way named, at or from its 21st message."""
+
+    def __init__(self, way):
+        self.way, self.count, self.accepted = way, 0, 0
+        self.gate, self.connections = threading.Lock(), []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.die()
+
+    def die(self):
+        with self.gate:
+            for one in (self.listener, *self.connections):
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            with self.gate:
+                self.connections.append(connection)
+                self.accepted += 1
+            if self.way == "refuse" and self.accepted > 2 and self.accepted % 2:
+                reset(connection)
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _answer(self, data, number):
+        if self.way == "hang" and number > 20:
+            return b""
+        if number == 60 and self.way in ("lie", "double", "more"):
+            return {"lie": b"x" * len(data), "double": data * 2, "more": data + b"!"}[self.way]
+        return data
+
+    def _serve(self, connection):
+        with connection:
+            try:
+                while data := connection.recv(64, socket.MSG_WAITALL):
+                    with self.gate:
+                        self.count += 1
+                        number = self.count
+                    if self.way == "die" and number == 21:
+                        self.die()
+                    connection.sendall(self._answer(data, number))
+            except OSError:
+                pass
+
+
+MODES = {"closed": [], "open": ["--rate=200"], "churn": ["--churn=2"],
+         "timed churn": ["--rate=100", "--churn=2"]}
+LONG = ["-c4", "-w0", "-d600ms", "--timeout=200ms"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", ["die", "hang", "refuse", "lie", "double", "more"])
+def test_kept_by_a_bad_service_is_not_success(way, mode):
+    """1: nothing came back while it was measured; 4: the promise does not cover what failed."""
+    with Bad(way) as service:
+        done = bench("--json", *LONG, *MODES[mode], "--assert=p50<1h", "--assert=rate>=0",
+                     service.address)
+    assert done.returncode in (1, 4), done.stderr
+    if done.returncode == 4:
+        assert kept(json.loads(done.stdout)) == ["p50<1h", "rate>=0"]
+        assert "\nkept, but the " in done.stderr
+
+
+@pytest.mark.parametrize("promises", [["p50<1h", "errors==0"], ["errors==0", "p50<1h"]])
+@pytest.mark.parametrize("way", ["hang", "lie", "refuse"])
+def test_broken_wins_over_kept(way, promises):
+    with Bad(way) as service:
+        result, told = measured(*LONG, "--rate=200", *(f"--assert={one}" for one in promises),
+                                service.address, status=3)
+    assert kept(result) == ["p50<1h"] and "kept, but" not in told
+
+
+@pytest.mark.parametrize("way", ["lie", "double", "more"])
+def test_a_search_with_wrong_bytes_on_its_way(way):
+    with Bad(way) as service:
+        result, told = measured("-c4", "-w0", "-d200ms", "--find-max=p99<10s", "--rate=700",
+                                service.address, status=4)
+    assert result["find_max"]["rate_per_s"] > 0
+    assert "kept at that rate, but at others the service returned wrong" in told
+
+
+@pytest.mark.parametrize("promise", ["damaged<3", "loss<50%", "errors<9"])
+def test_damage_that_is_asserted_is_judged(promise):
+    with Bad("lie") as service:
+        result, _ = measured(*LONG, "--rate=200", f"--assert={promise}", service.address)
+    assert kept(result) == [promise]
+
+
+@pytest.mark.parametrize("promise", ["errors>=0", "errors!=7", "damaged>0", "loss!=50%"])
+def test_a_promise_that_limits_nothing_covers_nothing(promise):
+    with Bad("lie") as service:
+        result, _ = measured(*LONG, "--rate=200", f"--assert={promise}", service.address, status=4)
+    assert kept(result) == [promise]
+
+
+@pytest.mark.parametrize("load, word", [([], "silent"), (["--rate=200"], "never sent")])
+def test_figures_that_do_not_cover_the_load(load, word):
+    """Half of the connections answer."""
+    number, gate = [0], threading.Lock()
+
+    def serve(connection):
+        with gate:
+            number[0] += 1
+            mine = number[0]
+        while data := connection.recv(65536):
+            if mine % 2:
+                connection.sendall(data)
+
+    with Peer(serve) as peer:
+        result, told = measured(*LONG, "-p2", *load, "--assert=p50<1h", peer.address, status=4)
+    assert "kept, but the figures do not cover the whole load" in told and word in told
+    assert result["trust"]["trusted"] is False
+
+
+def test_a_limit_of_the_generator_is_no_failure():
+    """Out of descriptors: printed, doubted, and the status stays 0."""
+    with Server("tcp://127.0.0.1:0") as server:
+        done = subprocess.run(["sh", "-c", "ulimit -n 60; exec \"$@\"", "sh", MEARI, "bench", "-c100",
+                               "-t1", *SHORT, "--assert=p50<1h", server.addresses[0]],
+                              capture_output=True, text=True, env=environment(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "connections could be made (Too many open files)" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("way", ["lie", "double", "unknown", "hang"])
+@pytest.mark.parametrize("load", [[], ["--rate=500"]])
+def test_kept_by_a_bad_datagram_service_is_not_success(way, load):
+    def answer(data, number):
+        wrong = number % 50 == 49
+        if way == "hang":
+            return [data] if number <= 20 else []
+        return {"lie": [b"x" * len(data)], "double": [data, data],
+                "unknown": [data, b"hello"]}[way] if wrong else [data]
+
+    with Datagrams(answer) as peer:
+        done = bench("-c2", "-w0", "-d600ms", "--timeout=200ms", *load, "--assert=p50<1h", peer.address)
+    assert done.returncode in (1, 4), done.stdout
 
 
 # ---- promises about nothing ----

@@ -475,13 +475,14 @@ def test_sigquit_in_json():
         assert line["sent"] >= 1 and "rtt" in line
 
 
-def test_ends_when_nobody_reads():
+def test_ends_in_silence_when_its_reader_has_gone():
+    """As `ping | head -1`: status 141, as shells count SIGPIPE."""
     with Peer(echo) as peer, started("-i", "5ms", peer.address) as process:
         process.stdout.readline()
         process.stdout.close()
         process.wait(timeout=ANSWER_S)
-        assert process.returncode == 1
-        assert "cannot write the output" in process.stderr.read()
+        assert process.returncode == 141
+        assert process.stderr.read() == ""
         process.stdout = open(os.devnull)
 
 
@@ -527,7 +528,7 @@ def test_dots_of_a_flood():
     ((), "there is no address to ping"),
     (("a", "b"), "one address is enough, 'b' is one too many"),
     (("tcp://[::1",), "'tcp://[::1' is not an address: "),
-    (("tcp://localhost:0",), "nobody listens on port 0"),
+    (("tcp://localhost:0",), "no service listens on port 0"),
     (("-c", "0", "x"), "'0' is not a number for -c"),
     (("-i", "soon", "x"), "'soon' is not a length of time for -i"),
     (("-W", "0", "x"), "'0' is not a length of time for -W"),
@@ -539,7 +540,7 @@ def test_dots_of_a_flood():
     (("--ports", "513", "x"), "'513' is not a number for --ports: from 1 to 512"),
     (("--ports", "2", "unix:/x"), "a unix address has no ports"),
     (("--ports", "2", "--connect", "x"), "--ports and --connect exclude each other"),
-    (("--ports", "5", "-I", "127.0.0.1:65532", "x"), "there are not that many ports"),
+    (("--ports", "5", "-I", "127.0.0.1:65532", "x"), "--ports needs more ports than there are"),
     (("--connect", "udp://x"), "--connect is for connections"),
     (("--tcp-info", "udp://x"), "--tcp-info is for tcp"),
     (("--busy-poll", "long", "x"), "--busy-poll 'long' is neither 'auto' nor a time"),

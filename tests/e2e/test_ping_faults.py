@@ -402,7 +402,7 @@ def test_nobody_there():
             assert "3 sent, 0 received, 100% loss" in result.stdout
             assert result.stdout.count("gap begins: seq=1: refused") == 1
             assert "(is a server running there? 'meari serve' starts one)" in result.stdout
-            assert "  refused (lasts on)" in result.stdout
+            assert "  refused (not over yet)" in result.stdout
 
 
 @pytest.mark.parametrize("scheme", ["unix", "unixgram"])

@@ -14,7 +14,7 @@ def runs(count, seed=0, median=120_000, **options):
 
 
 def judged(tmp_path, baseline, now, *arguments, **options):
-    """The status, the comparison, the codes of what speaks against it, and the text."""
+    """The status, the comparison, the codes of its objections, and the text."""
     files = ("-b", save(tmp_path / "base.json", *baseline), save(tmp_path / "now.json", *now))
     shown = meari.run("report", "--json", "--fail-if-worse", *arguments, *files, **options)
     text = meari.run("report", "--fail-if-worse", *arguments, *files, **options)
@@ -49,7 +49,7 @@ def without(run, *path):
 def test_what_can_be_judged(tmp_path):
     status, found, codes, text = judged(tmp_path, runs(5), runs(5, 50))
     assert (status, codes) == (0, []) and found["verdict"] in ("same", "unclear", "better", "mixed")
-    assert "speaks against" not in text
+    assert "Objections to" not in text
 
 
 @pytest.mark.parametrize("now, code", [
@@ -82,7 +82,7 @@ def test_what_speaks_against_a_verdict(tmp_path, now, code):
     assert code in codes
     assert found["verdict"] in ("not-judged", "not-enough-runs", "worse", "mixed")
     assert status == (3 if found["verdict"] in ("worse", "mixed") else 4)
-    assert "speaks against a verdict" in text or code == "too-few-runs"
+    assert "Objections to a verdict" in text or code == "too-few-runs"
     [told] = [each["text"] for each in found["objections"] if each["code"] == code]
     assert told in text or code == "too-few-runs"
     assert "Over all: same" not in text and "no clear difference." not in text

@@ -479,7 +479,7 @@ def test_every_word_is_in_both_languages(browser, pages):
     used = set(re.findall(r'\bt\("([^"]+)"[,)]', source))
     assert used <= english.keys(), used - english.keys()
     # Others are named in the data: figures, choices, verdicts, counts, reasons.
-    source += "".join(path.read_text() for path in (meari.ROOT / "src/report").glob("*.c"))
+    source += "".join(path.read_text() for path in (meari.ROOT / "src/report").rglob("*.c"))
     named = set(re.findall(r'"([\w.-]+)"', source)) | set(re.findall(r"\b(\w+):", source))
     unused = {key for key in english.keys() - used - named 
               if not key.startswith(("c_", "reason-", "figures-", "objection-", "find-"))}

@@ -125,7 +125,7 @@ def test_address_in_use_tcp(engine):
         status, line = refuses(server.addresses[0], "--engine", engine)
         assert status == 1
         assert line == f"cannot listen on '{server.addresses[0]}': Address already in use " \
-            "('ss -ltnp' shows who has it; port 0 lets the kernel choose one)"
+            "('ss -ltnp' shows which process has it; port 0 lets the kernel choose one)"
         with server.connect() as peer:
             echo(peer)
 
@@ -145,7 +145,7 @@ def test_address_in_use_unix(engine, tmp_path, scheme):
         for other in ("unix", "unixgram"):
             status, line = refuses(f"{other}:{tmp_path}/echo", "--engine", engine)
             assert status == 1
-            assert "Address already in use (somebody answers on it" in line
+            assert "Address already in use (a server answers on it" in line
         with server.connect() as peer:
             peer.send(b"hello")
             assert peer.recv(10) == b"hello"
@@ -321,7 +321,7 @@ def test_several_at_once_on_one_path(tmp_path):
     try:
         told = [one.stderr.readline() for one in together]
         assert sum("echoing on" in line for line in told) == 1, told
-        assert sum("(somebody answers on it" in line for line in told) == 5, told
+        assert sum("(a server answers on it" in line for line in told) == 5, told
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(ANSWER_S)
             peer.connect(str(path))

@@ -67,10 +67,10 @@ def test_both_give_addresses(tmp_path):
     ("\n  threads four", 2, 11, "--threads 'four' is not a number from 1 to 1024"),
     ("threads", 1, 8, "'threads' needs a value"),
     ("pin yes", 1, 5, "'pin' takes no value"),
-    ("threads: 4", 1, 8, "behind a name comes a blank or '='"),
+    ("threads: 4", 1, 8, "a name is followed by a blank or '='"),
     ("threads =", 1, 10, "there is no value behind '='"),
     ("# all\n=4", 2, 1, "a line begins with the name of an option"),
-    (b"pin\0", 1, 4, "a zero byte is no text"),
+    (b"pin\0", 1, 4, "a NUL byte is not text"),
     ("address tcp://:x", 1, 9, "'tcp://:x' is not an address: "),
     ("config other", 1, 1, "a file cannot name another one"),
 ])
@@ -160,7 +160,7 @@ def test_check_config_without_the_file(tmp_path):
 
 
 GOOD = "have been read again"
-BAD = "was not read again; the old options hold"
+BAD = "was not read again; the old options stay in force"
 
 
 def reload(server, path, text, sign=GOOD):

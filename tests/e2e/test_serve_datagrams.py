@@ -2,7 +2,6 @@
 address that it was sent to; and never into a loop of two services.
 """
 
-import array
 import contextlib
 import os
 import select
@@ -12,7 +11,7 @@ import struct
 
 import pytest
 
-from meari import ANSWER_S, Server, endpoint, random_bytes
+from meari import ANSWER_S, Server, endpoint, random_bytes, send_with_descriptors
 from procfs import (SANITIZER, counters_of, cpu_share_while_idle, descriptor_count, resident_bytes,
                     state, thread_count, wait_until)
 
@@ -318,8 +317,7 @@ def test_descriptors_passed_in_unix_datagrams_are_closed(unixgram):
     before = descriptor_count(server.process.pid)
     ours, theirs = os.pipe()
     for turn in range(20):
-        peer.sendmsg([b"with%d" % turn],
-                     [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs]))])
+        send_with_descriptors(peer, b"with%d" % turn, [theirs])
         assert peer.recv(100) == b"with%d" % turn
     os.close(theirs)
     assert os.read(ours, 1) == b""

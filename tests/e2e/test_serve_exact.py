@@ -16,7 +16,7 @@ import pytest
 
 from crowd import Crowd, Peer
 from meari import (ANSWER_S, Server, connect, exchange, random_bytes, receive_all,
-                   receive_exactly, reset)
+                   receive_exactly, reset, send_with_descriptors)
 from procfs import SANITIZER, descriptor_count, state, wait_until
 
 # The whole stream of the large tests, over all connections together. MEARI_STREAM_MIB for more.
@@ -310,6 +310,108 @@ def test_urgent_byte_of_a_unix_stream_is_a_plain_byte(tmp_path, engine, how):
 # --- descriptors passed over a unix socket
 
 
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_urgent_byte_keeps_its_place(tcp_address, engine, stopped):
+    with serve(tcp_address, engine) as server, server.connect() as peer:
+        if stopped:  # so that all of it is there at once, and receives end at the mark
+            server.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: state(server.process.pid) == "T", "the server is stopped")
+        for turn in range(20):
+            peer.sendall(b"before%d" % turn)
+            peer.send(b"!", socket.MSG_OOB)
+            peer.sendall(b"after")
+        peer.shutdown(socket.SHUT_WR)
+        server.process.send_signal(signal.SIGCONT)
+        assert receive_all(peer) == b"".join(b"before%d!after" % turn for turn in range(20))
+
+
+def test_only_an_urgent_byte(tcp_address, engine):
+    with serve(tcp_address, engine) as server, server.connect() as peer:
+        peer.send(b"!", socket.MSG_OOB)
+        assert receive_exactly(peer, 1) == b"!"
+
+
+def at_mark(peer):
+    answer = array.array("i", [0])
+    fcntl.ioctl(peer, SIOCATMARK, answer)
+    return answer[0] == 1
+
+
+def test_urgent_comes_back_as_urgent(tcp_address, engine):
+    with serve(tcp_address, engine, "--urgent", "urgent") as server, server.connect() as peer:
+        # Often, because the mark may come at any moment between two calls of the server's.
+        for turn in range(3000):
+            peer.sendall(b"before")
+            peer.send(b"!", socket.MSG_OOB)
+            # Not in line here: the urgent byte is missing in the stream, and is had by MSG_OOB.
+            assert receive_exactly(peer, 6) == b"before"
+            _, _, urgent = select.select([], [], [peer], ANSWER_S)
+            assert urgent, f"turn {turn}: nothing urgent has come"
+            peer.settimeout(None)  # never waits; with a timeout Python would, for plain data
+            assert peer.recv(1, socket.MSG_OOB) == b"!"
+            peer.settimeout(ANSWER_S)
+            peer.sendall(b"after")
+            assert receive_exactly(peer, 5) == b"after"
+        peer.shutdown(socket.SHUT_WR)
+        assert receive_all(peer) == b""
+
+
+def test_urgent_mark_is_where_it_was(tcp_address, engine):
+    with serve(tcp_address, engine, "--urgent", "urgent") as server, server.connect() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        peer.sendall(b"before")
+        peer.send(b"!", socket.MSG_OOB)
+        assert receive_exactly(peer, 6) == b"before"
+        wait_until(lambda: at_mark(peer), "the mark is here")
+        assert peer.recv(1) == b"!"
+        peer.sendall(b"after")
+        assert receive_exactly(peer, 5) == b"after"
+        assert not at_mark(peer)
+
+
+@pytest.mark.parametrize("how", ["inline", "urgent"])
+def test_without_urgent_data_the_option_changes_nothing(stream_address, engine, how):
+    with serve(stream_address, engine, "--urgent", how) as server:
+        with Crowd((server.connect(receive_buffer=4096) for _ in range(5)), slices(64),
+                   pause=(1000, 0.3)) as crowd:
+            crowd.run()
+
+
+def test_urgent_bytes_behind_a_stuck_echo(tcp_address, engine):
+    """The urgent byte waits in the queue like the others, and no byte is lost around it."""
+    with serve(tcp_address, engine, "--urgent", "urgent", "--pending", "1M") as server:
+        with server.connect(receive_buffer=4096) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+            payload = b""
+            for turn in range(10):
+                plain = STREAM[turn * 30_000:(turn + 1) * 30_000]
+                peer.sendall(plain)
+                peer.send(b"!", socket.MSG_OOB)
+                payload += plain + b"!"
+            peer.shutdown(socket.SHUT_WR)
+            assert receive_all(peer) == payload
+
+
+@pytest.mark.parametrize("how", ["inline", "urgent"])
+def test_urgent_byte_of_a_unix_stream_is_a_plain_byte(tmp_path, engine, how):
+    """Linux has MSG_OOB on unix sockets since 5.15; there is no urgent mark to give back."""
+    with serve(f"unix:{tmp_path}/echo", engine, "--urgent", how) as server:
+        with server.connect() as peer:
+            try:
+                peer.send(b"!", socket.MSG_OOB)
+            except OSError as error:
+                pytest.skip(f"no MSG_OOB on unix sockets: {error}")
+            assert receive_exactly(peer, 1) == b"!"
+            for piece in itertools.islice(itertools.cycle([b"ab", b"cdefg"]), 20):
+                peer.sendall(piece)
+                peer.send(b"!", socket.MSG_OOB)
+            peer.shutdown(socket.SHUT_WR)
+            assert receive_all(peer) == b"ab!cdefg!" * 10
+
+
+# --- descriptors passed over a unix socket
+
+
 def pass_descriptor(peer, payload, descriptor):
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
     peer.sendmsg([payload], [rights])
@@ -327,7 +429,7 @@ def test_passed_descriptors_are_closed_and_the_bytes_come_back(tmp_path, engine,
             wait_until(lambda: state(server.process.pid) == "T", "the server is stopped")
         for turn in range(20):
             peer.sendall(b"plain%d," % turn)
-            pass_descriptor(peer, b"with%d," % turn, theirs)
+            send_with_descriptors(peer, b"with%d," % turn, [theirs])
             peer.sendall(b"behind,")
         os.close(theirs)
         server.process.send_signal(signal.SIGCONT)
@@ -342,7 +444,7 @@ def test_passed_descriptors_are_closed_and_the_bytes_come_back(tmp_path, engine,
 def test_descriptor_is_the_last_thing_before_the_end(tmp_path, engine):
     with serve(f"unix:{tmp_path}/echo", engine) as server, server.connect() as peer:
         ours, theirs = os.pipe()
-        pass_descriptor(peer, b"last", theirs)
+        send_with_descriptors(peer, b"last", [theirs])
         os.close(theirs)
         peer.shutdown(socket.SHUT_WR)
         assert receive_all(peer) == b"last"

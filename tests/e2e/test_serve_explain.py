@@ -51,7 +51,7 @@ def echoes(server):
 def test_every_line_is_a_name_an_answer_and_a_reason(engine):
     told, result = explain("--engine", engine)
     assert result.returncode == 0 and result.stderr == ""
-    assert told["engine-" + engine] == [(True, "asked for by --engine")]
+    assert told["engine-" + engine] == [(True, "chosen by --engine")]
     for name in ("threads", "processors", "reuseport", "open-files", "busy-poll", "so-busy-poll", "udp-gro",
                  "udp-segment"):
         assert len(told[name]) == 1
@@ -150,13 +150,13 @@ def test_auto_without_its_favourite_says_so_and_serves(error):
         assert echoes(server)
         said = server.wait_stderr("echoing on").splitlines()
         assert len(said) == 2
-        assert said[0].startswith(f"meari: the engine '{wanted}' cannot be had here, "
+        assert said[0].startswith(f"meari: the engine '{wanted}' cannot work here, "
                                   f"'{other}' serves instead: ")
         assert f"(engine {other}," in said[1]
         assert server.stop() == 0
     told, result = explain(preexec_fn=forbid)
     assert result.returncode == 0
-    assert told["engine-" + other] == [(True, f"'auto' would rather have had '{wanted}'")]
+    assert told["engine-" + other] == [(True, f"'auto' prefers '{wanted}'")]
     assert told["engine-" + wanted][0][0] is False
 
 

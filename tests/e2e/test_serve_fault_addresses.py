@@ -215,12 +215,12 @@ def test_a_path_may_have_a_question_mark(engine, tmp_path, written, name):
     ("tcp://*:7?fault=dely=1ms", 17, "there is no fault of this name; did you mean 'delay'?"),
     ("tcp://*:7?fault=delay=20", 23, "a time needs a unit, such as 20ms or 2s"),
     ("udp://*:7?fault=drop,p=1%,p=2%", 27, "this key has been given before"),
-    ("tcp://*:7?fault=reset&fault=delay=soon", 35, "here a time is wanted"),
-    ("tcp://*:7?fault=reset&delay=1ms", 23, "here 'fault=' is wanted"),
+    ("tcp://*:7?fault=reset&fault=delay=soon", 35, "a time is expected here"),
+    ("tcp://*:7?fault=reset&delay=1ms", 23, "'fault=' is expected here"),
     ("tcp://*:7?fault=", 17, "there is no fault of this name"),
-    ("tcp://*:7?fault=drop", 17, "this fault is one of datagrams, and here is a stream"),
-    ("unixgram:x?fault=delay=1ms&fault=reset", 34, "this fault is one of streams, and here are datagrams"),
-    ("udp://*:7?" + "&".join(["fault=drop"] * 17), 193, "an address may have 16 faults, and not more"),
+    ("tcp://*:7?fault=drop", 17, "this fault is for datagrams, and this address serves streams"),
+    ("unixgram:x?fault=delay=1ms&fault=reset", 34, "this fault is for streams, and this address serves datagrams"),
+    ("udp://*:7?" + "&".join(["fault=drop"] * 17), 193, "an address may have at most 16 faults"),
     ("tcp://*:port?fault=reset", 9, "port 'port' is neither a number nor a known service"),
 ])
 def test_what_is_wrong_is_told_with_its_column_in_the_whole(address, column, why):

@@ -500,7 +500,7 @@ def test_it_says_that_it_is_faulty(engine):
     with serve("tcp://127.0.0.1:0", "delay=20ms", "drop", engine=engine) as server:
         address = server.addresses[0]
         server.wait_stderr(f"meari: injecting faults: delay=20ms on '{address}'\n")
-        server.wait_stderr("meari: the fault 'drop' is one of datagrams, and there are none here\n")
+        server.wait_stderr("meari: the fault 'drop' is for datagrams, and no address serves datagrams\n")
 
 
 @pytest.mark.parametrize("guard", ((), ("--idle-timeout", "1h")), ids=("alone", "guarded"))

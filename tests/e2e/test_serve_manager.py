@@ -147,7 +147,7 @@ def test_what_is_no_listening_socket_is_refused():
         assert "it is connected" in refused([connected], "x")
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, other:
-        assert "none of TCP, UDP" in refused([one], "x")
+        assert "neither a TCP, UDP" in refused([one], "x")
     with open(MEARI, "rb") as file:
         assert "Socket operation on non-socket" in refused([file], "x")
 

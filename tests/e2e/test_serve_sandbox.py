@@ -69,7 +69,7 @@ def test_no_sandbox(engine):
 def test_explain():
     shown = run("serve", "--explain", "--no-sandbox").stdout
     for name in ("no-new-privileges", "landlock", "seccomp"):
-        assert re.search(rf"^{name} +no +not wanted: --no-sandbox$", shown, re.MULTILINE)
+        assert re.search(rf"^{name} +no +off: --no-sandbox$", shown, re.MULTILINE)
         assert re.search(rf"^{name} +(yes|no) +\S", run("serve", "--explain").stdout, re.MULTILINE)
     shown = run("serve", "--explain", "--user", "root").stdout
     assert re.search(r"^user +yes  it becomes the user 0 and the group 0 ", shown, re.MULTILINE)

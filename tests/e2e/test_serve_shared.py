@@ -14,6 +14,7 @@ import time
 import pytest
 
 from meari import ANSWER_S, Server, receive_exactly
+from procfs import cpu_share_while_idle
 from test_serve_manager import activated, listening
 
 END_S = 8  # without a drain: far more than it takes, far less than for ever
@@ -141,3 +142,25 @@ def control_of(pid, path):
     finally:
         os.close(pidfd)
     return None
+
+
+def shut_down(shared):
+    """Of a datagram socket the kernel says that it is not connected, and does it all the same."""
+    with contextlib.suppress(OSError):
+        shared.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_holder_that_shuts_it_down_makes_nobody_spin(engine, shared, threads):
+    with activated([shared], "x", "tcp://127.0.0.1:0", "--threads", threads, engine=engine) as server:
+        with server.connect(0) as before, server.connect(1) as other:
+            assert echo(before) and echo(other)
+            shut_down(shared)
+            server.wait_stderr(f"another process has shut down '{server.addresses[0]}'")
+            assert cpu_share_while_idle(server.process.pid) < 0.2
+            assert echo(other)
+            if shared.type == socket.SOCK_STREAM:
+                assert echo(before)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
+        assert server.stderr.count("has shut down") == 1

@@ -163,8 +163,8 @@ def test_what_comes_while_typing_goes_above():
 
 
 @pytest.mark.parametrize("how, words", [
-    (lambda connection: connection.close(), "the server finished the conversation (FIN)"),
-    (reset, "the server reset the conversation (RST)"),
+    (lambda connection: connection.close(), "the server closed the connection (FIN)"),
+    (reset, "the server reset the connection (RST)"),
 ])
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_servers_end_is_told_while_typing(how, words, term):
@@ -220,12 +220,15 @@ def test_help_and_unknown_commands():
         terminal.wait(PROMPT)
         terminal.say("/help")
         terminal.wait(PROMPT, 2)
-        for name in ("/help", "/urgent X", "/half-close", "/reset", "/state", "/quit", "//TEXT"):
+        for name in ("/help", "/urgent X", "/half-close", "/reset", "/state", "/pause", "/read N",
+                     "/pieces N", "/rcvbuf N", "/sndbuf N", "/linger [S]", "/quit", "//TEXT"):
             assert any(line.startswith(name) for line in terminal.screen())
         terminal.say("/nonsense")
         terminal.wait("unknown command '/nonsense'")
         terminal.say("/quit now")
-        terminal.wait("the other commands take nothing")
+        terminal.wait("/quit takes no argument")
+        terminal.say("/qiut")
+        terminal.wait("did you mean '/quit'?")
         terminal.type("\x04")
         assert terminal.end() == 0
 
@@ -331,6 +334,202 @@ def test_state_is_in_words():
         assert "6 bytes there, 6 bytes back" in text
         terminal.say("/half-close")
         terminal.wait("everything came back")
+        assert terminal.end() == 0
+
+
+def test_pause_leaves_it_in_the_kernel():
+    """Nothing is received, and the server's window closes; the second /pause shows what came."""
+    def push(connection):
+        sent = 0
+        connection.setblocking(False)
+        peer.go_on.wait()
+        try:
+            while True:
+                sent += connection.send(b"news\n" * 1000)
+        except BlockingIOError:
+            sizes.append(sent)
+        connection.setblocking(True)
+        closed.set()
+        connection.recv(1)
+
+    sizes, closed = [], threading.Event()
+    with Peer(push) as peer, Terminal("--trace", peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/rcvbuf 4K")
+        terminal.wait("the receive buffer has 8192 bytes")
+        terminal.say("/pause")
+        terminal.wait("receiving is paused")
+        before = terminal.raw.count(b"recv(")
+        peer.go_on.set()
+        assert closed.wait(20)
+        terminal.say("/state")
+        terminal.wait("received but not read")
+        assert not re.search(r" 0 received but not read", "\n".join(terminal.screen()))
+        assert terminal.raw.count(b"recv(") == before
+        assert b"news" not in terminal.raw
+        terminal.say("/pause")
+        terminal.wait("receiving goes on")
+        terminal.wait("news")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+
+
+def test_while_paused_lines_are_sent_and_the_prompt_comes_at_once():
+    with Peer(echo) as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/pause")
+        terminal.wait(PROMPT, 2)
+        terminal.say("hello")
+        terminal.wait(PROMPT, 3)
+        assert terminal.screen().count("hello") == 1
+        terminal.type("\x04")  # receives the rest, paused or not
+        assert terminal.end() == 0
+        assert terminal.screen().count("hello") == 2
+
+
+def test_a_reset_ends_a_pause():
+    def later(connection):
+        connection.recv(100)
+        peer.go_on.wait()
+        reset(connection)
+
+    with Peer(later) as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/pause")
+        terminal.say("x")
+        terminal.wait(PROMPT, 3)
+        peer.go_on.set()
+        assert terminal.end() == 1
+        assert "the server reset the connection (RST)" in terminal.screen()[-2]
+
+
+def test_read_and_pieces_bound_each_call():
+    heard = []
+
+    def listen(connection):
+        for _ in range(3):
+            heard.append(connection.recv(100))
+            connection.sendall(heard[-1])
+        echo(connection)
+
+    with Peer(listen) as peer, Terminal("--trace", peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/read 2")
+        terminal.wait("receives at most 2 bytes in one call")
+        terminal.say("/pieces 3")
+        terminal.wait("sends at most 3 bytes in one call")
+        start = len(terminal.raw)
+        terminal.say("abcdefg")
+        terminal.wait_for(lambda screen: screen.count(PROMPT) >= 4)
+        trace = terminal.raw[start:].decode()
+        assert re.findall(r"send\(.*\) = (\d+)", trace) == ["3", "3", "2"]
+        assert set(re.findall(r"recv\(.*\) = (\d+)", trace)) <= {"1", "2"}
+        assert b"".join(heard) == b"abcdefg\n"
+        terminal.say("/read 0")
+        terminal.wait("receives as many bytes in one call as there are")
+        terminal.say("/pieces 0")
+        terminal.wait("sends a whole line in one call")
+        start = len(terminal.raw)
+        terminal.say("abcdefg")
+        terminal.wait_for(lambda screen: screen.count(PROMPT) >= 7)
+        assert re.findall(r"send\(.*\) = (\d+)", terminal.raw[start:].decode()) == ["8"]
+
+
+def test_buffers_are_shown_as_the_kernel_has_them():
+    with Peer(echo) as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/sndbuf 10000")
+        terminal.wait("the send buffer has 20000 bytes")
+        terminal.say("/rcvbuf 0")
+        terminal.wait("/rcvbuf takes a number of bytes from 1 to 2147483647")
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_linger_waits_for_the_last_ack():
+    """The server's buffer is full, so the last bytes stay unconfirmed until the time is over."""
+    with Peer(lambda connection: peer.go_on.wait()) as peer:
+        peer.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        with Terminal(peer.address, columns=4000) as terminal:
+            terminal.wait(PROMPT)
+            terminal.say("/linger 1")
+            terminal.wait("closing waits up to 1 s for the last ACK")
+            for count in range(1, 4):
+                terminal.say("x" * 1500)
+                terminal.wait("x" * 1500, count)
+            terminal.type("\x03")
+            assert terminal.end() == 0
+            assert re.search(r"closing took 1\.\d+s", "\n".join(terminal.screen()))
+
+
+def test_linger_of_zero_resets():
+    ends = []
+
+    def watch(connection):
+        try:
+            ends.append(connection.recv(100))
+        except ConnectionResetError as error:
+            ends.append(error)
+        peer.go_on.set()
+
+    with Peer(watch) as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/linger 0")
+        terminal.wait("closing resets the connection (RST)")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+        assert peer.go_on.wait(10)
+        assert isinstance(ends[0], ConnectionResetError)
+
+
+def test_what_is_for_streams_only_says_so(tmp_path):
+    with Datagrams() as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/read 3")
+        terminal.wait("this is for streams")
+        terminal.say("/linger")
+        terminal.wait("only with tcp")
+        terminal.say("/pause")
+        terminal.wait("receiving is paused")
+        terminal.say("hello")
+        terminal.say("/pause")
+        terminal.wait("hello", 2)
+        terminal.type("\x04")
+        assert terminal.end() == 0
+
+
+def test_tab_completes_commands():
+    with Peer(echo) as peer, Terminal(peer.address) as terminal:
+        terminal.wait(PROMPT)
+        terminal.type("/st\t")
+        terminal.wait("/state")
+        terminal.say("")
+        terminal.wait("established")
+        terminal.wait(PROMPT, 2)
+        terminal.type("/re\t")  # two begin with it: they are listed, and the line stays
+        terminal.wait("/reset  /read")
+        terminal.wait_for(lambda screen: screen[-1] == "/re")
+        terminal.type("a\t")
+        terminal.wait_for(lambda screen: screen[-1].startswith("/read"))
+        terminal.say("7")
+        terminal.wait("receives at most 7 bytes")
+        terminal.wait(PROMPT, 3)
+        terminal.say("a\tb")  # elsewhere it is a part of the line
+        terminal.wait_for(lambda screen: sum("a^Ib" in line or re.fullmatch("a +b", line) is not None
+                                             for line in screen) == 2)
+        terminal.type("/xyz\t")
+        terminal.wait("/xyz")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+        assert terminal.restored()
+
+
+def test_a_dumb_terminal_has_no_completion_but_all_commands():
+    with Peer(echo) as peer, Terminal(peer.address, TERM="dumb") as terminal:
+        terminal.wait(PROMPT)
+        terminal.say("/pieces 1")
+        terminal.wait("sends at most 1 bytes in one call")
+        terminal.type("\x04")
         assert terminal.end() == 0
 
 

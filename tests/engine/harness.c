@@ -207,7 +207,7 @@ static void adopt(struct engine *engine, void *data)
 {
 	struct adoption *adoption = data;
 
-	adoption->result = engine_adopt(engine, adoption->fd, adoption->scheme);
+	adoption->result = engine_adopt(engine, adoption->fd, adoption->scheme, 0);
 }
 
 static int connect_with(struct harness *harness, enum addr_scheme scheme, int buffer_bytes)

@@ -16,7 +16,7 @@
 
 #include "engine/engine.h"
 
-/* What the host was told; read it after harness_do() or harness_stop(). */
+/* What was reported to the host; read it after harness_do() or harness_stop(). */
 struct harness_news {
 	unsigned asked, opened, done, lost, cut, paused, resumed;
 	int last_error;
@@ -26,7 +26,7 @@ struct harness_news {
 struct harness {
 	struct engine *engine;
 	struct harness_news news;
-	bool refusing; /* set it on the engine's thread: nobody is let in */
+	bool refusing; /* set it on the engine's thread: no connection is admitted */
 	pthread_t thread;
 	int result;
 };

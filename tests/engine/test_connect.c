@@ -1,5 +1,5 @@
 /*
- * Connections that the engine asks for, and flows: what the protocol is told of them, and when.
+ * Outgoing connections, and flows: what is reported of them to the protocol, and when.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -27,7 +27,8 @@ struct asker {
 	const char *question; /* NULL: "ask" */
 	uint32_t question_bytes;
 	unsigned opened, lost, nudged, faults, deadlines;
-	unsigned told, answered, truncated, longest; /* receives; of three bytes and more; ... */
+	unsigned reported, answered, truncated,
+		longest; /* receives; of three bytes and more; ... */
 	uint64_t sent;
 	unsigned open[MOST_CONNS];
 	int error[MOST_CONNS];
@@ -49,7 +50,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 	case PROTOCOL_OPENED:
 		asker->opened++;
 		asker->open[number]++;
-		answer->room = 1000;
+		answer->credit = 1000;
 		if (!asker->silent)
 			answer->send = eternal("ask");
 		if (asker->question != NULL) {
@@ -58,7 +59,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 		}
 		break;
 	case PROTOCOL_BYTES:
-		asker->told++;
+		asker->reported++;
 		if (asker->echoes)
 			answer->send = event->span;
 		asker->truncated += event->truncated;
@@ -157,7 +158,7 @@ static void wait_for(int fd)
 	assert_int_equal(poll(&one, 1, 20000), 1);
 }
 
-/* The next one who has called; waits for them. */
+/* The next connection that is pending; waits for it. */
 static int take_call(int listener)
 {
 	struct timeval limit = { .tv_sec = 20 };
@@ -234,11 +235,11 @@ static void a_unix_connection_is_one_like_others(void **state)
 	ask_and_close(state, "unix:@meari-test-connect");
 }
 
-static void nobody_there_is_a_loss_with_its_reason(void **state)
+static void a_failed_connect_is_a_loss_with_its_reason(void **state)
 {
 	struct asker asker;
 	struct harness harness;
-	struct addr to, gone = parsed("unix:@meari-test-nobody");
+	struct addr to, gone = parsed("unix:@meari-test-absent");
 	int listener = serve("tcp://127.0.0.1:0", 10, &to);
 
 	close(listener);
@@ -297,7 +298,7 @@ static void a_source_address_is_used(void **state)
 	addr_set_port(&peer, 0);
 	assert_true(addr_equal(&peer, &from));
 	close(fd);
-	/* One that is not ours is an error of the call, and nobody is told. */
+	/* A foreign address is an error of the function, and nothing is reported. */
 	from = parsed("tcp://192.0.2.1:0");
 	harness_do(&harness, call, &order);
 	assert_int_equal(order.result, -EADDRNOTAVAIL);
@@ -340,7 +341,7 @@ static void a_thousand_at_once(void **state)
 	assert_int_equal(harness.news.done, 1000);
 }
 
-/* A backlog of 0 takes one; the others wait, and come in when there is room. */
+/* A backlog of 0 takes one; the others wait until there is a place. */
 static void a_full_unix_backlog_is_waited_for(void **state)
 {
 	struct asker asker;
@@ -434,8 +435,8 @@ static void once_connected_there_is_no_deadline(void **state)
 	assert_int_equal(harness.news.lost, 1);
 }
 
-/* A client that is bound to the service's own name is connected to itself: nobody is there. */
-static void meeting_oneself_is_nobody(void **state)
+/* A client that is bound to the service's own name is connected to itself: there is no service. */
+static void a_socket_that_meets_itself_is_refused(void **state)
 {
 	static const char *const names[] = { "tcp://127.0.0.1:0", "tcp://[::1]:0",
 		"udp://127.0.0.1:0", "udp://[::1]:0", "unixgram:@meari-test-itself" };
@@ -482,7 +483,7 @@ static void being_cut_while_connecting(void **state)
 	assert_int_equal(asker.lost, 0);
 }
 
-static void nobody_is_called_while_draining(void **state)
+static void there_is_no_connect_while_draining(void **state)
 {
 	struct asker asker;
 	struct harness harness;
@@ -507,17 +508,17 @@ static void nobody_is_called_while_draining(void **state)
 
 struct nudge {
 	uint64_t name;
-	bool told;
+	bool reported;
 };
 
 static void nudge(struct engine *engine, void *data)
 {
 	struct nudge *one = data;
 
-	one->told = engine_nudge(engine, one->name);
+	one->reported = engine_nudge(engine, one->name);
 }
 
-static void a_nudge_is_told_and_its_answer_done(void **state)
+static void a_nudge_is_reported_and_its_answer_done(void **state)
 {
 	struct asker asker;
 	struct harness harness;
@@ -533,7 +534,7 @@ static void a_nudge_is_told_and_its_answer_done(void **state)
 
 	await(&harness, &asker.opened, 1);
 	harness_do(&harness, nudge, &one);
-	assert_true(one.told);
+	assert_true(one.reported);
 	harness_receive(fd, text, 3);
 	assert_memory_equal(text, "ask", 3);
 	harness_do(&harness, drain, NULL);
@@ -544,7 +545,7 @@ static void a_nudge_is_told_and_its_answer_done(void **state)
 	assert_int_equal(harness.news.done, 1);
 }
 
-static void a_nudge_for_one_that_is_not_there_is_told_to_nobody(void **state)
+static void a_nudge_for_a_closed_connection_is_not_reported(void **state)
 {
 	struct asker asker;
 	struct harness harness;
@@ -554,15 +555,15 @@ static void a_nudge_for_one_that_is_not_there_is_told_to_nobody(void **state)
 	start(&asker, &harness, state);
 	fill_backlog(&to, fds);
 
-	struct nudge one = { .name = connect_to(&harness, &to, 0).name, .told = true };
+	struct nudge one = { .name = connect_to(&harness, &to, 0).name, .reported = true };
 
 	harness_do(&harness, nudge, &one); /* not yet */
-	assert_false(one.told);
+	assert_false(one.reported);
 	close(listener);
 	await(&harness, &asker.lost, 1);
-	one.told = true;
+	one.reported = true;
 	harness_do(&harness, nudge, &one); /* no longer */
-	assert_false(one.told);
+	assert_false(one.reported);
 	harness_stop(&harness);
 	for (unsigned i = 0; i < 4; i++)
 		close(fds[i]);
@@ -589,7 +590,7 @@ static void flow_echo(void **state, const char *text)
 	wait_for(fd);
 	assert_int_equal(recvfrom(fd, bytes, sizeof(bytes), 0, name, &length), 3);
 	assert_memory_equal(bytes, "ask", 3);
-	/* Each is told by itself, also an empty one, and one that is longer than there is room for. */
+	/* Each is reported alone, also an empty one, and one that is longer than the credit. */
 	assert_int_equal(sendto(fd, "", 0, 0, name, length), 0);
 	assert_int_equal(sendto(fd, "ask", 3, 0, name, length), 3);
 	assert_int_equal(sendto(fd, "ask", 3, 0, name, length), 3);
@@ -597,14 +598,14 @@ static void flow_echo(void **state, const char *text)
 	await(&harness, &asker.answered, 3);
 	harness_stop(&harness);
 	close(fd);
-	assert_int_equal(asker.told, 4);
+	assert_int_equal(asker.reported, 4);
 	assert_int_equal(asker.longest, 1000);
 	assert_int_equal(asker.truncated, 1);
 	assert_int_equal(harness.news.opened, 1);
 	assert_int_equal(harness.news.cut, 1);
 }
 
-static void a_flow_is_told_message_by_message(void **state)
+static void a_flow_is_reported_message_by_message(void **state)
 {
 	flow_echo(state, "udp://127.0.0.1:0");
 	flow_echo(state, "udp://[::1]:0");
@@ -702,16 +703,16 @@ static void echo_messages(void **state, const char *text)
 	wait_for(mailing.fd);
 	recvfrom(mailing.fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&mailing.peer,
 		&mailing.length);
-	/* Nobody reads the answers yet. */
+	/* The answers are not read yet. */
 	while (mailing.next < MANY) {
 		harness_do(&harness, mail, &mailing);
-		await(&harness, &asker.told, (unsigned)mailing.next);
+		await(&harness, &asker.reported, (unsigned)mailing.next);
 	}
 	/* While they leave, others come: these do not overtake. */
 	for (int i = 0; i < mailing.next; i++) {
 		wait_for(mailing.fd);
 		if (i % AT_ONCE == 0 && mailing.next < 2 * MANY) {
-			await(&harness, &asker.told, (unsigned)mailing.next);
+			await(&harness, &asker.reported, (unsigned)mailing.next);
 			mail(NULL, &mailing);
 		}
 		assert_int_equal(recv(mailing.fd, bytes, sizeof(bytes), 0), MESSAGE_BYTES);
@@ -887,7 +888,7 @@ int main(void)
 	const struct harness_test tests[] = {
 		HARNESS_TEST(a_tcp_connection_is_one_like_others),
 		HARNESS_TEST(a_unix_connection_is_one_like_others),
-		HARNESS_TEST(nobody_there_is_a_loss_with_its_reason),
+		HARNESS_TEST(a_failed_connect_is_a_loss_with_its_reason),
 		HARNESS_TEST(a_later_reset_is_a_loss),
 		HARNESS_TEST(a_source_address_is_used),
 		HARNESS_TEST(a_source_without_a_port_gets_it_late),
@@ -895,12 +896,12 @@ int main(void)
 		HARNESS_TEST(a_full_unix_backlog_is_waited_for),
 		HARNESS_TEST(calling_ends_at_the_deadline),
 		HARNESS_TEST(once_connected_there_is_no_deadline),
-		HARNESS_TEST(meeting_oneself_is_nobody),
+		HARNESS_TEST(a_socket_that_meets_itself_is_refused),
 		HARNESS_TEST(being_cut_while_connecting),
-		HARNESS_TEST(nobody_is_called_while_draining),
-		HARNESS_TEST(a_nudge_is_told_and_its_answer_done),
-		HARNESS_TEST(a_nudge_for_one_that_is_not_there_is_told_to_nobody),
-		HARNESS_TEST(a_flow_is_told_message_by_message),
+		HARNESS_TEST(there_is_no_connect_while_draining),
+		HARNESS_TEST(a_nudge_is_reported_and_its_answer_done),
+		HARNESS_TEST(a_nudge_for_a_closed_connection_is_not_reported),
+		HARNESS_TEST(a_flow_is_reported_message_by_message),
 		HARNESS_TEST(a_refused_message_is_a_fault_and_no_loss),
 		HARNESS_TEST(a_message_that_is_too_long_is_a_fault),
 		HARNESS_TEST(messages_that_are_sent_on_stay_messages),

@@ -15,10 +15,10 @@
 #include "harness.h"
 #include "net/socket.h"
 
-/* A protocol that notes what it is told and answers what a test put in `script`. */
+/* A protocol that notes each event and answers what a test put in `script`. */
 struct scripted {
 	struct protocol protocol;
-	unsigned told[PROTOCOL_DATAGRAM_LOST + 1];
+	unsigned reported[PROTOCOL_DATAGRAM_LOST + 1];
 	int last_error;
 	uint64_t sent;
 	uint64_t opened_ns, deadline_ns;
@@ -32,7 +32,7 @@ static void handle(struct protocol *protocol, struct protocol_conn *conn,
 {
 	struct scripted *self = (struct scripted *)protocol;
 
-	self->told[event->kind]++;
+	self->reported[event->kind]++;
 	self->last_error = event->error;
 	if (event->kind == PROTOCOL_SENT)
 		self->sent += event->count;
@@ -68,7 +68,7 @@ static void greet_and_finish(struct scripted *self, struct protocol_conn *conn,
 	if (event->kind == PROTOCOL_OPENED) {
 		answer->send = eternal("hello");
 		answer->end = PROTOCOL_FINISH;
-		answer->room = 100;
+		answer->credit = 100;
 	}
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
@@ -91,24 +91,24 @@ static void finish_is_a_half_close_after_what_is_sent(void **state)
 	harness_do(&harness, drain, NULL);
 	harness_wait(&harness);
 	assert_int_equal(scripted.most_bytes_at_once, 10);
-	assert_int_equal(scripted.told[PROTOCOL_END], 1);
-	assert_int_equal(scripted.told[PROTOCOL_LOST], 0);
+	assert_int_equal(scripted.reported[PROTOCOL_END], 1);
+	assert_int_equal(scripted.reported[PROTOCOL_LOST], 0);
 	assert_int_equal(harness.news.done, 1);
 }
 
-/* ---- never more than the room ---- */
+/* ---- never more than the credit ---- */
 
 static void take_seven_at_a_time(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 7;
+	answer->credit = 7;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->send = event->span;
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
 }
 
-static void no_event_has_more_than_the_room(void **state)
+static void no_event_has_more_than_the_credit(void **state)
 {
 	struct scripted scripted;
 	struct harness harness;
@@ -130,7 +130,7 @@ static void no_event_has_more_than_the_room(void **state)
 static void reset_on_bytes(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->end = PROTOCOL_RESET;
 }
@@ -150,7 +150,7 @@ static void reset_is_a_reset(void **state)
 	close(fd);
 	harness_stop(&harness);
 	assert_int_equal(harness.news.cut, 1);
-	assert_int_equal(scripted.told[PROTOCOL_LOST], 0);
+	assert_int_equal(scripted.reported[PROTOCOL_LOST], 0);
 }
 
 /* ---- lost: once, with the reason, also while the protocol takes nothing ---- */
@@ -158,7 +158,7 @@ static void reset_is_a_reset(void **state)
 static void take_nothing(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 0;
+	answer->credit = 0;
 }
 
 static void a_reset_peer_is_lost_once(void **state)
@@ -177,7 +177,7 @@ static void a_reset_peer_is_lost_once(void **state)
 	harness_wait(&harness); /* ends only because the loss is noticed */
 	assert_int_equal(harness.news.lost, 1);
 	assert_int_equal(harness.news.last_error, -ECONNRESET);
-	assert_int_equal(scripted.told[PROTOCOL_LOST], 1);
+	assert_int_equal(scripted.reported[PROTOCOL_LOST], 1);
 	assert_int_equal(scripted.last_error, -ECONNRESET);
 }
 
@@ -188,7 +188,7 @@ static void a_reset_peer_is_lost_once(void **state)
 static void close_after_a_while(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_OPENED) {
 		self->opened_ns = clock_now_ns();
 		answer->wake_ns = self->opened_ns + DELAY_NS;
@@ -213,7 +213,7 @@ static void a_deadline_comes_once_and_not_early(void **state)
 	harness_expect_end(fd);
 	close(fd);
 	harness_stop(&harness);
-	assert_int_equal(scripted.told[PROTOCOL_DEADLINE], 1);
+	assert_int_equal(scripted.reported[PROTOCOL_DEADLINE], 1);
 	assert_true(scripted.deadline_ns - scripted.opened_ns >= DELAY_NS);
 }
 
@@ -224,7 +224,7 @@ static void a_deadline_comes_once_and_not_early(void **state)
 static void fountain(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind != PROTOCOL_OPENED && event->kind != PROTOCOL_SENT)
 		return;
 	conn->word[0] += event->kind == PROTOCOL_SENT ? event->count : 0;
@@ -295,14 +295,14 @@ static void tasks_run_in_the_order_of_posting(void **state)
 static void echo_once(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		answer->send = event->span;
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
 }
 
-static void drain_serves_who_knocked_and_lets_all_finish(void **state)
+static void drain_serves_pending_connections_and_lets_all_finish(void **state)
 {
 	struct scripted scripted;
 	struct harness harness;
@@ -351,13 +351,13 @@ static void cut_counts_what_was_open(void **state)
 	assert_int_equal(harness.news.cut, 2);
 }
 
-/* ---- who came in where ---- */
+/* ---- the listener of a connection ---- */
 
 /* Takes what comes and keeps it: what it has of a connection is in its second word. */
 static void keep(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 100;
+	answer->credit = 100;
 	if (event->kind == PROTOCOL_BYTES)
 		conn->word[1] += event->span.length;
 }
@@ -367,9 +367,9 @@ static bool keeps(const struct protocol *self, const struct protocol_conn *conn)
 	return conn->word[1] > 0;
 }
 
-static void read_bytes_told(struct engine *engine, void *data)
+static void read_bytes_reported(struct engine *engine, void *data)
 {
-	*(unsigned *)data = ((const struct scripted *)engine->protocol)->told[PROTOCOL_BYTES];
+	*(unsigned *)data = ((const struct scripted *)engine->protocol)->reported[PROTOCOL_BYTES];
 }
 
 /* A FIN would say that the stream was complete. */
@@ -386,7 +386,7 @@ static void what_the_protocol_holds_counts_as_unsent(void **state)
 
 	harness_send(one, "x", 1);
 	while (count == 0)
-		harness_do(&harness, read_bytes_told, &count);
+		harness_do(&harness, read_bytes_reported, &count);
 	harness_do(&harness, count_cut, &count);
 	assert_int_equal(count, 2);
 	assert_int_equal(recv(one, &byte, 1, 0), -1);
@@ -411,7 +411,7 @@ static void note_tag(struct scripted *self, struct protocol_conn *conn,
 		last_tag = event->tag;
 	if (event->kind == PROTOCOL_OPENED) {
 		answer->send = eternal("x");
-		answer->room = 1;
+		answer->credit = 1;
 	}
 	if (event->kind == PROTOCOL_DATAGRAM)
 		answer->send = event->span;
@@ -452,7 +452,7 @@ static void expect_tag(const struct tagged *tagged)
 	close(fd);
 }
 
-static void who_comes_in_brings_the_tag_of_the_listener(void **state)
+static void a_connection_carries_the_tag_of_its_listener(void **state)
 {
 	struct tagged tagged[] = {
 		{ .scheme = ADDR_TCP, .tag = FIRST_TAG },
@@ -518,13 +518,13 @@ static void out_of_descriptors_pauses_and_resumes(void **state)
 
 	start(&scripted, &harness, state, echo_once);
 	connect_beyond_limit(harness_listen(&harness), fds, 6, 2, &before);
-	/* Two at a time: each that leaves makes room for the next. Who waits is not refused. */
+	/* Two at a time: each that leaves makes space for the next. One that waits is not refused. */
 	for (int i = 0; i < 3; i++) {
 		harness_receive(fds[i], text, 2);
 		shutdown(fds[i], SHUT_WR);
 		harness_expect_end(fds[i]);
 	}
-	/* Room may come from elsewhere, too: nobody leaves, and the last one is served. */
+	/* A descriptor may become free elsewhere, too: none leaves, and the last one is served. */
 	harness_do(&harness, nothing, NULL); /* it has found out that there is none now */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	for (int i = 3; i < 6; i++)
@@ -537,7 +537,7 @@ static void out_of_descriptors_pauses_and_resumes(void **state)
 	assert_true(harness.news.resumed > 0);
 }
 
-static void a_drain_without_descriptors_serves_who_waits(void **state)
+static void a_drain_without_descriptors_serves_pending_connections(void **state)
 {
 	struct scripted scripted;
 	struct harness harness;
@@ -568,7 +568,7 @@ static void a_drain_without_descriptors_serves_who_waits(void **state)
 static void echo_and_compare(struct scripted *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 1 << 20;
+	answer->credit = 1 << 20;
 	if (event->kind == PROTOCOL_BYTES) {
 		conn->word[0] += event->span.length;
 		answer->send = event->span;
@@ -579,7 +579,7 @@ static void echo_and_compare(struct scripted *self, struct protocol_conn *conn,
 		answer->end = PROTOCOL_RESET;
 }
 
-static void what_has_left_is_told_before_what_comes_next(void **state)
+static void what_has_left_is_reported_before_what_comes_next(void **state)
 {
 	struct scripted scripted = { .protocol = { .handle = handle, .sent_can_wait = true },
 		.script = echo_and_compare };
@@ -609,19 +609,19 @@ int main(void)
 {
 	const struct harness_test tests[] = {
 		HARNESS_TEST(finish_is_a_half_close_after_what_is_sent),
-		HARNESS_TEST(no_event_has_more_than_the_room),
+		HARNESS_TEST(no_event_has_more_than_the_credit),
 		HARNESS_TEST(reset_is_a_reset),
 		HARNESS_TEST(a_reset_peer_is_lost_once),
 		HARNESS_TEST(a_deadline_comes_once_and_not_early),
 		HARNESS_TEST(sends_answered_by_sends_go_on_to_the_end),
 		HARNESS_TEST(tasks_run_in_the_order_of_posting),
-		HARNESS_TEST(who_comes_in_brings_the_tag_of_the_listener),
-		HARNESS_TEST(drain_serves_who_knocked_and_lets_all_finish),
+		HARNESS_TEST(a_connection_carries_the_tag_of_its_listener),
+		HARNESS_TEST(drain_serves_pending_connections_and_lets_all_finish),
 		HARNESS_TEST(cut_counts_what_was_open),
 		HARNESS_TEST(what_the_protocol_holds_counts_as_unsent),
 		HARNESS_TEST(out_of_descriptors_pauses_and_resumes),
-		HARNESS_TEST(a_drain_without_descriptors_serves_who_waits),
-		HARNESS_TEST(what_has_left_is_told_before_what_comes_next),
+		HARNESS_TEST(a_drain_without_descriptors_serves_pending_connections),
+		HARNESS_TEST(what_has_left_is_reported_before_what_comes_next),
 	};
 
 	return harness_main(tests, sizeof(tests) / sizeof(tests[0]));

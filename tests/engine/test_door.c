@@ -1,5 +1,5 @@
 /*
- * Who is let in, and who is shown out: the host is asked before anybody else hears of a connection or a
+ * Admission: the host is asked before a connection is reported, or a
  * datagram, and some connections can be cut while the others go on.
  */
 #include "harness.h"
@@ -60,7 +60,7 @@ static void expect_reset(int fd)
 	close(fd);
 }
 
-static void who_may_not_come_in_is_reset_and_nobody_hears_of_them(void **state)
+static void a_refused_connection_is_reset_and_not_reported(void **state)
 {
 	struct harness harness;
 	uint16_t port;
@@ -88,7 +88,7 @@ static void who_may_not_come_in_is_reset_and_nobody_hears_of_them(void **state)
 	harness_stop(&harness);
 }
 
-static void who_was_handed_over_is_not_asked_about(void **state)
+static void an_adopted_connection_is_always_admitted(void **state)
 {
 	struct harness harness;
 	int fd;
@@ -194,8 +194,48 @@ static void some_are_cut_and_the_others_go_on(void **state)
 	}
 }
 
+/* Each has something to do when it is cut: it waits for its turn. */
+static void nudge_and_cut(struct engine *engine, void *data)
+{
+	engine_nudge_all(engine);
+	*(unsigned *)data = engine_cut_some(engine, is_odd, NULL);
+}
+
+static void finish_when_nudged(struct protocol *self, struct protocol_conn *conn,
+	const struct protocol_event *event, struct protocol_answer *answer)
+{
+	answer->credit = 1;
+	if (event->kind == PROTOCOL_NUDGED)
+		answer->end = PROTOCOL_FINISH;
+	if (event->kind == PROTOCOL_END)
+		answer->end = PROTOCOL_CLOSE;
+}
+
+/* A reset would say that something was lost. */
+static void a_cut_with_nothing_unsent_is_no_reset(void **state)
+{
+	struct protocol protocol = { .name = "finish", .handle = finish_when_nudged };
+	struct harness harness;
+	unsigned count = 0;
+	char byte;
+	int fds[2];
+
+	harness_start(&harness, *state, &protocol, NULL);
+	for (size_t n = 0; n < COUNT(fds); n++)
+		fds[n] = harness_connect(&harness, ADDR_TCP);
+	harness_do(&harness, nudge_and_cut, &count);
+	assert_int_equal(count, 1);
+	for (size_t n = 0; n < COUNT(fds); n++) {
+		assert_int_equal(recv(fds[n], &byte, 1, 0), 0);
+		close(fds[n]);
+	}
+	harness_do(&harness, nothing, NULL);
+	assert_int_equal(harness.news.cut, 1);
+	harness_stop(&harness);
+}
+
 /* In the midst of bytes, some of which the engine has still to work off. */
-static void who_is_busy_can_be_cut_too(void **state)
+static void a_busy_connection_can_be_cut_too(void **state)
 {
 	struct harness harness;
 	static const char bytes[1 << 16];
@@ -233,11 +273,12 @@ static void who_is_busy_can_be_cut_too(void **state)
 int main(void)
 {
 	static const struct harness_test tests[] = {
-		HARNESS_TEST(who_may_not_come_in_is_reset_and_nobody_hears_of_them),
-		HARNESS_TEST(who_was_handed_over_is_not_asked_about),
+		HARNESS_TEST(a_refused_connection_is_reset_and_not_reported),
+		HARNESS_TEST(an_adopted_connection_is_always_admitted),
 		HARNESS_TEST(a_datagram_that_may_not_is_dropped),
 		HARNESS_TEST(some_are_cut_and_the_others_go_on),
-		HARNESS_TEST(who_is_busy_can_be_cut_too),
+		HARNESS_TEST(a_cut_with_nothing_unsent_is_no_reset),
+		HARNESS_TEST(a_busy_connection_can_be_cut_too),
 	};
 
 	return harness_main(tests, COUNT(tests));

@@ -124,7 +124,7 @@ static uint64_t pace(void *context, struct engine *engine, uint64_t now_ns)
 	while (driver->next_ns <= now_ns) {
 		uint32_t index = load_offer(driver->load, driver->next_ns, now_ns);
 
-		if (index != LOAD_NOBODY)
+		if (index != LOAD_NO_CONN)
 			engine_nudge(engine, driver->names[index]);
 		driver->next_ns += driver->interval_ns;
 	}

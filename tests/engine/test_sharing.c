@@ -1,6 +1,6 @@
 /*
  * Sockets that live on in another process when an engine stops (an upgrade): nothing of the engine may look
- * at them any more, though their descriptions are still there, and who comes is the other's.
+ * at them any more, though their descriptions are still there, and new connections are the other's.
  */
 #include "harness.h"
 
@@ -38,7 +38,7 @@ static void drain(struct engine *engine, void *data)
 
 static void look_again(struct engine *engine, void *data)
 {
-	engine_look_again(engine);
+	engine_recheck(engine);
 }
 
 struct serving {
@@ -186,7 +186,7 @@ static void a_unix_datagram_socket_is_let_go_of(void **state)
 	check_sharing(state, ADDR_UNIXGRAM);
 }
 
-static void looking_again_changes_nothing_for_those_who_are_served(void **state)
+static void a_recheck_changes_nothing_for_open_connections(void **state)
 {
 	struct harness harness;
 	struct addr bound;
@@ -242,11 +242,11 @@ static void two_engines_on_one_listener(void **state)
 	close(ours);
 }
 
-/* In the place of another process: it sleeps in an epoll of its own, and is the first to be told. */
+/* In the place of another process: it sleeps in an epoll of its own, and is woken first. */
 struct sleeper {
 	int epoll_fd;
 	_Atomic pid_t tid;
-	int told;
+	int reported;
 };
 
 static void *sleep_there(void *data)
@@ -255,7 +255,7 @@ static void *sleep_there(void *data)
 	struct epoll_event event;
 
 	sleeper->tid = (pid_t)syscall(SYS_gettid);
-	sleeper->told = epoll_wait(sleeper->epoll_fd, &event, 1, 20000);
+	sleeper->reported = epoll_wait(sleeper->epoll_fd, &event, 1, 20000);
 	return NULL;
 }
 
@@ -286,26 +286,26 @@ static void begin_to_sleep(struct sleeper *sleeper, pthread_t *thread, int liste
 		sched_yield();
 }
 
-struct knock {
+struct arrival {
 	const struct addr *bound;
 	pthread_t sleeper;
 	int peer;
 };
 
-/* On the engine's thread, which meanwhile accepts nobody: the sleeper finds somebody there. */
-static void knock(struct engine *engine, void *data)
+/* On the engine's thread, which accepts nothing meanwhile: the sleeper is woken for the connection. */
+static void connect_once(struct engine *engine, void *data)
 {
-	struct knock *knock = data;
+	struct arrival *arrival = data;
 
-	knock->peer = dial(knock->bound);
-	pthread_join(knock->sleeper, NULL);
+	arrival->peer = dial(arrival->bound);
+	pthread_join(arrival->sleeper, NULL);
 }
 
-static void who_was_told_to_somebody_else_is_found(void **state)
+static void a_connection_that_woke_another_process_is_found(void **state)
 {
 	struct harness harness;
 	struct sleeper sleeper = { 0 };
-	struct knock knocking;
+	struct arrival arriving;
 	struct serving serving = { .scheme = ADDR_TCP };
 	struct socket_listen_options options = { .backlog = 100 };
 	struct addr bound = {
@@ -317,16 +317,16 @@ static void who_was_told_to_somebody_else_is_found(void **state)
 
 	start(&harness, state);
 	assert_int_equal(socket_open_server(&bound, &options, &ours, &bound, NULL), 0);
-	knocking.bound = &bound;
-	begin_to_sleep(&sleeper, &knocking.sleeper, ours);
+	arriving.bound = &bound;
+	begin_to_sleep(&sleeper, &arriving.sleeper, ours);
 	serving.fd = fcntl(ours, F_DUPFD_CLOEXEC, 0);
 	harness_do(&harness, serve, &serving);
-	harness_do(&harness, knock, &knocking);
-	assert_int_equal(sleeper.told, 1);
+	harness_do(&harness, connect_once, &arriving);
+	assert_int_equal(sleeper.reported, 1);
 	close(sleeper.epoll_fd); /* it dies without having accepted */
 	harness_do(&harness, look_again, NULL);
-	expect_echo(knocking.peer);
-	close(knocking.peer);
+	expect_echo(arriving.peer);
+	close(arriving.peer);
 	close(ours);
 	harness_do(&harness, drain, NULL);
 	harness_wait(&harness);
@@ -339,9 +339,9 @@ int main(void)
 		HARNESS_TEST(a_unix_listener_is_let_go_of),
 		HARNESS_TEST(a_udp_socket_is_let_go_of),
 		HARNESS_TEST(a_unix_datagram_socket_is_let_go_of),
-		HARNESS_TEST(looking_again_changes_nothing_for_those_who_are_served),
+		HARNESS_TEST(a_recheck_changes_nothing_for_open_connections),
 		HARNESS_TEST(two_engines_on_one_listener),
-		HARNESS_TEST(who_was_told_to_somebody_else_is_found),
+		HARNESS_TEST(a_connection_that_woke_another_process_is_found),
 	};
 
 	return harness_main(tests, COUNT(tests));

@@ -89,7 +89,7 @@ static size_t stuff(struct harness *harness, int fd, size_t most)
 
 struct miser {
 	struct protocol protocol;
-	uint32_t credit, told, most_at_once;
+	uint32_t credit, reported, most_at_once;
 };
 
 static void take_once(struct protocol *protocol, struct protocol_conn *conn,
@@ -98,33 +98,34 @@ static void take_once(struct protocol *protocol, struct protocol_conn *conn,
 	struct miser *self = (struct miser *)protocol;
 
 	if (event->kind == PROTOCOL_BYTES) {
-		self->told += event->span.length;
+		self->reported += event->span.length;
 		if (event->span.length > self->most_at_once)
 			self->most_at_once = event->span.length;
 	}
-	answer->room = self->credit - self->told;
+	answer->credit = self->credit - self->reported;
 }
 
 struct look {
 	const struct miser *miser;
-	uint32_t told;
+	uint32_t reported;
 };
 
 static void look_at(struct engine *engine, void *data)
 {
 	struct look *look = data;
 
-	look->told = look->miser->told;
+	look->reported = look->miser->reported;
 }
 
-/* Gives the engine `filling` in one go and waits until it has told what it may. */
+/* Gives the engine `filling` in one go and waits until it has reported what it may. */
 static void feed(struct miser *miser, struct harness *harness, struct filling *filling)
 {
 	uint64_t until_ns = clock_now_ns() + 20 * CLOCK_NS_PER_S;
 	struct look look = { .miser = miser };
 
 	harness_do(harness, fill, filling);
-	while (look.told < miser->credit && look.told < filling->sent && clock_now_ns() < until_ns)
+	while (look.reported < miser->credit && look.reported < filling->sent &&
+		clock_now_ns() < until_ns)
 		harness_do(harness, look_at, &look);
 	/* Twice more round the loop, for what it should not do. */
 	harness_do(harness, nothing, NULL);
@@ -147,7 +148,7 @@ static void credit_is_used_to_the_byte_and_no_further(void **state)
 		filling.fd = harness_connect(&harness, schemes[i / 16]);
 		feed(&miser, &harness, &filling);
 		assert_true(filling.sent > miser.credit);
-		assert_int_equal(miser.told, miser.credit);
+		assert_int_equal(miser.reported, miser.credit);
 		assert_int_equal(ioctl(harness.news.last_fd, FIONREAD, &unread), 0);
 		assert_int_equal(unread, filling.sent - miser.credit);
 		close(filling.fd);
@@ -238,7 +239,7 @@ static void more_speak_at_once_than_there_are_buffers(void **state)
 	expect_all(&crowd, state, 700);
 }
 
-/* More than the 4,096 answers for which there is room: the kernel keeps the others. */
+/* More than the 4,096 answers that the queue holds: the kernel keeps the others. */
 static void more_is_answered_at_once_than_the_queue_holds(void **state)
 {
 	static struct crowd crowd;
@@ -301,15 +302,15 @@ static void reset(int fd)
 static void answer_once(struct protocol *protocol, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
-	answer->room = 1 << 20;
+	answer->credit = 1 << 20;
 	if (event->kind == PROTOCOL_BYTES) {
 		answer->send = event->span;
 		answer->end = PROTOCOL_CLOSE;
 	}
 }
 
-/* The engine closes while it still receives, and what the former owner sends then is nobody's. */
-static void who_follows_in_a_slot_gets_nothing_of_its_former_owner(void **state)
+/* The engine closes while it still receives, and what the former peer sends then is dropped. */
+static void the_next_connection_in_a_slot_gets_nothing_of_the_former(void **state)
 {
 	struct protocol protocol = { .handle = answer_once };
 	struct harness harness;
@@ -337,7 +338,7 @@ static void who_follows_in_a_slot_gets_nothing_of_its_former_owner(void **state)
 
 /* ---- the end, and death, while bytes wait ---- */
 
-static void who_dies_with_bytes_waiting_is_lost_once(void **state)
+static void a_peer_that_dies_with_bytes_waiting_is_lost_once(void **state)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct service service;
@@ -380,8 +381,8 @@ static bool comes_to_rest(void)
 	return false;
 }
 
-/* A half-close never passes: whoever waits for the socket to change in any way is told for ever. */
-static void who_half_closes_and_does_not_read_costs_no_time(void **state)
+/* A half-close never passes: a wait for any change of the socket would end at once, for ever. */
+static void a_half_close_without_reading_costs_no_time(void **state)
 {
 	static const enum addr_scheme schemes[] = { ADDR_TCP, ADDR_UNIX };
 	static const uint32_t caps[] = { 1 << 20, 64 << 20 };
@@ -393,7 +394,7 @@ static void who_half_closes_and_does_not_read_costs_no_time(void **state)
 		start(&service, state, caps[i / 2], ENGINE_DEFAULT_POOL_BYTES);
 		int fd = harness_connect(&service.harness, schemes[i % 2]);
 
-		/* Of the large cap, room is left: the end is seen. Of the other, not before bytes leave. */
+		/* The large cap leaves credit: the end is seen. Of the other, not before bytes leave. */
 		sent = stuff(&service.harness, fd, 16 << 20);
 		shutdown(fd, SHUT_WR);
 		harness_do(&service.harness, nothing, NULL);
@@ -554,9 +555,9 @@ int main(void)
 		HARNESS_TEST(more_speak_at_once_than_there_are_buffers),
 		HARNESS_TEST(more_is_answered_at_once_than_the_queue_holds),
 		HARNESS_TEST(ten_times_as_many_end_in_ten_times_the_time),
-		HARNESS_TEST(who_follows_in_a_slot_gets_nothing_of_its_former_owner),
-		HARNESS_TEST(who_dies_with_bytes_waiting_is_lost_once),
-		HARNESS_TEST(who_half_closes_and_does_not_read_costs_no_time),
+		HARNESS_TEST(the_next_connection_in_a_slot_gets_nothing_of_the_former),
+		HARNESS_TEST(a_peer_that_dies_with_bytes_waiting_is_lost_once),
+		HARNESS_TEST(a_half_close_without_reading_costs_no_time),
 		HARNESS_TEST(urgent_bytes_to_come_are_waited_for_without_a_thread),
 		HARNESS_TEST(stuck_connections_hold_no_more_than_the_bound),
 		HARNESS_TEST(an_engine_that_fails_can_be_freed),

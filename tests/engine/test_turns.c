@@ -1,6 +1,6 @@
 /*
- * Whose turn it is: who has much to say, or comes in a crowd, does not keep the others waiting. And what a
- * protocol takes is what it has room for when a message is there, not when it was waited for.
+ * Turns: a busy peer, or many connects at once, do not delay the others. And what a
+ * protocol takes is its credit when a message has come, not when the wait for it began.
  */
 #include "harness.h"
 
@@ -36,7 +36,7 @@ static void take(struct protocol *self, struct protocol_conn *conn,
 {
 	struct taker *taker = (struct taker *)self;
 
-	answer->room = 1u << 30;
+	answer->credit = 1u << 30;
 	if (event->kind == PROTOCOL_END)
 		answer->end = PROTOCOL_CLOSE;
 	if (event->kind != PROTOCOL_BYTES)
@@ -77,7 +77,7 @@ static void await_single(struct harness *harness, const struct taker *taker)
 	assert_true(one.answered);
 }
 
-/* ---- who has much to say ---- */
+/* ---- a busy peer ---- */
 
 struct talk {
 	int much_fd, single_fd;
@@ -120,7 +120,7 @@ static void widen(int fd)
 	free(bytes);
 }
 
-static void who_has_much_to_say_keeps_nobody(void **state)
+static void a_busy_peer_does_not_delay_others(void **state)
 {
 	const struct engine_ops *ops = *state;
 	/*
@@ -151,7 +151,7 @@ static void who_has_much_to_say_keeps_nobody(void **state)
 	harness_stop(&harness);
 }
 
-/* ---- who comes in a crowd ---- */
+/* ---- many connects ---- */
 
 struct storm {
 	uint16_t port;
@@ -168,7 +168,7 @@ static void storm(struct engine *engine, void *data)
 	assert_int_equal(send(storm->single_fd, "x", 1, MSG_NOSIGNAL), 1);
 }
 
-static void a_crowd_at_the_door_keeps_nobody(void **state)
+static void many_connects_do_not_delay_others(void **state)
 {
 	struct taker taker;
 	struct harness harness;
@@ -257,11 +257,11 @@ static void an_accepted_connection_has_its_options(void **state)
 	harness_stop(&harness);
 }
 
-/* ---- what there is room for ---- */
+/* ---- credit ---- */
 
 struct flow {
 	struct protocol protocol;
-	uint32_t room; /* after each event */
+	uint32_t credit; /* after each event */
 	unsigned messages, truncated;
 	unsigned char bytes[200];
 	size_t length;
@@ -281,14 +281,14 @@ static void take_message(struct protocol *self, struct protocol_conn *conn,
 		assert_true(flow->length <= sizeof(flow->bytes));
 		memcpy(flow->bytes, event->span.bytes, flow->length);
 	}
-	answer->room = flow->room;
+	answer->credit = flow->credit;
 }
 
 struct order {
 	struct engine_connect_options options;
 	uint64_t name;
 	struct flow *flow;
-	uint32_t room;
+	uint32_t credit;
 };
 
 static void call(struct engine *engine, void *data)
@@ -298,11 +298,11 @@ static void call(struct engine *engine, void *data)
 	assert_int_equal(engine_connect(engine, &order->options, &order->name), 0);
 }
 
-static void change_room(struct engine *engine, void *data)
+static void change_credit(struct engine *engine, void *data)
 {
 	struct order *order = data;
 
-	order->flow->room = order->room;
+	order->flow->credit = order->credit;
 	assert_true(engine_nudge(engine, order->name));
 }
 
@@ -310,17 +310,17 @@ static void count_messages(struct engine *engine, void *data)
 {
 	struct order *order = data;
 
-	order->room = order->flow->messages;
+	order->credit = order->flow->messages;
 }
 
-/* From `before` while it is waited for to `after` when it comes: so much of 100 bytes is told. */
-static void receive_with_room(void **state, uint32_t before, uint32_t after, size_t told)
+/* From `before` while it is waited for to `after` when it comes: so much of 100 bytes is reported. */
+static void receive_with_credit(void **state, uint32_t before, uint32_t after, size_t reported)
 {
-	struct flow flow = { .protocol.handle = take_message, .room = before };
+	struct flow flow = { .protocol.handle = take_message, .credit = before };
 	struct sockaddr_in own = { .sin_family = AF_INET }, peer;
 	socklen_t length = sizeof(own);
 	struct addr to = { .scheme = ADDR_UDP, .length = sizeof(own) };
-	struct order order = { .options.to = &to, .flow = &flow, .room = after };
+	struct order order = { .options.to = &to, .flow = &flow, .credit = after };
 	struct harness harness;
 	unsigned char message[100], text[3];
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -335,35 +335,35 @@ static void receive_with_room(void **state, uint32_t before, uint32_t after, siz
 	/* Once for the round in which it was asked, and once for the one in which it waits. */
 	harness_do(&harness, count_messages, &order);
 	harness_do(&harness, count_messages, &order);
-	order.room = after;
-	harness_do(&harness, change_room, &order);
+	order.credit = after;
+	harness_do(&harness, change_credit, &order);
 	for (size_t i = 0; i < sizeof(message); i++)
 		message[i] = (unsigned char)(i + 1);
 	assert_int_equal(
 		sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, length), 100);
-	order.room = 0;
-	for (unsigned i = 0; i < 1000000 && order.room == 0; i++)
+	order.credit = 0;
+	for (unsigned i = 0; i < 1000000 && order.credit == 0; i++)
 		harness_do(&harness, count_messages, &order);
 	assert_int_equal(flow.messages, 1);
-	assert_int_equal(flow.length, told);
-	assert_int_equal(flow.truncated, told < sizeof(message));
-	assert_memory_equal(flow.bytes, message, told);
+	assert_int_equal(flow.length, reported);
+	assert_int_equal(flow.truncated, reported < sizeof(message));
+	assert_memory_equal(flow.bytes, message, reported);
 	harness_stop(&harness);
 	close(fd);
 }
 
 static void credit_may_change_while_a_message_is_waited_for(void **state)
 {
-	receive_with_room(state, 10, 200, 100);
-	receive_with_room(state, 200, 10, 10);
-	receive_with_room(state, 200, 200, 100);
+	receive_with_credit(state, 10, 200, 100);
+	receive_with_credit(state, 200, 10, 10);
+	receive_with_credit(state, 200, 200, 100);
 }
 
 int main(void)
 {
 	static const struct harness_test tests[] = {
-		HARNESS_TEST(who_has_much_to_say_keeps_nobody),
-		HARNESS_TEST(a_crowd_at_the_door_keeps_nobody),
+		HARNESS_TEST(a_busy_peer_does_not_delay_others),
+		HARNESS_TEST(many_connects_do_not_delay_others),
 		HARNESS_TEST(an_accepted_connection_has_its_options),
 		HARNESS_TEST(credit_may_change_while_a_message_is_waited_for),
 	};

@@ -16,6 +16,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 			abort();                                                                   \
 	} while (0)
 
+/* What was typed and what is added begin one of the names. */
+static void check_completion(const char *line, size_t length)
+{
+	struct command_completion completion = command_complete(line, length);
+	char word[2 * COMMAND_NAME_SIZE] = { 0 };
+
+	ASSERT(strlen(completion.names) < sizeof(completion.names));
+	if (completion.count == 0) {
+		ASSERT(completion.added[0] == '\0' && completion.names[0] == '\0');
+		return;
+	}
+	ASSERT(length > 0 && length < COMMAND_NAME_SIZE);
+	memcpy(word, line, length);
+	strcat(word, completion.added);
+	if (completion.count == 1 && word[strlen(word) - 1] == ' ')
+		word[strlen(word) - 1] = '\0';
+	ASSERT(strstr(completion.names, word) != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	const char *line = (const char *)bytes;
@@ -31,5 +50,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 			command.length == length - 1);
 	if (command.kind == COMMAND_URGENT)
 		ASSERT(command.length == 1);
+	if (command.kind == COMMAND_READ)
+		ASSERT(command.number <= COMMAND_READ_MOST);
+	if (command.kind == COMMAND_RCVBUF || command.kind == COMMAND_SNDBUF)
+		ASSERT(command.number > 0 && command.number <= COMMAND_BUFFER_MOST);
+	if (command.kind == COMMAND_LINGER)
+		ASSERT(command.number <= COMMAND_LINGER_MOST_S);
+	if (command.kind == COMMAND_WRONG) {
+		char usage[COMMAND_USAGE_SIZE];
+
+		ASSERT(*command_usage(command.meant, usage, sizeof(usage)) == '/');
+	}
+	if (command.kind == COMMAND_UNKNOWN)
+		command_nearest(&command);
+	check_completion(line, length);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * The echo protocol under any order of events that an engine may tell: what is received goes out in
- * order and once, room is never more than the cap leaves, and a pause always ends.
+ * The echo protocol under any order of events that an engine may report: what is received goes out in
+ * order and once, credit is never more than the cap leaves, and a pause always ends.
  *
  * The input is a script: the first byte chooses the cap, each further one an event.
  */
@@ -21,17 +21,17 @@ struct model {
 	struct echo echo;
 	struct counters counters;
 	struct protocol_conn conn;
-	uint32_t room, cap;
+	uint32_t credit, cap;
 	uint64_t received, queued, sent;
 	bool ended;
 };
 
-static void tell(struct model *model, struct protocol_event event)
+static void report(struct model *model, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = model->room };
+	struct protocol_answer answer = { .credit = model->credit };
 
 	model->echo.protocol.handle(&model->echo.protocol, &model->conn, &event, &answer);
-	model->room = answer.room;
+	model->credit = answer.credit;
 	if (event.kind == PROTOCOL_BYTES || event.kind == PROTOCOL_URGENT) {
 		CHECK(answer.send.bytes == event.span.bytes);
 		CHECK(answer.send.length == event.span.length);
@@ -44,9 +44,9 @@ static void tell(struct model *model, struct protocol_event event)
 	uint64_t pending = model->queued - model->sent;
 
 	CHECK(pending <= model->cap);
-	CHECK(model->room <= model->cap - pending);
+	CHECK(model->credit <= model->cap - pending);
 	if (pending <= model->cap / 2)
-		CHECK(model->room > 0); /* otherwise the connection would hang */
+		CHECK(model->credit > 0); /* otherwise the connection would hang */
 	CHECK(model->counters.bytes_received == model->received);
 	CHECK(model->counters.bytes_sent == model->sent);
 	CHECK(echo_received_bytes(&model->conn) == model->received);
@@ -61,12 +61,12 @@ static void step(struct model *model, uint8_t code)
 	switch (code & 3) {
 	case 0:
 	case 1:
-		if (amount > model->room)
-			amount = model->room;
+		if (amount > model->credit)
+			amount = model->credit;
 		if (amount == 0 || model->ended)
 			return;
 		model->received += amount;
-		tell(model,
+		report(model,
 			(struct protocol_event){
 				.kind = code & 1 ? PROTOCOL_URGENT : PROTOCOL_BYTES,
 				.span = { .bytes = bytes, .length = amount } });
@@ -77,13 +77,13 @@ static void step(struct model *model, uint8_t code)
 		if (amount == 0)
 			return;
 		model->sent += amount;
-		tell(model, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = amount });
+		report(model, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = amount });
 		return;
 	default:
 		if (amount % 16 != 0 || model->ended)
 			return;
 		model->ended = true;
-		tell(model, (struct protocol_event){ .kind = PROTOCOL_END });
+		report(model, (struct protocol_event){ .kind = PROTOCOL_END });
 	}
 }
 
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	model.cap = data[0] + 1u;
 	echo_init(&model.echo, &model.counters, model.cap, (data[0] & 1) != 0);
-	tell(&model, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+	report(&model, (struct protocol_event){ .kind = PROTOCOL_OPENED });
 	for (size_t i = 1; i < size; i++)
 		step(&model, data[i]);
 	return 0;

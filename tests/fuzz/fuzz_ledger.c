@@ -1,5 +1,5 @@
 /*
- * The books of ping under any datagrams in any order: nothing is counted twice, nothing is received that
+ * The ledger of ping under any datagrams in any order: nothing is counted twice, nothing is received that
  * was not sent, and each source port's sums make up the whole.
  *
  * The input is a list of steps: what happens, and for a datagram its length and bytes.
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ping/ledger.h"
+#include "ping/ledger_host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -34,9 +35,9 @@ static uint8_t take(struct input *input)
 	return *input->at++;
 }
 
-static uint64_t shown; /* replies that were told as such */
+static uint64_t shown; /* replies that were reported as such */
 
-static void count_told(const struct ping_event_manner *manner, const struct ping_event *event)
+static void count_reported(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	shown += event->kind == PING_EVENT_REPLY;
 	ASSERT(event->kind != PING_EVENT_DAMAGED || event->damage.count > 0);
@@ -62,8 +63,8 @@ static void check(struct ledger *ledger)
 }
 
 /* A reply made from a true one: the number, then which byte is changed (or none). */
-static void reply(
-	struct ledger *ledger, struct conversation *flow, struct input *input, uint64_t now_ns)
+static void reply(struct ledger *ledger, struct conversation *conversation, struct input *input,
+	uint64_t now_ns)
 {
 	unsigned char datagram[SIZE_MOST + 1] = { 0 };
 	uint64_t number = take(input), sent_ns = 0;
@@ -73,34 +74,36 @@ static void reply(
 	probe_fill(&ledger->probe, number, sent_ns, datagram);
 	if (place < size)
 		datagram[place] ^= (unsigned char)(take(input) | 1);
-	ledger_host.datagram(ledger, flow, datagram, size + (place == 255), now_ns);
+	ledger_host.datagram(ledger, conversation, datagram, size + (place == 255), now_ns);
 }
 
-static void raw(
-	struct ledger *ledger, struct conversation *flow, struct input *input, uint64_t now_ns)
+static void raw(struct ledger *ledger, struct conversation *conversation, struct input *input,
+	uint64_t now_ns)
 {
 	unsigned char datagram[256];
 	size_t size = take(input);
 
 	for (size_t i = 0; i < size; i++)
 		datagram[i] = take(input);
-	ledger_host.datagram(ledger, flow, datagram, size, now_ns);
+	ledger_host.datagram(ledger, conversation, datagram, size, now_ns);
 }
 
-static void step(
-	struct ledger *ledger, struct conversation *flows, struct input *input, uint64_t *now_ns)
+static void step(struct ledger *ledger, struct conversation *conversations, struct input *input,
+	uint64_t *now_ns)
 {
 	uint8_t what = take(input);
-	struct conversation *flow = &flows[what >> 7];
+	struct conversation *conversation = &conversations[what >> 7];
 	uint64_t number, next_ns;
 
 	*now_ns += what;
 	switch (what % 6) {
 	case 0:
 	case 1: ledger_start_probe(ledger, *now_ns); break;
-	case 2: reply(ledger, flow, input, *now_ns); break;
-	case 3: raw(ledger, flow, input, *now_ns); break;
-	case 4: ledger_host.troubled(ledger, flow, take(input), -(int)take(input), *now_ns); break;
+	case 2: reply(ledger, conversation, input, *now_ns); break;
+	case 3: raw(ledger, conversation, input, *now_ns); break;
+	case 4:
+		ledger_host.troubled(ledger, conversation, take(input), -(int)take(input), *now_ns);
+		break;
 	default:
 		while (ledger_overdue(ledger, *now_ns, &number, &next_ns))
 			;
@@ -111,7 +114,7 @@ static void step(
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	static unsigned char expected[SIZE_MOST];
-	static const struct ping_event_teller teller = { .tell = count_told };
+	static const struct ping_event_printer printer = { .event = count_reported };
 	struct input input = { .at = bytes, .left = length };
 	struct ping_event_manner manner = {
 		.peer.scheme = ADDR_UDP,
@@ -119,20 +122,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		.by_port = true,
 		.timeout_ns = 300,
 	};
-	struct conversation_settings settings = { .step = LANES, .expected = expected };
-	struct conversation flows[LANES];
+	struct conversation_scratch scratch = { .expected = expected };
+	struct conversation_settings settings = { .step = LANES, .scratch = &scratch };
+	struct conversation conversations[LANES];
 	struct ledger ledger;
 	uint64_t now_ns = 1000;
 
 	shown = 0;
-	ASSERT(ledger_init(&ledger, &manner, &teller, &settings, LANES) == 0);
+	ASSERT(ledger_init(&ledger, &manner, &printer, &scratch, LANES) == 0);
 	ledger.probe.run = 0x01020304; /* the same in each run: an input must mean the same */
 	settings.probe = &ledger.probe;
 	settings.flight = &ledger.flight;
 	for (size_t i = 0; i < LANES; i++)
-		conversation_init(&flows[i], &settings, i);
+		conversation_init(&conversations[i], &settings, i);
 	while (input.left > 0) {
-		step(&ledger, flows, &input, &now_ns);
+		step(&ledger, conversations, &input, &now_ns);
 		check(&ledger);
 	}
 	ledger_fini(&ledger);

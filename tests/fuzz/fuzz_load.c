@@ -70,7 +70,7 @@ static void note_sent(struct model *model, struct peer *peer, const struct proto
 	peer->stream_length += span->length;
 }
 
-static void tell(struct model *model, struct peer *peer, struct protocol_event event)
+static void report(struct model *model, struct peer *peer, struct protocol_event event)
 {
 	struct protocol *protocol = load_protocol(model->load);
 
@@ -89,9 +89,9 @@ static void tell(struct model *model, struct peer *peer, struct protocol_event e
 	}
 }
 
-static void tell_kind(struct model *model, struct peer *peer, enum protocol_event_kind kind)
+static void report_kind(struct model *model, struct peer *peer, enum protocol_event_kind kind)
 {
-	tell(model, peer, (struct protocol_event){ .kind = kind, .error = -ECONNRESET });
+	report(model, peer, (struct protocol_event){ .kind = kind, .error = -ECONNRESET });
 }
 
 static void connect_anew(struct model *model, struct peer *peer)
@@ -99,11 +99,11 @@ static void connect_anew(struct model *model, struct peer *peer)
 	peer->conn = load_connecting(model->load, (uint32_t)(peer - model->peers), now_ns / 2);
 	peer->open = true;
 	peer->stream_length = peer->message_count = 0;
-	tell_kind(model, peer, PROTOCOL_OPENED);
+	report_kind(model, peer, PROTOCOL_OPENED);
 }
 
 /* In memory of its own, so that a look beyond its end is noticed. */
-static void tell_bytes(struct model *model, struct peer *peer, const unsigned char *bytes,
+static void report_bytes(struct model *model, struct peer *peer, const unsigned char *bytes,
 	uint32_t length, int flip)
 {
 	unsigned char *copy = malloc(length + (length == 0));
@@ -112,7 +112,7 @@ static void tell_bytes(struct model *model, struct peer *peer, const unsigned ch
 	memcpy(copy, bytes, length);
 	if (flip >= 0 && length > 0)
 		copy[(uint32_t)flip % length] ^= 1;
-	tell(model, peer,
+	report(model, peer,
 		(struct protocol_event){
 			.kind = PROTOCOL_BYTES, .span = { .bytes = copy, .length = length } });
 	free(copy);
@@ -124,7 +124,7 @@ static void echo(struct model *model, struct peer *peer, uint8_t amount, int fli
 		size_t which = amount % KEPT;
 
 		if (which < peer->message_count)
-			tell_bytes(model, peer, peer->messages[which],
+			report_bytes(model, peer, peer->messages[which],
 				peer->lengths[which] - (amount & 16 ? 1 : 0), flip);
 		return;
 	}
@@ -137,7 +137,7 @@ static void echo(struct model *model, struct peer *peer, uint8_t amount, int fli
 	memcpy(bytes, peer->stream, length);
 	peer->stream_length -= length;
 	memmove(peer->stream, peer->stream + length, peer->stream_length);
-	tell_bytes(model, peer, bytes, length, flip);
+	report_bytes(model, peer, bytes, length, flip);
 }
 
 static void step(struct model *model, uint8_t code)
@@ -152,33 +152,35 @@ static void step(struct model *model, uint8_t code)
 		if (length * 4 <= (size_t)(model->end - model->data) &&
 			(length > 0 || model->options.flows)) {
 			model->data += length * 4;
-			tell_bytes(model, peer, model->data - length * 4, length * 4, -1);
+			report_bytes(model, peer, model->data - length * 4, length * 4, -1);
 		}
 		break;
 	case 3:
 		if (!model->options.open_loop || model->options.echoes != 0)
 			break;
 		index = load_offer(model->load, now_ns - length, now_ns);
-		CHECK(index == LOAD_NOBODY || index < CONNS);
-		if (index != LOAD_NOBODY)
-			tell_kind(model, &model->peers[index], PROTOCOL_NUDGED);
+		CHECK(index == LOAD_NO_CONN || index < CONNS);
+		if (index != LOAD_NO_CONN)
+			report_kind(model, &model->peers[index], PROTOCOL_NUDGED);
 		break;
 	case 4:
 		now_ns += length * 10 * MS;
 		if (model->options.flows)
-			tell_kind(model, peer, PROTOCOL_DEADLINE);
+			report_kind(model, peer, PROTOCOL_DEADLINE);
 		break;
 	case 5:
 		if (length % 4 == 0)
-			tell_kind(model, peer, PROTOCOL_LOST);
+			report_kind(model, peer, PROTOCOL_LOST);
 		if (length % 4 != 3 || !peer->open)
 			connect_anew(model, peer);
 		break;
-	case 6: tell_kind(model, peer, model->options.flows ? PROTOCOL_FAULT : PROTOCOL_END); break;
+	case 6:
+		report_kind(model, peer, model->options.flows ? PROTOCOL_FAULT : PROTOCOL_END);
+		break;
 	case 7:
 		if (length == 15)
 			load_stop(model->load);
-		tell_kind(model, peer, PROTOCOL_NUDGED);
+		report_kind(model, peer, PROTOCOL_NUDGED);
 		break;
 	}
 }

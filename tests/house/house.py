@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -54,3 +55,19 @@ def prefix():
     """The prefix that the build folder is configured for."""
     options = json.loads((BUILD / "meson-info/intro-buildoptions.json").read_text())
     return next(option["value"] for option in options if option["name"] == "prefix")
+
+
+def compile_command():
+    """The compiler of the build folder with its flags, for a file named behind them; any folder is fine."""
+    entries = json.loads((BUILD / "compile_commands.json").read_text())
+    entry = next(entry for entry in entries if entry["file"].endswith("src/base/log.c"))
+    words = iter(shlex.split(entry["command"]))
+    kept = []
+    for word in words:
+        if word in ("-o", "-MF", "-MQ", "-MT"):
+            next(words)  # of the object file that it was for
+        elif word.startswith("-I"):
+            kept.append("-I" + str(pathlib.Path(entry["directory"], word[2:] or next(words)).resolve()))
+        elif word not in ("-c", "-MD", "-MMD", entry["file"]):
+            kept.append(word)
+    return kept[1:] if pathlib.Path(kept[0]).name == "ccache" else kept

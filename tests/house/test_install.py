@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from house import BUILD, PAGES_SOURCE, ROOT, command, prefix
+from house import BUILD, MEARI, PAGES_SOURCE, ROOT, command, prefix
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,19 @@ def test_exposure(installed):
     assert re.search(r"exposure level for meari\.service: \d", checked.stdout)
 
 
+@pytest.mark.parametrize("shell, place", [
+    ("bash", "share/bash-completion/completions/meari"),
+    ("zsh", "share/zsh/site-functions/_meari"),
+    ("fish", "share/fish/vendor_completions.d/meari.fish"),
+])
+def test_completions(installed, shell, place):
+    assert (installed / place).read_text() == command(MEARI, "--completions", shell).stdout
+
+
 def test_nothing_else(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     unexpected = {name for name in files
                   if not name.startswith(("share/man/man1/meari", "share/man/ko/man1/meari", "share/locale/",
-                                          "lib/systemd/system/meari.", "etc/meari/serve.conf"))}
+                                          "lib/systemd/system/meari.", "etc/meari/serve.conf",
+                                          "share/bash-completion/", "share/zsh/", "share/fish/"))}
     assert unexpected == {"bin/meari"}

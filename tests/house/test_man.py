@@ -148,3 +148,11 @@ def test_man_page_is_installed(page):
 def test_main_help_lists_all_verbs():
     shown = command(MEARI, "--help").stdout
     assert re.findall(r"^  (\w+) +\S", shown, re.MULTILINE) == VERBS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_version_in_the_footer(page):
+    """A page that names a version (.Os) names the one of meson.build."""
+    version = re.search(r"^  version: '([^']+)'", (ROOT / "meson.build").read_text(), re.MULTILINE)[1]
+    for line in re.findall(r"^\.Os (.+)$", page.read_text(), re.MULTILINE):
+        assert line == f"meari {version}"

@@ -83,3 +83,9 @@ def test_script_po_changes_nothing_when_nothing_changed(tmp_path):
     assert not changed
     stale = [name for name, text in contents(ROOT / "po").items() if text != first[name]]
     assert not stale, "run script/po"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_form_for_all_numbers(language):
+    """The one-file program does not compute plural forms (src/base/catalogue.c)."""
+    assert '"Plural-Forms: nplurals=1; plural=0;\\n"' in (ROOT / "po" / f"{language}.po").read_text()

@@ -68,3 +68,18 @@ def test_symbols_begin_with_their_file():
         assert (symbol == path.stem or symbol.startswith(path.stem + "_")
                 or symbol.startswith("__")), \
             f"src/{path} shows '{symbol}', which does not begin with '{path.stem}_'"
+
+
+# In a program that is one file (-Dstatic=true) all public symbols meet.
+STATIC_LIBRARIES = ["c", "edit", "tinfo", "ncursesw", "bsd", "md", "jansson", "z", "uring", "seccomp"]
+
+
+@pytest.mark.parametrize("library", STATIC_LIBRARIES)
+def test_no_symbol_is_a_library_s(library):
+    place = command("gcc", f"-print-file-name=lib{library}.a").stdout.strip()
+    if "/" not in place:
+        pytest.skip(f"there is no lib{library}.a here")
+    shown = command("nm", "--extern-only", "--defined-only", "--format=posix", place)
+    theirs = {line.split()[0] for line in shown.stdout.splitlines() if " " in line}
+    ours = {symbol for _, symbol in public_symbols() if not symbol.startswith("__")}
+    assert theirs and not ours & theirs

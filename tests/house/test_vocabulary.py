@@ -68,8 +68,8 @@ KOREAN = {
     "접두사": "프리픽스",
     "도표": "차트",
 }
-# Where a word means something else: the blanks of the exercises.
-ELSEWHERE = {"빈칸": re.compile(r"^(exercises/|examples/|docs/teaching)")}
+# Where a word means something else: the blanks of the exercises, and what is broken on purpose in the tour.
+ELSEWHERE = {"빈칸": re.compile(r"^(exercises/|examples/|docs/teaching)"), "고장": re.compile(r"^src/tour/")}
 
 
 def lines(paths):

@@ -31,8 +31,8 @@ MAKE_S, BOOT_S, END_S, COMMAND_S = 600, 60, 30, 60
 UNITS = "etc/systemd/system"
 CONFIGURATION = "/usr/local/etc/meari/serve.conf"
 CLONE_NEWNET = 0x40000000
-# Only what a machine without hardware, users and network needs. procps: kill, of the unit's ExecReload=.
-VARIANT, PACKAGES = "minbase", ["systemd", "procps"]
+# Only what a machine without hardware, users and network needs.
+VARIANT, PACKAGES = "minbase", ["systemd"]
 
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -93,9 +93,8 @@ def test_named_sockets(machine):
 def test_no_restart_loses_a_connection(machine):
     start(machine)
     with machine.callers(PORT) as callers:
-        for _ in range(5):
+        for _ in range(10):  # by default, systemd refuses the sixth start in 10 s, and the socket fails, too
             before = callers.answered
-            machine.systemctl("reset-failed", "meari.service")  # systemd refuses more than five starts in 10 s
             machine.systemctl("restart", "meari.service")
             callers.wait_for(before + 20)
     assert callers.failures == [] and callers.answered >= 100

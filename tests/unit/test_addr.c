@@ -266,7 +266,7 @@ static void formats_unix_and_zones(void **state)
 		addr_format(&zoned, text, sizeof(text)), "tcp://[fe80::1%4000000000]:7");
 }
 
-static void has_room_for_every_path(void **state)
+static void holds_every_path(void **state)
 {
 	struct addr_spec spec = { .scheme = ADDR_UNIXGRAM, .family = AF_UNIX, .abstract = true };
 	char text[ADDR_TEXT_SIZE];
@@ -295,7 +295,7 @@ int main(void)
 		cmocka_unit_test(treats_mapped_as_ipv4),
 		cmocka_unit_test(compares),
 		cmocka_unit_test(formats_unix_and_zones),
-		cmocka_unit_test(has_room_for_every_path),
+		cmocka_unit_test(holds_every_path),
 		cmocka_unit_test(names_schemes),
 	};
 

@@ -1,6 +1,7 @@
 /*
  * Slots and generations: a late event of a closed connection must not reach its successor.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,6 +92,52 @@ static void the_queue_has_each_once_and_in_order(void **state)
 	conn_table_fini(&table);
 }
 
+static void the_first_reason_for_a_loss_counts(void **state)
+{
+	struct conn conn = { .flags = CONN_IN_USE };
+
+	assert_false(conn_must_end(&conn));
+	assert_int_equal(conn_close_reason(&conn), ENGINE_CLOSE_DONE);
+	conn_lose(&conn, 0);
+	assert_false(conn_must_end(&conn));
+	conn_lose(&conn, -ECONNRESET);
+	conn_lose(&conn, -EPIPE);
+	assert_int_equal(conn.error, -ECONNRESET);
+	assert_true(conn_must_end(&conn));
+	assert_int_equal(conn_close_reason(&conn), ENGINE_CLOSE_LOST);
+	conn.flags |= CONN_CUT; /* what is lost stays lost */
+	assert_int_equal(conn_close_reason(&conn), ENGINE_CLOSE_LOST);
+}
+
+static void a_cut_connection_ends_though_it_is_to_close_later(void **state)
+{
+	struct conn conn = { .flags = CONN_IN_USE | CONN_CLOSE_WANTED };
+
+	assert_false(conn_must_end(&conn));
+	conn.flags |= CONN_CUT;
+	assert_true(conn_must_end(&conn));
+	assert_int_equal(conn_close_reason(&conn), ENGINE_CLOSE_CUT);
+	conn_clear(&conn, CONN_CUT | CONN_QUEUED);
+	assert_int_equal(conn.flags, CONN_IN_USE | CONN_CLOSE_WANTED);
+}
+
+static void all_are_cut_without_an_error(void **state)
+{
+	struct conn_table table;
+	struct conn *one, *other;
+
+	conn_table_init(&table);
+	assert_int_equal(conn_acquire(&table, 5, ADDR_TCP, &one), 0);
+	assert_int_equal(conn_acquire(&table, 6, ADDR_TCP, &other), 0);
+	conn_lose(one, -ECONNRESET);
+	conn_release(&table, other);
+	conn_cut_all(&table);
+	assert_int_equal(conn_close_reason(one), ENGINE_CLOSE_CUT);
+	assert_int_equal(other->flags, 0); /* a free slot stays free */
+	conn_release(&table, one);
+	conn_table_fini(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +145,9 @@ int main(void)
 		cmocka_unit_test(tokens_leave_the_top_bits_free),
 		cmocka_unit_test(connections_never_move),
 		cmocka_unit_test(the_queue_has_each_once_and_in_order),
+		cmocka_unit_test(the_first_reason_for_a_loss_counts),
+		cmocka_unit_test(a_cut_connection_ends_though_it_is_to_close_later),
+		cmocka_unit_test(all_are_cut_without_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,31 +16,31 @@ struct fixture {
 	struct counters counters;
 	struct echo echo;
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 };
 
-static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
+static struct protocol_answer report(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	f->echo.protocol.handle(&f->echo.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	return answer;
 }
 
-static struct protocol_answer tell_bytes(
+static struct protocol_answer report_bytes(
 	struct fixture *f, enum protocol_event_kind kind, uint32_t length)
 {
 	static const unsigned char bytes[CAP];
 
-	return tell(f,
+	return report(f,
 		(struct protocol_event){
 			.kind = kind, .span = { .bytes = bytes, .length = length } });
 }
 
-static struct protocol_answer tell_sent(struct fixture *f, size_t count)
+static struct protocol_answer report_sent(struct fixture *f, size_t count)
 {
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
 }
 
 static struct fixture open_one(bool return_urgent)
@@ -55,13 +55,13 @@ static struct fixture open_one(bool return_urgent)
 #define OPEN(f, return_urgent)                                                                     \
 	struct fixture f = open_one(return_urgent);                                                \
 	(f).echo.counters = &(f).counters;                                                         \
-	tell(&(f), (struct protocol_event){ .kind = PROTOCOL_OPENED })
+	report(&(f), (struct protocol_event){ .kind = PROTOCOL_OPENED })
 
 static void bytes_go_back_as_they_came(void **state)
 {
 	static const unsigned char text[] = "hello";
 	OPEN(f, false);
-	struct protocol_answer answer = tell(&f,
+	struct protocol_answer answer = report(&f,
 		(struct protocol_event){ .kind = PROTOCOL_BYTES,
 			.span = { .bytes = text, .length = 5, .buffer = &f } });
 
@@ -77,30 +77,30 @@ static void bytes_go_back_as_they_came(void **state)
 static void room_is_the_cap_less_what_is_pending(void **state)
 {
 	OPEN(f, false);
-	assert_int_equal(f.room, CAP);
-	tell_bytes(&f, PROTOCOL_BYTES, 400);
-	assert_int_equal(f.room, CAP - 400);
-	tell_sent(&f, 100);
-	assert_int_equal(f.room, CAP - 300);
+	assert_int_equal(f.credit, CAP);
+	report_bytes(&f, PROTOCOL_BYTES, 400);
+	assert_int_equal(f.credit, CAP - 400);
+	report_sent(&f, 100);
+	assert_int_equal(f.credit, CAP - 300);
 }
 
 static void at_the_cap_it_pauses_until_half_has_left(void **state)
 {
 	OPEN(f, false);
-	tell_bytes(&f, PROTOCOL_BYTES, CAP);
-	assert_int_equal(f.room, 0);
-	tell_sent(&f, CAP / 2 - 1);
-	assert_int_equal(f.room, 0);
-	tell_sent(&f, 1);
-	assert_int_equal(f.room, CAP / 2);
+	report_bytes(&f, PROTOCOL_BYTES, CAP);
+	assert_int_equal(f.credit, 0);
+	report_sent(&f, CAP / 2 - 1);
+	assert_int_equal(f.credit, 0);
+	report_sent(&f, 1);
+	assert_int_equal(f.credit, CAP / 2);
 }
 
 static void end_of_stream_closes_after_what_is_pending(void **state)
 {
 	OPEN(f, false);
-	tell_bytes(&f, PROTOCOL_BYTES, 10);
+	report_bytes(&f, PROTOCOL_BYTES, 10);
 
-	struct protocol_answer answer = tell(&f, (struct protocol_event){ .kind = PROTOCOL_END });
+	struct protocol_answer answer = report(&f, (struct protocol_event){ .kind = PROTOCOL_END });
 
 	assert_int_equal(answer.end, PROTOCOL_CLOSE); /* not RESET: that would drop the ten bytes */
 }
@@ -108,14 +108,14 @@ static void end_of_stream_closes_after_what_is_pending(void **state)
 static void an_urgent_byte_is_plain_unless_asked_for(void **state)
 {
 	OPEN(f, false);
-	assert_false(tell_bytes(&f, PROTOCOL_URGENT, 1).send_urgent);
+	assert_false(report_bytes(&f, PROTOCOL_URGENT, 1).send_urgent);
 	OPEN(g, true);
-	assert_true(tell_bytes(&g, PROTOCOL_URGENT, 1).send_urgent);
-	assert_false(tell_bytes(&g, PROTOCOL_BYTES, 1).send_urgent);
+	assert_true(report_bytes(&g, PROTOCOL_URGENT, 1).send_urgent);
+	assert_false(report_bytes(&g, PROTOCOL_BYTES, 1).send_urgent);
 	assert_int_equal(g.counters.urgent_bytes, 1);
 }
 
-static struct protocol_answer tell_datagram(struct fixture *f, struct protocol_event event)
+static struct protocol_answer report_datagram(struct fixture *f, struct protocol_event event)
 {
 	struct protocol_answer answer = { 0 };
 
@@ -142,38 +142,38 @@ static void datagrams_are_answered_or_refused(void **state)
 		.span = { .bytes = bytes, .length = 3 }, .peer_port = 40000, .peer_named = true
 	};
 	struct protocol_event event = good;
-	unsigned told = 0;
+	unsigned reported = 0;
 
-	assert_int_equal(tell_datagram(&f, event).send.length, 3);
+	assert_int_equal(report_datagram(&f, event).send.length, 3);
 	event.span.length = 0;
-	assert_non_null(tell_datagram(&f, event).send.bytes); /* empty, but an answer */
+	assert_non_null(report_datagram(&f, event).send.bytes); /* empty, but an answer */
 	event = good;
 	event.peer_port = -1; /* unix */
-	assert_int_equal(tell_datagram(&f, event).send.length, 3);
+	assert_int_equal(report_datagram(&f, event).send.length, 3);
 
 	event = good;
 	event.peer_port = 7;
-	f.echo.tell_looped = note_looped;
-	f.echo.context = &told;
-	assert_null(tell_datagram(&f, event).send.bytes);
-	f.echo.tell_looped = NULL;
+	f.echo.report_looped = note_looped;
+	f.echo.context = &reported;
+	assert_null(report_datagram(&f, event).send.bytes);
+	f.echo.report_looped = NULL;
 	event = good;
 	event.peer_port = 0;
-	assert_null(tell_datagram(&f, event).send.bytes);
+	assert_null(report_datagram(&f, event).send.bytes);
 	event = good;
 	event.peer_named = false;
-	assert_null(tell_datagram(&f, event).send.bytes);
+	assert_null(report_datagram(&f, event).send.bytes);
 	event = good;
 	event.to_group = true;
-	f.echo.tell_looped = note_looped;
-	assert_null(tell_datagram(&f, event).send.bytes);
-	assert_int_equal(told, 2);
+	f.echo.report_looped = note_looped;
+	assert_null(report_datagram(&f, event).send.bytes);
+	assert_int_equal(reported, 2);
 	assert_int_equal(looped[0], 7);
 	assert_int_equal(looped[1], -1);
 	assert_int_equal(f.counters.datagrams_refused, 4);
 	event = good;
 	event.truncated = true;
-	assert_null(tell_datagram(&f, event).send.bytes);
+	assert_null(report_datagram(&f, event).send.bytes);
 	assert_int_equal(f.counters.datagrams_lost, 1);
 	assert_int_equal(f.counters.datagrams_received, 8);
 }
@@ -181,10 +181,10 @@ static void datagrams_are_answered_or_refused(void **state)
 static void what_became_of_answers_is_counted(void **state)
 {
 	OPEN(f, false);
-	tell(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 30 });
-	tell(&f,
+	report(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 30 });
+	report(&f,
 		(struct protocol_event){ .kind = PROTOCOL_DATAGRAM_LOST, .count = 2, .error = -1 });
-	tell(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 1 });
+	report(&f, (struct protocol_event){ .kind = PROTOCOL_DATAGRAM_SENT, .count = 1 });
 	assert_int_equal(f.counters.datagrams_sent, 31);
 	assert_int_equal(f.counters.datagrams_lost, 2);
 }

@@ -72,7 +72,7 @@ static void by_name_nothing_else_is_taken(void **state)
 	assert_string_equal(why, "it is forbidden here");
 }
 
-static void a_name_that_nobody_has(void **state)
+static void a_name_that_no_engine_has(void **state)
 {
 	assert_int_equal(choose(&fast, "steam"), -ENOENT);
 	assert_null(ops);
@@ -98,7 +98,7 @@ int main(void)
 		cmocka_unit_test(auto_without_its_favourite_takes_the_first_that_can_and_says_why),
 		cmocka_unit_test(auto_fails_only_without_any),
 		cmocka_unit_test(by_name_nothing_else_is_taken),
-		cmocka_unit_test(a_name_that_nobody_has),
+		cmocka_unit_test(a_name_that_no_engine_has),
 		cmocka_unit_test(the_real_favourite_is_built_in_and_has_a_reason),
 	};
 

@@ -32,63 +32,63 @@ struct fixture {
 	struct fault_site
 		sites[3]; /* of the second, nothing goes wrong; the third is as the first */
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 	unsigned tag; /* where connections and datagrams come in */
 	uint64_t wake_ns; /* as an engine's timer */
-	unsigned deeds;
-	struct fault_deed last;
+	unsigned events;
+	struct fault_event last;
 	unsigned char bytes[4096]; /* as an engine's buffer */
 };
 
-static void note_deed(void *context, const struct fault_deed *deed)
+static void note_event(void *context, const struct fault_event *event)
 {
 	struct fixture *f = context;
 
-	f->deeds++;
-	f->last = *deed;
+	f->events++;
+	f->last = *event;
 }
 
-static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
+static struct protocol_answer report(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	if (event.kind == PROTOCOL_DEADLINE)
 		f->wake_ns = CLOCK_NEVER;
 	if (event.kind == PROTOCOL_OPENED)
 		event.tag = f->tag;
 	f->fault.protocol.handle(&f->fault.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	if (answer.wake_ns != 0)
 		f->wake_ns = answer.wake_ns;
 	return answer;
 }
 
-static struct protocol_answer tell_bytes(struct fixture *f, const char *text)
+static struct protocol_answer report_bytes(struct fixture *f, const char *text)
 {
 	size_t length = strlen(text);
 
-	assert_true(length <= f->room);
+	assert_true(length <= f->credit);
 	memcpy(f->bytes, text, length);
-	return tell(f,
+	return report(f,
 		(struct protocol_event){ .kind = PROTOCOL_BYTES,
 			.span = { .bytes = f->bytes, .length = (uint32_t)length } });
 }
 
-static struct protocol_answer tell_sent(struct fixture *f, size_t count)
+static struct protocol_answer report_sent(struct fixture *f, size_t count)
 {
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
 }
 
-static struct protocol_answer tell_deadline(struct fixture *f)
+static struct protocol_answer report_deadline(struct fixture *f)
 {
 	assert_true(f->wake_ns != CLOCK_NEVER && f->wake_ns >= now_ns);
 	now_ns = f->wake_ns;
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_DEADLINE });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_DEADLINE });
 }
 
-static struct protocol_answer tell_end(struct fixture *f)
+static struct protocol_answer report_end(struct fixture *f)
 {
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_END });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_END });
 }
 
 static void init(struct fixture *f, const char *spec)
@@ -96,7 +96,7 @@ static void init(struct fixture *f, const char *spec)
 	struct fault_options options = {
 		.sites = f->sites,
 		.now_ns = read_now,
-		.tell = note_deed,
+		.report = note_event,
 		.context = f,
 	};
 	const char *why;
@@ -115,7 +115,7 @@ static void init(struct fixture *f, const char *spec)
 static struct protocol_answer open_one(struct fixture *f, const char *spec)
 {
 	init(f, spec);
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
 }
 
 static void close_one(struct fixture *f)
@@ -139,21 +139,21 @@ static void delayed_bytes_leave_when_they_are_due(void **state)
 
 	open_one(&f, "delay=20ms");
 	start_ns = now_ns;
-	assert_int_equal(tell_bytes(&f, "one").send.length, 0);
+	assert_int_equal(report_bytes(&f, "one").send.length, 0);
 	assert_int_equal(f.wake_ns, start_ns + 20 * MS);
 	now_ns += 5 * MS;
-	assert_int_equal(tell_bytes(&f, "two").send.length, 0);
-	answer = tell_deadline(&f);
+	assert_int_equal(report_bytes(&f, "two").send.length, 0);
+	answer = report_deadline(&f);
 	assert_sends(&answer, "one");
 	assert_int_equal(now_ns, start_ns + 20 * MS);
 	/* The kernel takes a part; the rest is still ours. */
-	assert_int_equal(tell_sent(&f, 1).send.length, 0);
-	assert_int_equal(tell_sent(&f, 2).send.length, 0);
+	assert_int_equal(report_sent(&f, 1).send.length, 0);
+	assert_int_equal(report_sent(&f, 2).send.length, 0);
 	assert_int_equal(f.wake_ns, start_ns + 25 * MS);
-	assert_int_equal(tell_end(&f).end, PROTOCOL_GO_ON);
-	answer = tell_deadline(&f);
+	assert_int_equal(report_end(&f).end, PROTOCOL_GO_ON);
+	answer = report_deadline(&f);
 	assert_sends(&answer, "two");
-	assert_int_equal(tell_sent(&f, 3).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_sent(&f, 3).end, PROTOCOL_CLOSE);
 	assert_int_equal(f.counters.faults_delay, 2);
 	assert_int_equal(f.counters.bytes_sent, 6);
 	assert_false(fault_has_ended(&f.conn));
@@ -166,10 +166,10 @@ static void what_is_delayed_is_bounded(void **state)
 	struct fixture f;
 
 	open_one(&f, "delay=1h");
-	assert_int_equal(f.room, FAULT_HELD_BYTES);
+	assert_int_equal(f.credit, FAULT_HELD_BYTES);
 	for (unsigned i = 0; i < FAULT_HELD_MOST; i++)
-		tell_bytes(&f, "x");
-	assert_int_equal(f.room, 0);
+		report_bytes(&f, "x");
+	assert_int_equal(f.credit, 0);
 	close_one(&f);
 }
 
@@ -183,21 +183,21 @@ static void what_is_not_delayed_keeps_its_place(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		unsigned delayed = (unsigned)f.counters.faults_delay;
 
-		answer = tell_bytes(&f, "a");
+		answer = report_bytes(&f, "a");
 		if (f.counters.faults_delay == delayed) {
 			assert_sends(&answer, "a");
 			direct++;
 		} else {
 			assert_int_equal(answer.send.length, 0);
-			assert_int_equal(tell_bytes(&f, "b").send.length, 0);
-			answer = tell_deadline(&f);
+			assert_int_equal(report_bytes(&f, "b").send.length, 0);
+			answer = report_deadline(&f);
 			assert_sends(&answer, "a");
-			answer = tell_sent(&f, 1);
+			answer = report_sent(&f, 1);
 			if (answer.send.length == 0)
-				answer = tell_deadline(&f);
+				answer = report_deadline(&f);
 			assert_sends(&answer, "b");
 		}
-		tell_sent(&f, 1);
+		report_sent(&f, 1);
 	}
 	assert_in_range(direct, 25, 75);
 	close_one(&f);
@@ -209,13 +209,13 @@ static void it_closes_behind_so_many_bytes(void **state)
 	struct protocol_answer answer;
 
 	open_one(&f, "close,after=5");
-	assert_int_equal(f.room, 5);
-	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
-	assert_int_equal(f.room, 2);
-	answer = tell_bytes(&f, "45");
+	assert_int_equal(f.credit, 5);
+	assert_int_equal(report_bytes(&f, "123").end, PROTOCOL_GO_ON);
+	assert_int_equal(f.credit, 2);
+	answer = report_bytes(&f, "45");
 	assert_sends(&answer, "45");
 	assert_int_equal(answer.end, PROTOCOL_CLOSE);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_true(fault_has_ended(&f.conn));
 	assert_int_equal(f.last.after_bytes, 5);
 	close_one(&f);
@@ -228,10 +228,10 @@ static void it_resets_when_what_came_before_has_left(void **state)
 	struct fixture f;
 
 	open_one(&f, "reset,after=3");
-	assert_int_equal(tell_bytes(&f, "123").end, PROTOCOL_GO_ON);
-	assert_int_equal(f.room, 0);
-	assert_int_equal(tell_sent(&f, 2).end, PROTOCOL_GO_ON);
-	assert_int_equal(tell_sent(&f, 1).end, PROTOCOL_RESET);
+	assert_int_equal(report_bytes(&f, "123").end, PROTOCOL_GO_ON);
+	assert_int_equal(f.credit, 0);
+	assert_int_equal(report_sent(&f, 2).end, PROTOCOL_GO_ON);
+	assert_int_equal(report_sent(&f, 1).end, PROTOCOL_RESET);
 	assert_int_equal(f.counters.faults_reset, 1);
 	close_one(&f);
 	assert_int_equal(open_one(&f, "refuse").end, PROTOCOL_RESET);
@@ -245,14 +245,14 @@ static void after_a_half_close_it_swallows(void **state)
 	struct protocol_answer answer;
 
 	open_one(&f, "half-close,after=2");
-	answer = tell_bytes(&f, "12");
+	answer = report_bytes(&f, "12");
 	assert_sends(&answer, "12");
 	assert_int_equal(answer.end, PROTOCOL_FINISH);
-	answer = tell_bytes(&f, "345");
+	answer = report_bytes(&f, "345");
 	assert_int_equal(answer.send.length, 0);
 	assert_int_equal(answer.end, PROTOCOL_GO_ON);
 	assert_int_equal(f.counters.bytes_received, 5);
-	assert_int_equal(tell_end(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_end(&f).end, PROTOCOL_CLOSE);
 	close_one(&f);
 }
 
@@ -261,21 +261,21 @@ static void it_stalls_and_goes_on(void **state)
 	struct fixture f;
 
 	open_one(&f, "stall,after=2,for=30ms");
-	assert_int_equal(tell_bytes(&f, "12").send.length, 2);
-	assert_int_equal(f.room, 0);
+	assert_int_equal(report_bytes(&f, "12").send.length, 2);
+	assert_int_equal(f.credit, 0);
 	assert_int_equal(f.wake_ns, now_ns + 30 * MS);
-	tell_deadline(&f);
-	assert_true(f.room > 0);
+	report_deadline(&f);
+	assert_true(f.credit > 0);
 	assert_int_equal(f.counters.faults_stall, 1);
 	close_one(&f);
 	open_one(&f, "stall");
-	assert_int_equal(f.room, 0);
+	assert_int_equal(f.credit, 0);
 	assert_int_equal(f.wake_ns, CLOCK_NEVER);
 	close_one(&f);
 	open_one(&f, "accept-delay=10ms");
-	assert_int_equal(f.room, 0);
-	tell_deadline(&f);
-	assert_true(f.room > 0);
+	assert_int_equal(f.credit, 0);
+	report_deadline(&f);
+	assert_true(f.credit > 0);
 	assert_int_equal(f.counters.faults_accept_delay, 1);
 	close_one(&f);
 }
@@ -285,14 +285,14 @@ static void writes_are_cut_to_size(void **state)
 	struct fixture f;
 
 	open_one(&f, "dribble");
-	assert_int_equal(f.room, 1);
-	assert_int_equal(tell_bytes(&f, "1").send.length, 1);
-	assert_int_equal(f.room, 1);
-	assert_int_equal(tell_bytes(&f, "2").send.length, 1);
+	assert_int_equal(f.credit, 1);
+	assert_int_equal(report_bytes(&f, "1").send.length, 1);
+	assert_int_equal(f.credit, 1);
+	assert_int_equal(report_bytes(&f, "2").send.length, 1);
 	assert_int_equal(f.counters.faults_dribble, 1);
 	close_one(&f);
 	open_one(&f, "chop=7");
-	assert_int_equal(f.room, 7);
+	assert_int_equal(f.credit, 7);
 	close_one(&f);
 }
 
@@ -305,12 +305,12 @@ static void a_throttle_keeps_its_rate(void **state)
 	open_one(&f, "throttle=1000");
 	start_ns = now_ns;
 	while (bytes < 2000) {
-		memset(text, 'x', f.room);
-		text[f.room] = '\0';
-		bytes += f.room;
-		tell_sent(&f, tell_bytes(&f, text).send.length);
-		assert_int_equal(f.room, 0);
-		tell_deadline(&f);
+		memset(text, 'x', f.credit);
+		text[f.credit] = '\0';
+		bytes += f.credit;
+		report_sent(&f, report_bytes(&f, text).send.length);
+		assert_int_equal(f.credit, 0);
+		report_deadline(&f);
 	}
 	assert_in_range(now_ns - start_ns, 1990 * MS, 2100 * MS);
 	close_one(&f);
@@ -325,7 +325,7 @@ static void run_corrupt(const char *spec, unsigned piece, char map[2001])
 	open_one(&f, spec);
 	memset(text, 'a', piece);
 	for (unsigned at = 0; at < 2000; at += piece) {
-		struct protocol_answer answer = tell_bytes(&f, text);
+		struct protocol_answer answer = report_bytes(&f, text);
 
 		assert_int_equal(answer.send.length, piece);
 		for (unsigned i = 0; i < piece; i++) {
@@ -334,13 +334,13 @@ static void run_corrupt(const char *spec, unsigned piece, char map[2001])
 			assert_int_equal(flipped & (flipped - 1), 0);
 			map[at + i] = flipped != 0 ? '!' : '.';
 		}
-		tell_sent(&f, piece);
+		report_sent(&f, piece);
 	}
 	map[2000] = '\0';
-	assert_int_equal(f.counters.faults_corrupt, f.deeds);
+	assert_int_equal(f.counters.faults_corrupt, f.events);
 	for (unsigned i = 0; i < 2000; i++)
-		f.deeds -= map[i] == '!';
-	assert_int_equal(f.deeds, 0);
+		f.events -= map[i] == '!';
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 
@@ -365,7 +365,7 @@ static void connections_are_drawn_one_by_one(void **state)
 	for (unsigned run = 0; run < 2; run++) {
 		init(&f, "refuse,p=30%,seed=9");
 		for (unsigned i = 0; i < 64; i++) {
-			if (tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).end ==
+			if (report(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).end ==
 				PROTOCOL_RESET)
 				firsts[run] |= 1ull << i;
 			fault_forget(&f.conn);
@@ -377,7 +377,7 @@ static void connections_are_drawn_one_by_one(void **state)
 	assert_in_range(__builtin_popcountll(firsts[0]), 8, 32);
 }
 
-static struct protocol_answer tell_datagram(struct fixture *f, const char *text)
+static struct protocol_answer report_datagram(struct fixture *f, const char *text)
 {
 	struct protocol_answer answer = { 0 };
 	struct protocol_event event = {
@@ -401,36 +401,36 @@ static void datagrams_are_dropped_cut_and_changed(void **state)
 
 	init(&f, "drop,p=0.5,seed=4");
 	for (unsigned i = 0; i < 200; i++)
-		dropped += tell_datagram(&f, "hello").send.bytes == NULL;
+		dropped += report_datagram(&f, "hello").send.bytes == NULL;
 	assert_in_range(dropped, 60, 140);
 	assert_int_equal(f.counters.faults_drop, dropped);
 	assert_int_equal(f.counters.datagrams_received, 200);
 	init(&f, "truncate=2");
-	answer = tell_datagram(&f, "hello");
+	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "he");
-	answer = tell_datagram(&f, "hi");
+	answer = report_datagram(&f, "hi");
 	assert_sends(&answer, "hi");
 	assert_int_equal(f.counters.faults_truncate, 1);
 	assert_true(f.last.to_datagram);
 	assert_int_equal(f.last.number, 0);
 	init(&f, "corrupt=1");
-	assert_memory_not_equal(tell_datagram(&f, "hello").send.bytes, "hello", 5);
-	assert_int_equal(tell_datagram(&f, "").send.length, 0);
+	assert_memory_not_equal(report_datagram(&f, "hello").send.bytes, "hello", 5);
+	assert_int_equal(report_datagram(&f, "").send.length, 0);
 	assert_int_equal(f.counters.faults_corrupt, 1);
 	init(&f, "duplicate");
-	answer = tell_datagram(&f, "hello");
+	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_true(answer.twice);
 	assert_int_equal(f.counters.faults_duplicate, 1);
 	init(&f, "delay=5ms");
-	answer = tell_datagram(&f, "hello");
+	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_int_equal(answer.wake_ns, now_ns + 5 * MS);
 	init(&f, "reorder=5ms");
-	assert_int_equal(tell_datagram(&f, "hello").wake_ns, now_ns + 5 * MS);
+	assert_int_equal(report_datagram(&f, "hello").wake_ns, now_ns + 5 * MS);
 	assert_int_equal(f.counters.faults_reorder, 1);
 	init(&f, "close");
-	answer = tell_datagram(&f, "hello");
+	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_false(answer.twice);
 	assert_int_equal(answer.wake_ns, 0);
@@ -442,9 +442,9 @@ static void faults_of_datagrams_leave_streams_alone(void **state)
 	struct protocol_answer answer;
 
 	open_one(&f, "drop");
-	answer = tell_bytes(&f, "hello");
+	answer = report_bytes(&f, "hello");
 	assert_sends(&answer, "hello");
-	assert_int_equal(f.deeds, 0);
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 
@@ -459,7 +459,7 @@ static uint64_t open_and_forget(struct fixture *f, unsigned tag, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		struct protocol_event event = { .kind = PROTOCOL_OPENED };
 
-		fates |= (uint64_t)(tell(f, event).end == PROTOCOL_RESET) << i;
+		fates |= (uint64_t)(report(f, event).end == PROTOCOL_RESET) << i;
 		fault_forget(&f->conn);
 	}
 	return fates;
@@ -472,19 +472,20 @@ static void a_listener_without_faults_is_left_alone(void **state)
 
 	init(&f, "delay=1h");
 	f.tag = 1;
-	f.fault.options.now_ns = NULL; /* nobody asks for the time */
-	assert_int_equal(tell(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).room, CAP);
-	answer = tell_bytes(&f, "hello");
+	f.fault.options.now_ns = NULL; /* the time is not read */
+	assert_int_equal(
+		report(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED }).credit, CAP);
+	answer = report_bytes(&f, "hello");
 	assert_sends(&answer, "hello");
-	assert_int_equal(f.room, CAP - 5);
-	assert_int_equal(tell_sent(&f, 5).end, PROTOCOL_GO_ON);
+	assert_int_equal(f.credit, CAP - 5);
+	assert_int_equal(report_sent(&f, 5).end, PROTOCOL_GO_ON);
 	assert_int_equal(echo_received_bytes(fault_inner(&f.conn)), 5);
-	assert_int_equal(tell_end(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_end(&f).end, PROTOCOL_CLOSE);
 	assert_false(fault_has_ended(&f.conn));
-	answer = tell_datagram(&f, "hello");
+	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_int_equal(answer.wake_ns, 0);
-	assert_int_equal(f.deeds, 0);
+	assert_int_equal(f.events, 0);
 	close_one(&f);
 }
 
@@ -513,7 +514,7 @@ static void each_listener_has_its_own_sequence(void **state)
 	fault_fini(&f.fault);
 	init(&f, "drop");
 	f.tag = 2;
-	assert_null(tell_datagram(&f, "hello").send.bytes);
+	assert_null(report_datagram(&f, "hello").send.bytes);
 	assert_int_equal(f.last.tag, 2);
 	assert_int_equal(f.sites[2].done[FAULT_PLAN_DROP], 1);
 	assert_int_equal(f.sites[2].datagrams, 1);
@@ -530,11 +531,11 @@ static void a_message_may_be_the_last(void **state)
 
 	for (unsigned run = 0; run < 2; run++) {
 		open_one(&f, "close,per=message,p=10%,seed=5,after=3");
-		assert_true(f.room > 1000);
+		assert_true(f.credit > 1000);
 		do {
-			end = tell_bytes(&f, "a").end;
+			end = report_bytes(&f, "a").end;
 			if (end == PROTOCOL_GO_ON)
-				tell_sent(&f, 1);
+				report_sent(&f, 1);
 			lengths[run]++;
 		} while (end == PROTOCOL_GO_ON && lengths[run] < 500);
 		assert_int_equal(end, PROTOCOL_CLOSE);
@@ -545,13 +546,13 @@ static void a_message_may_be_the_last(void **state)
 	assert_int_equal(lengths[0], lengths[1]);
 	assert_in_range(lengths[0], 3, 200);
 	open_one(&f, "reset,per=message");
-	assert_int_equal(tell_bytes(&f, "12").end, PROTOCOL_GO_ON);
-	assert_int_equal(tell_sent(&f, 2).end, PROTOCOL_RESET);
+	assert_int_equal(report_bytes(&f, "12").end, PROTOCOL_GO_ON);
+	assert_int_equal(report_sent(&f, 2).end, PROTOCOL_RESET);
 	close_one(&f);
 	open_one(&f, "half-close,per=message,after=3");
-	assert_int_equal(tell_bytes(&f, "12").end, PROTOCOL_GO_ON);
-	assert_int_equal(tell_bytes(&f, "34").end, PROTOCOL_FINISH);
-	assert_int_equal(tell_bytes(&f, "5").send.length, 0);
+	assert_int_equal(report_bytes(&f, "12").end, PROTOCOL_GO_ON);
+	assert_int_equal(report_bytes(&f, "34").end, PROTOCOL_FINISH);
+	assert_int_equal(report_bytes(&f, "5").send.length, 0);
 	assert_int_equal(f.counters.faults_half_close, 1);
 	close_one(&f);
 }
@@ -562,15 +563,15 @@ static void each_message_may_stall(void **state)
 	unsigned stalls = 0;
 
 	open_one(&f, "stall,per=message,for=10ms,p=50%");
-	assert_true(f.room > 0);
+	assert_true(f.credit > 0);
 	for (unsigned i = 0; i < 100; i++) {
-		tell_sent(&f, tell_bytes(&f, "x").send.length);
-		if (f.room > 0)
+		report_sent(&f, report_bytes(&f, "x").send.length);
+		if (f.credit > 0)
 			continue;
 		stalls++;
 		assert_int_equal(f.wake_ns, now_ns + 10 * MS);
-		tell_deadline(&f);
-		assert_true(f.room > 0);
+		report_deadline(&f);
+		assert_true(f.credit > 0);
 	}
 	assert_in_range(stalls, 25, 75);
 	assert_int_equal(f.counters.faults_stall, stalls);
@@ -584,7 +585,7 @@ static void each_message_may_be_corrupt(void **state)
 
 	open_one(&f, "corrupt=1,per=message,p=50%");
 	for (unsigned i = 0; i < 100; i++) {
-		struct protocol_answer answer = tell_bytes(&f, "hello");
+		struct protocol_answer answer = report_bytes(&f, "hello");
 		unsigned bits = 0;
 
 		for (unsigned k = 0; k < 5; k++)
@@ -593,7 +594,7 @@ static void each_message_may_be_corrupt(void **state)
 		wrong += bits;
 		if (bits > 0)
 			assert_in_range(f.last.after_bytes, i * 5, i * 5 + 4);
-		tell_sent(&f, 5);
+		report_sent(&f, 5);
 	}
 	assert_in_range(wrong, 25, 75);
 	assert_int_equal(f.counters.faults_corrupt, wrong);

@@ -95,8 +95,8 @@ static void what_is_wrong_has_a_place_in_the_whole(void **state)
 	assert_refused("tcp://*:7?fault=reset&delay=1s", false, 22, "'fault='");
 	assert_refused("tcp://*:7?fault=reset&&fault=reset", false, 22, "'fault='");
 	assert_refused("tcp://*:7?fault=reset?fault=reset", false, 16, "no fault of this name");
-	assert_refused("tcp://*:7?fault=reset&fault=drop", false, 28, "one of datagrams");
-	assert_refused("udp://*:7?fault=drop&fault=reset", true, 27, "one of streams");
+	assert_refused("tcp://*:7?fault=reset&fault=drop", false, 28, "for datagrams");
+	assert_refused("udp://*:7?fault=drop&fault=reset", true, 27, "for streams");
 	memset(text + start, 'a', FAULT_SPEC_MOST + 1);
 	text[start + FAULT_SPEC_MOST + 1] = '\0';
 	assert_refused(text, false, start + FAULT_SPEC_MOST, "too long");

@@ -24,7 +24,8 @@ static struct fault_plan plan_of(enum fault_plan_kind first, enum fault_plan_kin
 struct fixture {
 	struct addr_spec specs[2];
 	struct fault_plan own, *spec_faults[2];
-	struct server_options options;
+	struct fault_plan all;
+	struct fault_map_plans wanted;
 	struct listener listeners[5];
 	struct listener_list list;
 	struct fault_map *map;
@@ -36,11 +37,14 @@ static void make(struct fixture *f, bool all, bool own)
 	memset(f, 0, sizeof(*f));
 	f->own = plan_of(FAULT_PLAN_RESET, FAULT_PLAN_DROP);
 	f->spec_faults[1] = own ? &f->own : NULL;
-	f->options.specs = f->specs;
-	f->options.spec_count = 2;
-	f->options.spec_faults = f->spec_faults;
+	f->wanted = (struct fault_map_plans){
+		.all = &f->all,
+		.own = f->spec_faults,
+		.specs = f->specs,
+		.count = 2,
+	};
 	if (all)
-		f->options.faults = plan_of(FAULT_PLAN_CLOSE, FAULT_PLAN_CHOP);
+		f->all = plan_of(FAULT_PLAN_CLOSE, FAULT_PLAN_CHOP);
 	f->listeners[0] = (struct listener){ .spec = &f->specs[0], .bound.scheme = ADDR_TCP };
 	f->listeners[1] = (struct listener){ .spec = &f->specs[1], .bound.scheme = ADDR_TCP };
 	f->listeners[2] = (struct listener){ .spec = &f->specs[1], .bound.scheme = ADDR_UDP };
@@ -48,7 +52,7 @@ static void make(struct fixture *f, bool all, bool own)
 	f->listeners[3] = (struct listener){ .bound.scheme = ADDR_UDP };
 	f->listeners[4] = (struct listener){ .bound.scheme = ADDR_UNIX };
 	f->list = (struct listener_list){ f->listeners, 5 };
-	assert_int_equal(fault_map_new(&f->options, &f->list, &f->map), 0);
+	assert_int_equal(fault_map_new(&f->wanted, false, &f->list, &f->map), 0);
 	f->sites = f->map != NULL ? fault_map_sites(f->map) : NULL;
 }
 
@@ -58,8 +62,8 @@ static void nothing_of_nothing(void **state)
 
 	make(&f, false, false);
 	assert_null(f.map);
-	fault_map_tell_start(f.map);
-	fault_map_tell_counters(f.map);
+	fault_map_log_start(f.map);
+	fault_map_log_counters(f.map);
 	fault_map_free(f.map);
 }
 
@@ -96,11 +100,6 @@ static void what_is_for_all_comes_first(void **state)
 	fault_map_free(f.map);
 }
 
-static int never(void *context, const struct server_options **ret_options)
-{
-	return -1;
-}
-
 /* A connection may still follow an old plan: it stays what it was, until the end. */
 static void other_faults_take_their_place(void **state)
 {
@@ -109,16 +108,16 @@ static void other_faults_take_their_place(void **state)
 
 	make(&f, true, true);
 	before = f.sites[1].plan;
-	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	assert_int_equal(fault_map_set(f.map, &f.wanted), 0);
 	assert_ptr_equal(f.sites[1].plan, before); /* nothing is other: nothing grows */
-	f.options.faults = plan_of(FAULT_PLAN_STALL, FAULT_PLAN_CHOP);
-	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	f.all = plan_of(FAULT_PLAN_STALL, FAULT_PLAN_CHOP);
+	assert_int_equal(fault_map_set(f.map, &f.wanted), 0);
 	assert_int_equal(f.sites[0].plan->rules[0].kind, FAULT_PLAN_STALL);
 	assert_int_equal(f.sites[1].plan->rules[0].kind, FAULT_PLAN_STALL);
 	assert_int_equal(before->rules[0].kind, FAULT_PLAN_CLOSE);
-	f.options.faults.count = 0;
+	f.all.count = 0;
 	f.spec_faults[1] = NULL;
-	assert_int_equal(fault_map_set(f.map, &f.options), 0);
+	assert_int_equal(fault_map_set(f.map, &f.wanted), 0);
 	for (unsigned i = 0; i < 5; i++)
 		assert_null(f.sites[i].plan);
 	fault_map_free(f.map);
@@ -129,10 +128,10 @@ static void where_there_may_be_some_later_there_is_a_map(void **state)
 	struct fixture f;
 
 	memset(&f, 0, sizeof(f));
-	f.options.read_again = never;
+	f.wanted.all = &f.all;
 	f.listeners[0].bound.scheme = ADDR_TCP;
 	f.list = (struct listener_list){ f.listeners, 1 };
-	assert_int_equal(fault_map_new(&f.options, &f.list, &f.map), 0);
+	assert_int_equal(fault_map_new(&f.wanted, true, &f.list, &f.map), 0);
 	assert_non_null(f.map);
 	assert_null(fault_map_sites(f.map)[0].plan);
 	fault_map_free(f.map);

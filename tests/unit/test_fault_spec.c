@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "server/fault/fault_spec.h"
@@ -101,7 +103,7 @@ static void what_is_wrong_has_a_place(void **state)
 	assert_refused("delayed=1ms", 0, "no fault of this name");
 	assert_refused("delay", 5, "'='");
 	assert_refused("delay=", 6, "time");
-	assert_refused("delay=2h", 6, "an hour at most");
+	assert_refused("delay=2h", 6, "at most an hour");
 	/* Seconds elsewhere, milliseconds in other tools: nobody knows what is meant. */
 	assert_refused("delay=20", 6, "needs a unit");
 	assert_refused("delay=0.5", 6, "needs a unit");
@@ -151,9 +153,29 @@ static void a_table_has_sixteen_rows_at_most(void **state)
 	assert_refused(longer, sizeof(rows), "16");
 }
 
+static void offers_what_it_takes(void **state)
+{
+	size_t count = 0;
+
+	for (const char *text; (text = fault_spec_beginning(count)) != NULL; count++) {
+		char spec[64];
+		struct fault_plan_rule rule;
+		size_t column;
+		const char *why;
+		bool wants_value = text[strlen(text) - 1] == '=';
+
+		/* Every value is a time or a size, of which this is one. */
+		snprintf(spec, sizeof(spec), "%s%s", text, wants_value ? "1" : "");
+		assert_int_equal(fault_spec_parse(spec, &rule, &column, &why), 0);
+		assert_int_equal(rule.kind, count);
+	}
+	assert_int_equal(count, FAULT_PLAN_KINDS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offers_what_it_takes),
 		cmocka_unit_test(every_kind_is_known),
 		cmocka_unit_test(values_and_keys_are_taken),
 		cmocka_unit_test(times_have_shapes),

@@ -102,14 +102,14 @@ static void refusals_are_counted_each_and_told_now_and_then(void **state)
 	listen_to_stderr();
 	for (int i = 0; i < 1000; i++)
 		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
-	gate.tales[GATE_BY_ACCESS].told_ns -= 11 * CLOCK_NS_PER_S;
+	gate.log_limits[GATE_BY_ACCESS].logged_ns -= LOG_LIMIT_NS;
 	for (int i = 0; i < 1000; i++)
 		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
 	text = heard();
 	assert_int_equal(counters.refused_by_access, 2000);
 	assert_int_equal(count_lines(text), 2);
 	assert_non_null(strstr(text, "refused tcp://127.0.0.1:"));
-	assert_non_null(strstr(text, "; and 999 more since this was last told\n"));
+	assert_non_null(strstr(text, "; and 999 more since the last line\n"));
 	free(text);
 	gate_fini(&gate);
 	access_free(access);
@@ -291,11 +291,11 @@ static void no_limit_floods_the_log(void **state)
 		}
 		listen_to_stderr();
 		flood(&gate, reason, &pair);
-		gate.tales[reason].told_ns -= 11 * CLOCK_NS_PER_S;
+		gate.log_limits[reason].logged_ns -= LOG_LIMIT_NS;
 		flood(&gate, reason, &pair);
 		text = heard();
 		if (count_lines(text) != 2 || strstr(text, cases[i].text) == NULL ||
-			strstr(text, "; and 999 more since this was last told\n") == NULL)
+			strstr(text, "; and 999 more since the last line\n") == NULL)
 			fail_msg("reason %u: %s", (unsigned)reason, text);
 		free(text);
 		gate_fini(&gate);

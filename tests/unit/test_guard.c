@@ -17,11 +17,11 @@
 
 static uint64_t now_ns;
 
-static unsigned pauses_told;
+static unsigned pauses_reported;
 
 static void note_pause(void *context)
 {
-	pauses_told++;
+	pauses_reported++;
 }
 
 static uint64_t read_now(void)
@@ -34,44 +34,44 @@ struct fixture {
 	struct echo echo;
 	struct guard guard;
 	struct protocol_conn conn;
-	uint32_t room;
+	uint32_t credit;
 	uint64_t wake_ns; /* as an engine's timer */
 };
 
-static struct protocol_answer tell(struct fixture *f, struct protocol_event event)
+static struct protocol_answer report(struct fixture *f, struct protocol_event event)
 {
-	struct protocol_answer answer = { .room = f->room };
+	struct protocol_answer answer = { .credit = f->credit };
 
 	if (event.kind == PROTOCOL_DEADLINE)
 		f->wake_ns = CLOCK_NEVER;
 	f->guard.protocol.handle(&f->guard.protocol, &f->conn, &event, &answer);
-	f->room = answer.room;
+	f->credit = answer.credit;
 	if (answer.wake_ns != 0)
 		f->wake_ns = answer.wake_ns;
 	return answer;
 }
 
-static struct protocol_answer tell_bytes(struct fixture *f, uint32_t length)
+static struct protocol_answer report_bytes(struct fixture *f, uint32_t length)
 {
 	static const unsigned char bytes[CAP];
 
-	return tell(f,
+	return report(f,
 		(struct protocol_event){
 			.kind = PROTOCOL_BYTES, .span = { .bytes = bytes, .length = length } });
 }
 
-static struct protocol_answer tell_sent(struct fixture *f, size_t count)
+static struct protocol_answer report_sent(struct fixture *f, size_t count)
 {
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = count });
 }
 
 /* Lets the time pass to the deadline. */
-static struct protocol_answer tell_deadline(struct fixture *f)
+static struct protocol_answer report_deadline(struct fixture *f)
 {
 	assert_int_not_equal(f->wake_ns, CLOCK_NEVER);
 	assert_true(f->wake_ns >= now_ns);
 	now_ns = f->wake_ns;
-	return tell(f, (struct protocol_event){ .kind = PROTOCOL_DEADLINE });
+	return report(f, (struct protocol_event){ .kind = PROTOCOL_DEADLINE });
 }
 
 static void open_one(struct fixture *f, uint64_t idle_ns, uint64_t lifetime_ns, uint64_t rate_bytes)
@@ -81,14 +81,14 @@ static void open_one(struct fixture *f, uint64_t idle_ns, uint64_t lifetime_ns, 
 		.lifetime_ns = lifetime_ns,
 		.rate_bytes = rate_bytes,
 		.now_ns = read_now,
-		.tell_paused = note_pause,
+		.report_paused = note_pause,
 	};
 
 	now_ns = 1000 * SECOND;
 	*f = (struct fixture){ .wake_ns = CLOCK_NEVER };
 	echo_init(&f->echo, &f->counters, CAP, false);
 	guard_init(&f->guard, &f->echo.protocol, &f->counters, &options);
-	tell(f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+	report(f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
 }
 
 static enum guard_ending close_one(struct fixture *f)
@@ -106,14 +106,14 @@ static void without_limits_it_changes_nothing(void **state)
 	struct fixture f;
 
 	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 0);
-	assert_int_equal(f.room, CAP);
-	assert_int_equal(tell_bytes(&f, 10).send.length, 10);
-	assert_int_equal(f.room, CAP - 10);
-	tell_sent(&f, 10);
+	assert_int_equal(f.credit, CAP);
+	assert_int_equal(report_bytes(&f, 10).send.length, 10);
+	assert_int_equal(f.credit, CAP - 10);
+	report_sent(&f, 10);
 	assert_int_equal(f.wake_ns, CLOCK_NEVER);
 	assert_int_equal(echo_received_bytes(guard_inner(&f.conn)), 10);
 	assert_int_equal(
-		tell(&f, (struct protocol_event){ .kind = PROTOCOL_END }).end, PROTOCOL_CLOSE);
+		report(&f, (struct protocol_event){ .kind = PROTOCOL_END }).end, PROTOCOL_CLOSE);
 	assert_int_equal(close_one(&f), GUARD_NOT_ENDED);
 }
 
@@ -124,7 +124,7 @@ static void silence_ends_it(void **state)
 
 	open_one(&f, 5 * SECOND, CLOCK_NEVER, 0);
 	start_ns = now_ns;
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_CLOSE);
 	assert_int_equal(now_ns, start_ns + 5 * SECOND);
 	assert_int_equal(close_one(&f), GUARD_IDLE);
 }
@@ -138,24 +138,24 @@ static void bytes_put_it_off_without_touching_the_timer(void **state)
 	start_ns = now_ns;
 	set_ns = f.wake_ns;
 	now_ns += 3 * SECOND;
-	tell_bytes(&f, 10);
+	report_bytes(&f, 10);
 	now_ns += SECOND;
-	tell_sent(&f, 10);
+	report_sent(&f, 10);
 	assert_int_equal(f.wake_ns, set_ns);
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_GO_ON);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_GO_ON);
 	assert_int_equal(f.wake_ns, start_ns + 9 * SECOND);
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_CLOSE);
 	assert_int_equal(close_one(&f), GUARD_IDLE);
 }
 
-static void who_does_not_read_is_reset(void **state)
+static void a_peer_that_does_not_read_is_reset(void **state)
 {
 	struct fixture f;
 
 	open_one(&f, 5 * SECOND, CLOCK_NEVER, 0);
-	tell_bytes(&f, 10);
-	tell_sent(&f, 9);
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_RESET);
+	report_bytes(&f, 10);
+	report_sent(&f, 9);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_RESET);
 	assert_int_equal(close_one(&f), GUARD_IDLE);
 }
 
@@ -169,9 +169,9 @@ static void age_ends_it_however_busy(void **state)
 	start_ns = now_ns;
 	while (answer.end == PROTOCOL_GO_ON) {
 		now_ns += SECOND;
-		tell_bytes(&f, 10);
-		tell_sent(&f, 10);
-		answer = tell_deadline(&f);
+		report_bytes(&f, 10);
+		report_sent(&f, 10);
+		answer = report_deadline(&f);
 	}
 	assert_int_equal(now_ns, start_ns + 12 * SECOND);
 	assert_int_equal(answer.end, PROTOCOL_CLOSE);
@@ -184,14 +184,14 @@ static uint64_t received_in(struct fixture *f, uint64_t span_ns)
 	uint64_t start_ns = now_ns, total = 0;
 
 	while (now_ns < start_ns + span_ns) {
-		uint32_t length = f->room;
+		uint32_t length = f->credit;
 
 		if (length > 0) {
 			total += length;
-			tell_bytes(f, length);
-			tell_sent(f, length);
+			report_bytes(f, length);
+			report_sent(f, length);
 		} else {
-			assert_int_equal(tell_deadline(f).end, PROTOCOL_GO_ON);
+			assert_int_equal(report_deadline(f).end, PROTOCOL_GO_ON);
 		}
 	}
 	return total;
@@ -205,15 +205,15 @@ static void a_rate_is_kept(void **state)
 		struct fixture f;
 		uint64_t total;
 
-		pauses_told = 0;
+		pauses_reported = 0;
 		open_one(&f, CLOCK_NEVER, CLOCK_NEVER, rates[i]);
-		assert_true(f.room >= 1 && f.room <= CAP);
+		assert_true(f.credit >= 1 && f.credit <= CAP);
 		total = received_in(&f, 10 * SECOND);
 		/* A bucket more at the start, and one that has not been drawn at the end. */
 		assert_in_range(
 			total, rates[i] * 10 - rates[i] / 20, rates[i] * 10 + rates[i] / 20 + 2);
 		assert_true(f.counters.rate_pauses > 0);
-		assert_int_equal(f.counters.rate_pauses, pauses_told);
+		assert_int_equal(f.counters.rate_pauses, pauses_reported);
 		assert_true(f.counters.rate_pauses <= 10 * 45);
 		close_one(&f);
 	}
@@ -224,14 +224,14 @@ static void the_rate_saves_up_a_bucket_and_no_more(void **state)
 	struct fixture f;
 
 	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 20000);
-	assert_int_equal(f.room, 1000);
+	assert_int_equal(f.credit, 1000);
 	now_ns += 3600 * SECOND;
-	tell_sent(&f, 0);
-	assert_int_equal(f.room, 1000);
-	tell_bytes(&f, 1000);
-	assert_int_equal(f.room, 0);
-	tell_deadline(&f);
-	assert_int_equal(f.room, 500);
+	report_sent(&f, 0);
+	assert_int_equal(f.credit, 1000);
+	report_bytes(&f, 1000);
+	assert_int_equal(f.credit, 0);
+	report_deadline(&f);
+	assert_int_equal(f.credit, 500);
 	close_one(&f);
 }
 
@@ -240,12 +240,12 @@ static void room_stays_the_echos_where_it_is_less(void **state)
 	struct fixture f;
 
 	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 1ull << 30);
-	tell_bytes(&f, CAP); /* not sent: the echo takes no more */
+	report_bytes(&f, CAP); /* not sent: the echo takes no more */
 	now_ns += SECOND;
-	tell_sent(&f, 1);
-	assert_int_equal(f.room, 0);
-	tell_sent(&f, CAP - 1);
-	assert_int_equal(f.room, CAP);
+	report_sent(&f, 1);
+	assert_int_equal(f.credit, 0);
+	report_sent(&f, CAP - 1);
+	assert_int_equal(f.credit, CAP);
 	close_one(&f);
 }
 
@@ -261,7 +261,7 @@ static void datagrams_pass(void **state)
 	close_one(&f);
 }
 
-static void forgets_who_was_never_told_as_closed(void **state)
+static void forgets_connections_that_never_closed(void **state)
 {
 	struct fixture f;
 	struct protocol_conn others[3] = { 0 };
@@ -276,7 +276,7 @@ static void forgets_who_was_never_told_as_closed(void **state)
 	assert_null(f.guard.first);
 }
 
-/* Limits that come later hold for who is there: it is nudged, and looks. */
+/* Limits that come later hold for open connections: each is nudged, and checks again. */
 static void other_limits_hold_from_the_next_look_on(void **state)
 {
 	struct guard_options later = {
@@ -290,22 +290,22 @@ static void other_limits_hold_from_the_next_look_on(void **state)
 	now_ns += SECOND;
 	assert_int_equal(f.wake_ns, CLOCK_NEVER);
 	guard_set_limits(&f.guard, &later);
-	tell(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
+	report(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
 	assert_int_equal(f.wake_ns, start_ns + 5 * SECOND);
 	/* It has been open for longer than that already. */
 	later.idle_ns = CLOCK_NEVER;
 	later.lifetime_ns = SECOND / 2;
 	guard_set_limits(&f.guard, &later);
-	tell(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
+	report(&f, (struct protocol_event){ .kind = PROTOCOL_NUDGED });
 	assert_true(f.wake_ns <= now_ns);
 	f.wake_ns = now_ns;
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_CLOSE);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_CLOSE);
 	assert_int_equal(close_one(&f), GUARD_OLD);
-	/* And one that is taken back ends nobody, though its deadline comes. */
+	/* And one that is taken back ends no connection, though its deadline comes. */
 	open_one(&f, SECOND, CLOCK_NEVER, 0);
 	later.lifetime_ns = CLOCK_NEVER;
 	guard_set_limits(&f.guard, &later);
-	assert_int_equal(tell_deadline(&f).end, PROTOCOL_GO_ON);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_GO_ON);
 	assert_int_equal(close_one(&f), GUARD_NOT_ENDED);
 }
 
@@ -316,13 +316,13 @@ int main(void)
 		cmocka_unit_test(without_limits_it_changes_nothing),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(bytes_put_it_off_without_touching_the_timer),
-		cmocka_unit_test(who_does_not_read_is_reset),
+		cmocka_unit_test(a_peer_that_does_not_read_is_reset),
 		cmocka_unit_test(age_ends_it_however_busy),
 		cmocka_unit_test(a_rate_is_kept),
 		cmocka_unit_test(the_rate_saves_up_a_bucket_and_no_more),
 		cmocka_unit_test(room_stays_the_echos_where_it_is_less),
 		cmocka_unit_test(datagrams_pass),
-		cmocka_unit_test(forgets_who_was_never_told_as_closed),
+		cmocka_unit_test(forgets_connections_that_never_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,13 +69,13 @@ static void old_fini(struct old *old)
 }
 
 /* A turn of the old server's main thread, as soon as there is something to do. */
-static bool work(struct old *old, bool *ret_parted)
+static bool work(struct old *old, bool *ret_peer_gone)
 {
 	struct pollfd polled[HANDOVER_MOST_POLLED];
 	unsigned count = handover_prepare(old->handover, polled);
 
 	poll(polled, count, clock_poll_ms(clock_now_ns(), handover_due_ns(old->handover)));
-	return handover_work(old->handover, ret_parted);
+	return handover_work(old->handover, ret_peer_gone);
 }
 
 /* ---- many sockets ---- */

@@ -149,7 +149,7 @@ static void shapes_of_others_are_read(void **state)
 	fclose(file);
 }
 
-static void a_wrong_line_is_told_and_passed_over(void **state)
+static void a_wrong_line_is_reported_and_passed_over(void **state)
 {
 	static const struct {
 		const char *line;
@@ -323,7 +323,7 @@ static void a_line_and_its_cap(void **state)
 	}
 }
 
-static void errors_of_reading_are_told(void **state)
+static void errors_of_reading_are_reported(void **state)
 {
 	FILE *file = fopen("/", "r"); /* a folder opens, but does not read */
 	struct hdrlog_reader *reader = read_from(file);
@@ -341,13 +341,13 @@ int main(void)
 		cmocka_unit_test(ours_comes_back),
 		cmocka_unit_test(stamps_count_from_what_the_log_says),
 		cmocka_unit_test(shapes_of_others_are_read),
-		cmocka_unit_test(a_wrong_line_is_told_and_passed_over),
+		cmocka_unit_test(a_wrong_line_is_reported_and_passed_over),
 		cmocka_unit_test(a_last_line_without_an_end),
 		cmocka_unit_test(max_is_handed_on),
 		cmocka_unit_test(bytes_that_are_not_text),
 		cmocka_unit_test(a_tag_and_its_cap),
 		cmocka_unit_test(a_line_and_its_cap),
-		cmocka_unit_test(errors_of_reading_are_told),
+		cmocka_unit_test(errors_of_reading_are_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

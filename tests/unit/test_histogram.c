@@ -321,7 +321,7 @@ static void empty_says_nothing(void **state)
 	histogram_free(histogram);
 }
 
-static void what_lies_beyond_is_counted_and_told(void **state)
+static void what_lies_beyond_is_counted_and_reported(void **state)
 {
 	struct histogram *histogram = make(1, 1000, 3); /* 2047 is what it comes to */
 
@@ -355,7 +355,7 @@ static void counts_between(void **state)
 	histogram_free(histogram);
 }
 
-static void steps_tell_all(void **state)
+static void steps_hold_all(void **state)
 {
 	struct histogram *histogram = make_for_times();
 	struct histogram_step step = { 0 };
@@ -505,9 +505,9 @@ int main(void)
 		cmocka_unit_test(mean_and_deviation_are_those_of_the_values),
 		cmocka_unit_test(small_values_are_exact),
 		cmocka_unit_test(empty_says_nothing),
-		cmocka_unit_test(what_lies_beyond_is_counted_and_told),
+		cmocka_unit_test(what_lies_beyond_is_counted_and_reported),
 		cmocka_unit_test(counts_between),
-		cmocka_unit_test(steps_tell_all),
+		cmocka_unit_test(steps_hold_all),
 		cmocka_unit_test(parts_add_up_to_the_whole),
 		cmocka_unit_test(an_empty_one_adds_nothing),
 		cmocka_unit_test(other_shapes_are_added_as_finely_as_can_be),

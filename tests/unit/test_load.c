@@ -79,8 +79,8 @@ static void teardown(struct fixture *f)
 	load_free(f->load);
 }
 
-/* Tells an event, and all that comes of it while the kernel takes everything. */
-static void tell(struct fixture *f, uint32_t index, struct protocol_event event)
+/* Reports an event, and all that comes of it while the kernel takes everything. */
+static void report(struct fixture *f, uint32_t index, struct protocol_event event)
 {
 	struct protocol *protocol = load_protocol(f->load);
 
@@ -101,9 +101,9 @@ static void tell(struct fixture *f, uint32_t index, struct protocol_event event)
 	}
 }
 
-static void tell_kind(struct fixture *f, uint32_t index, enum protocol_event_kind kind)
+static void report_kind(struct fixture *f, uint32_t index, enum protocol_event_kind kind)
 {
-	tell(f, index, (struct protocol_event){ .kind = kind });
+	report(f, index, (struct protocol_event){ .kind = kind });
 }
 
 static void open_conn(struct fixture *f, uint32_t index)
@@ -111,17 +111,18 @@ static void open_conn(struct fixture *f, uint32_t index)
 	f->conns[index] = load_connecting(f->load, index, 0);
 	f->sent_length[index] = f->back_length[index] = 0;
 	assert_int_equal(load_index(&f->conns[index]), index);
-	tell_kind(f, index, PROTOCOL_OPENED);
+	report_kind(f, index, PROTOCOL_OPENED);
 }
 
-static void tell_bytes(struct fixture *f, uint32_t index, const unsigned char *bytes, size_t length)
+static void report_bytes(
+	struct fixture *f, uint32_t index, const unsigned char *bytes, size_t length)
 {
 	/* As an engine's buffer: not where they were sent from. */
 	unsigned char *copy = malloc(length);
 
 	memcpy(copy, bytes, length);
 	f->back_length[index] += length;
-	tell(f, index,
+	report(f, index,
 		(struct protocol_event){ .kind = PROTOCOL_BYTES,
 			.span = { .bytes = copy, .length = (uint32_t)length } });
 	free(copy);
@@ -130,7 +131,7 @@ static void tell_bytes(struct fixture *f, uint32_t index, const unsigned char *b
 /* Echoes so many bytes. */
 static void echo(struct fixture *f, uint32_t index, size_t length)
 {
-	tell_bytes(f, index, f->sent[index] + f->back_length[index], length);
+	report_bytes(f, index, f->sent[index] + f->back_length[index], length);
 }
 
 static size_t waiting_echo(const struct fixture *f, uint32_t index)
@@ -152,7 +153,7 @@ static void each_message_keeps_its_own_time(void **state)
 	open_conn(&f, 0);
 	for (unsigned i = 0; i < 100; i++) {
 		assert_int_equal(load_offer(f.load, now_ns, now_ns), 0);
-		tell_kind(&f, 0, PROTOCOL_NUDGED);
+		report_kind(&f, 0, PROTOCOL_NUDGED);
 		now_ns += 5 * MS;
 		echo(&f, 0, 64);
 		now_ns += 20 * MS;
@@ -220,8 +221,8 @@ static void offer(struct fixture *f, uint64_t intended_ns)
 {
 	uint32_t index = load_offer(f->load, intended_ns, now_ns);
 
-	if (index != LOAD_NOBODY)
-		tell_kind(f, index, PROTOCOL_NUDGED);
+	if (index != LOAD_NO_CONN)
+		report_kind(f, index, PROTOCOL_NUDGED);
 }
 
 static void a_stall_delays_all_that_were_meant_in_the_open_loop(void **state)
@@ -304,7 +305,7 @@ static void what_never_came_has_waited_until_the_end(void **state)
 	teardown(&f);
 }
 
-/* Far more than are kept one by one: joined, none is lost, and none is told to have waited longer. */
+/* Far more than are kept one by one: joined, none is lost, and none is reported as longer than it has waited. */
 static void so_many_that_they_are_joined(void **state)
 {
 	struct load_options options = simple(1, 1, 64);
@@ -390,11 +391,11 @@ static void offers_take_turns(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(load_offer(f.load, now_ns, now_ns), i);
 	for (uint32_t i = 0; i < 3; i++) {
-		tell_kind(&f, i, PROTOCOL_NUDGED);
+		report_kind(&f, i, PROTOCOL_NUDGED);
 		assert_int_equal(f.sent_length[i], 10);
 	}
-	/* Busy: it waits, and nobody needs a nudge. */
-	assert_int_equal(load_offer(f.load, now_ns, now_ns), LOAD_NOBODY);
+	/* Busy: it waits, and no nudge is needed. */
+	assert_int_equal(load_offer(f.load, now_ns, now_ns), LOAD_NO_CONN);
 	echo(&f, 0, 10);
 	assert_int_equal(f.sent_length[0], 20);
 	load_record_free(record_of(&f));
@@ -434,7 +435,7 @@ static void churn_on_a_schedule_counts_from_when_it_was_meant_to_call(void **sta
 	setup(&f, &options);
 	f.conns[0] = load_connecting(f.load, 0, now_ns - 9 * MS);
 	now_ns += MS;
-	tell_kind(&f, 0, PROTOCOL_OPENED);
+	report_kind(&f, 0, PROTOCOL_OPENED);
 	now_ns += MS;
 	echo(&f, 0, 10);
 	now_ns += MS;
@@ -462,11 +463,11 @@ static void churn_that_was_due_and_never_called_is_unsent(void **state)
 	f.conns[0] = load_connecting(f.load, 0, now_ns - MS);
 	load_not_connected(f.load, 0);
 	f.conns[1] = load_connecting(f.load, 1, now_ns - MS);
-	tell(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	f.conns[2] = load_connecting(f.load, 2, now_ns - MS);
-	tell_kind(&f, 2, PROTOCOL_OPENED);
+	report_kind(&f, 2, PROTOCOL_OPENED);
 	echo(&f, 2, 10);
-	tell(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	now_ns += 49 * MS;
 	record = record_of(&f);
 	assert_int_equal(record->counts.sent, 2);
@@ -490,7 +491,7 @@ static void churn_that_was_due_is_still_begun_at_the_end(void **state)
 	setup(&f, &options);
 	f.conns[0] = load_connecting(f.load, 0, now_ns);
 	load_stop(f.load);
-	tell_kind(&f, 0, PROTOCOL_OPENED);
+	report_kind(&f, 0, PROTOCOL_OPENED);
 	assert_int_equal(f.sent_length[0], 10);
 	assert_int_equal(f.end[0], PROTOCOL_GO_ON);
 	echo(&f, 0, 10);
@@ -502,7 +503,7 @@ static void churn_that_was_due_is_still_begun_at_the_end(void **state)
 	teardown(&f);
 }
 
-/* Whoever is refused at once waits for nothing: there is no message under way in the end. */
+/* A connection that is refused at once waits for nothing: there is no message under way in the end. */
 static void a_connection_that_could_not_be_made_again_has_stalled(void **state)
 {
 	struct load_options options = simple(2, 1, 10);
@@ -515,12 +516,12 @@ static void a_connection_that_could_not_be_made_again_has_stalled(void **state)
 		open_conn(&f, i);
 		echo(&f, i, 10);
 	}
-	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	for (int i = 0; i < 10; i++) {
 		now_ns += 100 * MS;
 		echo(&f, 1, 10);
 		f.conns[0] = load_connecting(f.load, 0, 0);
-		tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+		report(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	}
 	record = record_of(&f);
 	assert_int_equal(record->counts.stalled, 1);
@@ -570,9 +571,9 @@ static void bytes_of_an_earlier_life_are_damage(void **state)
 	setup(&f, &options);
 	open_conn(&f, 0);
 	memcpy(before, f.sent[0], sizeof(before));
-	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	open_conn(&f, 0);
-	tell_bytes(&f, 0, before, sizeof(before));
+	report_bytes(&f, 0, before, sizeof(before));
 	struct load_record *record = record_of(&f);
 
 	assert_int_equal(record->counts.damaged, 1);
@@ -590,8 +591,8 @@ static void damage_of_a_part_is_damage(void **state)
 
 	setup(&f, &options);
 	open_conn(&f, 0);
-	tell_bytes(&f, 0, banner, sizeof(banner) - 1);
-	tell_kind(&f, 0, PROTOCOL_END);
+	report_bytes(&f, 0, banner, sizeof(banner) - 1);
+	report_kind(&f, 0, PROTOCOL_END);
 	record = record_of(&f);
 	assert_int_equal(record->counts.damaged, 1);
 	assert_int_equal(record->counts.lost, 1);
@@ -616,7 +617,7 @@ static void damage_far_inside_is_found_in_its_place(void **state)
 	teardown(&f);
 }
 
-static void damage_is_told_with_its_place(void **state)
+static void damage_is_reported_with_its_place(void **state)
 {
 	struct load_options options = simple(1, 4, 50);
 	struct fixture f;
@@ -652,8 +653,8 @@ static void bytes_of_another_place_or_connection_are_damage(void **state)
 	setup(&f, &options);
 	open_conn(&f, 0);
 	open_conn(&f, 1);
-	tell_bytes(&f, 0, f.sent[1], 64);
-	tell_bytes(&f, 1, f.sent[1] + 64, 64);
+	report_bytes(&f, 0, f.sent[1], 64);
+	report_bytes(&f, 1, f.sent[1] + 64, 64);
 	struct load_record *record = record_of(&f);
 
 	assert_int_equal(record->counts.damaged, 2);
@@ -670,7 +671,7 @@ static void more_than_was_sent_ends_the_connection(void **state)
 	options.echoes = 1;
 	setup(&f, &options);
 	open_conn(&f, 0);
-	tell_bytes(&f, 0, f.sent[0], 65);
+	report_bytes(&f, 0, f.sent[0], 65);
 	assert_int_equal(f.end[0], PROTOCOL_RESET);
 	struct load_record *record = record_of(&f);
 
@@ -692,7 +693,7 @@ static void churn_ends_after_its_echoes(void **state)
 	setup(&f, &options);
 	f.conns[0] = load_connecting(f.load, 0, 0);
 	now_ns += 7 * MS;
-	tell_kind(&f, 0, PROTOCOL_OPENED);
+	report_kind(&f, 0, PROTOCOL_OPENED);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(f.end[0], PROTOCOL_GO_ON);
 		echo(&f, 0, 10);
@@ -741,13 +742,13 @@ static void a_lost_connection_loses_what_was_under_way(void **state)
 
 	setup(&f, &options);
 	open_conn(&f, 0);
-	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 0, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	open_conn(&f, 0);
 	open_conn(&f, 1);
-	tell_kind(&f, 1, PROTOCOL_END);
+	report_kind(&f, 1, PROTOCOL_END);
 	assert_int_equal(f.end[1], PROTOCOL_CLOSE);
 	f.conns[2] = load_connecting(f.load, 2, 0);
-	tell(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 2, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	echo(&f, 0, 20);
 	struct load_record *record = record_of(&f);
 
@@ -797,9 +798,9 @@ static void long_messages_leave_in_pieces(void **state)
 	assert_int_equal(answer.send.length, PATTERN_CHUNK_BYTES);
 	/* Nothing more until the kernel has taken it. */
 	answer.send.length = 0;
-	tell(&f, 0, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = 1 });
+	report(&f, 0, (struct protocol_event){ .kind = PROTOCOL_SENT, .count = 1 });
 	assert_int_equal(f.sent_length[0], 0);
-	tell(&f, 0,
+	report(&f, 0,
 		(struct protocol_event){ .kind = PROTOCOL_SENT, .count = PATTERN_CHUNK_BYTES - 1 });
 	assert_int_equal(f.sent_length[0], 1000000 - PATTERN_CHUNK_BYTES);
 	load_record_free(record_of(&f));
@@ -850,13 +851,13 @@ static struct load_options flows(uint32_t connections, uint32_t depth, uint32_t 
 /* The message number `message` of those that were sent comes back. */
 static void echo_message(struct fixture *f, uint32_t index, size_t message, uint32_t bytes)
 {
-	tell_bytes(f, index, f->sent[index] + message * bytes, bytes);
+	report_bytes(f, index, f->sent[index] + message * bytes, bytes);
 }
 
 static void expire(struct fixture *f, uint32_t index)
 {
 	now_ns += TIMEOUT_NS;
-	tell_kind(f, index, PROTOCOL_DEADLINE);
+	report_kind(f, index, PROTOCOL_DEADLINE);
 }
 
 static void losses_duplicates_and_order_are_counted(void **state)
@@ -907,7 +908,7 @@ static void only_what_has_waited_its_time_is_lost(void **state)
 	f.conns[0] = load_connecting(f.load, 0, 0);
 	first_ns = now_ns;
 	protocol->handle(protocol, &f.conns[0], &opened, &answer);
-	assert_int_equal(answer.room, 33);
+	assert_int_equal(answer.credit, 33);
 	assert_int_equal(answer.wake_ns, first_ns + TIMEOUT_NS);
 	answer = (struct protocol_answer){ 0 };
 	now_ns += 30 * MS;
@@ -940,10 +941,10 @@ static void damage_of_a_message_is_its_own(void **state)
 	echo_message(&f, 1, 1, 40);
 	f.sent[1][5] ^= 1; /* in the mark */
 	echo_message(&f, 1, 0, 40);
-	tell_bytes(&f, 1, f.sent[1] + 80, 39); /* too short */
-	tell_bytes(&f, 0, f.sent[0], 41); /* too long */
-	tell_bytes(&f, 0, f.sent[1] + 120, 40); /* another's: whose it was is lost */
-	tell_bytes(&f, 0, f.sent[0], 0);
+	report_bytes(&f, 1, f.sent[1] + 80, 39); /* too short */
+	report_bytes(&f, 0, f.sent[0], 41); /* too long */
+	report_bytes(&f, 0, f.sent[1] + 120, 40); /* another's: whose it was is lost */
+	report_bytes(&f, 0, f.sent[0], 0);
 	struct load_record *record = record_of(&f);
 
 	assert_int_equal(record->counts.sent, 10);
@@ -1027,7 +1028,7 @@ static void late_ones_are_no_duplicates_of_older_ones(void **state)
 }
 
 /* Of the last 1,024 that were sent it is known whether they have come, and of no older one. */
-static void duplicates_are_told_of_the_last_1024(void **state)
+static void duplicates_are_known_of_the_last_1024(void **state)
 {
 	struct load_options options = flows(1, 1, 16);
 	struct fixture f;
@@ -1048,7 +1049,7 @@ static void duplicates_are_told_of_the_last_1024(void **state)
 }
 
 /* Without comparing bytes, the mark alone says whose a message is. */
-static void marks_tell_connections_and_lives_apart(void **state)
+static void marks_distinguish_connections_and_lives(void **state)
 {
 	struct load_options options = flows(2, 2, 64);
 	unsigned char before[64];
@@ -1058,12 +1059,12 @@ static void marks_tell_connections_and_lives_apart(void **state)
 	setup(&f, &options);
 	open_conn(&f, 0);
 	open_conn(&f, 1);
-	tell_bytes(&f, 0, f.sent[1], 64);
+	report_bytes(&f, 0, f.sent[1], 64);
 	memcpy(before, f.sent[1], sizeof(before));
-	tell(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
+	report(&f, 1, (struct protocol_event){ .kind = PROTOCOL_LOST, .error = -1 });
 	open_conn(&f, 1);
-	tell_bytes(&f, 1, before, sizeof(before));
-	f.sent[1][40] ^= 1; /* nobody looks */
+	report_bytes(&f, 1, before, sizeof(before));
+	f.sent[1][40] ^= 1; /* nothing compares it */
 	echo_message(&f, 1, 0, 64);
 	struct load_record *record = record_of(&f);
 
@@ -1082,7 +1083,7 @@ static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 
 	setup(&f, &options);
 	open_conn(&f, 0);
-	tell(&f, 0, fault);
+	report(&f, 0, fault);
 	assert_int_equal(f.sent_length[0], 16);
 	expire(&f, 0);
 	assert_int_equal(f.sent_length[0], 32);
@@ -1095,7 +1096,7 @@ static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 }
 
 /* Of datagrams some are lost; a service that is gone loses all that follow. */
-static void a_flow_that_stops_is_told_from_one_that_loses(void **state)
+static void a_flow_that_stops_differs_from_one_that_loses(void **state)
 {
 	struct load_options options = flows(2, 1, 16);
 	struct load_record *record;
@@ -1114,10 +1115,10 @@ static void a_flow_that_stops_is_told_from_one_that_loses(void **state)
 	}
 	while (now_ns < start_ns + 1500 * MS) {
 		expire(&f, 0);
-		tell_kind(&f, 1, PROTOCOL_DEADLINE);
+		report_kind(&f, 1, PROTOCOL_DEADLINE);
 	}
 	now_ns += MS;
-	tell_bytes(&f, 1, f.sent[1] + f.sent_length[1] - 16, 16);
+	report_bytes(&f, 1, f.sent[1] + f.sent_length[1] - 16, 16);
 	load_stop(f.load);
 	now_ns = start_ns + 3000 * MS;
 	record = record_of(&f);
@@ -1156,7 +1157,7 @@ int main(void)
 		cmocka_unit_test(what_left_before_the_window_was_known_is_not_counted),
 		cmocka_unit_test(churn_that_was_due_and_never_called_is_unsent),
 		cmocka_unit_test(damage_of_a_part_is_damage),
-		cmocka_unit_test(a_flow_that_stops_is_told_from_one_that_loses),
+		cmocka_unit_test(a_flow_that_stops_differs_from_one_that_loses),
 		cmocka_unit_test(offers_take_turns),
 		cmocka_unit_test(what_waits_at_the_end_is_still_sent),
 		cmocka_unit_test(churn_on_a_schedule_counts_from_when_it_was_meant_to_call),
@@ -1165,7 +1166,7 @@ int main(void)
 		cmocka_unit_test(records_add_up),
 		cmocka_unit_test(bytes_of_an_earlier_life_are_damage),
 		cmocka_unit_test(damage_far_inside_is_found_in_its_place),
-		cmocka_unit_test(damage_is_told_with_its_place),
+		cmocka_unit_test(damage_is_reported_with_its_place),
 		cmocka_unit_test(bytes_of_another_place_or_connection_are_damage),
 		cmocka_unit_test(more_than_was_sent_ends_the_connection),
 		cmocka_unit_test(churn_ends_after_its_echoes),
@@ -1180,8 +1181,8 @@ int main(void)
 		cmocka_unit_test(short_messages_are_known_by_their_bytes),
 		cmocka_unit_test(one_that_is_slow_does_not_stop_the_others),
 		cmocka_unit_test(late_ones_are_no_duplicates_of_older_ones),
-		cmocka_unit_test(duplicates_are_told_of_the_last_1024),
-		cmocka_unit_test(marks_tell_connections_and_lives_apart),
+		cmocka_unit_test(duplicates_are_known_of_the_last_1024),
+		cmocka_unit_test(marks_distinguish_connections_and_lives),
 		cmocka_unit_test(a_message_that_did_not_leave_is_not_sent_in_a_circle),
 		cmocka_unit_test(senseless_options_are_refused),
 	};

@@ -1,6 +1,7 @@
 /*
  * outcome.c: when a result is believed, and when it is not.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,6 +141,65 @@ static void what_was_not_sent_is_told_and_doubted(void **state)
 	outcome_fini(&outcome);
 }
 
+static void a_load_that_the_service_did_not_take_is_not_complete(void **state)
+{
+	static const int here[] = { EMFILE, ENFILE, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS, ENOMEM };
+	static const int there[] = { 0, ECONNREFUSED, ECONNRESET, ETIMEDOUT };
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome_judge(&outcome, false);
+	assert_true(outcome_is_complete(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .unsent = 1 };
+	outcome_judge(&outcome, false);
+	assert_false(outcome_is_complete(&outcome));
+	outcome.given_up = 1; /* by the generator */
+	assert_true(outcome_is_complete(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .silent = 1 };
+	outcome_judge(&outcome, false);
+	assert_false(outcome_is_complete(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .sent = 10 };
+	outcome.connected = 9;
+	for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++) {
+		outcome.connect_error = -here[i];
+		outcome_judge(&outcome, false);
+		assert_true(outcome_is_complete(&outcome));
+		assert_true(outcome_is_limited(&outcome));
+	}
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++) {
+		outcome.connect_error = -there[i];
+		outcome_judge(&outcome, false);
+		assert_false(outcome_is_complete(&outcome));
+		assert_false(outcome_is_limited(&outcome));
+	}
+	outcome.connected = 10;
+	outcome.cpu_share = 1; /* the generator's own affair */
+	outcome_judge(&outcome, false);
+	assert_true(outcome_is_complete(&outcome) && !outcome_is_trusted(&outcome));
+	outcome_fini(&outcome);
+}
+
+static void what_came_back_wrong_is_known(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .lost = 3, .resets = 1 };
+	assert_false(outcome_is_wrong(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .damaged = 1 };
+	assert_true(outcome_is_wrong(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .duplicates = 1 };
+	assert_true(outcome_is_wrong(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .overruns = 1 };
+	assert_true(outcome_is_wrong(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .strays = 1 };
+	assert_true(outcome_is_wrong(&outcome));
+	outcome.record->counts = (struct load_record_counts){ 0 };
+	outcome.record->damage.found = true;
+	assert_true(outcome_is_wrong(&outcome));
+	outcome_fini(&outcome);
+}
+
 /* Less than two neighbouring values of the histogram differ by. */
 static void lateness_that_cannot_be_seen_is_none(void **state)
 {
@@ -215,6 +275,8 @@ int main(void)
 		cmocka_unit_test(what_the_histogram_cannot_hold_is_told),
 		cmocka_unit_test(damage_counts_as_loss),
 		cmocka_unit_test(what_was_not_sent_is_told_and_doubted),
+		cmocka_unit_test(a_load_that_the_service_did_not_take_is_not_complete),
+		cmocka_unit_test(what_came_back_wrong_is_known),
 		cmocka_unit_test(lateness_that_cannot_be_seen_is_none),
 		cmocka_unit_test(unknown_datagrams_are_those_that_are_missing),
 		cmocka_unit_test(what_was_not_sent_belongs_where_it_was_due),

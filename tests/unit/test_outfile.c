@@ -133,6 +133,79 @@ static void links_are_written_through(void **state)
 	expect_files(0);
 }
 
+/* A file that is written in place, because it has two names. */
+static void in_place_old_content_stays_until_commit(void **state)
+{
+	char second[128];
+
+	strcpy(second, place("second"));
+
+	const char *path = place("first");
+
+	write_text(path, "old, and long");
+	assert_int_equal(link(path, second), 0);
+
+	struct outfile *file = begin(path, "new");
+
+	for (int i = 0; i < 10000; i++)
+		fputs("more than any buffer holds", outfile_stream(file));
+	fflush(outfile_stream(file));
+	expect_text(path, "old, and long");
+	outfile_discard(file);
+	expect_text(second, "old, and long");
+	assert_int_equal(outfile_commit(begin(path, "bad"), -EILSEQ), -EILSEQ);
+	expect_text(path, "old, and long");
+	assert_int_equal(outfile_commit(begin(path, "new"), 0), 0);
+	expect_text(second, "new");
+	unlink(path);
+	unlink(second);
+	expect_files(0);
+}
+
+static void long_names_are_written_beside_too(void **state)
+{
+	char path[512], name[256];
+
+	memset(name, 'x', 255);
+	name[255] = '\0';
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+
+	struct outfile *file = begin(path, "half");
+
+	fflush(outfile_stream(file));
+	assert_int_equal(access(path, F_OK), -1);
+	outfile_discard(file);
+	expect_files(0);
+	assert_int_equal(outfile_commit(begin(path, "whole"), 0), 0);
+	expect_text(path, "whole");
+	unlink(path);
+}
+
+static void standard_output_keeps_its_reason(void **state)
+{
+	int own = dup(STDOUT_FILENO), full = open("/dev/full", O_WRONLY);
+	struct outfile *file;
+	int committed, put, flushed;
+
+	if (full < 0)
+		skip();
+	fflush(stdout);
+	dup2(full, STDOUT_FILENO);
+	assert_int_equal(outfile_open("-", &file), 0);
+	for (int i = 0; i < 10000; i++)
+		fputs("more than any buffer holds", outfile_stream(file));
+	committed = outfile_commit(file, -EIO); /* main() says it once */
+	put = outfile_put(stdout, (char[1 << 20]){ 0 }, 1 << 20);
+	flushed = outfile_flush_stdout();
+	dup2(own, STDOUT_FILENO);
+	clearerr(stdout);
+	close(own);
+	close(full);
+	assert_int_equal(committed, 0);
+	assert_int_equal(put, 0);
+	assert_int_equal(flushed, -ENOSPC);
+}
+
 static void devices_and_pipes_stay(void **state)
 {
 	const char *path = place("pipe");
@@ -156,7 +229,7 @@ static void devices_and_pipes_stay(void **state)
 	}
 }
 
-static void full_disk_is_told_as_such(void **state)
+static void full_disk_is_reported_as_such(void **state)
 {
 	struct outfile *file;
 
@@ -168,7 +241,7 @@ static void full_disk_is_told_as_such(void **state)
 	assert_int_equal(outfile_commit(file, -EIO), -ENOSPC);
 }
 
-static void bad_paths_are_told_at_once(void **state)
+static void bad_paths_are_reported_at_once(void **state)
 {
 	struct outfile *file;
 
@@ -205,9 +278,12 @@ int main(void)
 		cmocka_unit_test(new_file_appears_whole),
 		cmocka_unit_test(old_content_stays_until_commit),
 		cmocka_unit_test(links_are_written_through),
+		cmocka_unit_test(in_place_old_content_stays_until_commit),
+		cmocka_unit_test(long_names_are_written_beside_too),
 		cmocka_unit_test(devices_and_pipes_stay),
-		cmocka_unit_test(full_disk_is_told_as_such),
-		cmocka_unit_test(bad_paths_are_told_at_once),
+		cmocka_unit_test(standard_output_keeps_its_reason),
+		cmocka_unit_test(full_disk_is_reported_as_such),
+		cmocka_unit_test(bad_paths_are_reported_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

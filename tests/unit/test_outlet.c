@@ -1,4 +1,4 @@
-/* A pipe whose reader stops, is slow, goes, or shares O_NONBLOCK: nobody waits, and what is left out is told. */
+/* A pipe whose reader stops, is slow, goes, or shares O_NONBLOCK: nothing waits, and what is left out is reported. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -123,7 +123,7 @@ static void the_end_does_not_wait_for_a_stopped_reader(void **state)
 	close(ends.ours);
 }
 
-static void a_reader_that_has_gone_is_nobody_to_wait_for(void **state)
+static void a_reader_that_has_gone_is_not_waited_for(void **state)
 {
 	struct ends ends = begin();
 
@@ -134,7 +134,7 @@ static void a_reader_that_has_gone_is_nobody_to_wait_for(void **state)
 	close(ends.theirs);
 }
 
-/* Somebody else who shares the pipe has made it non-blocking: nothing is lost by that. */
+/* Another process that shares the pipe has made it non-blocking: nothing is lost by that. */
 static void a_pipe_that_does_not_block_is_waited_for(void **state)
 {
 	struct ends ends = begin();
@@ -162,7 +162,7 @@ int main(void)
 		cmocka_unit_test(everything_arrives_in_order),
 		cmocka_unit_test(what_a_stopped_reader_misses_is_counted),
 		cmocka_unit_test(the_end_does_not_wait_for_a_stopped_reader),
-		cmocka_unit_test(a_reader_that_has_gone_is_nobody_to_wait_for),
+		cmocka_unit_test(a_reader_that_has_gone_is_not_waited_for),
 		cmocka_unit_test(a_pipe_that_does_not_block_is_waited_for),
 	};
 

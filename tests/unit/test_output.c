@@ -57,9 +57,9 @@ static void what_follows_in_the_same_buffer_is_one_entry(void **state)
 	bool urgent;
 
 	assert_int_equal(output_push(f->output, &one, false), 0);
-	assert_ptr_equal(output_tail_room(f->output), NULL); /* 20 bytes are filled behind it */
+	assert_ptr_equal(output_tail(f->output), NULL); /* 20 bytes are filled behind it */
 	assert_int_equal(output_push(f->output, &two, false), 0);
-	assert_ptr_equal(output_tail_room(f->output), buffer);
+	assert_ptr_equal(output_tail(f->output), buffer);
 	buffer_unref(buffer);
 	assert_int_equal(output_peek(f->output, vectors, &urgent), 1);
 	assert_int_equal(vectors[0].iov_len, 30);

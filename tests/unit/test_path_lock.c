@@ -56,7 +56,7 @@ static void it_is_held_until_it_is_closed(void **state)
 }
 
 /* Another user can hold it: a start takes longer then, and goes on. */
-static void nobody_is_waited_for_without_end(void **state)
+static void a_lock_is_not_waited_for_without_end(void **state)
 {
 	struct addr addr = address("s");
 	int theirs = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,7 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_held_until_it_is_closed),
-		cmocka_unit_test(nobody_is_waited_for_without_end),
+		cmocka_unit_test(a_lock_is_not_waited_for_without_end),
 		cmocka_unit_test(what_has_no_folder_has_no_lock),
 		cmocka_unit_test(of_two_servers_one_gets_the_path),
 	};

@@ -1,5 +1,5 @@
 /*
- * Where an answer leaves from: what the kernel told about the question, and what it is told about the
+ * Where an answer leaves from: what the kernel reports of the question, and what it is given for the
  * answer.
  */
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 union control {
 	struct cmsghdr header;
-	char room[PKTINFO_COMING_BYTES];
+	char bytes[PKTINFO_COMING_BYTES];
 };
 
 static struct pktinfo note(int level, int type, const void *content, size_t length)
@@ -104,7 +104,7 @@ static void a_link_local_address_keeps_its_interface(void **state)
 	expect_source(&info, AF_INET, "169.253.7.7", 0);
 }
 
-static void groups_are_told_apart(void **state)
+static void groups_are_distinguished(void **state)
 {
 	/* A broadcast, a multicast: our own address is another than the one in the header. */
 	assert_true(note_ipv4("192.0.2.255", "192.0.2.1", 2).to_group);
@@ -160,7 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_answer_leaves_from_the_address_asked),
 		cmocka_unit_test(a_link_local_address_keeps_its_interface),
-		cmocka_unit_test(groups_are_told_apart),
+		cmocka_unit_test(groups_are_distinguished),
 		cmocka_unit_test(of_a_mapped_address_the_other_message_knows_more),
 		cmocka_unit_test(what_says_something_else_is_passed_over),
 		cmocka_unit_test(same_is_the_same_source),

@@ -54,9 +54,9 @@ static void figures_become_a_sentence(void **state)
 
 	reason_add_figure(missing, "connected", 9);
 	reason_add_figure(missing, "connections", 10);
-	tells(missing, "only 9 of 10 connections could be had (?)");
+	tells(missing, "only 9 of 10 connections could be made (?)");
 	reason_add_figure(missing, "errno", EADDRNOTAVAIL);
-	tells(missing, "only 9 of 10 connections could be had (Cannot assign requested address)");
+	tells(missing, "only 9 of 10 connections could be made (Cannot assign requested address)");
 	tells(missing, "--source takes several");
 	tells(reason("latency-out-of-range", NULL), "longer than the hour");
 
@@ -110,7 +110,7 @@ static void absurd_figures_do_no_harm(void **state)
 	reason_add_figure(missing, "connected", 1e308);
 	reason_add_figure(missing, "connections", 1e10);
 	reason_add_figure(missing, "errno", 1e308);
-	tells(missing, "only 4294967295 of 4294967295 connections could be had (?)");
+	tells(missing, "only 4294967295 of 4294967295 connections could be made (?)");
 	model_fini(&model);
 }
 

@@ -148,11 +148,26 @@ static void explains_every_error(void **state)
 	}
 }
 
+/* No file and no name server says anything of the second; an empty root says nothing of the first. */
+static void knows_this_machine_without_anybody(void **state)
+{
+	static const char *const names[] = { "localhost:9", "LOCALHOST.:9", "echo.localhost:9" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_int_equal(resolve_text(names[i], RESOLVE_CONNECT), 0);
+		assert_true(strcmp(first(), "tcp://127.0.0.1:9") == 0 ||
+			strcmp(first(), "tcp://[::1]:9") == 0);
+	}
+	assert_int_not_equal(resolve_text("not-localhost.invalid:9", RESOLVE_CONNECT), 0);
+	assert_int_not_equal(resolve_text("notlocalhost:9", RESOLVE_CONNECT), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(puts_literals_into_addresses),
 		cmocka_unit_test(counts_the_bytes_of_unix_names),
+		cmocka_unit_test(knows_this_machine_without_anybody),
 		cmocka_unit_test(spreads_the_wildcard),
 		cmocka_unit_test(connects_the_wildcard_to_this_machine),
 		cmocka_unit_test(knows_localhost),

@@ -33,7 +33,7 @@ static void walk(struct search *search, double limit, double most)
 					       : SEARCH_KEPT,
 		};
 
-		search_tell(search, &step);
+		search_record(search, &step);
 		assert_true(search->steps[search->step_count - 1].rate_per_s == rate);
 	}
 }
@@ -43,7 +43,7 @@ static void finds_a_limit(void **state)
 	for (double limit = 3; limit < 5e8; limit *= 1.7) {
 		struct search search;
 
-		search_init(&search, &usual);
+		search_start(&search, &usual);
 		walk(&search, limit, INFINITY);
 		assert_int_equal(search.end, SEARCH_FOUND);
 		assert_true(search.best_per_s <= limit && search.best_per_s * 1.0501 > limit);
@@ -61,18 +61,18 @@ static void keeps_to_its_bounds(void **state)
 
 	options.least_per_s = 100;
 	options.most_per_s = 50000;
-	search_init(&search, &options);
+	search_start(&search, &options);
 	walk(&search, 1e6, INFINITY);
 	assert_int_equal(search.end, SEARCH_ALL);
 	assert_true(search.best_per_s == 50000);
 
-	search_init(&search, &options);
+	search_start(&search, &options);
 	walk(&search, 50, INFINITY);
 	assert_int_equal(search.end, SEARCH_NONE);
 	assert_true(search.best_per_s == 0);
 
 	options.first_per_s = 1;
-	search_init(&search, &options);
+	search_start(&search, &options);
 	walk(&search, 150, INFINITY);
 	assert_int_equal(search.end, SEARCH_FOUND);
 	assert_true(search.steps[0].rate_per_s == 100);
@@ -82,7 +82,7 @@ static void tells_the_generators_limit_apart(void **state)
 {
 	struct search search;
 
-	search_init(&search, &usual);
+	search_start(&search, &usual);
 	walk(&search, INFINITY, 33333);
 	assert_int_equal(search.end, SEARCH_LIMITED);
 	assert_true(search.best_per_s <= 33333 && search.best_per_s * 1.051 > 33333);
@@ -97,7 +97,7 @@ static void noise_is_asked_again(void **state)
 		double rate;
 		bool noise = false;
 
-		search_init(&search, &usual);
+		search_start(&search, &usual);
 		while (search_next(&search, &rate)) {
 			bool keeps = rate <= 40000;
 
@@ -107,7 +107,7 @@ static void noise_is_asked_again(void **state)
 				.outcome = keeps != noise ? SEARCH_KEPT : SEARCH_BROKEN,
 			};
 
-			search_tell(&search, &step);
+			search_record(&search, &step);
 		}
 		assert_int_equal(search.end, SEARCH_FOUND);
 		assert_true(search.best_per_s > 10000 && search.best_per_s < 100000);
@@ -120,13 +120,13 @@ static void a_lucky_best_is_taken_back(void **state)
 	double rate;
 	unsigned lucky = 1;
 
-	search_init(&search, &usual);
+	search_start(&search, &usual);
 	while (search_next(&search, &rate)) {
 		struct search_step step = { .outcome = SEARCH_BROKEN };
 
 		if (rate <= 1000 || (rate < 1100 && lucky-- == 1))
 			step.outcome = SEARCH_KEPT;
-		search_tell(&search, &step);
+		search_record(&search, &step);
 	}
 	assert_int_equal(search.end, SEARCH_FOUND);
 	assert_true(search.best_per_s <= 1000 && search.best_per_s > 900);
@@ -139,13 +139,13 @@ static void the_cap_on_steps_holds(void **state)
 	size_t count = 0;
 
 	/* A service that keeps every promise but the one at the end. */
-	search_init(&search, &usual);
+	search_start(&search, &usual);
 	while (search_next(&search, &rate)) {
 		struct search_step step = { .outcome = SEARCH_KEPT };
 
 		if (search.confirming || rate > 5000)
 			step.outcome = SEARCH_BROKEN;
-		search_tell(&search, &step);
+		search_record(&search, &step);
 		assert_true(++count <= SEARCH_MOST_STEPS);
 	}
 	assert_true(search.end != SEARCH_GOES_ON);

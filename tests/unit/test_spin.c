@@ -15,7 +15,7 @@
 
 #define HOUR_NS (3600 * CLOCK_NS_PER_S)
 
-static void never_looks_when_told_so(void **state)
+static void never_polls_without_a_limit(void **state)
 {
 	struct spin spin;
 
@@ -165,7 +165,7 @@ static void auto_comes_back_to_what_succeeds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(never_looks_when_told_so),
+		cmocka_unit_test(never_polls_without_a_limit),
 		cmocka_unit_test(looks_for_the_time_given_after_the_last_traffic),
 		cmocka_unit_test(never_looks_past_what_is_due),
 		cmocka_unit_test(auto_looks_only_after_traffic),

@@ -1,5 +1,5 @@
 /*
- * The timing wheel against a plain model: never early, at most two ticks late, each told once.
+ * The timing wheel against a plain model: never early, at most two ticks late, each fired once.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,6 +14,7 @@
 #include "engine/core.h"
 #include "protocol/echo.h"
 #include "server/fault/fault_map.h"
+#include "server/reload.h"
 #include "server/worker.h"
 
 static const struct engine *seen_engine;
@@ -45,7 +46,7 @@ static int note_listen(struct engine *engine, int fd, enum addr_scheme scheme, u
 	return 0;
 }
 
-static void note_look(struct engine *engine)
+static void note_recheck(struct engine *engine)
 {
 	looks++;
 }
@@ -55,7 +56,7 @@ static const struct engine_ops looking = {
 	.create = create,
 	.destroy = destroy,
 	.listen = note_listen,
-	.look_again = note_look,
+	.recheck = note_recheck,
 };
 
 static struct worker *make(const struct guard_options *guard, const struct fault_map *faults)
@@ -91,7 +92,9 @@ static struct fault_map *make_map(const struct server_options *options)
 	struct listener_list list = { &listener, 1 };
 	struct fault_map *map = (struct fault_map *)&list;
 
-	assert_int_equal(fault_map_new(options, &list, &map), 0);
+	const struct fault_map_plans wanted = reload_faults(options);
+
+	assert_int_equal(fault_map_new(&wanted, false, &list, &map), 0);
 	return map;
 }
 
@@ -145,12 +148,12 @@ static void each_parting_is_worth_a_look(void **state)
 	struct engine *engine = (struct engine *)(uintptr_t)seen_engine;
 
 	looks = 0;
-	worker_look_again(worker);
-	worker_look_again(worker); /* before the first has been: one look finds both */
+	worker_check_again(worker);
+	worker_check_again(worker); /* before the first has been: one look finds both */
 	assert_int_equal(looks, 0);
 	engine_run_tasks(engine);
 	assert_int_equal(looks, 1);
-	worker_look_again(worker);
+	worker_check_again(worker);
 	engine_run_tasks(engine);
 	assert_int_equal(looks, 2);
 	worker_free(worker);

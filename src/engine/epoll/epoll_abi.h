@@ -1,6 +1,6 @@
 /*
- * What an epoll descriptor can be told about polling network cards; Linux 6.9, not in the headers of
- * older systems (include/uapi/linux/eventpoll.h). An older kernel says -ENOTTY.
+ * The setting of an epoll descriptor that polls network cards; Linux 6.9, not in the headers of
+ * older systems (include/uapi/linux/eventpoll.h). An older kernel returns -ENOTTY.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 struct epoll_abi_card_poll {
 	uint32_t time_us;
-	uint16_t budget; /* packets a look */
+	uint16_t budget; /* packets a poll */
 	uint8_t prefer, reserved;
 };
 

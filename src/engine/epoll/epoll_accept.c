@@ -1,8 +1,8 @@
 /*
- * Listeners in epoll. While accepting is paused (accept.c) they are taken out of it: one whose backlog
- * is not empty would wake the loop at once, again and again.
+ * Listeners in epoll. While accepting is paused (accept.c) they are taken out of it: one whose
+ * backlog is not empty would wake the loop at once, again and again.
  */
-#include "engine/epoll/epoll_engine.h"
+#include "engine/epoll/epoll_accept.h"
 
 #include <sys/epoll.h>
 
@@ -10,10 +10,10 @@ static int watch(struct epoll_engine *engine, unsigned which)
 {
 	/*
 	 * Exclusive: a unix listener is shared by all threads, and one connect should wake one of
-	 * them. Level-triggered: what a round leaves is told again.
+	 * them. Level-triggered: what a round leaves is reported again.
 	 */
-	return epoll_engine_watch(engine, EPOLL_CTL_ADD, engine->core.accept.listeners[which].fd,
-		EPOLLIN | EPOLLEXCLUSIVE, epoll_engine_token(EPOLL_KIND_LISTENER, which));
+	return epoll_core_watch(engine, EPOLL_CTL_ADD, engine->core.accept.listeners[which].fd,
+		EPOLLIN | EPOLLEXCLUSIVE, epoll_core_token(EPOLL_CORE_LISTENER, which));
 }
 
 static void unwatch(struct epoll_engine *engine, unsigned which)
@@ -21,7 +21,7 @@ static void unwatch(struct epoll_engine *engine, unsigned which)
 	int fd = engine->core.accept.listeners[which].fd;
 
 	if (fd >= 0)
-		epoll_engine_watch(engine, EPOLL_CTL_DEL, fd, 0, 0);
+		epoll_core_watch(engine, EPOLL_CTL_DEL, fd, 0, 0);
 }
 
 static void unwatch_all(struct epoll_engine *engine)
@@ -37,7 +37,7 @@ static void watch_all(struct epoll_engine *engine)
 	for (unsigned i = 0; i < accept->count; i++) {
 		int r = accept->listeners[i].fd >= 0 ? watch(engine, i) : 0;
 
-		/* Not even a watch can be had: the other listeners wait with this one. */
+		/* epoll takes no more watches: the other listeners wait with this one. */
 		if (r < 0) {
 			unwatch_all(engine);
 			accept_pause(&engine->core, r);
@@ -65,6 +65,10 @@ static bool try_to_accept(struct epoll_engine *engine, unsigned which, unsigned 
 
 	if (!all && !was_paused)
 		unwatch_all(engine);
+	if (engine->core.accept.listeners[which].lost) {
+		unwatch(engine, which);
+		accept_close(&engine->core.accept, which);
+	}
 	return all;
 }
 
@@ -90,8 +94,8 @@ void epoll_accept_resume(struct epoll_engine *engine)
 	watch_all(engine);
 }
 
-/* Whoever is added to epoll is looked at there and then; EPOLLEXCLUSIVE allows no EPOLL_CTL_MOD. */
-void epoll_accept_look_again(struct epoll_engine *engine)
+/* EPOLL_CTL_ADD checks a listener at once; EPOLLEXCLUSIVE allows no EPOLL_CTL_MOD. */
+void epoll_accept_recheck(struct epoll_engine *engine)
 {
 	if (engine->core.accept.paused)
 		return;
@@ -100,16 +104,16 @@ void epoll_accept_look_again(struct epoll_engine *engine)
 }
 
 /*
- * Whoever the kernel has already connected would get a RST when the listener goes. So a listener that
- * has somebody waiting, and no descriptor for them, stays until there is one.
+ * Closing a listener resets the connections that are pending in its backlog. So a listener with a
+ * pending connection, and no descriptor for it, stays until there is one.
  */
-void epoll_accept_close_all(struct epoll_engine *engine, bool last_call)
+void epoll_accept_close_all(struct epoll_engine *engine, bool accept_pending)
 {
 	struct accept *accept = &engine->core.accept;
 
 	for (unsigned i = 0; i < accept->count; i++) {
 		if (accept->listeners[i].fd < 0 ||
-			(last_call && !try_to_accept(engine, i, ACCEPT_LAST_CALL)))
+			(accept_pending && !try_to_accept(engine, i, ACCEPT_ALL_PENDING)))
 			continue;
 		/* Out of epoll by hand: a duplicate of the descriptor may keep the socket alive. */
 		unwatch(engine, i);

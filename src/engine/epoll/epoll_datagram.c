@@ -1,18 +1,18 @@
 /*
- * Datagram sockets, level-triggered: what a turn leaves is told again. While an answer waits, the
- * socket is watched for being writable instead of readable.
+ * Datagram sockets, level-triggered: what a turn leaves is reported again. While an answer waits,
+ * the socket is watched for being writable instead of readable.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "engine/datagram.h"
-#include "engine/epoll/epoll_engine.h"
+#include "engine/epoll/epoll_datagram.h"
 #include "net/call.h"
 
 static uint64_t token_of(unsigned which)
 {
-	return epoll_engine_token(EPOLL_KIND_DATAGRAM, which);
+	return epoll_core_token(EPOLL_CORE_DATAGRAM, which);
 }
 
 int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
@@ -30,8 +30,7 @@ int epoll_datagram_add(struct epoll_engine *engine, int fd, enum addr_scheme sch
 	r = datagram_open(&engine->core, fd, scheme, tag, &datagram);
 	if (r < 0)
 		return r;
-	r = epoll_engine_watch(
-		engine, EPOLL_CTL_ADD, fd, EPOLLIN, token_of(engine->datagram_count));
+	r = epoll_core_watch(engine, EPOLL_CTL_ADD, fd, EPOLLIN, token_of(engine->datagram_count));
 	if (r < 0) {
 		datagram_close(datagram);
 		return r;
@@ -48,22 +47,25 @@ void epoll_datagram_ready(struct epoll_engine *engine, unsigned which)
 	bool waited = datagram->waiting != NULL;
 
 	datagram_echo_some(&engine->core, datagram);
-	if ((datagram->waiting != NULL) != waited)
-		epoll_engine_watch(engine, EPOLL_CTL_MOD, datagram->fd, waited ? EPOLLIN : EPOLLOUT,
+	if (datagram->lost)
+		epoll_core_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
+	else if ((datagram->waiting != NULL) != waited)
+		epoll_core_watch(engine, EPOLL_CTL_MOD, datagram->fd, waited ? EPOLLIN : EPOLLOUT,
 			token_of(which));
 }
 
-void epoll_datagram_close_all(struct epoll_engine *engine, bool last_call)
+void epoll_datagram_close_all(struct epoll_engine *engine, bool answer_pending)
 {
 	for (unsigned i = 0; i < engine->datagram_count; i++) {
 		struct datagram *datagram = engine->datagrams[i];
 
-		if (last_call)
+		if (answer_pending)
 			datagram_echo_last(&engine->core, datagram);
-		epoll_engine_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
+		if (!datagram->lost)
+			epoll_core_watch(engine, EPOLL_CTL_DEL, datagram->fd, 0, 0);
 		datagram_close(datagram);
 	}
 	engine->datagram_count = 0;
-	if (last_call)
+	if (answer_pending)
 		postponed_give_up(&engine->core);
 }

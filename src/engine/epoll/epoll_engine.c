@@ -3,9 +3,6 @@
  * something to do. Noting and doing are apart, so that a connection is handled once a round however
  * many events it has, and a busy one takes its turn behind the others.
  */
-#include "engine/epoll/epoll_engine.h"
-#include "engine/epoll/epoll_abi.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,29 +11,24 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "engine/epoll/epoll_abi.h"
+#include "engine/epoll/epoll_accept.h"
+#include "engine/epoll/epoll_datagram.h"
+#include "engine/epoll/epoll_explain.h"
+#include "engine/epoll/epoll_stream.h"
 #include "engine/outgoing.h"
 
 #define EVENTS_A_ROUND 256
-/* A look at a network card: no longer, for timers and other connections wait; and the kernel's own budget. */
+/*
+ * Polls of network cards: the longest time, since timers and other connections wait; the kernel's
+ * own budget.
+ */
 #define CARD_POLL_MOST_NS (50 * CLOCK_NS_PER_US)
 #define CARD_PACKETS 8
-/* While one connection is asked itself, every so often all are. */
-#define LOOKS_AT_ALL 8
+/* While one connection itself is polled, one poll of so many is of all. */
+#define POLLS_OF_ALL 8
 /* How long to wait for memory that other connections, or other programs, may give back. */
 #define MEMORY_RETRY_NS (10 * CLOCK_NS_PER_MS)
-
-uint64_t epoll_engine_token(enum epoll_engine_kind kind, uint64_t which)
-{
-	return (uint64_t)kind << CONN_TOKEN_KIND_SHIFT | which;
-}
-
-int epoll_engine_watch(
-	struct epoll_engine *engine, int operation, int fd, uint32_t events, uint64_t token)
-{
-	struct epoll_event event = { .events = events, .data.u64 = token };
-
-	return epoll_ctl(engine->epoll_fd, operation, fd, &event) < 0 ? -errno : 0;
-}
 
 static int epoll_probe(char *why, size_t size)
 {
@@ -52,7 +44,9 @@ static int epoll_probe(char *why, size_t size)
 	return 0;
 }
 
-/* Best effort: who may not, or has no such card or kernel, looks at the sockets only. */
+/*
+ * Best effort: without the permission, such a card or such a kernel, only the sockets are polled.
+ */
 static void poll_cards(const struct epoll_engine *engine, uint64_t busy_poll_ns)
 {
 	struct epoll_abi_card_poll settings = { .budget = CARD_PACKETS };
@@ -80,8 +74,8 @@ static int epoll_create_engine(const struct engine_options *options, struct engi
 		r = -errno;
 		goto fail_epoll;
 	}
-	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, engine->core.wake_fd, EPOLLIN,
-		epoll_engine_token(EPOLL_KIND_WAKE, 0));
+	r = epoll_core_watch(engine, EPOLL_CTL_ADD, engine->core.wake_fd, EPOLLIN,
+		epoll_core_token(EPOLL_CORE_WAKE, 0));
 	if (r < 0)
 		goto fail_watch;
 	poll_cards(engine, options->busy_poll_ns);
@@ -100,11 +94,12 @@ fail_core:
 static void epoll_destroy(struct engine *core)
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
-	static const struct engine_host nobody;
+	static const struct engine_host silent;
 
-	core->host = &nobody;
+	core->host = &silent;
 	core->draining = true;
 	epoll_datagram_close_all(engine, false);
+	conn_cut_all(&core->conns);
 	epoll_stream_cut(engine, NULL, NULL);
 	free(engine->datagrams);
 	close(engine->epoll_fd);
@@ -121,9 +116,9 @@ static int epoll_listen(struct engine *core, int fd, enum addr_scheme scheme, un
 	return epoll_datagram_add(engine, fd, scheme, tag);
 }
 
-static int epoll_adopt(struct engine *core, int fd, enum addr_scheme scheme)
+static int epoll_adopt(struct engine *core, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	return epoll_stream_open((struct epoll_engine *)core, fd, scheme);
+	return epoll_stream_open((struct epoll_engine *)core, fd, scheme, tag);
 }
 
 static void epoll_connect(struct engine *core, struct conn *conn)
@@ -144,9 +139,9 @@ static void epoll_stop_listening(struct engine *core)
 	epoll_datagram_close_all(engine, true);
 }
 
-static void epoll_look_again(struct engine *core)
+static void epoll_recheck(struct engine *core)
 {
-	epoll_accept_look_again((struct epoll_engine *)core);
+	epoll_accept_recheck((struct epoll_engine *)core);
 }
 
 static unsigned epoll_cut(struct engine *core, engine_condemn_fn *condemned, void *context)
@@ -158,7 +153,7 @@ static unsigned epoll_cut(struct engine *core, engine_condemn_fn *condemned, voi
 	return epoll_stream_cut(engine, condemned, context);
 }
 
-/* When run() has something to do that no event will tell; 0: at once. */
+/* When run() has something to do that no event announces; 0: at once. */
 static uint64_t next_due_ns(const struct epoll_engine *engine)
 {
 	const struct engine *core = &engine->core;
@@ -195,14 +190,15 @@ static int wait_exactly(struct epoll_engine *engine, struct epoll_event *events,
 	return count;
 }
 
-static int look(struct epoll_engine *engine, struct epoll_event *events, int timeout_ms)
+static int poll_events(struct epoll_engine *engine, struct epoll_event *events, int timeout_ms)
 {
 	return epoll_wait(engine->epoll_fd, events, EVENTS_A_ROUND, timeout_ms);
 }
 
 /*
- * Looks for events until some come, or it is not worth it any more. A connection that was alone in its
- * round is asked itself, which saves asking for events: it is queued then, and 0 returned.
+ * Polls until events come or polling is no longer worth it. A connection that was alone in its
+ * round is polled itself, which saves epoll_wait(2): if something has come, it is queued, and 0
+ * returned.
  */
 static int search(struct epoll_engine *engine, struct epoll_event *events, uint64_t due_ns)
 {
@@ -211,11 +207,14 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 	int count = 0;
 
 	do {
-		/* Counted over many searches: one that always has something would hide all others. */
-		if (alone && ++engine->looks % LOOKS_AT_ALL != 0)
-			found = epoll_stream_look(engine);
+		/*
+		 * Counted over many searches: a connection that is always ready would hide all
+		 * others.
+		 */
+		if (alone && ++engine->polls % POLLS_OF_ALL != 0)
+			found = epoll_stream_poll(engine);
 		else
-			count = look(engine, events, 0);
+			count = poll_events(engine, events, 0);
 	} while (!found && count == 0 && spin_goes_on(&core->spin, due_ns));
 	spin_ended(&core->spin, found || count > 0);
 	if (found)
@@ -223,7 +222,10 @@ static int search(struct epoll_engine *engine, struct epoll_event *events, uint6
 	return count;
 }
 
-/* Sleeps until something comes or is due, unless looking for it first finds it. As epoll_wait(2). */
+/*
+ * Polls, if that is worth it; then sleeps until something comes or is due. Returns as
+ * epoll_wait(2).
+ */
 static int wait_for_events(struct epoll_engine *engine, struct epoll_event *events)
 {
 	struct engine *core = &engine->core;
@@ -239,8 +241,8 @@ static int wait_for_events(struct epoll_engine *engine, struct epoll_event *even
 	}
 	if (core->pace_ns != CLOCK_NEVER && !engine->coarse)
 		return wait_exactly(engine, events, due_ns);
-	/* A round may have been long: without deadlines the clock need not be asked again. */
-	return look(engine, events,
+	/* A round may have been long: without deadlines the clock need not be read again. */
+	return poll_events(engine, events,
 		clock_poll_ms(due_ns == CLOCK_NEVER || due_ns == 0 ? core->now_ns : clock_now_ns(),
 			due_ns));
 }
@@ -251,11 +253,11 @@ static void note_event(struct epoll_engine *engine, const struct epoll_event *ev
 	uint64_t which = token & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
 	uint64_t posted;
 
-	switch ((enum epoll_engine_kind)(token >> CONN_TOKEN_KIND_SHIFT)) {
-	case EPOLL_KIND_STREAM: epoll_stream_ready(engine, token, event->events); break;
-	case EPOLL_KIND_LISTENER: epoll_accept_ready(engine, (unsigned)which); break;
-	case EPOLL_KIND_DATAGRAM: epoll_datagram_ready(engine, (unsigned)which); break;
-	case EPOLL_KIND_WAKE:
+	switch ((enum epoll_core_kind)(token >> CONN_TOKEN_KIND_SHIFT)) {
+	case EPOLL_CORE_STREAM: epoll_stream_ready(engine, token, event->events); break;
+	case EPOLL_CORE_LISTENER: epoll_accept_ready(engine, (unsigned)which); break;
+	case EPOLL_CORE_DATAGRAM: epoll_datagram_ready(engine, (unsigned)which); break;
+	case EPOLL_CORE_WAKE:
 		while (read(engine->core.wake_fd, &posted, sizeof(posted)) < 0 && errno == EINTR)
 			;
 		break;
@@ -301,6 +303,6 @@ const struct engine_ops epoll_engine_ops = {
 	.nudge = epoll_nudge,
 	.run = epoll_run,
 	.stop_listening = epoll_stop_listening,
-	.look_again = epoll_look_again,
+	.recheck = epoll_recheck,
 	.cut = epoll_cut,
 };

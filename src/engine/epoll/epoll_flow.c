@@ -1,44 +1,37 @@
 /*
- * Flows: connected datagram sockets. What a stream may do piecemeal is done here message by message: a
- * receive is one message, and what the kernel does not take now waits whole. An error belongs to a message
- * and not to the flow; ECONNREFUSED, which a send or receive reports for an earlier one (ICMP, udp(7)), does
- * not end it: the service may come back.
+ * Flows move whole messages: a receive is one message, and a message that the kernel does not take
+ * now waits whole. An error belongs to a message and not to the flow. ECONNREFUSED, which a send or
+ * receive reports for an earlier message (ICMP, udp(7)), does not end the flow: the service may
+ * come back.
  */
-#include "engine/epoll/epoll_engine.h"
-
-#include <errno.h>
+#include "engine/epoll/epoll_flow.h"
 
 #include "engine/drive.h"
 #include "net/call.h"
 
-/* A turn ends after so many messages: then it is the others' turn. */
+/* A turn ends after so many messages: then the other connections have theirs. */
 #define MESSAGES_A_TURN 64
 #define MESSAGES_A_CALL 8
 
 /* ---- sending ---- */
 
-static bool is_shortage(ssize_t result)
-{
-	return result == -ENOBUFS || result == -ENOMEM;
-}
-
-/* False if the kernel takes nothing now; otherwise `ret_event` is what came of it. */
+/* False if the kernel takes nothing now; otherwise `ret_event` is what became of the message. */
 static bool send_message(struct epoll_engine *engine, struct conn *conn, const void *bytes,
 	size_t length, struct protocol_event *ret_event)
 {
 	ssize_t n = call_send(conn->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	*ret_event = (struct protocol_event){ .kind = PROTOCOL_SENT, .count = length };
-	if (n == -EAGAIN)
-		epoll_stream_note_full(engine, conn);
-	else if (is_shortage(n))
-		engine->memory_short = true;
-	if (n == -EAGAIN || is_shortage(n) || n == -EINTR)
-		return false;
-	if (n < 0) {
-		ret_event->kind = PROTOCOL_FAULT;
-		ret_event->error = (int)n;
+	if (n >= 0)
+		return true;
+	switch (call_judge((int)n)) {
+	case CALL_NOT_NOW: epoll_core_note_full(engine, conn); return false;
+	case CALL_SHORT: engine->memory_short = true; return false;
+	case CALL_AGAIN: return false;
+	case CALL_FATAL: break;
 	}
+	ret_event->kind = PROTOCOL_FAULT;
+	ret_event->error = (int)n;
 	return true;
 }
 
@@ -46,11 +39,11 @@ static void keep(struct conn *conn, const struct protocol_span *span)
 {
 	int r = conn->output == NULL ? output_new(&conn->output) : 0;
 
-	/* As if it were urgent: that goes by itself, and is never joined with a neighbour. */
+	/* As if it were urgent: an urgent span is sent alone, and never joined with a neighbour. */
 	if (r == 0)
 		r = output_push(conn->output, span, true);
 	if (r < 0)
-		epoll_stream_note_lost(conn, r);
+		conn_lose(conn, r);
 }
 
 void epoll_flow_carry_out(
@@ -65,19 +58,20 @@ void epoll_flow_carry_out(
 			keep(conn, &answer->send);
 			return;
 		}
-		drive_tell(&engine->core, conn, &event, answer);
+		drive_report(&engine->core, conn, &event, answer);
 	}
 }
 
-static void tell(struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
+static void report(
+	struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
 {
 	struct protocol_answer answer;
 
-	drive_tell(&engine->core, conn, event, &answer);
+	drive_report(&engine->core, conn, event, &answer);
 	epoll_flow_carry_out(engine, conn, &answer);
 }
 
-/* Sends the first that waits. True if it is no longer there. */
+/* Sends the first message that waits. True if it no longer waits. */
 static bool flush(struct epoll_engine *engine, struct conn *conn)
 {
 	const struct protocol_span *first = output_first(conn->output);
@@ -90,7 +84,7 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 		output_free(conn->output);
 		conn->output = NULL;
 	}
-	tell(engine, conn, &event);
+	report(engine, conn, &event);
 	return true;
 }
 
@@ -100,7 +94,7 @@ static struct buffer *buffer_for(struct epoll_engine *engine, const struct conn 
 {
 	struct buffer *buffer = NULL;
 
-	if (conn->room > BUFFER_SMALL_BYTES)
+	if (conn->credit > BUFFER_SMALL_BYTES)
 		buffer = buffer_get_large(&engine->core.pool);
 	if (buffer == NULL)
 		buffer = buffer_get_small(&engine->core.pool);
@@ -109,7 +103,7 @@ static struct buffer *buffer_for(struct epoll_engine *engine, const struct conn 
 	return buffer;
 }
 
-static void tell_message(struct epoll_engine *engine, struct conn *conn, struct buffer *buffer,
+static void report_message(struct epoll_engine *engine, struct conn *conn, struct buffer *buffer,
 	const struct mmsghdr *message)
 {
 	struct protocol_event event = {
@@ -122,25 +116,26 @@ static void tell_message(struct epoll_engine *engine, struct conn *conn, struct 
 		.truncated = (message->msg_hdr.msg_flags & MSG_TRUNC) != 0,
 	};
 
-	tell(engine, conn, &event);
+	report(engine, conn, &event);
 }
 
-/* Nothing was received: why. */
+/* Nothing was received, for this reason. */
 static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
 {
 	struct protocol_event event = { .kind = PROTOCOL_FAULT, .error = error };
 
-	if (error == -EAGAIN)
-		conn->flags &= ~(uint32_t)CONN_READABLE;
-	else if (is_shortage(error))
-		engine->memory_short = true;
-	else if (error != -EINTR)
-		tell(engine, conn, &event);
+	switch (call_judge(error)) {
+	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE); break;
+	case CALL_SHORT: engine->memory_short = true; break;
+	case CALL_AGAIN: break;
+	case CALL_FATAL: report(engine, conn, &event); break;
+	}
 }
 
 /*
- * Receives what is there, some messages at a time: fewer than asked for means that there are no more, which
- * saves a call that would only say so. Returns how many it was; 0 also when there was something else.
+ * Receives what is there, some messages at a time: fewer than asked for means that there are no
+ * more, which saves a call that would only return EAGAIN. Returns how many came; 0 also on an
+ * error.
  */
 static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 {
@@ -152,7 +147,7 @@ static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 
 	if (buffer == NULL)
 		return 0;
-	most_bytes = conn->room < buffer->capacity ? conn->room : buffer->capacity;
+	most_bytes = conn->credit < buffer->capacity ? conn->credit : buffer->capacity;
 	count = buffer->capacity / most_bytes;
 	if (count > MESSAGES_A_CALL)
 		count = MESSAGES_A_CALL;
@@ -164,9 +159,9 @@ static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 	n = call_recvmmsg(conn->fd, messages, count, MSG_DONTWAIT);
 	buffer->filled = count * most_bytes;
 	if (n > 0 && (uint32_t)n < count)
-		conn->flags &= ~(uint32_t)CONN_READABLE;
-	for (int i = 0; i < n && !(conn->flags & (CONN_CLOSE_WANTED | CONN_RESET_WANTED)); i++)
-		tell_message(engine, conn, buffer, &messages[i]);
+		conn_clear(conn, CONN_READABLE);
+	for (int i = 0; i < n && !(conn->flags & (CONN_CLOSE_WANTED | CONN_CUT)); i++)
+		report_message(engine, conn, buffer, &messages[i]);
 	if (n < 0)
 		note_nothing(engine, conn, n);
 	buffer_unref(buffer);
@@ -180,7 +175,8 @@ static bool may_flush(const struct conn *conn)
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->flags & CONN_READABLE && conn->room > 0 && !(conn->flags & CONN_CLOSE_WANTED);
+	return conn->flags & CONN_READABLE && conn->credit > 0 &&
+		!(conn->flags & CONN_CLOSE_WANTED);
 }
 
 bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn)
@@ -190,7 +186,7 @@ bool epoll_flow_take_turn(struct epoll_engine *engine, struct conn *conn)
 
 	while (received < MESSAGES_A_TURN && progress) {
 		progress = false;
-		if (conn->error != 0 || conn->flags & CONN_RESET_WANTED)
+		if (conn_must_end(conn))
 			return false;
 		if (may_flush(conn))
 			progress = flush(engine, conn);

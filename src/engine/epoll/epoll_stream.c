@@ -1,30 +1,28 @@
 /*
- * Connections, edge-triggered: the kernel tells a change once, and the flags READABLE and WRITABLE
- * remember it until a call comes back empty. So pausing and resuming a reader costs no system call,
- * and an echo costs two: recv and send.
+ * Connections, edge-triggered: the kernel reports a change once, and the flags READABLE and
+ * WRITABLE remember it until a call comes back empty. So pausing and resuming a reader costs no
+ * system call, and an echo costs two: recv and send.
  *
  * The traps of edge-triggering, and where they are closed:
- * - A short receive usually means "no more" and saves a call that would say EAGAIN. Not so when the
- *   kernel stopped for another reason: at an urgent mark, at a descriptor passed over a unix socket,
- *   or before the end of stream. Then EXHAUST is set and receiving goes on until EAGAIN.
+ * - A short receive usually means "no more" and saves a call that would return EAGAIN. Not so when
+ *   the kernel stopped for another reason: at an urgent mark, at a descriptor passed over a unix
+ *   socket, or before the end of stream. Then EXHAUST is set and receiving goes on until EAGAIN.
  * - A connection that stops with work in hand (its turn was long, or memory was short) gets no new
  *   edge: it stays queued.
  */
-#include "engine/epoll/epoll_engine.h"
+#include "engine/epoll/epoll_stream.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 
 #include "engine/drive.h"
+#include "engine/epoll/epoll_flow.h"
 #include "engine/intake.h"
 #include "engine/outgoing.h"
 #include "net/call.h"
 #include "net/socket.h"
 
-/* A turn ends after so many bytes received: then it is the others' turn. */
+/* A turn ends after so many bytes received: then the other connections have theirs. */
 #define TURN_BYTES (4 * BUFFER_LARGE_BYTES)
-
-#define WATCHED (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
 static void enqueue(struct epoll_engine *engine, struct conn *conn)
 {
@@ -33,44 +31,22 @@ static void enqueue(struct epoll_engine *engine, struct conn *conn)
 
 static uint64_t token_of(const struct conn *conn)
 {
-	return epoll_engine_token(EPOLL_KIND_STREAM, conn_token(conn));
-}
-
-void epoll_stream_note_lost(struct conn *conn, int error)
-{
-	if (conn->error == 0)
-		conn->error = error;
+	return epoll_core_token(EPOLL_CORE_STREAM, conn_token(conn));
 }
 
 /* ---- sending ---- */
 
-/* The kernel takes no more: ask to be told when it does (once in a connection's life). */
-void epoll_stream_note_full(struct epoll_engine *engine, struct conn *conn)
-{
-	conn->flags &= ~(uint32_t)CONN_WRITABLE;
-	if (conn->flags & CONN_WRITE_WATCHED)
-		return;
-
-	/* Modifying looks at the state anew, so an edge that has just passed is not missed. */
-	int r = epoll_engine_watch(
-		engine, EPOLL_CTL_MOD, conn->fd, WATCHED | EPOLLOUT, token_of(conn));
-
-	if (r < 0)
-		epoll_stream_note_lost(conn, r);
-	conn->flags |= CONN_WRITE_WATCHED;
-}
-
 /* Bytes taken by the kernel; 0 when it takes none now, or the connection is lost. */
 static size_t sent_count(struct epoll_engine *engine, struct conn *conn, ssize_t result)
 {
-	if (result > 0)
+	if (result >= 0)
 		return (size_t)result;
-	if (result == -EAGAIN)
-		epoll_stream_note_full(engine, conn);
-	else if (result == -ENOBUFS || result == -ENOMEM)
-		engine->memory_short = true; /* still writable: tried again a little later */
-	else if (result < 0 && result != -EINTR)
-		epoll_stream_note_lost(conn, (int)result);
+	switch (call_judge((int)result)) {
+	case CALL_NOT_NOW: epoll_core_note_full(engine, conn); break;
+	case CALL_SHORT: engine->memory_short = true; break; /* still writable: tried again soon */
+	case CALL_AGAIN: break;
+	case CALL_FATAL: conn_lose(conn, (int)result); break;
+	}
 	return 0;
 }
 
@@ -82,8 +58,7 @@ static void keep(struct conn *conn, const struct protocol_span *span, bool urgen
 	if (r == 0)
 		r = output_push(conn->output, span, urgent);
 	if (r < 0)
-		epoll_stream_note_lost(
-			conn, r); /* bytes must not be dropped in silence: the connection goes */
+		conn_lose(conn, r); /* bytes must not be dropped in silence: the connection goes */
 }
 
 /* Sends at once what nothing waits before; queues the rest. Returns what has left. */
@@ -106,7 +81,7 @@ static size_t transmit(
 	return sent;
 }
 
-/* Does what an answer says about sending; what leaves is told, and may be answered in turn. */
+/* Sends what an answer holds; reports what has left, and carries out the answer to that. */
 static void carry_out(
 	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
 {
@@ -116,11 +91,11 @@ static void carry_out(
 		event.count = transmit(engine, conn, answer);
 		if (event.count == 0)
 			return;
-		drive_tell(&engine->core, conn, &event, answer);
+		drive_report(&engine->core, conn, &event, answer);
 	}
 }
 
-/* The same where it may be a flow, too. */
+/* The same for a stream or a flow. */
 static void carry_out_either(
 	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
 {
@@ -130,11 +105,12 @@ static void carry_out_either(
 		carry_out(engine, conn, answer);
 }
 
-static void tell(struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
+static void report(
+	struct epoll_engine *engine, struct conn *conn, const struct protocol_event *event)
 {
 	struct protocol_answer answer;
 
-	drive_tell(&engine->core, conn, event, &answer);
+	drive_report(&engine->core, conn, event, &answer);
 	carry_out(engine, conn, &answer);
 }
 
@@ -158,15 +134,15 @@ static bool flush(struct epoll_engine *engine, struct conn *conn)
 		output_free(conn->output);
 		conn->output = NULL;
 	}
-	tell(engine, conn, &event);
+	report(engine, conn, &event);
 	return true;
 }
 
 /* ---- receiving ---- */
 
 /*
- * One receive. Sets `ret_partial` when the kernel may have stopped before its queue was empty, though
- * it gave less than asked for.
+ * One receive. Sets `ret_partial` when the kernel may have stopped before its queue was empty,
+ * though it gave less than asked for.
  */
 static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *ret_partial)
 {
@@ -174,36 +150,39 @@ static ssize_t receive_some(struct conn *conn, void *bytes, size_t size, bool *r
 		return call_recv(conn->fd, bytes, size, MSG_DONTWAIT);
 
 	/*
-	 * Without room for control data the kernel closes the descriptors that a peer passes, says so by
-	 * MSG_CTRUNC, and ends the receive there (unix(7)).
+	 * Without a buffer for control data the kernel closes the descriptors that a peer passes,
+	 * sets MSG_CTRUNC, and ends the receive there (unix(7)).
 	 */
 	struct iovec vector = { .iov_base = bytes, .iov_len = size };
 	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
 	ssize_t n = call_recvmsg(conn->fd, &message, MSG_DONTWAIT);
 
-	/* Only ever set: before the end of stream, the caller has set it already. */
+	/* Never cleared: before the end of stream, the caller has set it already. */
 	if (message.msg_flags & MSG_CTRUNC)
 		*ret_partial = true;
 	return n;
 }
 
-static void note_nothing(struct epoll_engine *engine, struct conn *conn, ssize_t result)
+static void note_end(struct epoll_engine *engine, struct conn *conn)
 {
-	if (result == 0) {
-		struct protocol_event event = { .kind = PROTOCOL_END };
+	struct protocol_event event = { .kind = PROTOCOL_END };
 
-		conn->flags |= CONN_END_SEEN;
-		tell(engine, conn, &event);
-	} else if (result == -EAGAIN) {
-		conn->flags &= ~(uint32_t)(CONN_READABLE | CONN_EXHAUST);
-	} else if (result == -ENOMEM || result == -ENOBUFS) {
-		engine->memory_short = true; /* still readable: tried again a little later */
-	} else if (result != -EINTR) {
-		epoll_stream_note_lost(conn, (int)result);
+	conn->flags |= CONN_END_SEEN;
+	report(engine, conn, &event);
+}
+
+/* Nothing was received, for this reason. */
+static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
+{
+	switch (call_judge(error)) {
+	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE | CONN_EXHAUST); break;
+	case CALL_SHORT: engine->memory_short = true; break; /* still readable: tried again soon */
+	case CALL_AGAIN: break;
+	case CALL_FATAL: conn_lose(conn, error); break;
 	}
 }
 
-/* Receives once and tells it. Returns the bytes that came; 0 also for the end, or when lost. */
+/* Receives once and reports it. Returns the bytes that came; 0 also for the end, or when lost. */
 static size_t receive(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
@@ -214,28 +193,30 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	if (buffer == NULL)
 		return 0;
 	wanted = buffer->capacity - buffer->filled;
-	if (wanted > conn->room)
-		wanted = conn->room;
+	if (wanted > conn->credit)
+		wanted = conn->credit;
 
 	unsigned char *start = buffer->bytes + buffer->filled;
 	ssize_t n = 1;
 
 	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
 		partial = true;
-		n = intake_look_for_mark(conn->fd, start, &wanted, &event.kind);
+		n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
 	}
 	if (n > 0)
 		n = receive_some(conn, start, wanted, &partial);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		if ((size_t)n < wanted && !partial)
-			conn->flags &= ~(uint32_t)CONN_READABLE;
+			conn_clear(conn, CONN_READABLE);
 		event.span.bytes = start;
 		event.span.length = (uint32_t)n;
 		event.span.buffer = buffer;
-		tell(engine, conn, &event);
+		report(engine, conn, &event);
+	} else if (n == 0) {
+		note_end(engine, conn);
 	} else {
-		note_nothing(engine, conn, n);
+		note_nothing(engine, conn, (int)n);
 	}
 	buffer_unref(buffer);
 	return n > 0 ? (size_t)n : 0;
@@ -250,47 +231,33 @@ static bool may_flush(const struct conn *conn)
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->flags & CONN_READABLE && conn->room > 0 &&
+	return conn->flags & CONN_READABLE && conn->credit > 0 &&
 		!(conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED));
 }
 
-static bool must_end(const struct conn *conn)
-{
-	return conn->error != 0 || conn->flags & CONN_RESET_WANTED;
-}
-
-static void close_conn(
-	struct epoll_engine *engine, struct conn *conn, enum engine_close_reason reason)
+static void close_conn(struct epoll_engine *engine, struct conn *conn)
 {
 	int fd = conn->fd;
 
-	if (drive_ends_with_reset(&engine->core, conn, reason))
+	if (drive_ends_with_reset(&engine->core, conn))
 		socket_set_reset_on_close(fd);
-	drive_close(&engine->core, conn, reason);
+	drive_close(&engine->core, conn);
 	call_close(fd);
 	accept_retry_soon(&engine->core);
 }
 
 static bool is_ending(const struct conn *conn)
 {
-	return must_end(conn) || conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED);
+	return conn_must_end(conn) || conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED);
 }
 
 /* Ends what is to end. True if the connection is gone. */
 static bool settle(struct epoll_engine *engine, struct conn *conn)
 {
-	if (conn->error != 0) {
-		close_conn(engine, conn, ENGINE_CLOSE_LOST);
-		return true;
-	}
-	if (conn->flags & CONN_RESET_WANTED) {
-		close_conn(engine, conn, ENGINE_CLOSE_CUT);
-		return true;
-	}
-	if (!output_is_empty(conn->output))
+	if (!conn_must_end(conn) && !output_is_empty(conn->output))
 		return false;
-	if (conn->flags & CONN_CLOSE_WANTED) {
-		close_conn(engine, conn, ENGINE_CLOSE_DONE);
+	if (conn_must_end(conn) || conn->flags & CONN_CLOSE_WANTED) {
+		close_conn(engine, conn);
 		return true;
 	}
 	if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
@@ -306,11 +273,11 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	size_t received = 0;
 	bool progress = true;
 
-	while (progress && received < TURN_BYTES && !must_end(conn)) {
+	while (progress && received < TURN_BYTES && !conn_must_end(conn)) {
 		progress = false;
 		if (may_flush(conn))
 			progress = flush(engine, conn);
-		if (may_receive(conn) && !must_end(conn)) {
+		if (may_receive(conn) && !conn_must_end(conn)) {
 			size_t n = receive(engine, conn);
 
 			received += n;
@@ -320,8 +287,8 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	if (is_ending(conn) && settle(engine, conn))
 		return;
 	/*
-	 * What cannot go on now is woken by its own edge (not READABLE, not WRITABLE) or by its own
-	 * output leaving (no room, no buffer); the rest must be remembered here.
+	 * A connection that cannot go on now is woken by its own edge (not READABLE, not WRITABLE)
+	 * or by its own output leaving (no credit, no buffer); all others must be queued here.
 	 */
 	if (may_flush(conn) || (may_receive(conn) && (progress || output_is_empty(conn->output)))) {
 		engine->busy = engine->busy || progress;
@@ -329,23 +296,23 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	}
 }
 
-/* A connection in the making has got somewhere. True if it is open. */
+/* A connecting socket may be connected, or have failed. True if it is open now. */
 static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_answer answer;
 
-	if (conn->error == 0 && !(conn->flags & CONN_WRITABLE))
+	if (!conn_must_end(conn) && !(conn->flags & CONN_WRITABLE))
 		return false;
-	if (outgoing_finish(conn) < 0) {
-		close_conn(engine, conn, ENGINE_CLOSE_LOST);
+	if (conn_must_end(conn) || outgoing_finish(conn) < 0) {
+		close_conn(engine, conn);
 		return false;
 	}
-	drive_open(&engine->core, conn, &answer);
+	drive_open(&engine->core, conn, 0, &answer);
 	carry_out_either(engine, conn, &answer);
 	return true;
 }
 
-/* The turn of a connection that is not, or not yet, like the others. True if it is now. */
+/* The turn of a connecting socket or a flow. True if it is an open stream by now. */
 __attribute__((noinline, cold)) static bool take_special_turn(
 	struct epoll_engine *engine, struct conn *conn)
 {
@@ -371,7 +338,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 		struct conn *conn = conn_at(&engine->core.conns, slot);
 
 		slot = conn->next_slot;
-		conn->flags &= ~(uint32_t)CONN_QUEUED;
+		conn_clear(conn, CONN_QUEUED);
 		engine->last_token = conn_token(conn);
 		engine->turn_count++;
 		if (!(conn->flags & (CONN_CONNECTING | CONN_FLOW)) ||
@@ -380,16 +347,16 @@ void epoll_stream_round(struct epoll_engine *engine)
 	}
 }
 
-bool epoll_stream_look(struct epoll_engine *engine)
+bool epoll_stream_poll(struct epoll_engine *engine)
 {
 	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
 
-	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->room == 0 ||
+	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->credit == 0 ||
 		!output_is_empty(conn->output) ||
-		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || must_end(conn))
+		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
 	conn->flags |= CONN_READABLE;
-	if (receive(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) && !must_end(conn))
+	if (receive(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) && !conn_must_end(conn))
 		return false;
 	enqueue(engine, conn);
 	return true;
@@ -400,22 +367,22 @@ void epoll_stream_ready(struct epoll_engine *engine, uint64_t token, uint32_t ev
 	struct conn *conn = conn_from_token(&engine->core.conns, token);
 
 	if (conn == NULL)
-		return; /* closed earlier in this round, its slot perhaps already another's */
+		return; /* closed earlier in this round; another connection may have its slot */
 	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		conn->flags |= CONN_READABLE;
 	if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		conn->flags |= CONN_EXHAUST;
-	/* On an error sending is tried too: a peer that is gone must be found while not reading. */
+	/* On an error, sending is tried too: a paused reader must notice that its peer is gone. */
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		conn->flags |= CONN_WRITABLE;
-	/* A protocol that neither receives nor sends would not find the error by itself. */
-	if (events & EPOLLERR && conn->room == 0 && output_is_empty(conn->output) &&
+	/* A connection that neither receives nor sends would not notice the error. */
+	if (events & EPOLLERR && conn->credit == 0 && output_is_empty(conn->output) &&
 		!(conn->flags & CONN_FLOW))
-		epoll_stream_note_lost(conn, socket_take_error(conn->fd));
+		conn_lose(conn, socket_take_error(conn->fd));
 	enqueue(engine, conn);
 }
 
-int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme)
+int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct engine *core = &engine->core;
 	struct protocol_answer answer;
@@ -428,14 +395,14 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		return r;
 	}
 	conn->flags |= CONN_WRITABLE;
-	r = epoll_engine_watch(engine, EPOLL_CTL_ADD, fd, WATCHED, token_of(conn));
+	r = epoll_core_watch(engine, EPOLL_CTL_ADD, fd, epoll_core_conn_events(), token_of(conn));
 	if (r < 0) {
 		conn_release(&core->conns, conn);
 		socket_set_reset_on_close(fd);
 		call_close(fd);
 		return r;
 	}
-	drive_open(core, conn, &answer);
+	drive_open(core, conn, tag, &answer);
 	carry_out(engine, conn, &answer);
 	if (is_ending(conn))
 		enqueue(engine, conn);
@@ -447,13 +414,13 @@ void epoll_stream_connect(struct epoll_engine *engine, struct conn *conn)
 	if (outgoing_waits_for_backlog(conn))
 		return;
 	if (conn->error == 0) {
-		/* Only now: a socket that has not called yet is told as hung up. */
-		int r = epoll_engine_watch(
-			engine, EPOLL_CTL_ADD, conn->fd, WATCHED | EPOLLOUT, token_of(conn));
+		/* Only now: before connect(2), epoll reports the socket as hung up. */
+		int r = epoll_core_watch(engine, EPOLL_CTL_ADD, conn->fd,
+			epoll_core_conn_events() | EPOLLOUT, token_of(conn));
 
 		conn->flags |= CONN_WRITE_WATCHED;
 		if (r < 0)
-			epoll_stream_note_lost(conn, r);
+			conn_lose(conn, r);
 	}
 	if (conn->error != 0 || conn->flags & CONN_WRITABLE)
 		enqueue(engine, conn);
@@ -464,12 +431,12 @@ void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn)
 	struct protocol_event event = { .kind = PROTOCOL_NUDGED };
 	struct protocol_answer answer;
 
-	if (must_end(conn) || conn->flags & CONN_CLOSE_WANTED)
+	if (conn_must_end(conn) || conn->flags & CONN_CLOSE_WANTED)
 		return;
-	drive_tell(&engine->core, conn, &event, &answer);
+	drive_report(&engine->core, conn, &event, &answer);
 	carry_out_either(engine, conn, &answer);
-	/* It may have got room for what it was not told of. */
-	if (must_end(conn) ||
+	/* The answer may have given credit for bytes that have come already. */
+	if (conn_must_end(conn) ||
 		conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED | CONN_READABLE))
 		enqueue(engine, conn);
 }
@@ -498,14 +465,13 @@ unsigned epoll_stream_cut(struct epoll_engine *engine, engine_condemn_fn *condem
 
 		if (conn == NULL || !drive_is_condemned(conn, condemned, context))
 			continue;
-		/* One that is to be gone on with cannot be taken out of that list: it ends there. */
-		if (condemned != NULL && conn->flags & CONN_QUEUED)
-			conn->flags |= CONN_RESET_WANTED;
-		else
-			close_conn(engine, conn, ENGINE_CLOSE_CUT);
+		/* A queued connection cannot be taken out of the queue: it ends in its turn. */
+		conn->flags |= CONN_CUT;
+		if (condemned == NULL || !(conn->flags & CONN_QUEUED))
+			close_conn(engine, conn);
 		count++;
 	}
 	if (condemned == NULL)
-		conn_take_queue(table); /* nobody is left to go on with */
+		conn_take_queue(table); /* all that were in it are closed */
 	return count;
 }

@@ -1,12 +1,12 @@
 /*
- * Listeners. The kernel is asked to say that somebody knocks, at any of them, and accepting is a call of
- * our own: an accept that is ordered goes by the limit of descriptors of the time when it was ordered.
- * What is asked is a lookout (lookout.h), so that the ring holds on to no listener.
+ * Listeners. A poll completes when a connection is pending on any of them, and we call accept(2)
+ * ourselves: a requested accept goes by the limit of descriptors of the time when it was submitted.
+ * The poll is of a lookout (lookout.h), so that the ring holds on to no listener.
  */
 #include <poll.h>
 
 #include "engine/lookout.h"
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_accept.h"
 
 int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
@@ -15,36 +15,49 @@ int uring_accept_add(struct uring_engine *engine, int fd, enum addr_scheme schem
 
 	if (r < 0)
 		return r;
-	r = lookout_add(engine->knock_fd, fd);
+	r = lookout_add(engine->pending_fd, fd);
 	if (r < 0)
 		accept_close(accept, accept->count - 1);
 	return r;
 }
 
-/* Whoever the kernel has already connected would get a RST when the listener goes: so it stays for them. */
+static void close_one(struct uring_engine *engine, unsigned which)
+{
+	struct accept *accept = &engine->core.accept;
+
+	lookout_remove(engine->pending_fd, accept->listeners[which].fd);
+	accept_close(accept, which);
+}
+
+/*
+ * Closing a listener resets its pending connections: so it stays open until there is a descriptor
+ * for them.
+ */
 static void close_all(struct uring_engine *engine)
 {
 	struct accept *accept = &engine->core.accept;
 
 	for (unsigned i = 0; i < accept->count; i++) {
 		if (accept->listeners[i].fd < 0 ||
-			(!engine->cutting && !accept_some(&engine->core, i, ACCEPT_LAST_CALL)))
+			(!engine->cutting && !accept_some(&engine->core, i, ACCEPT_ALL_PENDING)))
 			continue;
-		lookout_remove(engine->knock_fd, accept->listeners[i].fd);
-		accept_close(accept, i);
+		close_one(engine, i);
 	}
 	if (accept->open_count == 0)
 		accept_resume(accept);
 }
 
-void uring_accept_knocked(struct uring_engine *engine)
+void uring_accept_pending(struct uring_engine *engine)
 {
 	struct accept *accept = &engine->core.accept;
 
-	engine->knock_ordered = false;
+	engine->pending_ordered = false;
 	for (unsigned i = 0; i < accept->count && !accept->paused; i++) {
-		if (accept->listeners[i].fd >= 0)
-			accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].fd < 0)
+			continue;
+		accept_some(&engine->core, i, ACCEPT_A_ROUND);
+		if (accept->listeners[i].lost)
+			close_one(engine, i);
 	}
 }
 
@@ -63,13 +76,14 @@ void uring_accept_round(struct uring_engine *engine)
 	if (accept->open_count == 0 || accept->paused)
 		return;
 	if (engine->core.draining) {
-		close_all(engine); /* somebody waited for a descriptor, and there may be one now */
+		close_all(
+			engine); /* a connection waited for a descriptor, and there may be one now */
 		return;
 	}
-	sqe = engine->knock_ordered ? NULL : uring_engine_place(engine);
+	sqe = engine->pending_ordered ? NULL : uring_core_place(engine);
 	if (sqe == NULL)
 		return;
-	io_uring_prep_poll_add(sqe, engine->knock_fd, POLLIN);
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_KNOCK, 0));
-	engine->knock_ordered = true;
+	io_uring_prep_poll_add(sqe, engine->pending_fd, POLLIN);
+	uring_core_order(engine, sqe, uring_core_token(URING_CORE_PENDING, 0));
+	engine->pending_ordered = true;
 }

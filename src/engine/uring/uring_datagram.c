@@ -1,12 +1,13 @@
 /*
- * Datagram sockets: the kernel is asked to say when there is something to receive (or, while an answer
- * waits, when it takes one), and the messages are then moved by calls of our own. One order is for one
- * such moment; ordering it anew looks at the state again, so that nothing is missed. What is asked is a
+ * Datagram sockets: a poll completes when there is something to receive (or, while an answer waits,
+ * when the kernel takes one), and the messages are then moved by calls of our own. A poll completes
+ * once; ordering it again checks the state again, so that nothing is missed. The poll is of a
  * lookout (lookout.h), so that the ring holds on to no socket and its address.
  *
- * Not by orders: on Linux 6.18 a multishot recvmsg with sendmsg orders, or with sendmmsg, costs as much for
- * each echo as recvmmsg and sendmmsg (0.8 us in trains, 2.7 us one by one), because a call is for many and
- * the way through the kernel is the rest. So datagrams have one way out, and one truth about what was lost.
+ * The messages are not moved by requests: on Linux 6.18 a multishot recvmsg with requested sendmsg,
+ * or with sendmmsg, costs as much for each echo as recvmmsg and sendmmsg (0.8 us in trains, 2.7 us
+ * one by one), because one call moves many, and the rest of the cost is the way through the kernel.
+ * So all engines send datagrams in the same way, and learn in the same way which are lost.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +16,7 @@
 
 #include "engine/datagram.h"
 #include "engine/lookout.h"
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_datagram.h"
 #include "net/call.h"
 
 struct uring_datagram {
@@ -70,7 +71,10 @@ void uring_datagram_done(struct uring_engine *engine, unsigned which)
 
 static void close_one(struct uring_engine *engine, struct uring_datagram *one)
 {
-	/* By hand: a duplicate of the descriptor may keep the socket alive, and the ring the lookout. */
+	/*
+	 * By hand: a duplicate of the descriptor may keep the socket alive, and the ring the
+	 * lookout.
+	 */
 	lookout_remove(one->lookout_fd, one->datagram->fd);
 	datagram_close(one->datagram);
 	close(one->lookout_fd);
@@ -94,7 +98,7 @@ void uring_datagram_stop(struct uring_engine *engine)
 static void order(struct uring_engine *engine, unsigned which)
 {
 	struct uring_datagram *one = &engine->datagrams[which];
-	struct io_uring_sqe *sqe = uring_engine_place(engine);
+	struct io_uring_sqe *sqe = uring_core_place(engine);
 	bool to_write = one->datagram->waiting != NULL;
 
 	if (sqe == NULL)
@@ -104,14 +108,16 @@ static void order(struct uring_engine *engine, unsigned which)
 		lookout_turn(one->lookout_fd, one->datagram->fd, one->to_write);
 	}
 	io_uring_prep_poll_add(sqe, one->lookout_fd, POLLIN);
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_DATAGRAM, which));
+	uring_core_order(engine, sqe, uring_core_token(URING_CORE_DATAGRAM, which));
 	one->ordered = true;
 }
 
 void uring_datagram_round(struct uring_engine *engine)
 {
 	for (unsigned i = 0; i < engine->datagram_count; i++) {
-		if (engine->datagrams[i].datagram != NULL && !engine->datagrams[i].ordered)
+		const struct uring_datagram *one = &engine->datagrams[i];
+
+		if (one->datagram != NULL && !one->datagram->lost && !one->ordered)
 			order(engine, i);
 	}
 }

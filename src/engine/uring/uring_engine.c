@@ -1,15 +1,13 @@
 /*
- * The loop: hand over the orders and wait for answers in one call, note the answers, run what was
- * posted, go on with the connections that have something to do. Orders are only ever written in that
- * last step, for connections that are open; so no order can name a descriptor that has since been
- * closed and given to another.
+ * The loop: submit the requests and wait for completions in one call, note the completions, run
+ * what was posted, give each connection that has something to do a turn. Requests are only ever
+ * written in that last step, for connections that are open; so no request can name a descriptor
+ * that has since been closed and used again.
  *
- * The ring lives in run() and belongs to its thread alone. What the kernel has been given to do holds on
- * to sockets and buffers until it answers, so run() does not return before everything is answered;
- * and a ring that another thread had made would interrupt that thread's calls when it goes.
+ * The ring lives in run() and belongs to its thread alone. Requests hold on to sockets and buffers
+ * until they complete, so run() does not return before all have completed; and a ring that another
+ * thread had opened would interrupt that thread's system calls when it closes.
  */
-#include "engine/uring/uring_engine.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +18,17 @@
 #include "base/clock.h"
 #include "engine/lookout.h"
 #include "engine/outgoing.h"
+#include "engine/uring/uring_accept.h"
+#include "engine/uring/uring_connect.h"
+#include "engine/uring/uring_datagram.h"
+#include "engine/uring/uring_explain.h"
 #include "engine/uring/uring_ring.h"
+#include "engine/uring/uring_send.h"
+#include "engine/uring/uring_stream.h"
+#include "engine/uring/uring_wait.h"
 #include "net/call.h"
 
-#define ORDERS_A_ROUND 512
+#define REQUESTS_A_ROUND 512
 /* How long to wait for memory that other connections, or other programs, may give back. */
 #define MEMORY_RETRY_NS (10 * CLOCK_NS_PER_MS)
 
@@ -31,55 +36,6 @@
 #define SMALL_BUFFERS (BUFFER_READY_BYTES / BUFFER_SMALL_BYTES)
 #define LARGE_GROUP 2
 #define LARGE_BUFFERS 16
-
-/* ---- orders ---- */
-
-/* True when the kernel has taken all that was written. */
-static bool submit(struct uring_engine *engine)
-{
-	io_uring_submit(&engine->ring);
-	if (io_uring_sq_ready(&engine->ring) > 0)
-		return false;
-	engine->message_count = 0;
-	return true;
-}
-
-struct io_uring_sqe *uring_engine_place(struct uring_engine *engine)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&engine->ring);
-
-	if (sqe == NULL && submit(engine))
-		sqe = io_uring_get_sqe(&engine->ring);
-	if (sqe == NULL)
-		engine->memory_short = true;
-	return sqe;
-}
-
-bool uring_engine_has_places(struct uring_engine *engine, unsigned count)
-{
-	return io_uring_sq_space_left(&engine->ring) >= count ||
-		(submit(engine) && io_uring_sq_space_left(&engine->ring) >= count);
-}
-
-void uring_engine_order(struct uring_engine *engine, struct io_uring_sqe *sqe, uint64_t token)
-{
-	io_uring_sqe_set_data64(sqe, token);
-	engine->ordered_count++;
-}
-
-struct io_uring_sqe *uring_engine_place_message(
-	struct uring_engine *engine, struct uring_message **ret_message)
-{
-	struct io_uring_sqe *sqe = NULL;
-
-	if (engine->message_count < URING_ENGINE_MESSAGES || submit(engine))
-		sqe = uring_engine_place(engine);
-	else
-		engine->memory_short = true;
-	/* Only now: to find a place, all may have been submitted. */
-	*ret_message = &engine->messages[engine->message_count];
-	return sqe;
-}
 
 /* ---- life ---- */
 
@@ -104,7 +60,7 @@ static int uring_create(const struct engine_options *options, struct engine **re
 	r = uring_probe_all(&engine->probe, why, sizeof(why));
 	if (r < 0)
 		goto fail_probe;
-	r = lookout_open(&engine->knock_fd);
+	r = lookout_open(&engine->pending_fd);
 	if (r < 0)
 		goto fail_probe;
 	*ret_engine = &engine->core;
@@ -120,15 +76,16 @@ fail_core:
 static void uring_destroy(struct engine *core)
 {
 	struct uring_engine *engine = (struct uring_engine *)core;
-	static const struct engine_host nobody;
+	static const struct engine_host silent;
 
-	core->host = &nobody;
+	core->host = &silent;
 	core->draining = true;
 	uring_datagram_close_all(engine);
+	conn_cut_all(&core->conns);
 	uring_stream_close_all(engine);
 	for (unsigned i = 0; i < engine->spare_output_count; i++)
 		output_free(engine->spare_outputs[i]);
-	close(engine->knock_fd);
+	close(engine->pending_fd);
 	core_fini(core);
 	free(engine);
 }
@@ -142,9 +99,9 @@ static int uring_listen(struct engine *core, int fd, enum addr_scheme scheme, un
 	return uring_datagram_add(engine, fd, scheme, tag);
 }
 
-static int uring_adopt(struct engine *core, int fd, enum addr_scheme scheme)
+static int uring_adopt(struct engine *core, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	return uring_stream_open((struct uring_engine *)core, fd, scheme);
+	return uring_stream_open((struct uring_engine *)core, fd, scheme, tag);
 }
 
 static void uring_connect(struct engine *core, struct conn *conn)
@@ -180,12 +137,12 @@ static unsigned uring_cut(struct engine *core, engine_condemn_fn *condemned, voi
 
 static void order_wake(struct uring_engine *engine)
 {
-	struct io_uring_sqe *sqe = engine->wake_ordered ? NULL : uring_engine_place(engine);
+	struct io_uring_sqe *sqe = engine->wake_ordered ? NULL : uring_core_place(engine);
 
 	if (sqe == NULL)
 		return;
 	io_uring_prep_read(sqe, engine->core.wake_fd, &engine->wake_value, sizeof(uint64_t), 0);
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_WAKE, 0));
+	uring_core_order(engine, sqe, uring_core_token(URING_CORE_WAKE, 0));
 	engine->wake_ordered = true;
 }
 
@@ -205,32 +162,31 @@ static uint64_t next_ns(const struct uring_engine *engine)
 static void note_completion(struct uring_engine *engine, const struct io_uring_cqe *cqe)
 {
 	uint64_t which = cqe->user_data & ((1ull << CONN_TOKEN_KIND_SHIFT) - 1);
-	enum uring_engine_kind kind = (enum uring_engine_kind)(
-		cqe->user_data >> CONN_TOKEN_KIND_SHIFT);
+	enum uring_core_kind kind = (enum uring_core_kind)(cqe->user_data >> CONN_TOKEN_KIND_SHIFT);
 
-	if (!(cqe->flags & IORING_CQE_F_MORE) && kind != URING_KIND_SEND_QUIET)
+	if (!(cqe->flags & IORING_CQE_F_MORE) && kind != URING_CORE_SEND_QUIET)
 		engine->ordered_count--;
 	switch (kind) {
-	case URING_KIND_RECEIVE_SMALL:
-	case URING_KIND_RECEIVE_LARGE:
-	case URING_KIND_SEND:
-	case URING_KIND_WATCH:
-	case URING_KIND_CONNECTED:
-	case URING_KIND_MARKED: uring_stream_done(engine, cqe); break;
-	case URING_KIND_SEND_QUIET: uring_send_note_exception(engine, cqe); break;
-	case URING_KIND_KNOCK:
+	case URING_CORE_RECEIVE_SMALL:
+	case URING_CORE_RECEIVE_LARGE:
+	case URING_CORE_SEND:
+	case URING_CORE_WATCH:
+	case URING_CORE_WRITABLE:
+	case URING_CORE_MARKED: uring_stream_done(engine, cqe); break;
+	case URING_CORE_SEND_QUIET: uring_send_note_exception(engine, cqe); break;
+	case URING_CORE_PENDING:
 		engine->received_count++;
-		uring_accept_knocked(engine);
+		uring_accept_pending(engine);
 		break;
-	case URING_KIND_DATAGRAM:
+	case URING_CORE_DATAGRAM:
 		engine->received_count++;
 		uring_datagram_done(engine, (unsigned)which);
 		break;
-	case URING_KIND_WAKE:
+	case URING_CORE_WAKE:
 		engine->wake_ordered = false;
 		engine->woken = true;
 		break;
-	case URING_KIND_CANCEL: break;
+	case URING_CORE_CANCEL: break;
 	}
 }
 
@@ -264,21 +220,21 @@ static void work_a_round(struct uring_engine *engine)
 	order_wake(engine);
 }
 
-/* Calls off whatever is under way, and waits until the kernel has let go of everything. */
+/* Cancels the requests that are under way, and waits until all have completed. */
 static int settle(struct uring_engine *engine)
 {
-	bool called_off = false;
+	bool cancelled = false;
 
 	engine->cutting = true;
 	while (engine->ordered_count > 0) {
-		struct io_uring_sqe *sqe = called_off ? NULL : uring_engine_place(engine);
+		struct io_uring_sqe *sqe = cancelled ? NULL : uring_core_place(engine);
 		int r;
 
 		if (sqe != NULL) {
 			io_uring_prep_cancel64(
 				sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-			uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
-			called_off = true;
+			uring_core_order(engine, sqe, uring_core_token(URING_CORE_CANCEL, 0));
+			cancelled = true;
 		}
 		engine->memory_short = true; /* never wait for ever */
 		r = uring_wait(engine, next_ns(engine));
@@ -300,8 +256,9 @@ static void close_ring(struct uring_engine *engine)
 }
 
 /*
- * The ring fails, and nothing can be waited for. Everything is called off in another way, and what has been
- * cannot come to pass any more; before Linux 6.0 there is none, and the buffers are left to the kernel.
+ * The ring has failed, and cannot be waited for. Another call cancels all requests at once, so that
+ * none is carried out any more; before Linux 6.0 there is no such call, and the buffers are left to
+ * the kernel.
  */
 static void abandon_ring(struct uring_engine *engine)
 {
@@ -322,13 +279,13 @@ static void abandon_ring(struct uring_engine *engine)
 static int open_ring(struct uring_engine *engine)
 {
 	struct buffer_pool *pool = &engine->core.pool;
-	/* The large buffers that wait in the kernel must leave most of a small pool to others. */
+	/* The large buffers in the kernel must leave most of a small pool to connections. */
 	size_t large = engine->core.options.pool_bytes / BUFFER_LARGE_BYTES / 4;
-	int r = uring_ring_open(ORDERS_A_ROUND, &engine->ring, &engine->probe.task_work_deferred);
+	int r = uring_ring_open(REQUESTS_A_ROUND, &engine->ring, &engine->probe.task_work_deferred);
 
 	if (r < 0)
 		return r;
-	/* Saves a look-up a call; there is nothing to do where it cannot be had. */
+	/* Saves a look-up a call; without it, all works as well. */
 	io_uring_register_ring_fd(&engine->ring);
 	large = large > LARGE_BUFFERS ? LARGE_BUFFERS : large > 0 ? large : 1;
 	r = uring_group_init(
@@ -349,12 +306,15 @@ static int uring_run(struct engine *core)
 	if (r < 0)
 		return r;
 	core_begin_pacing(core);
-	/* Whoever watches the calls wants to see each when it is made. */
+	/* A trace of the calls shows each when it is made. */
 	engine->quiet_sends = engine->probe.send_quiet && core->protocol->sent_can_wait &&
 		!call_is_watched();
 	for (;;) {
 		work_a_round(engine);
-		/* Only now: the last connection may have ended in this round, and nobody would wake us. */
+		/*
+		 * Only now: the last connection may have ended in this round, and nothing would
+		 * wake us.
+		 */
 		if (is_done(engine))
 			break;
 		r = uring_wait(engine, next_ns(engine));

@@ -1,7 +1,6 @@
 /*
- * What the engine uring uses of the kernel, and what it leaves. A ring is made as in earnest, and each
- * thing is asked of it; a thread of its own does so, because a ring that goes interrupts whatever its
- * maker does then.
+ * A ring is opened as the engine opens it, and each feature is requested of it. A thread of its own
+ * does so, because a ring that closes interrupts the system calls of the thread that opened it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -10,14 +9,15 @@
 
 #include "base/i18n.h"
 #include "engine/uring/uring_abi.h"
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_explain.h"
+#include "engine/uring/uring_probe.h"
 #include "engine/uring/uring_ring.h"
 
-#define ORDERS 8
+#define REQUESTS 8
 #define BUFFERS 8
 #define GROUP 1
 
-/* What is asked for here and not by uring_probe.c, since the engine can do without. */
+/* Requested here and not in uring_probe.c, since the engine does without. */
 struct extras {
 	bool ring_registered, incremental, bundles, min_wait;
 };
@@ -46,7 +46,7 @@ static void *ask(void *data)
 	struct io_uring ring;
 	bool deferred;
 
-	if (uring_ring_open(ORDERS, &ring, &deferred) < 0)
+	if (uring_ring_open(REQUESTS, &ring, &deferred) < 0)
 		return NULL;
 	extras->ring_registered = io_uring_register_ring_fd(&ring) == 1;
 	extras->incremental = can_register_incremental(&ring);
@@ -59,49 +59,49 @@ static void *ask(void *data)
 static const char *multishot_reason(const struct uring_probe *probe)
 {
 	if (probe->receive_multishot)
-		return _("one order receives many times, and never more than there is room for");
+		return _("one request receives many times, and never more than its credit");
 	if (probe->receive_bounded)
 		return _("this kernel's loses the end of a stream that comes with the last bytes");
 	return _("this kernel's cannot be bounded (Linux 6.17 can)");
 }
 
-static void tell_used(engine_feature_fn *tell, void *context, const struct uring_probe *probe,
+static void report_used(engine_feature_fn *report, void *context, const struct uring_probe *probe,
 	bool ring_registered)
 {
-	tell(context, "buffer-rings", true, _("the kernel picks a buffer when bytes have come"));
-	tell(context, "deferred-work", probe->task_work_deferred,
+	report(context, "buffer-rings", true, _("the kernel picks a buffer when bytes have come"));
+	report(context, "deferred-work", probe->task_work_deferred,
 		probe->task_work_deferred
-			? _("completions are worked off when the engine waits, all at once")
+			? _("completions are handled when the engine waits, all at once")
 			: _("this kernel interrupts for completions (Linux 6.1 can wait)"));
-	tell(context, "multishot-receive", probe->receive_multishot, multishot_reason(probe));
-	tell(context, "quiet-sends", probe->send_quiet,
+	report(context, "multishot-receive", probe->receive_multishot, multishot_reason(probe));
+	report(context, "quiet-sends", probe->send_quiet,
 		probe->send_quiet
-			? _("a send that leaves whole, and on which nothing hangs, is not answered")
+			? _("a send that leaves whole has no completion, where none is needed")
 			: _("this kernel's may stay silent where they fail"));
-	tell(context, "registered-ring", ring_registered,
+	report(context, "registered-ring", ring_registered,
 		ring_registered ? _("a call need not look the ring up")
 				: _("this kernel cannot register a ring (Linux 5.18 can)"));
 }
 
-static void tell_unused(engine_feature_fn *tell, void *context, const struct extras *extras)
+static void report_unused(engine_feature_fn *report, void *context, const struct extras *extras)
 {
-	tell(context, "multishot-accept", false,
-		_("an accept that is ordered goes by an older limit of open files"));
-	tell(context, "min-wait", false,
+	report(context, "multishot-accept", false,
+		_("a requested accept goes by an older limit of open files"));
+	report(context, "min-wait", false,
 		extras->min_wait
 			? _("the kernel has it; while a server waits for more, its peers stand still")
 			: _("this kernel cannot wait for several (Linux 6.12 can)"));
-	tell(context, "registered-files", false,
-		_("a socket in the ring's own table outlives its close, and costs two orders more"));
-	tell(context, "bundles", false,
+	report(context, "registered-files", false,
+		_("a socket in the ring's own table outlives its close, and costs two more requests"));
+	report(context, "bundles", false,
 		extras->bundles ? _("the kernel has them; a receive here is one piece already")
 				: _("this kernel has none (Linux 6.10 has)"));
-	tell(context, "incremental-buffers", false,
+	report(context, "incremental-buffers", false,
 		extras->incremental ? _("the kernel has them; a buffer here goes out as it came in")
 				    : _("this kernel has none (Linux 6.12 has)"));
 }
 
-void uring_explain(engine_feature_fn *tell, void *context)
+void uring_explain(engine_feature_fn *report, void *context)
 {
 	struct uring_probe probe = { 0 };
 	struct extras extras = { 0 };
@@ -112,6 +112,6 @@ void uring_explain(engine_feature_fn *tell, void *context)
 		pthread_create(&thread, NULL, ask, &extras) != 0)
 		return;
 	pthread_join(thread, NULL);
-	tell_used(tell, context, &probe, extras.ring_registered);
-	tell_unused(tell, context, &extras);
+	report_used(report, context, &probe, extras.ring_registered);
+	report_unused(report, context, &extras);
 }

@@ -1,6 +1,6 @@
 /*
- * A ring of buffers (io_uring_register_buf_ring(3)). Few are in it: the kernel takes them in turn, and
- * those that were used last are still in the cache. What is missing is filled up once a round.
+ * A ring of buffers (io_uring_register_buf_ring(3)). Few are in it: the kernel takes them in turn,
+ * and those that were used last are still in the cache. It is filled up once a round.
  */
 #include "engine/uring/uring_group.h"
 

@@ -1,27 +1,28 @@
 /*
- * Receiving where the urgent byte is told apart (--urgent urgent). The mark must be looked for before each
- * receive, and no byte behind it may have been taken by then: an order that is carried out later, or many
- * times, cannot do that. So the kernel is only asked to say when something is there, once for each turn.
+ * Receiving where the urgent byte is reported as such (--urgent urgent). The mark must be sought
+ * before each receive, and no byte behind it may have been received by then: a request that is
+ * carried out later, or many times, cannot do that. So the kernel only reports when something is
+ * there, once for each turn.
  */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "engine/intake.h"
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_marked.h"
+#include "engine/uring/uring_send.h"
 #include "net/call.h"
 
-/* Then it is the others' turn. */
+/* Then the other connections have their turns. */
 #define TURN_BYTES (4 * BUFFER_LARGE_BYTES)
 
 static bool may_receive(const struct conn *conn)
 {
-	return conn->room > 0 && conn->error == 0 &&
-		!(conn->flags &
-			(CONN_END_SEEN | CONN_CLOSE_WANTED | CONN_RESET_WANTED | CONN_CUT_WANTED));
+	return conn->credit > 0 && conn->error == 0 &&
+		!(conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED | CONN_CUT));
 }
 
-/* Receives once and tells it: the bytes that came; 0 if there are none. */
-static size_t receive(struct uring_engine *engine, struct conn *conn)
+/* Receives once and reports it: how many bytes; 0: the end of stream; or -errno. */
+static int receive(struct uring_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
 	bool is_short = false;
@@ -29,17 +30,15 @@ static size_t receive(struct uring_engine *engine, struct conn *conn)
 	uint32_t wanted;
 	ssize_t n;
 
-	if (is_short)
-		uring_stream_note_short(engine, conn);
 	if (buffer == NULL)
-		return 0;
+		return is_short ? -ENOMEM : -EAGAIN;
 	wanted = buffer->capacity - buffer->filled;
-	if (wanted > conn->room)
-		wanted = conn->room;
+	if (wanted > conn->credit)
+		wanted = conn->credit;
 
 	unsigned char *start = buffer->bytes + buffer->filled;
 
-	n = intake_look_for_mark(conn->fd, start, &wanted, &event.kind);
+	n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
 	if (n > 0)
 		n = call_recv(conn->fd, start, wanted, MSG_DONTWAIT);
 	if (n > 0) {
@@ -47,23 +46,22 @@ static size_t receive(struct uring_engine *engine, struct conn *conn)
 		event.span.bytes = start;
 		event.span.length = (uint32_t)n;
 		event.span.buffer = buffer;
-		uring_stream_tell(engine, conn, &event);
-	} else {
-		uring_stream_note_nothing(engine, conn, (int)n);
+		uring_send_answer(engine, conn, &event);
 	}
 	buffer_unref(buffer);
-	return n > 0 ? (size_t)n : 0;
+	return (int)n;
 }
 
-void uring_marked_receive(struct uring_engine *engine, struct conn *conn)
+int uring_marked_receive(struct uring_engine *engine, struct conn *conn)
 {
-	size_t received = 0;
+	unsigned received = 0;
 
 	while (received < TURN_BYTES && may_receive(conn)) {
-		size_t n = receive(engine, conn);
+		int n = receive(engine, conn);
 
-		if (n == 0)
-			break;
-		received += n;
+		if (n <= 0)
+			return n;
+		received += (unsigned)n;
 	}
+	return 1;
 }

@@ -1,12 +1,11 @@
 /*
- * Each question is put to a small ring of its own. Three answers are not in any list of features and
- * are found by trying:
+ * Each feature is tried on a small ring of its own. Three are not in any list of features:
  * - a multishot receive can be bounded (older kernels refuse the field that carries the total);
- * - it tells the end of stream also when bytes and end have come together (kernels before 7.0 without
- *   the repair of 2026 lose that wake-up on unix sockets, and wait for ever).
- * - a send that is not to be answered is answered all the same where it fails or comes up short.
- * Where one of the first two is missing, receives are ordered one by one: slower, and as exact; without the
- * third, each send is answered.
+ * - it reports the end of stream also when bytes and end have come together (kernels before 7.0
+ *   without the fix of 2026 lose that wake-up on unix sockets, and wait for ever);
+ * - a send without a completion for success has one all the same if it fails or comes up short.
+ * Without one of the first two, receives are ordered one by one: slower, and as exact; without the
+ * third, each send has a completion.
  */
 #include "engine/uring/uring_probe.h"
 
@@ -70,7 +69,7 @@ static const char *words_for(int error)
 struct trial {
 	struct io_uring ring;
 	struct io_uring_buf_ring *buffers;
-	unsigned char room[BUFFERS][BUFFER_BYTES];
+	unsigned char memory[BUFFERS][BUFFER_BYTES];
 	unsigned char much[MUCH_BYTES]; /* more than a small socket takes */
 	int ends[2]; /* ours, the peer's */
 };
@@ -89,7 +88,7 @@ static int provide(struct trial *trial)
 		return r;
 	io_uring_buf_ring_init(trial->buffers);
 	for (unsigned i = 0; i < BUFFERS; i++)
-		io_uring_buf_ring_add(trial->buffers, trial->room[i], BUFFER_BYTES,
+		io_uring_buf_ring_add(trial->buffers, trial->memory[i], BUFFER_BYTES,
 			(unsigned short)i, io_uring_buf_ring_mask(BUFFERS), (int)i);
 	io_uring_buf_ring_advance(trial->buffers, BUFFERS);
 	return 0;
@@ -136,8 +135,8 @@ static bool is_bounded(struct trial *trial)
 	return next_result(trial, &more) == 4 && more && next_result(trial, &more) == 4 && !more;
 }
 
-/* What is left over, then bytes and end at once: the end must be told. */
-static bool tells_the_end(struct trial *trial)
+/* Leftover bytes, then bytes and end at once: the end must be reported. */
+static bool reports_the_end(struct trial *trial)
 {
 	bool more = false;
 
@@ -168,7 +167,10 @@ static bool is_answered(struct trial *trial)
 	return io_uring_get_events(&trial->ring) < 0 || io_uring_cq_ready(&trial->ring) > 0;
 }
 
-/* One that is done says nothing; of one that is too much, what has left; of one that cannot be, why. */
+/*
+ * One that is done says nothing; of one that is too much, what has left; of one that cannot be,
+ * why.
+ */
 static bool is_quiet(struct trial *trial)
 {
 	int small = 0; /* the least that there can be */
@@ -177,7 +179,7 @@ static bool is_quiet(struct trial *trial)
 
 	if (setsockopt(trial->ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) < 0 ||
 		!order_send(trial, "x", 1) || is_answered(trial) ||
-		recv(trial->ends[1], trial->room, 1, MSG_DONTWAIT) != 1 ||
+		recv(trial->ends[1], trial->memory, 1, MSG_DONTWAIT) != 1 ||
 		!order_send(trial, trial->much, sizeof(trial->much)))
 		return false;
 	r = next_result(trial, &more);
@@ -202,7 +204,7 @@ static void try_multishot(struct trial *trial, struct uring_probe *ret_probe)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, trial->ends) < 0)
 		return;
 	ret_probe->receive_bounded = is_bounded(trial);
-	ret_probe->receive_multishot = ret_probe->receive_bounded && tells_the_end(trial);
+	ret_probe->receive_multishot = ret_probe->receive_bounded && reports_the_end(trial);
 	close(trial->ends[0]);
 	close(trial->ends[1]);
 }

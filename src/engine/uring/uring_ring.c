@@ -1,8 +1,8 @@
 /*
- * The kernel maps a ring's memory where it finds room: often where the ring of another thread has just been.
- * That is in order, for nobody has a place before it was given back. liburing maps by system calls of its
- * own, though, which no tool sees that watches a program's threads (ThreadSanitizer): to it, the new
- * thread writes where the old one wrote, and nothing lies between. The lock is what lies between.
+ * The kernel maps a ring's memory at a free address: often where another thread's ring has just
+ * been unmapped. That is sound. But liburing maps by system calls of its own, which ThreadSanitizer
+ * does not see: to it, the new thread writes where the old one wrote, without any order between the
+ * two. The lock gives them an order.
  */
 #include "engine/uring/uring_ring.h"
 
@@ -27,7 +27,9 @@ int uring_ring_open(unsigned entries, struct io_uring *ret_ring, bool *ret_defer
 	for (size_t i = 0; r == -EINVAL && i < sizeof(flags) / sizeof(flags[0]); i++) {
 		struct io_uring_params params = {
 			.flags = flags[i] | IORING_SETUP_CQSIZE,
-			/* Room for the answers to several rounds; what is more, the kernel keeps. */
+			/*
+			 * For the completions of several rounds; the kernel keeps those beyond it.
+			 */
 			.cq_entries = entries * 8,
 		};
 

@@ -1,6 +1,6 @@
 /*
- * A ring's beginning and end. For engine/uring/ only. Each ring belongs to the thread that opened it, but
- * any number of threads may open and close rings of their own at once.
+ * Opening and closing a ring. For engine/uring/ only. Each ring belongs to the thread that opened
+ * it, but any number of threads may open and close rings of their own at once.
  */
 #pragma once
 
@@ -9,10 +9,10 @@
 #include "engine/uring/uring_abi.h"
 
 /*
- * A ring for the calling thread alone. `ret_deferred`: completions happen only when we wait (Linux 6.1).
- * -errno.
+ * A ring for the calling thread alone. `ret_deferred`: completions happen only when we wait (Linux
+ * 6.1). -errno.
  */
 int uring_ring_open(unsigned entries, struct io_uring *ret_ring, bool *ret_deferred);
 
-/* Lets go of it. What the kernel still had to do is called off, and may be answered a little later. */
+/* Closes it. Requests that are under way are cancelled, which may take effect a little later. */
 void uring_ring_close(struct io_uring *ring);

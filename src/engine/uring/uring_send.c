@@ -1,23 +1,39 @@
 /*
- * Sending. Of a connection at most one send is under way: two would be carried out in any order. What is
- * to be sent stays in the output, with its buffers, until the kernel has answered.
+ * Sending. Of a connection at most one send is under way: two would be carried out in any order.
+ * The bytes stay in the output, with their buffers, until the send has completed.
  *
- * No send waits in the kernel. One that does is tried again whenever the socket changes in any way, the
- * peer's half-close included, which never passes: so it is tried again at once, over and over, then
- * goes to a thread of the kernel's or comes back undone (seen in Linux 6.18). So a send takes
- * what it can at once, and when that is nothing we look out for the moment when the socket takes more
+ * No send waits in the kernel. A send that waits is tried again whenever the socket changes in any
+ * way, the peer's half-close included, which never passes: so it is tried again at once, over and
+ * over, then goes to a thread of the kernel's or comes back undone (seen in Linux 6.18). So a send
+ * takes what it can at once, and if that is nothing, a poll waits until the socket takes more
  * (uring_stream.c, the watch).
+ *
+ * Quiet sends have no completion if all leaves at once. That we may take silence for success rests
+ * on this:
+ *
+ *   1. MSG_DONTWAIT: a send is carried out while it is submitted, by the thread that submits it. It
+ *      is never put off: neither a poll nor a thread of the kernel's carries it out later.
+ *   2. MSG_WAITALL: less than everything is a failure, and failures always complete, with the count
+ *      that has left or the error. uring_probe.c tries both on this kernel, and without them no send
+ *      is quiet.
+ *   3. So once the send has been submitted (the submission queue is empty), its completion is in the
+ *      completion queue, or there will be none. is_undecided() covers the two exceptions: a queue
+ *      that is not empty, and a completion queue that has overflowed.
+ *
+ * If 1 did not hold, a send that is still under way would be taken for done, and its buffer be used
+ * again.
  */
-#include <errno.h>
+#include <assert.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "engine/uring/uring_engine.h"
+#include "engine/drive.h"
+#include "engine/uring/uring_send.h"
 #include "net/call.h"
 
-#define NOBODY UINT64_MAX /* the token of no connection */
+#define NO_TOKEN UINT64_MAX /* the token of no connection */
 
-/* What is so small is copied behind what waits, so that it does not hold a whole buffer. */
+/* A span up to this size is copied behind what waits, so that it does not hold a whole buffer. */
 #define PACK_MOST_BYTES (BUFFER_LARGE_BYTES / 4)
 
 static int open_output(struct uring_engine *engine, struct conn *conn)
@@ -30,20 +46,20 @@ static int open_output(struct uring_engine *engine, struct conn *conn)
 	return 0;
 }
 
-/* Every echo takes one for a moment: the empty ones are kept for the next. */
+/* Every echo needs one for a moment: empty ones are kept for the next. */
 static void close_output(struct uring_engine *engine, struct conn *conn)
 {
-	if (engine->spare_output_count < URING_ENGINE_SPARE_OUTPUTS)
+	if (engine->spare_output_count < URING_CORE_SPARE_OUTPUTS)
 		engine->spare_outputs[engine->spare_output_count++] = conn->output;
 	else
 		output_free(conn->output);
 	conn->output = NULL;
 }
 
-/* Copies a span behind the last that waits, if there is room for it. */
+/* Copies a span behind the last that waits, if it fits there. */
 static void pack(const struct conn *conn, struct protocol_span *span)
 {
-	struct buffer *tail = output_tail_room(conn->output);
+	struct buffer *tail = output_tail(conn->output);
 
 	if (tail == NULL || span->buffer == NULL || tail == span->buffer ||
 		span->length > PACK_MOST_BYTES || span->length > tail->capacity - tail->filled)
@@ -65,7 +81,10 @@ void uring_send_keep(
 
 	if (span.length == 0 || conn->error != 0)
 		return;
-	/* A flow's message, like an urgent byte, goes by itself and is never joined with a neighbour. */
+	/*
+	 * A flow's message, like an urgent byte, goes by itself and is never joined with a
+	 * neighbour.
+	 */
 	bool alone = answer->send_urgent || conn->flags & CONN_FLOW;
 
 	if (!alone)
@@ -74,28 +93,34 @@ void uring_send_keep(
 	if (r == 0)
 		r = output_push(conn->output, &span, alone);
 	if (r < 0)
-		uring_stream_note_lost(
-			conn, r); /* bytes must not be dropped in silence: the connection goes */
+		conn_lose(conn, r); /* bytes must not be dropped in silence */
 }
 
-/*
- * Without an answer if all leaves at once. MSG_WAITALL makes anything less a failure, and failures are
- * always answered: with what has left, or the error.
- */
+void uring_send_answer(
+	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event)
+{
+	struct protocol_answer answer;
+
+	drive_report(&engine->core, conn, event, &answer);
+	uring_send_keep(engine, conn, &answer);
+}
+
+/* See the head of this file for what this rests on. */
 static void order_quietly(struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe)
 {
 	uint64_t token = conn_token(conn);
 
+	assert(sqe->msg_flags & MSG_DONTWAIT && !(sqe->flags & IOSQE_ASYNC));
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	sqe->msg_flags |= MSG_WAITALL;
-	io_uring_sqe_set_data64(sqe, uring_engine_token(URING_KIND_SEND_QUIET, token));
+	io_uring_sqe_set_data64(sqe, uring_core_token(URING_CORE_SEND_QUIET, token));
 	engine->quiet[engine->quiet_count++] = token;
 }
 
 void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_wait)
 {
 	struct uring_message *message;
-	struct io_uring_sqe *sqe = uring_engine_place_message(engine, &message);
+	struct io_uring_sqe *sqe = uring_core_place_message(engine, &message);
 	unsigned count, flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	bool urgent;
 
@@ -121,11 +146,11 @@ void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_w
 		io_uring_prep_sendmsg(sqe, conn->fd, &message->header, flags);
 	}
 	conn->flags |= CONN_SENDING;
-	if (may_wait && count == conn->output->count && engine->quiet_count < URING_ENGINE_QUIET) {
+	if (may_wait && count == conn->output->count && engine->quiet_count < URING_CORE_QUIET) {
 		order_quietly(engine, conn, sqe);
 		return;
 	}
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_SEND, conn_token(conn)));
+	uring_core_order(engine, sqe, uring_core_token(URING_CORE_SEND, conn_token(conn)));
 	engine->send_count++;
 }
 
@@ -152,7 +177,7 @@ static void report_sent(const struct conn *conn, int result)
 		call_report_sendmsg(conn->fd, &message, flags, result);
 }
 
-/* A flow's message that the kernel does not send. */
+/* The kernel does not send this message of a flow. */
 static void note_fault(struct uring_engine *engine, struct conn *conn, int error)
 {
 	struct protocol_event event = {
@@ -164,15 +189,30 @@ static void note_fault(struct uring_engine *engine, struct conn *conn, int error
 	output_advance(conn->output, event.count);
 	if (output_is_empty(conn->output))
 		close_output(engine, conn);
-	if (!uring_stream_must_end(conn) && !engine->cutting)
-		uring_stream_tell(engine, conn, &event);
+	if (!conn_must_end(conn) && !engine->cutting)
+		uring_send_answer(engine, conn, &event);
+}
+
+static void note_failure(struct uring_engine *engine, struct conn *conn, int error)
+{
+	switch (call_judge(error)) {
+	case CALL_NOT_NOW: conn_clear(conn, CONN_WRITABLE); break;
+	case CALL_SHORT: uring_core_note_short(engine, conn); break;
+	case CALL_AGAIN: break;
+	case CALL_FATAL:
+		if (conn->flags & CONN_FLOW)
+			note_fault(engine, conn, error);
+		else
+			conn_lose(conn, error);
+		break;
+	}
 }
 
 void uring_send_done(struct uring_engine *engine, struct conn *conn, int result)
 {
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
-	conn->flags &= ~(uint32_t)CONN_SENDING;
+	conn_clear(conn, CONN_SENDING);
 	if (call_is_watched())
 		report_sent(conn, result);
 	if (result > 0) {
@@ -180,17 +220,10 @@ void uring_send_done(struct uring_engine *engine, struct conn *conn, int result)
 		output_advance(conn->output, event.count);
 		if (output_is_empty(conn->output))
 			close_output(engine, conn);
-		if (!uring_stream_must_end(conn) && !engine->cutting)
-			uring_stream_tell(engine, conn, &event);
-	} else if (result == -EAGAIN) {
-		conn->flags &= ~(uint32_t)CONN_WRITABLE;
-	} else if (result == -ENOBUFS || result == -ENOMEM) {
-		uring_stream_note_short(engine, conn);
-	} else if (result < 0 && result != -EINTR && result != -ECANCELED) {
-		if (conn->flags & CONN_FLOW)
-			note_fault(engine, conn, result);
-		else
-			uring_stream_note_lost(conn, result);
+		if (!conn_must_end(conn) && !engine->cutting)
+			uring_send_answer(engine, conn, &event);
+	} else if (result < 0) {
+		note_failure(engine, conn, result);
 	}
 }
 
@@ -203,7 +236,7 @@ void uring_send_note_exception(struct uring_engine *engine, const struct io_urin
 
 	for (unsigned i = 0; conn != NULL && i < engine->quiet_count; i++) {
 		if (engine->quiet[i] == token) {
-			engine->quiet[i] = NOBODY;
+			engine->quiet[i] = NO_TOKEN;
 			uring_send_done(engine, conn, cqe->res);
 			conn_enqueue(&engine->core.conns, conn);
 			return;
@@ -211,7 +244,7 @@ void uring_send_note_exception(struct uring_engine *engine, const struct io_urin
 	}
 }
 
-/* Some may not have been handed over yet, or an answer may wait behind a full queue. */
+/* Some may not have been submitted yet, or a completion may wait behind a full queue. */
 static bool is_undecided(const struct uring_engine *engine)
 {
 	unsigned flags = IO_URING_READ_ONCE(*engine->ring.sq.kflags);
@@ -228,7 +261,7 @@ void uring_send_conclude(struct uring_engine *engine)
 		return;
 	io_uring_for_each_cqe(&engine->ring, head, cqe)
 	{
-		if (cqe->user_data >> CONN_TOKEN_KIND_SHIFT == URING_KIND_SEND_QUIET)
+		if (cqe->user_data >> CONN_TOKEN_KIND_SHIFT == URING_CORE_SEND_QUIET)
 			uring_send_note_exception(engine, cqe);
 	}
 	for (unsigned i = 0; i < engine->quiet_count; i++) {

@@ -1,56 +1,32 @@
 /*
- * Connections, by orders. Of each there is at most one receive and one send (uring_send.c) under way. A
- * connection that is to end calls its orders off, and is closed when all of them have been answered. So
+ * Connections, by requests. Each has at most one receive and one send (uring_send.c) under way. A
+ * connection that is to end cancels its requests, and is closed when all of them have completed. So
  * the kernel never has a buffer or a descriptor that we no longer have.
  *
- * Credit: a receive is ordered for no more than the room. One order that receives many times ("multishot")
- * stops once its total is reached, which the last receive may pass: so the total is smaller than the
- * room by one receive less a byte. Should the protocol lower its room meanwhile, what has been received
- * is held until there is room again.
+ * Credit: a receive is ordered for no more than the credit. A request that receives many times
+ * ("multishot") stops once its total is reached, which the last receive may pass: so the total is
+ * smaller than the credit by one receive less a byte. If the protocol lowers its credit meanwhile,
+ * what has been received is held until there is credit again.
  */
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_stream.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "engine/drive.h"
+#include "engine/uring/uring_connect.h"
+#include "engine/uring/uring_marked.h"
+#include "engine/uring/uring_send.h"
 #include "net/call.h"
 #include "net/socket.h"
 
-/* The kernel had no memory for one connection: so long it is left alone, and the others go on. */
-#define SHORT_RETRY_NS (1 * CLOCK_NS_PER_MS)
-
-#define ORDERED (CONN_RECEIVING | CONN_SENDING | CONN_WATCHING)
+#define ORDERED (CONN_RECEIVING | CONN_SENDING | CONN_WATCHING | CONN_AWAITING_WRITABLE)
 
 static void enqueue(struct uring_engine *engine, struct conn *conn)
 {
 	conn_enqueue(&engine->core.conns, conn);
-}
-
-void uring_stream_note_lost(struct conn *conn, int error)
-{
-	if (conn->error == 0)
-		conn->error = error;
-}
-
-void uring_stream_note_short(struct uring_engine *engine, struct conn *conn)
-{
-	conn->flags |= CONN_SHORT;
-	engine->short_until_ns = engine->core.now_ns + SHORT_RETRY_NS;
-}
-
-bool uring_stream_must_end(const struct conn *conn)
-{
-	return conn->error != 0 || conn->flags & (CONN_RESET_WANTED | CONN_CUT_WANTED);
-}
-
-/* Nothing more is to be told: what comes in is dropped. */
-static bool is_deaf(const struct uring_engine *engine, const struct conn *conn)
-{
-	return uring_stream_must_end(conn) || conn->flags & CONN_CLOSE_WANTED || engine->cutting;
 }
 
 static bool is_marked(const struct uring_engine *engine, const struct conn *conn)
@@ -59,41 +35,15 @@ static bool is_marked(const struct uring_engine *engine, const struct conn *conn
 }
 
 static void order(struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe,
-	enum uring_engine_kind kind, enum conn_flag flag)
+	enum uring_core_kind kind, enum conn_flag flag)
 {
-	uring_engine_order(engine, sqe, uring_engine_token(kind, conn_token(conn)));
+	uring_core_order(engine, sqe, uring_core_token(kind, conn_token(conn)));
 	conn->flags |= flag;
-}
-
-static uint64_t receive_token(const struct conn *conn, bool large)
-{
-	return uring_engine_token(
-		large ? URING_KIND_RECEIVE_LARGE : URING_KIND_RECEIVE_SMALL, conn_token(conn));
-}
-
-void uring_stream_order_receive(
-	struct uring_engine *engine, struct conn *conn, struct io_uring_sqe *sqe, bool large)
-{
-	if (large)
-		conn->flags |= CONN_RECEIVING_LARGE;
-	else
-		conn->flags &= ~(uint32_t)CONN_RECEIVING_LARGE;
-	uring_engine_order(engine, sqe, receive_token(conn, large));
-	conn->flags |= CONN_RECEIVING;
-}
-
-void uring_stream_tell(
-	struct uring_engine *engine, struct conn *conn, const struct protocol_event *event)
-{
-	struct protocol_answer answer;
-
-	drive_tell(&engine->core, conn, event, &answer);
-	uring_send_keep(engine, conn, &answer);
 }
 
 /* ---- receiving ---- */
 
-/* The buffers that connections hold have reached the cap: who holds something already waits. */
+/* The buffers that connections hold have reached the cap: a connection that holds one waits. */
 static bool is_tight(const struct uring_engine *engine)
 {
 	const struct buffer_pool *pool = &engine->core.pool;
@@ -106,9 +56,9 @@ static bool is_tight(const struct uring_engine *engine)
 static bool may_receive(const struct uring_engine *engine, const struct conn *conn)
 {
 	if (conn->flags & (CONN_RECEIVING | CONN_END_SEEN | CONN_CLOSE_WANTED | CONN_END_HELD) ||
-		conn->room == 0 || conn->held != NULL)
+		conn->credit == 0 || conn->held != NULL)
 		return false;
-	/* Its own output leaving lets it go on: it need not be remembered. */
+	/* It goes on when its own output leaves: it need not be queued. */
 	if (!output_is_empty(conn->output) && is_tight(engine))
 		return false;
 	return true;
@@ -116,36 +66,36 @@ static bool may_receive(const struct uring_engine *engine, const struct conn *co
 
 static void order_marked(struct uring_engine *engine, struct conn *conn)
 {
-	struct io_uring_sqe *sqe = uring_engine_place(engine);
+	struct io_uring_sqe *sqe = uring_core_place(engine);
 
 	if (sqe == NULL) {
 		enqueue(engine, conn);
 		return;
 	}
 	io_uring_prep_poll_add(sqe, conn->fd, POLLIN);
-	order(engine, conn, sqe, URING_KIND_MARKED, CONN_RECEIVING);
+	order(engine, conn, sqe, URING_CORE_MARKED, CONN_RECEIVING);
 }
 
 /*
  * One receive, and before it, linked, a poll that waits for something to be there. A receive that
  * waits by itself is also tried when urgent bytes have been announced that have not come, and after
- * 128 times in vain it goes to a thread of the kernel's: one for each peer who does that (seen in
+ * 128 times in vain it goes to a thread of the kernel's: one for each peer that does so (seen in
  * Linux 6.18).
  *
- * Both have one name and one answer: of the poll none, unless it fails, and then there is none of the
- * receive.
+ * Both have one token and one completion: the poll has none, unless it fails, and then the receive
+ * has none.
  */
 static struct io_uring_sqe *place_single(struct uring_engine *engine, struct conn *conn, bool large)
 {
 	struct io_uring_sqe *sqe;
 
-	if (!uring_engine_has_places(engine, 2))
+	if (!uring_core_has_places(engine, 2))
 		return NULL;
-	sqe = uring_engine_place(engine);
+	sqe = uring_core_place(engine);
 	io_uring_prep_poll_add(sqe, conn->fd, POLLIN);
 	sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
-	io_uring_sqe_set_data64(sqe, receive_token(conn, large));
-	return uring_engine_place(engine);
+	io_uring_sqe_set_data64(sqe, uring_core_receive_token(conn, large));
+	return uring_core_place(engine);
 }
 
 static void order_receive(struct uring_engine *engine, struct conn *conn)
@@ -153,13 +103,14 @@ static void order_receive(struct uring_engine *engine, struct conn *conn)
 	bool large = conn->flags & CONN_LARGE && uring_group_count(&engine->large) > 0;
 	struct uring_group *group = large ? &engine->large : &engine->small;
 	uint32_t size = large ? BUFFER_LARGE_BYTES : BUFFER_SMALL_BYTES;
-	uint32_t once = size < conn->room ? size : conn->room;
-	uint32_t most = large || conn->room < BUFFER_CONN_BYTES ? conn->room : BUFFER_CONN_BYTES;
+	uint32_t once = size < conn->credit ? size : conn->credit;
+	uint32_t most = large || conn->credit < BUFFER_CONN_BYTES ? conn->credit
+								  : BUFFER_CONN_BYTES;
 	bool many = engine->probe.receive_multishot && !is_tight(engine) && most > once;
 	struct io_uring_sqe *sqe = NULL;
 
 	if (uring_group_count(group) > 0)
-		sqe = many ? uring_engine_place(engine) : place_single(engine, conn, large);
+		sqe = many ? uring_core_place(engine) : place_single(engine, conn, large);
 	if (sqe == NULL) {
 		engine->memory_short = true;
 		enqueue(engine, conn);
@@ -173,34 +124,39 @@ static void order_receive(struct uring_engine *engine, struct conn *conn)
 	}
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = group->id;
-	uring_stream_order_receive(engine, conn, sqe, large);
+	uring_core_order_receive(engine, conn, sqe, large);
 }
 
-static void tell_end(struct uring_engine *engine, struct conn *conn)
+static void report_end(struct uring_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_END };
 
 	conn->flags |= CONN_END_SEEN;
-	uring_stream_tell(engine, conn, &event);
+	uring_send_answer(engine, conn, &event);
 }
 
-void uring_stream_note_nothing(struct uring_engine *engine, struct conn *conn, int result)
+/* Nothing was received: 0: the end of stream, or -errno. */
+static void note_nothing(struct uring_engine *engine, struct conn *conn, int result)
 {
-	if (is_deaf(engine, conn))
+	if (uring_core_discards_input(engine, conn))
 		return;
-	if (result == 0 && conn->held != NULL)
+	if (result == 0 && conn->held != NULL) {
 		conn->flags |= CONN_END_HELD;
-	else if (result == 0)
-		tell_end(engine, conn);
-	else if (result == -ENOMEM)
-		uring_stream_note_short(engine, conn);
-	/* ENOBUFS: the group was empty for a moment, and is filled before it is ordered again. */
-	else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED &&
-		result != -ENOBUFS)
-		uring_stream_note_lost(conn, result);
+		return;
+	}
+	if (result == 0) {
+		report_end(engine, conn);
+		return;
+	}
+	switch (uring_core_judge_receive(result)) {
+	case CALL_SHORT: uring_core_note_short(engine, conn); break;
+	case CALL_NOT_NOW:
+	case CALL_AGAIN: break; /* it will be ordered again */
+	case CALL_FATAL: conn_lose(conn, result); break;
+	}
 }
 
-/* Received beyond the room, or behind what was. */
+/* Keeps what was received beyond the credit, or behind such bytes. */
 static void hold(struct conn *conn, const struct protocol_span *span)
 {
 	int r = conn->held == NULL ? output_new(&conn->held) : 0;
@@ -208,19 +164,19 @@ static void hold(struct conn *conn, const struct protocol_span *span)
 	if (r == 0)
 		r = output_push(conn->held, span, false);
 	if (r < 0)
-		uring_stream_note_lost(conn, r);
+		conn_lose(conn, r);
 }
 
-/* Tells what is held as far as there is room, and the end behind it. */
-static void tell_held(struct uring_engine *engine, struct conn *conn)
+/* Reports what is held as far as there is credit, and the end of stream behind it. */
+static void report_held(struct uring_engine *engine, struct conn *conn)
 {
-	while (conn->held != NULL && conn->room > 0 && !is_deaf(engine, conn)) {
+	while (conn->held != NULL && conn->credit > 0 && !uring_core_discards_input(engine, conn)) {
 		struct protocol_event event = { .kind = PROTOCOL_BYTES };
 		struct buffer *buffer;
 
 		event.span = *output_first(conn->held);
-		if (event.span.length > conn->room)
-			event.span.length = conn->room;
+		if (event.span.length > conn->credit)
+			event.span.length = conn->credit;
 		buffer = event.span.buffer;
 		buffer_ref(buffer);
 		output_advance(conn->held, event.span.length);
@@ -228,12 +184,13 @@ static void tell_held(struct uring_engine *engine, struct conn *conn)
 			output_free(conn->held);
 			conn->held = NULL;
 		}
-		uring_stream_tell(engine, conn, &event);
+		uring_send_answer(engine, conn, &event);
 		buffer_unref(buffer);
 	}
-	if (conn->held == NULL && conn->flags & CONN_END_HELD && !is_deaf(engine, conn)) {
-		conn->flags &= ~(uint32_t)CONN_END_HELD;
-		tell_end(engine, conn);
+	if (conn->held == NULL && conn->flags & CONN_END_HELD &&
+		!uring_core_discards_input(engine, conn)) {
+		conn_clear(conn, CONN_END_HELD);
+		report_end(engine, conn);
 	}
 }
 
@@ -246,62 +203,70 @@ static void note_bytes(
 	event.span.bytes = buffer->bytes;
 	event.span.length = length;
 	event.span.buffer = buffer;
-	/* The next order is for what comes: a full buffer means that more was there. */
+	/* A full buffer means that more was there: the next receive is for a large one. */
 	if (length == buffer->capacity)
 		conn->flags |= CONN_LARGE;
 	else if (length <= BUFFER_SMALL_BYTES / 2)
-		conn->flags &= ~(uint32_t)CONN_LARGE;
-	if (conn->held != NULL || length > conn->room)
+		conn_clear(conn, CONN_LARGE);
+	if (conn->held != NULL || length > conn->credit)
 		hold(conn, &event.span);
 	else
-		uring_stream_tell(engine, conn, &event);
+		uring_send_answer(engine, conn, &event);
 }
 
 static void note_received(struct uring_engine *engine, struct conn *conn, struct buffer *buffer,
 	const struct io_uring_cqe *cqe)
 {
 	if (!(cqe->flags & IORING_CQE_F_MORE))
-		conn->flags &= ~(uint32_t)CONN_RECEIVING;
+		conn_clear(conn, CONN_RECEIVING);
 	if (call_is_watched() && cqe->res != -ENOBUFS && cqe->res != -ECANCELED)
 		call_report_recv(conn->fd, buffer != NULL ? buffer->bytes : NULL,
 			buffer != NULL ? buffer->capacity : BUFFER_SMALL_BYTES, 0, cqe->res);
 	if (cqe->res > 0)
 		engine->received_count++;
-	if (conn->flags & CONN_FLOW && !is_deaf(engine, conn))
+	if (conn->flags & CONN_FLOW && !uring_core_discards_input(engine, conn))
 		uring_connect_note_message(engine, conn, buffer, cqe->res);
-	else if (cqe->res > 0 && buffer != NULL && !is_deaf(engine, conn))
+	else if (cqe->res > 0 && buffer != NULL && !uring_core_discards_input(engine, conn))
 		note_bytes(engine, conn, buffer, (uint32_t)cqe->res);
 	else if (cqe->res <= 0)
-		uring_stream_note_nothing(engine, conn, cqe->res);
+		note_nothing(engine, conn, cqe->res);
 }
 
-/* ---- the watch: a socket that takes more again, a loss that no order would find ---- */
+static void note_marked(struct uring_engine *engine, struct conn *conn)
+{
+	int result = uring_marked_receive(engine, conn);
+
+	if (result <= 0)
+		note_nothing(engine, conn, result);
+}
+
+/* ---- the watch: a socket that takes more again, a loss that no request would find ---- */
 
 static void order_watch(struct uring_engine *engine, struct conn *conn)
 {
-	struct io_uring_sqe *sqe = uring_engine_place(engine);
+	struct io_uring_sqe *sqe = uring_core_place(engine);
 
 	if (sqe == NULL) {
 		enqueue(engine, conn);
 		return;
 	}
-	/* Told at each change, so that the peer's half-close, told too, does not end the watch. */
+	/* It completes at each change: the peer's half-close, which is one, does not end it. */
 	io_uring_prep_poll_multishot(sqe, conn->fd, POLLOUT | POLLERR);
-	order(engine, conn, sqe, URING_KIND_WATCH, CONN_WATCHING);
+	order(engine, conn, sqe, URING_CORE_WATCH, CONN_WATCHING);
 }
 
 static void note_watch(
 	struct uring_engine *engine, struct conn *conn, const struct io_uring_cqe *cqe)
 {
 	if (!(cqe->flags & IORING_CQE_F_MORE))
-		conn->flags &= ~(uint32_t)CONN_WATCHING;
+		conn_clear(conn, CONN_WATCHING);
 	if (cqe->res < 0 && cqe->res != -ECANCELED)
-		uring_stream_note_short(engine, conn); /* watched anew a little later */
+		uring_core_note_short(engine, conn); /* watched again a little later */
 	if (cqe->res > 0 && cqe->res & (POLLOUT | POLLERR | POLLHUP))
 		conn->flags |= CONN_WRITABLE;
-	/* Where an order is under way, it will find the error, and tell it in its place. */
+	/* A receive or send that is under way will find the error, and report it in its place. */
 	if (cqe->res > 0 && cqe->res & POLLERR && !(conn->flags & (CONN_RECEIVING | CONN_SENDING)))
-		uring_stream_note_lost(conn, socket_take_error(conn->fd));
+		conn_lose(conn, socket_take_error(conn->fd));
 }
 
 static bool may_send(struct uring_engine *engine, struct conn *conn)
@@ -315,96 +280,90 @@ static bool may_send(struct uring_engine *engine, struct conn *conn)
 
 /* ---- life ---- */
 
-static void close_conn(
-	struct uring_engine *engine, struct conn *conn, enum engine_close_reason reason)
+static void close_conn(struct uring_engine *engine, struct conn *conn)
 {
 	int fd = conn->fd;
 
-	if (drive_ends_with_reset(&engine->core, conn, reason))
+	if (drive_ends_with_reset(&engine->core, conn))
 		socket_set_reset_on_close(fd);
-	drive_close(&engine->core, conn, reason);
+	drive_close(&engine->core, conn);
 	call_close(fd);
 	accept_retry_soon(&engine->core);
 }
 
-static bool call_off(
-	struct uring_engine *engine, const struct conn *conn, enum uring_engine_kind kind)
+static bool cancel(struct uring_engine *engine, const struct conn *conn, enum uring_core_kind kind)
 {
-	struct io_uring_sqe *sqe = uring_engine_place(engine);
+	struct io_uring_sqe *sqe = uring_core_place(engine);
 
 	if (sqe == NULL)
 		return false;
-	io_uring_prep_cancel64(sqe, uring_engine_token(kind, conn_token(conn)), 0);
-	uring_engine_order(engine, sqe, uring_engine_token(URING_KIND_CANCEL, 0));
+	io_uring_prep_cancel64(sqe, uring_core_token(kind, conn_token(conn)), 0);
+	uring_core_order(engine, sqe, uring_core_token(URING_CORE_CANCEL, 0));
 	return true;
 }
 
 /*
- * Each order by its name: by descriptor the kernel looks through all orders of the ring, and 10,000
- * connections that end together would cost it 100 million looks. A send never waits. False: no place
- * in the ring; what has been called off already may be so again.
+ * Cancels each request by its token: by descriptor the kernel searches all requests of the ring,
+ * and 10,000 connections that end together would cost it 100 million steps. A send never waits.
+ * False: no place in the ring; what has been cancelled already may be cancelled again.
  */
-static bool call_all_off(struct uring_engine *engine, const struct conn *conn)
+static bool cancel_all(struct uring_engine *engine, const struct conn *conn)
 {
 	bool is_flow = conn->flags & CONN_FLOW, ok = true;
 
 	if (conn->flags & CONN_RECEIVING)
-		ok = call_off(engine, conn,
-			is_marked(engine, conn) && !is_flow          ? URING_KIND_MARKED
-				: conn->flags & CONN_RECEIVING_LARGE ? URING_KIND_RECEIVE_LARGE
-								     : URING_KIND_RECEIVE_SMALL);
-	if (ok && conn->flags & CONN_WATCHING && !(conn->flags & CONN_CONNECTING))
-		ok = call_off(engine, conn, URING_KIND_WATCH);
-	/* A flow waits for either. */
-	if (ok && conn->flags & CONN_WATCHING && conn->flags & (CONN_CONNECTING | CONN_FLOW))
-		ok = call_off(engine, conn, URING_KIND_CONNECTED);
+		ok = cancel(engine, conn,
+			is_marked(engine, conn) && !is_flow          ? URING_CORE_MARKED
+				: conn->flags & CONN_RECEIVING_LARGE ? URING_CORE_RECEIVE_LARGE
+								     : URING_CORE_RECEIVE_SMALL);
+	if (ok && conn->flags & CONN_WATCHING)
+		ok = cancel(engine, conn, URING_CORE_WATCH);
+	if (ok && conn->flags & CONN_AWAITING_WRITABLE)
+		ok = cancel(engine, conn, URING_CORE_WRITABLE);
 	return ok;
 }
 
-/* Closes, once the kernel has answered all orders. */
+/* Closes, once all requests have completed. */
 static void end(struct uring_engine *engine, struct conn *conn)
 {
 	if (!(conn->flags & ORDERED)) {
-		close_conn(engine, conn,
-			conn->error != 0 ? ENGINE_CLOSE_LOST
-				: conn->flags & (CONN_RESET_WANTED | CONN_CUT_WANTED)
-				? ENGINE_CLOSE_CUT
-				: ENGINE_CLOSE_DONE);
+		close_conn(engine, conn);
 		return;
 	}
 	if (conn->flags & CONN_CANCELLED)
 		return;
-	if (call_all_off(engine, conn))
+	if (cancel_all(engine, conn))
 		conn->flags |= CONN_CANCELLED;
 	else
 		enqueue(engine, conn);
 }
 
 /*
- * Nothing hangs on knowing at once that all has left: more may be received meanwhile, and what is received
- * tells us to look. So it costs no answer, and no call that fetches it.
+ * The protocol need not hear of this send soon: it has credit for more, so that receiving goes on,
+ * and the completion of a receive ends the wait. So the send may be quiet, and saves its completion
+ * and the call that fetches it.
  */
 static bool sent_may_wait(const struct uring_engine *engine, const struct conn *conn)
 {
 	return engine->quiet_sends &&
 		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED)) &&
-		conn->room >= BUFFER_LARGE_BYTES &&
+		conn->credit >= BUFFER_LARGE_BYTES &&
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
 }
 
 /* All that one connection may do in one round. */
 static void take_turn(struct uring_engine *engine, struct conn *conn)
 {
-	if (conn->flags & CONN_SHORT && !uring_stream_must_end(conn)) {
+	if (conn->flags & CONN_SHORT && !conn_must_end(conn)) {
 		if (engine->core.now_ns < engine->short_until_ns) {
 			engine->memory_short = true;
 			enqueue(engine, conn);
 			return;
 		}
-		conn->flags &= ~(uint32_t)CONN_SHORT;
+		conn_clear(conn, CONN_SHORT);
 	}
-	tell_held(engine, conn);
-	if (uring_stream_must_end(conn) ||
+	report_held(engine, conn);
+	if (conn_must_end(conn) ||
 		(conn->flags & CONN_CLOSE_WANTED && output_is_empty(conn->output))) {
 		end(engine, conn);
 		return;
@@ -440,32 +399,31 @@ void uring_stream_round(struct uring_engine *engine)
 		struct conn *conn = conn_at(&engine->core.conns, slot);
 
 		slot = conn->next_slot;
-		conn->flags &= ~(uint32_t)CONN_QUEUED;
+		conn_clear(conn, CONN_QUEUED);
 		take_turn(engine, conn);
 	}
 }
 
 void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *cqe)
 {
-	enum uring_engine_kind kind = (enum uring_engine_kind)(
-		cqe->user_data >> CONN_TOKEN_KIND_SHIFT);
+	enum uring_core_kind kind = (enum uring_core_kind)(cqe->user_data >> CONN_TOKEN_KIND_SHIFT);
 	struct conn *conn = conn_from_token(&engine->core.conns, cqe->user_data);
 	struct buffer *buffer = NULL;
 
 	if (cqe->flags & IORING_CQE_F_BUFFER)
 		buffer = uring_group_take(
-			kind == URING_KIND_RECEIVE_LARGE ? &engine->large : &engine->small,
+			kind == URING_CORE_RECEIVE_LARGE ? &engine->large : &engine->small,
 			cqe->flags);
 	if (conn != NULL) {
 		switch (kind) {
-		case URING_KIND_SEND: uring_send_done(engine, conn, cqe->res); break;
-		case URING_KIND_WATCH: note_watch(engine, conn, cqe); break;
-		case URING_KIND_MARKED:
-			conn->flags &= ~(uint32_t)CONN_RECEIVING;
+		case URING_CORE_SEND: uring_send_done(engine, conn, cqe->res); break;
+		case URING_CORE_WATCH: note_watch(engine, conn, cqe); break;
+		case URING_CORE_MARKED:
+			conn_clear(conn, CONN_RECEIVING);
 			if (!engine->cutting)
-				uring_marked_receive(engine, conn);
+				note_marked(engine, conn);
 			break;
-		case URING_KIND_CONNECTED: uring_connect_done(conn, cqe); break;
+		case URING_CORE_WRITABLE: uring_connect_done(conn, cqe); break;
 		default: note_received(engine, conn, buffer, cqe); break;
 		}
 		enqueue(engine, conn);
@@ -473,7 +431,7 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 	buffer_unref(buffer);
 }
 
-int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme scheme)
+int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct engine *core = &engine->core;
 	struct protocol_answer answer;
@@ -486,7 +444,7 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		return r;
 	}
 	conn->flags |= CONN_WRITABLE;
-	drive_open(core, conn, &answer);
+	drive_open(core, conn, tag, &answer);
 	uring_send_keep(engine, conn, &answer);
 	enqueue(engine, conn);
 	return 0;
@@ -496,9 +454,9 @@ void uring_stream_nudge(struct uring_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_NUDGED };
 
-	if (is_deaf(engine, conn))
+	if (uring_core_discards_input(engine, conn))
 		return;
-	uring_stream_tell(engine, conn, &event);
+	uring_send_answer(engine, conn, &event);
 	enqueue(engine, conn);
 }
 
@@ -524,7 +482,7 @@ unsigned uring_stream_cut(struct uring_engine *engine, engine_condemn_fn *condem
 		struct conn *conn = conn_at(table, slot);
 
 		if (conn != NULL && drive_is_condemned(conn, condemned, context)) {
-			conn->flags |= CONN_CUT_WANTED;
+			conn->flags |= CONN_CUT;
 			enqueue(engine, conn);
 			count++;
 		}
@@ -540,6 +498,6 @@ void uring_stream_close_all(struct uring_engine *engine)
 		struct conn *conn = conn_at(table, slot);
 
 		if (conn != NULL)
-			close_conn(engine, conn, ENGINE_CLOSE_CUT);
+			close_conn(engine, conn);
 	}
 }

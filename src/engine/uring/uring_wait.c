@@ -1,19 +1,19 @@
 /*
- * Waiting: one call hands over the orders and sleeps until the first answer. Where busy polling is on
- * (engine/spin.h), it looks first: answers wait in the kernel until they are asked for, but a flag in shared
- * memory says that there are some, so looking costs no system call.
+ * Waiting: one call submits the requests and sleeps until the first completion. With busy polling
+ * (engine/spin.h), it polls first: completions wait in the kernel until they are fetched, but a
+ * flag in shared memory shows that there are some, so a poll costs no system call.
  *
- * What it does not do is to wait for more answers than one, to share a call between more connections. That
- * was tried (a pause half as long as the last round had worked): a third of the calls an echo at 50
+ * It does not wait for more than one completion, to share a call between more connections. That was
+ * tried (a pause half as long as the last round had worked): a third of the calls an echo at 50
  * connections, and a quarter more processor time, because the peers stood still meanwhile.
  */
 #include <errno.h>
 #include <poll.h>
 
 #include "base/clock.h"
-#include "engine/uring/uring_engine.h"
+#include "engine/uring/uring_wait.h"
 
-static bool is_answered(const struct uring_engine *engine)
+static bool is_completed(const struct uring_engine *engine)
 {
 	unsigned flags = IO_URING_READ_ONCE(*engine->ring.sq.kflags);
 
@@ -30,7 +30,7 @@ static void pause_processor(void)
 #endif
 }
 
-/* Hands over the orders, and fetches what has been answered. */
+/* Submits the requests, and fetches completions. */
 static int exchange(struct uring_engine *engine)
 {
 	int r = io_uring_submit_and_get_events(&engine->ring);
@@ -38,20 +38,20 @@ static int exchange(struct uring_engine *engine)
 	return r > 0 ? 0 : r;
 }
 
-/* True when an answer has come. */
-static bool look(struct uring_engine *engine, uint64_t due_ns)
+/* Polls. True when a completion has come. */
+static bool poll_completions(struct uring_engine *engine, uint64_t due_ns)
 {
 	int r = io_uring_sq_ready(&engine->ring) > 0 ? exchange(engine) : 0;
 
 	while (r >= 0 && io_uring_cq_ready(&engine->ring) == 0) {
-		if (is_answered(engine))
+		if (is_completed(engine))
 			r = exchange(engine);
 		else if (spin_goes_on(&engine->core.spin, due_ns))
 			pause_processor();
 		else
 			return false;
 	}
-	return r >= 0; /* otherwise the sleep will say the same */
+	return r >= 0; /* otherwise the sleep returns the same error */
 }
 
 static int sleep_until(struct uring_engine *engine, uint64_t due_ns)
@@ -72,7 +72,7 @@ static int sleep_until(struct uring_engine *engine, uint64_t due_ns)
 	return io_uring_submit_and_wait_timeout(&engine->ring, &cqe, 1, &limit, NULL);
 }
 
-static bool has_answer(const struct uring_engine *engine)
+static bool has_completion(const struct uring_engine *engine)
 {
 	return io_uring_cq_ready(&engine->ring) > 0;
 }
@@ -84,17 +84,17 @@ int uring_wait(struct uring_engine *engine, uint64_t due_ns)
 	int r = 0;
 
 	if (may_wait && engine->send_count > 0)
-		r = exchange(engine); /* sends are answered at once, as a rule */
-	if (may_wait && r >= 0 && !has_answer(engine) && spin_begins(spin))
-		spin_ended(spin, look(engine, due_ns));
-	if (r >= 0 && !has_answer(engine))
+		r = exchange(engine); /* sends complete at once, as a rule */
+	if (may_wait && r >= 0 && !has_completion(engine) && spin_begins(spin))
+		spin_ended(spin, poll_completions(engine, due_ns));
+	if (r >= 0 && !has_completion(engine))
 		r = sleep_until(engine, due_ns);
 	engine->send_count = 0;
 	engine->received_count = 0;
 	if (io_uring_sq_ready(&engine->ring) == 0)
 		engine->message_count = 0;
 	if (r == -EAGAIN || r == -ENOMEM || r == -EBUSY) {
-		/* The kernel has no memory for orders; those that were written stay. */
+		/* The kernel has no memory for requests; those that were written stay. */
 		poll(NULL, 0, 1);
 		return 0;
 	}

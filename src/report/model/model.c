@@ -71,14 +71,14 @@ int model_set_text(char **text, const char *value)
 
 void *model_append(struct model_list *list, size_t size)
 {
-	/* The array has room for the next power of two. */
+	/* The capacity is the next power of two. */
 	if ((list->count & (list->count - 1)) == 0) {
-		size_t room = list->count == 0 ? 1 : 2 * list->count;
+		size_t capacity = list->count == 0 ? 1 : 2 * list->count;
 
 		if (list->count >= MODEL_MOST_ITEMS)
 			return NULL;
 
-		void *items = reallocarray(list->items, room, size);
+		void *items = reallocarray(list->items, capacity, size);
 
 		if (items == NULL)
 			return NULL;

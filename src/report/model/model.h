@@ -105,7 +105,7 @@ struct model_latency {
 	struct histogram *connect;
 };
 
-/* A count that results of the first versions do not have: they are not given a 0 that nobody counted. */
+/* A count that results of the first versions do not have: 0 would claim that they were counted. */
 struct model_known {
 	uint64_t count;
 	bool known;
@@ -134,7 +134,7 @@ struct model_figure {
 struct model_reason {
 	char *code; /* "generator-cpu", "behind-schedule", ... */
 	struct model_list figures; /* struct model_figure */
-	char *text; /* both as a sentence, in English, for whoever reads the file itself */
+	char *text; /* both as a sentence, in English, for people who read the file itself */
 };
 
 struct model_trust {
@@ -149,7 +149,7 @@ struct model_step {
 	char *figure; /* "p99" */
 	double value; /* of the figure, ns for times; NAN: there was none */
 	bool kept; /* the promise */
-	bool doubted; /* the generator was the limit: tells nothing of the service */
+	bool doubted; /* the generator was the limit: says nothing about the service */
 };
 
 enum model_search_end {

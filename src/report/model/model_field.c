@@ -102,7 +102,7 @@ static const struct model_field latency[] = {
 	END,
 };
 
-static const struct model_field interval[] = {
+const struct model_field model_field_interval[] = {
 	FIELD(struct model_interval, start_ns, COUNT),
 	FIELD(struct model_interval, length_ns, COUNT),
 	FIELD(struct model_interval, sent, COUNT),
@@ -181,7 +181,7 @@ const struct model_field model_field_table[] = {
 	GROUP(struct model, counts, counts),
 	GROUP(struct model, rate, rate),
 	GROUP(struct model, latency, latency),
-	LIST(struct model, intervals, model_interval, interval),
+	LIST(struct model, intervals, model_interval, model_field_interval),
 	GROUP(struct model, trust, trust),
 	LIST(struct model, search, model_step, step),
 	GROUP(struct model, find_max, find_max),

@@ -36,6 +36,8 @@ struct model_field {
 
 /* All but "format" and "version". */
 extern const struct model_field model_field_table[];
+/* One of `intervals`. */
+extern const struct model_field model_field_interval[];
 
 /* The field of the struct at `base`. */
 static inline void *model_field_at(const struct model_field *field, const void *base)

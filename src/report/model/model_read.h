@@ -1,6 +1,6 @@
 /*
  * Reading a result from JSON that anybody may have written (docs/result.md): the type and the range
- * of each known field are checked, sizes are capped, and the first thing that is wrong is told with
+ * of each known field are checked, sizes are capped, and the first fault is reported with
  * its place. Keys that are not known are passed over, so that a later meari may add some.
  */
 #pragma once
@@ -9,7 +9,7 @@
 
 /* What was wrong, in the user's language; nothing in it comes from the file. */
 struct model_fault {
-	unsigned line, column; /* from 1; 0: the place tells */
+	unsigned line, column; /* from 1; 0: see `place` */
 	char place[96]; /* "intervals[3].p99_ns"; empty: the whole */
 	char reason[160];
 };

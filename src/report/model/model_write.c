@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/json_text.h"
+#include "base/outfile.h"
 #include "report/model/model_field.h"
 #include "report/model/model_histogram.h"
 
@@ -176,6 +178,20 @@ int model_write_summary(const struct model *model, json_t **ret_object)
 	return write_model(model, false, ret_object);
 }
 
+int model_write_interval(const struct model_interval *interval, json_t **ret_object)
+{
+	json_t *object = json_object();
+	int r = object != NULL ? write_fields(model_field_interval, interval, true, object)
+			       : -ENOMEM;
+
+	if (r < 0) {
+		json_decref(object);
+		return r;
+	}
+	*ret_object = object;
+	return 0;
+}
+
 int model_write(const struct model *model, FILE *out)
 {
 	json_t *object;
@@ -183,9 +199,9 @@ int model_write(const struct model *model, FILE *out)
 
 	if (r < 0)
 		return r;
-	r = json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(12)) < 0 ? -EIO : 0;
+	r = json_text_write(object, JSON_COMPACT | JSON_REAL_PRECISION(12), out);
 	json_decref(object);
-	if (r == 0 && fputc('\n', out) == EOF)
-		r = -EIO;
+	if (r == 0)
+		r = outfile_put(out, "\n", 1);
 	return r;
 }

@@ -19,6 +19,9 @@ int model_write_json(const struct model *model, json_t **ret_object);
 /* ... without what is needed to compute with it: the histograms' "hdr". */
 int model_write_summary(const struct model *model, json_t **ret_object);
 
+/* One of `intervals`, as it stands in a result; the caller frees it. -EINVAL, -ENOMEM as above. */
+int model_write_interval(const struct model_interval *interval, json_t **ret_object);
+
 /* The whole to a stream, with the newline. Also -EIO: could not be written. */
 int model_write(const struct model *model, FILE *out);
 

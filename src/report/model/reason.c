@@ -32,8 +32,9 @@ static const struct kind kinds[] = {
 		N_("the generator was behind its schedule: that is part of the latency from the "
 		   "intended time"),
 		"late_ns", false },
-	{ "connections-missing", N_("not all connections could be had: the others carried no load"),
-		"connected", true },
+	{ "connections-missing",
+		N_("not all connections could be made: the others carried no load"), "connected",
+		true },
 	{ "messages-unsent",
 		N_("messages that were due were never sent: the latency from the intended time is at "
 		   "least what is shown"),
@@ -175,7 +176,7 @@ static void format_silent(
 			silent, stalled, connections);
 }
 
-/* What to do about it; "" where nobody knows. */
+/* What to do about it; "" where that is not known. */
 static const char *next_step(double number, bool translated)
 {
 	if (number == EADDRNOTAVAIL)
@@ -191,7 +192,7 @@ static void format_missing(
 {
 	double number = figure(reason, "errno");
 	const char *format = pick(translated,
-		N_("only %u of %u connections could be had (%s): the others carried no load"));
+		N_("only %u of %u connections could be made (%s): the others carried no load"));
 	int used = snprintf(buffer, size, format, whole(figure(reason, "connected")),
 		whole(figure(reason, "connections")), error_text(number, translated));
 

@@ -1,5 +1,5 @@
 /*
- * The charts: what Chart.js is told. Each maker gives a configuration; page.js owns the canvases.
+ * The configurations of the charts for Chart.js, one maker each; page.js owns the canvases.
  */
 "use strict";
 
@@ -7,7 +7,7 @@ function colour(name) {
 	return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 }
 
-/* How each series looks: colour, dash, width. Dashes and colours both tell them apart. */
+/* Colour, dash and width of each series. Both colour and dash distinguish them. */
 const LOOKS = {
 	intended: { colour: "first", dash: [], width: 2.5 },
 	sent: { colour: "second", dash: [6, 4], width: 2 },
@@ -259,7 +259,7 @@ function errorCourseChart(course) {
 
 /* ---- a search ---- */
 
-/* Points of one kind, which a legend tells apart by shape and colour. */
+/* Points of one kind, which a legend distinguishes by shape and colour. */
 function dots(look, label, points, shape, size) {
 	const shown = colour(LOOKS[look].colour);
 	return {

@@ -1,9 +1,9 @@
-"""Makes the page of `meari report --html` into C: what stands before its data, and what behind.
+"""Makes C of the page of `meari report --html`: the part before its data, and the part behind.
 
     embed.py OUTPUT CHARTS page.html page.css SCRIPT...
 
 CHARTS is Chart.js in one file, or "" where there is none: then both halves are empty, and meari says
-so when a page is asked for. Run by Meson; the output is included by html.c and nobody else.
+so when a page is asked for. Run by Meson; the output is included by html.c only.
 """
 
 import pathlib

@@ -90,7 +90,7 @@ function signed(value) {
 	return (value > 0 ? "+" : value < 0 ? "-" : "") + thousands(Math.abs(value));
 }
 
-/* A moment, with the zone that it is told in. */
+/* A moment, with its time zone. */
 function moment(ms) {
 	return new Date(ms).toLocaleString(language, {
 		year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",

@@ -221,7 +221,7 @@ function pictureSeries(kind, points, more = {}) {
 	for (const name of LATENCIES)
 		if (DATA.merged[kind][name]?.length)
 			datasets.push(series(name, t(name), points(DATA.merged[kind][name]), more));
-	/* The only one of its kind needs no dashes to be told apart. */
+	/* The only one of its kind needs no dashes. */
 	if (datasets.length === 1)
 		datasets[0].borderDash = [];
 	const before = DATA.baseline?.[kind];

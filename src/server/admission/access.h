@@ -29,7 +29,7 @@ int access_new(const struct access_entries *allow, const struct access_entries *
 void access_free(struct access *access);
 
 /*
- * Who is denied may not; who is not denied may, if nothing is allowed by name or they are. An IPv4
+ * A denied address is refused; any other is admitted if no block is allowed, or if its block is. An IPv4
  * address is one also where it comes mapped. What is no IP address (unix) may.
  */
 bool access_admits(const struct access *access, const struct sockaddr *source);

@@ -18,54 +18,41 @@
 #include "net/socket.h"
 #include "protocol/echo.h"
 
-/* A shortage may come and go a thousand times a second; it is told this often. */
-#define PAUSE_TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
-
 struct conn_log_entry {
 	uint64_t opened_ns;
 	char peer[ADDR_TEXT_SIZE];
 };
 
-void conn_log_init(struct conn_log *chronicle)
+void conn_log_init(struct conn_log *conn_log)
 {
-	*chronicle = (struct conn_log){ 0 };
+	*conn_log = (struct conn_log){ 0 };
 }
 
-void conn_log_fini(struct conn_log *chronicle)
+void conn_log_fini(struct conn_log *conn_log)
 {
-	for (uint32_t i = 0; i < chronicle->entry_count; i++)
-		free(chronicle->entries[i]);
-	free(chronicle->entries);
+	for (uint32_t i = 0; i < conn_log->entries.count; i++)
+		free(conn_log->entries.items[i]);
+	slot_table_fini(&conn_log->entries);
 }
 
 /* The entry of a slot, made if need be; NULL without memory: then the line is not written. */
-static struct conn_log_entry *entry_of(struct conn_log *chronicle, uint32_t slot)
+static struct conn_log_entry *entry_of(struct conn_log *conn_log, uint32_t slot)
 {
-	if (slot >= chronicle->entry_count) {
-		uint32_t count = slot + 1 + slot / 2;
-		struct conn_log_entry **longer = reallocarray(
-			chronicle->entries, count, sizeof(struct conn_log_entry *));
+	void **place = slot_table_place(&conn_log->entries, slot);
 
-		if (longer == NULL)
-			return NULL;
-		memset(longer + chronicle->entry_count, 0,
-			(count - chronicle->entry_count) * sizeof(struct conn_log_entry *));
-		chronicle->entries = longer;
-		chronicle->entry_count = count;
-	}
-	if (chronicle->entries[slot] == NULL)
-		chronicle->entries[slot] = calloc(1, sizeof(struct conn_log_entry));
-	return chronicle->entries[slot];
+	if (place != NULL && *place == NULL)
+		*place = calloc(1, sizeof(struct conn_log_entry));
+	return place != NULL ? *place : NULL;
 }
 
-/* A unix client seldom has a name; who it is, the kernel knows (SO_PEERCRED, unix(7)). */
+/* A unix client seldom has a name; the kernel knows its process (SO_PEERCRED, unix(7)). */
 void conn_log_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size)
 {
 	struct addr peer;
 	struct ucred who;
 	socklen_t length = sizeof(who);
 
-	/* Gone before it was accepted: the kernel no longer knows who it was. */
+	/* Gone before it was accepted: the kernel no longer knows its address. */
 	snprintf(text, size, "%s:?", addr_scheme_name(scheme));
 	if (socket_peer(fd, scheme, &peer) < 0)
 		return;
@@ -75,13 +62,13 @@ void conn_log_name_peer(int fd, enum addr_scheme scheme, char *text, size_t size
 		snprintf(text, size, "unix:pid=%d,uid=%u", (int)who.pid, (unsigned)who.uid);
 }
 
-void conn_log_opened(struct conn_log *chronicle, const struct engine_conn *conn)
+void conn_log_opened(struct conn_log *conn_log, const struct engine_conn *conn)
 {
 	struct conn_log_entry *entry;
 
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
-	entry = entry_of(chronicle, conn->slot);
+	entry = entry_of(conn_log, conn->slot);
 	if (entry == NULL)
 		return;
 	entry->opened_ns = clock_now_ns();
@@ -108,14 +95,14 @@ static const char *reason_text(enum engine_close_reason reason, int error)
 	return strerror(-error);
 }
 
-void conn_log_closed(struct conn_log *chronicle, const struct engine_conn *conn,
+void conn_log_closed(struct conn_log *conn_log, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error)
 {
-	if (!log_enabled(LOG_LEVEL_DEBUG) || conn->slot >= chronicle->entry_count ||
-		chronicle->entries[conn->slot] == NULL)
+	const struct conn_log_entry *entry = slot_table_get(&conn_log->entries, conn->slot);
+
+	if (!log_enabled(LOG_LEVEL_DEBUG) || entry == NULL)
 		return;
 
-	const struct conn_log_entry *entry = chronicle->entries[conn->slot];
 	uint64_t bytes = echo_received_bytes(conn->protocol);
 	uint64_t lasted_ns = clock_now_ns() - entry->opened_ns;
 	char size_text[NUMBER_TEXT_SIZE], time_text[DURATION_TEXT_SIZE];
@@ -131,23 +118,18 @@ void conn_log_closed(struct conn_log *chronicle, const struct engine_conn *conn,
 		time_text);
 }
 
-void conn_log_paused(struct conn_log *chronicle, int error)
+void conn_log_paused(struct conn_log *conn_log, int error)
 {
-	uint64_t now_ns = clock_now_ns();
+	uint64_t left_out;
 
-	if (chronicle->pause_told_ns != 0 &&
-		now_ns - chronicle->pause_told_ns < PAUSE_TOLD_EVERY_NS) {
-		chronicle->pauses_untold++;
+	if (!log_limit_is_due(&conn_log->pauses, clock_now_ns(), &left_out))
 		return;
-	}
 	LOG_EVENT(LOG_LEVEL_WARNING, "accept_paused",
 		json_pack("{s:s?, s:I}", "error", strerrorname_np(-error), "untold",
-			(json_int_t)chronicle->pauses_untold),
+			(json_int_t)left_out),
 		_("accepting pauses: %s (new connections wait; 'ulimit -n' raises the limit of "
 		  "descriptors)"),
 		strerror(-error));
-	chronicle->pause_told_ns = now_ns;
-	chronicle->pauses_untold = 0;
 }
 
 void conn_log_mended(int fd, enum addr_scheme scheme)
@@ -161,5 +143,16 @@ void conn_log_mended(int fd, enum addr_scheme scheme)
 	LOG_EVENT(LOG_LEVEL_WARNING, "made_blocking", json_pack("{s:s}", "address", text),
 		_("another process that shares '%s' made it blocking; it is non-blocking again "
 		  "(NonBlocking=yes in the .service unit of either)"),
+		text);
+}
+
+void conn_log_lost(const struct addr *bound)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	addr_format(bound, text, sizeof(text));
+	LOG_EVENT(LOG_LEVEL_WARNING, "listener_lost", json_pack("{s:s}", "address", text),
+		_("another process has shut down '%s', which it shares; it is not served any more (start "
+		  "the server again)"),
 		text);
 }

@@ -1,5 +1,5 @@
 /*
- * The engine asks before a connection has a slot, and tells it when it has one. Between the two nothing
+ * The engine asks before a connection has a slot, and calls again when it has one. Between the two nothing
  * else happens; so what was entered for it waits in `entered`, and if the next one comes instead, it
  * came to nothing (no memory, no watch) and is given back.
  */
@@ -14,9 +14,6 @@
 #include "base/log.h"
 #include "net/socket.h"
 #include "server/admission/conn_log.h"
-
-/* A crowd may be refused a thousand times a second; it is told this often, for each reason. */
-#define TOLD_EVERY_NS (10 * CLOCK_NS_PER_S)
 
 void gate_init(struct gate *gate, struct limits *limits, const struct access *access,
 	struct counters *counters)
@@ -34,21 +31,21 @@ void gate_fini(struct gate *gate)
 {
 	if (gate->entered)
 		give_back(gate, gate->entered_source);
-	free(gate->sources);
+	slot_table_fini(&gate->sources);
 }
 
-/* ---- telling ---- */
+/* ---- the log ---- */
 
 static const struct {
 	const char *key, *text;
 } reasons[GATE_REASONS] = {
 	[GATE_BY_ACCESS] = { "access", N_("refused %s: it is not allowed (--allow, --deny)") },
 	[GATE_BY_COUNT] = { "max-connections",
-		N_("refused %s: as many connections as may be are open (--max-connections)") },
+		N_("refused %s: the limit of connections is reached (--max-connections)") },
 	[GATE_BY_MEMORY] = { "max-memory",
 		N_("refused %s: there is no memory for more connections (--max-memory)") },
 	[GATE_BY_SOURCE] = { "max-per-source",
-		N_("refused %s: its source has as many connections as it may (--max-per-source)") },
+		N_("refused %s: its source has reached its limit of connections (--max-per-source)") },
 	[GATE_BY_RATE] = { "connect-rate",
 		N_("refused %s: connections come too fast (--connect-rate)") },
 	[GATE_DATAGRAM_ACCESS] = { "access",
@@ -82,24 +79,14 @@ static const char *event_of(enum gate_reason reason)
 	}
 }
 
-/* Whether it is to be told now; then, how many were not told before. */
-static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_untold)
+static bool is_due(struct gate *gate, enum gate_reason reason, uint64_t *ret_left_out)
 {
-	struct gate_tale *tale = &gate->tales[reason];
-	uint64_t now_ns = clock_now_ns();
-
-	if (tale->told_ns != 0 && now_ns - tale->told_ns < TOLD_EVERY_NS) {
-		tale->untold++;
-		return false;
-	}
-	*ret_untold = tale->untold;
-	tale->told_ns = now_ns;
-	tale->untold = 0;
-	return true;
+	return log_limit_is_due(&gate->log_limits[reason], clock_now_ns(), ret_left_out);
 }
 
-/* `peer` is who it was, for programs; NULL where that is not known. */
-static void tell(enum gate_reason reason, const char *name, const char *peer, uint64_t untold)
+/* `peer`: its address, for programs; NULL where that is not known. */
+static void write_line(
+	enum gate_reason reason, const char *name, const char *peer, uint64_t left_out)
 {
 	char text[ADDR_TEXT_SIZE + 200];
 
@@ -112,28 +99,27 @@ static void tell(enum gate_reason reason, const char *name, const char *peer, ui
 	json_t *fields = !log_is_json()
 		? NULL
 		: json_pack("{s:s?, s:s, s:I}", "peer", peer, "limit", reasons[reason].key,
-			  "untold", (json_int_t)untold);
+			  "untold", (json_int_t)left_out);
 
-	if (untold == 0)
+	if (left_out == 0)
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields, "%s", text);
 	else
 		log_write(LOG_LEVEL_WARNING, event_of(reason), fields,
-			ngettext("%s; and %llu more since this was last told",
-				"%s; and %llu more since this was last told",
-				(unsigned long)untold),
-			text, (unsigned long long)untold);
+			ngettext("%s; and %llu more since the last line",
+				"%s; and %llu more since the last line", (unsigned long)left_out),
+			text, (unsigned long long)left_out);
 }
 
-static void tell_connection(
+static void log_connection(
 	struct gate *gate, enum gate_reason reason, int fd, enum addr_scheme scheme)
 {
 	char name[ADDR_TEXT_SIZE];
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (!is_due(gate, reason, &untold))
+	if (!is_due(gate, reason, &left_out))
 		return;
 	conn_log_name_peer(fd, scheme, name, sizeof(name));
-	tell(reason, name, name, untold);
+	write_line(reason, name, name, left_out);
 }
 
 /* ---- coming ---- */
@@ -149,7 +135,7 @@ static bool refuse(struct gate *gate, enum gate_reason reason, int fd, enum addr
 	};
 
 	++*counts[reason];
-	tell_connection(gate, reason, fd, scheme);
+	log_connection(gate, reason, fd, scheme);
 	return false;
 }
 
@@ -188,16 +174,16 @@ static bool drop(struct gate *gate, enum gate_reason reason, const struct sockad
 {
 	struct addr peer = { .scheme = scheme };
 	char name[ADDR_TEXT_SIZE];
-	uint64_t untold;
+	uint64_t left_out;
 
 	gate->counters->datagrams_received++;
 	++*count;
-	if (!is_due(gate, reason, &untold))
+	if (!is_due(gate, reason, &left_out))
 		return false;
 	peer.length = source->sa_family == AF_INET6 ? sizeof(peer.in6) : sizeof(peer.in);
 	memcpy(&peer.storage, source, peer.length);
 	addr_format(&peer, name, sizeof(name));
-	tell(reason, name, name, untold);
+	write_line(reason, name, name, left_out);
 	return false;
 }
 
@@ -229,37 +215,19 @@ bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagr
 	return drop(gate, GATE_FIXED_PORT, source, scheme, &gate->counters->datagrams_limited);
 }
 
-/* Where the source of a slot is kept; NULL without memory. */
-static struct limits_source **place_of(struct gate *gate, uint32_t slot)
-{
-	if (slot >= gate->source_count) {
-		uint32_t count = slot + 1 + slot / 2;
-		struct limits_source **longer = reallocarray(
-			gate->sources, count, sizeof(struct limits_source *));
-
-		if (longer == NULL)
-			return NULL;
-		memset(longer + gate->source_count, 0,
-			(count - gate->source_count) * sizeof(struct limits_source *));
-		gate->sources = longer;
-		gate->source_count = count;
-	}
-	return &gate->sources[slot];
-}
-
 void gate_opened(struct gate *gate, const struct engine_conn *conn)
 {
 	struct limits_source *source = gate->entered ? gate->entered_source : NULL;
-	struct limits_source **place;
+	void **place;
 
 	if (gate->limits == NULL)
 		return;
 	if (!gate->entered)
-		limits_force(gate->limits); /* nobody was asked: it was handed to the engine */
+		limits_force(gate->limits); /* not asked: it was handed to the engine */
 	gate->entered = false;
 	if (source == NULL)
 		return;
-	place = place_of(gate, conn->slot);
+	place = slot_table_place(&gate->sources, conn->slot);
 	if (place != NULL) {
 		*place = source;
 		return;
@@ -272,43 +240,37 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn)
 void gate_looped(struct gate *gate, int32_t peer_port)
 {
 	char name[100], peer[20];
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (!is_due(gate, GATE_BY_LOOP, &untold))
+	if (!is_due(gate, GATE_BY_LOOP, &left_out))
 		return;
 	snprintf(peer, sizeof(peer), "udp:%d", (int)peer_port);
 	if (peer_port < 0)
 		snprintf(name, sizeof(name), "%s", _("a datagram to a group"));
 	else
 		snprintf(name, sizeof(name), _("a datagram from port %d"), (int)peer_port);
-	tell(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, untold);
+	write_line(GATE_BY_LOOP, name, peer_port < 0 ? NULL : peer, left_out);
 }
 
 /* ---- staying ---- */
 
 void gate_slowed(struct gate *gate)
 {
-	uint64_t untold;
+	uint64_t left_out;
 
-	if (is_due(gate, GATE_BY_BYTES, &untold))
-		tell(GATE_BY_BYTES, "", NULL, untold); /* the one text that names nobody */
+	if (is_due(gate, GATE_BY_BYTES, &left_out))
+		write_line(GATE_BY_BYTES, "", NULL, left_out); /* the one text without a peer */
 }
 
 /* ---- going ---- */
 
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending)
 {
-	struct limits_source *source = NULL;
-
-	if (conn->slot < gate->source_count) {
-		source = gate->sources[conn->slot];
-		gate->sources[conn->slot] = NULL;
-	}
-	give_back(gate, source);
+	give_back(gate, slot_table_take(&gate->sources, conn->slot));
 	if (ending == GUARD_NOT_ENDED)
 		return;
 	++*(ending == GUARD_IDLE ? &gate->counters->ended_idle : &gate->counters->ended_old);
-	tell_connection(gate, ending == GUARD_IDLE ? GATE_IDLE : GATE_OLD, conn->fd, conn->scheme);
+	log_connection(gate, ending == GUARD_IDLE ? GATE_IDLE : GATE_OLD, conn->fd, conn->scheme);
 }
 
 bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
@@ -319,6 +281,6 @@ bool gate_condemns(struct gate *gate, const struct engine_conn *conn)
 		access_admits(gate->access, &peer.generic))
 		return false;
 	gate->counters->ended_by_access++;
-	tell_connection(gate, GATE_NO_LONGER_ALLOWED, conn->fd, conn->scheme);
+	log_connection(gate, GATE_NO_LONGER_ALLOWED, conn->fd, conn->scheme);
 	return true;
 }

@@ -1,19 +1,21 @@
 /*
- * One worker's door: asks the lists (access.h) and the limits (limits.h) who may come in, remembers whom
- * to give back at the end, counts, and tells the log without flooding it. One thread, the worker's.
+ * The admission of one worker: asks the lists (access.h) and the limits (limits.h) whether a peer may connect,
+ * remembers what to give back at the end, counts, and logs without flooding the log. One thread, the worker's.
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "base/log_limit.h"
 #include "engine/engine.h"
 #include "protocol/guard.h"
 #include "server/admission/access.h"
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
+#include "server/admission/slot_table.h"
 #include "stats/counters.h"
 
-/* What is told apart in the log: why somebody was not let in, or was ended. */
+/* Why a peer was refused, or a connection ended; each reason has its own line in the log. */
 enum gate_reason {
 	GATE_BY_ACCESS,
 	GATE_BY_COUNT,
@@ -33,21 +35,16 @@ enum gate_reason {
 	GATE_REASONS,
 };
 
-struct gate_tale {
-	uint64_t told_ns; /* 0: never */
-	uint64_t untold;
-};
-
 struct gate {
 	struct limits *limits; /* of the whole server; NULL: none */
-	const struct access *access; /* NULL: everybody */
+	const struct access *access; /* NULL: every peer */
 	struct peer_rule *peer_rule; /* NULL: none; set by its owner after gate_init() */
 	struct counters *counters;
-	struct limits_source **sources; /* by slot; grown only where sources are counted */
-	uint32_t source_count;
-	struct limits_source *entered_source; /* of whoever was admitted and is not open yet */
+	struct slot_table sources; /* struct limits_source; empty where sources are not counted */
+	struct limits_source
+		*entered_source; /* of the connection that was admitted and is not open yet */
 	bool entered;
-	struct gate_tale tales[GATE_REASONS];
+	struct log_limit log_limits[GATE_REASONS];
 };
 
 /* What is pointed to stays the caller's. */
@@ -63,11 +60,11 @@ void gate_opened(struct gate *gate, const struct engine_conn *conn);
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending);
 
 /*
- * Only told, for they are counted where they are noticed: a connection is not read from because of its
+ * Only logged, for they are counted where they are noticed: a connection is not read from because of its
  * rate; a datagram from this port (-1: to a group) is not answered, for the answer could come back.
  */
 void gate_slowed(struct gate *gate);
 void gate_looped(struct gate *gate, int32_t peer_port);
 
-/* Under new lists: whether a connection must go, which is then counted and told. */
+/* Under new lists: whether a connection must go, which is then counted and logged. */
 bool gate_condemns(struct gate *gate, const struct engine_conn *conn);

@@ -6,7 +6,7 @@
  * it has an entry for each source that is connected. Datagrams have no end, so theirs is a table of a fixed
  * size without a lock: a place whose rate has recovered may be taken by another source, since that
  * loses nothing; if all places that a source could have are busy, it shares one, which can only
- * make it slower. Both are hashed with a secret: nobody can choose whom to share with.
+ * make it slower. Both are hashed with a secret: no source can choose which one it shares with.
  */
 #include "server/admission/limits.h"
 
@@ -37,7 +37,7 @@ struct limits_source {
 };
 
 struct place {
-	_Atomic uint64_t tag; /* the source's hash; 0: nobody's yet */
+	_Atomic uint64_t tag; /* the source's hash; 0: free */
 	_Atomic uint64_t due_ns;
 };
 
@@ -82,7 +82,7 @@ void limits_set(struct limits *limits, const struct limits_options *options)
 int limits_new(const struct limits_options *options, struct limits **ret_limits)
 {
 	struct limits *limits = calloc(1, sizeof(*limits));
-	/* Of a table that nobody uses, the kernel gives no memory. */
+	/* The kernel gives no memory for a table that is not used. */
 	bool per_source = options->per_source > 0 || options->adjustable;
 	bool datagrams = options->datagrams_per_s > 0 || options->adjustable;
 	int r = -ENOMEM;
@@ -259,7 +259,7 @@ enum limits_verdict limits_admit(struct limits *limits, const struct sockaddr *s
 		limits_release(limits, NULL);
 		return LIMITS_PER_SOURCE;
 	}
-	/* Last: who is refused for another reason must not use up the others' rate. */
+	/* Last: a connection that is refused for another reason must not use up the rate. */
 	if (connects_per_s > 0 && !take(&limits->connect_due_ns, connects_per_s, now_ns)) {
 		limits_release(limits, entered);
 		return LIMITS_CONNECT_RATE;

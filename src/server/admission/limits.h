@@ -36,7 +36,7 @@ struct limits_source;
 
 int limits_new(const struct limits_options *options, struct limits **ret_limits);
 /*
- * Others from now on, for who comes from now on; of sources only those are counted that came while there was
+ * Other limits from now on, for new connections; of sources only those are counted that came while there was
  * a limit. Any thread. Only where `adjustable` was set.
  */
 void limits_set(struct limits *limits, const struct limits_options *options);

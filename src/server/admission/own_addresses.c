@@ -86,11 +86,11 @@ void own_addresses_free(struct own_addresses *set)
 enum own_addresses_kind own_addresses_find(
 	const struct own_addresses *set, const struct in6_addr *address)
 {
-	/* It is not changed: the place is only looked at. */
+	/* It is not changed: the place is only read. */
 	return place_of((struct own_addresses *)(uintptr_t)set, address)->kind;
 }
 
-/* ---- what the kernel tells ---- */
+/* ---- what the kernel reports ---- */
 
 struct list {
 	struct own_addresses_entry *entries;
@@ -208,7 +208,7 @@ static int take(struct own_addresses_watch *watch, const struct nlmsghdr *messag
 	struct list *list, bool *interrupted)
 {
 	if (message->nlmsg_seq != watch->sequence || message->nlmsg_pid != watch->own_id) {
-		watch->changed = true; /* nobody asked: it is news */
+		watch->changed = true; /* not asked for: it is news */
 		return 0;
 	}
 	*interrupted = *interrupted || (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
@@ -316,7 +316,7 @@ uint64_t own_addresses_watch_due_ns(const struct own_addresses_watch *watch)
 	return watch != NULL && watch->changed ? watch->read_ns + READ_AGAIN_NS : CLOCK_NEVER;
 }
 
-/* Whatever is said, something has changed: what it is, the dump will tell. */
+/* Whatever is said, something has changed: the dump will show what. */
 static void drain(struct own_addresses_watch *watch)
 {
 	char bytes[4096];

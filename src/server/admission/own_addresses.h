@@ -1,6 +1,6 @@
 /*
  * The addresses of this machine (of this network namespace), and the broadcast addresses of its networks,
- * as they are now: the kernel tells when they change (rtnetlink(7)). Opened before the sandbox, which
+ * as they are now: the kernel reports changes (rtnetlink(7)). Opened before the sandbox, which
  * allows no new sockets of that kind.
  *
  * A set is made once, never changed, and may be asked by any thread; the watch belongs to the main thread.
@@ -30,14 +30,14 @@ enum own_addresses_kind own_addresses_find(
 
 struct own_addresses_watch;
 
-/* Opens the watch and reads the first set, which is the caller's. -errno: the kernel does not tell. */
+/* Opens the watch and reads the first set, which is the caller's. -errno: the kernel does not report them. */
 int own_addresses_watch_open(
 	struct own_addresses_watch **ret_watch, struct own_addresses **ret_set);
 /* NULL is fine. */
 void own_addresses_watch_close(struct own_addresses_watch *watch);
 /* Readable when something has changed; -1 without a watch. */
 int own_addresses_watch_fd(const struct own_addresses_watch *watch);
-/* When to look again, although nothing is readable: changes are read once a second at most. */
+/* When to check again, although nothing is readable: changes are read once a second at most. */
 uint64_t own_addresses_watch_due_ns(const struct own_addresses_watch *watch);
 /* True: something has changed, and `ret_set`, the caller's, is how it is now. */
 bool own_addresses_watch_follow(

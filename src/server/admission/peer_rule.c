@@ -1,5 +1,5 @@
 /*
- * The usual peer, a client on another machine, costs one look into a small table. The others are counted by the
+ * The usual peer, a client on another machine, costs one look-up in a small table. The others are counted by the
  * second, which begins with the first of them, in a table of a fixed size: peers that fall on one place share
  * it, which makes them slower, and never faster.
  */
@@ -92,7 +92,7 @@ static bool is_no_host(const struct in6_addr *address)
 {
 	if (!IN6_IS_ADDR_V4MAPPED(address))
 		return IN6_IS_ADDR_UNSPECIFIED(address) || IN6_IS_ADDR_MULTICAST(address);
-	/* 0.0.0.0/8 is "this network", RFC 1122 3.2.1.3; 224.0.0.0/4 and beyond: groups, nobody, all. */
+	/* 0.0.0.0/8 is "this network", RFC 1122 3.2.1.3; 224.0.0.0/4 and beyond: groups, reserved, broadcast. */
 	return address->s6_addr[12] == 0 || address->s6_addr[12] >= 224;
 }
 
@@ -112,7 +112,7 @@ enum peer_rule_verdict peer_rule_judge(struct peer_rule *rule, const struct sock
 	if (is_no_host(&address))
 		return PEER_RULE_NO_HOST;
 	if (!ephemeral && echo_is_loop_port(port))
-		return PEER_RULE_ANSWER; /* not by an echo, which has a list of its own, and tells it */
+		return PEER_RULE_ANSWER; /* not by an echo, which has a list of its own, and reports it */
 	if (is_loopback(&address))
 		return ephemeral ? PEER_RULE_ANSWER : PEER_RULE_OWN;
 	/* In a network namespace of its own (PrivateNetwork= of systemd) a server knows no more than this. */

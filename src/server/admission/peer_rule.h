@@ -43,7 +43,7 @@ struct peer_rule {
 	uint64_t secret;
 };
 
-/* The ephemeral ports of this machine (ip_local_port_range, ip(7)); those of a fresh kernel if it does not tell. */
+/* The ephemeral ports of this machine (ip_local_port_range, ip(7)); those of a fresh kernel if it does not report them. */
 void peer_rule_take_ports(struct peer_rule_options *options);
 
 int peer_rule_init(struct peer_rule *rule, const struct peer_rule_options *options);

@@ -42,8 +42,7 @@ static int read_one(struct reader *reader, size_t length, struct fault_plan *pla
 	size_t column;
 
 	if (plan->count == FAULT_PLAN_MOST_GIVEN)
-		return refuse(
-			reader, reader->column, _("an address may have 16 faults, and not more"));
+		return refuse(reader, reader->column, _("an address may have at most 16 faults"));
 	if (length > FAULT_SPEC_MOST)
 		return refuse(reader, reader->column + FAULT_SPEC_MOST, _("that is too long"));
 	memcpy(spec, reader->text + reader->column, length);
@@ -52,10 +51,10 @@ static int read_one(struct reader *reader, size_t length, struct fault_plan *pla
 		return refuse(reader, reader->column + column, why);
 	if (reader->datagrams && !fault_plan_is_of_datagrams(rule->kind))
 		return refuse(reader, reader->column,
-			_("this fault is one of streams, and here are datagrams"));
+			_("this fault is for streams, and this address serves datagrams"));
 	if (!reader->datagrams && !fault_plan_is_of_streams(rule->kind))
 		return refuse(reader, reader->column,
-			_("this fault is one of datagrams, and here is a stream"));
+			_("this fault is for datagrams, and this address serves streams"));
 	plan->count++;
 	return 0;
 }
@@ -73,7 +72,7 @@ static int read_all(struct reader *reader, struct fault_plan *plan)
 			return 0;
 		reader->column += length + 1;
 		if (strncmp(spec + length + 1, NEXT, strlen(NEXT)) != 0)
-			return refuse(reader, reader->column, _("here 'fault=' is wanted"));
+			return refuse(reader, reader->column, _("'fault=' is expected here"));
 		reader->column += strlen(NEXT);
 	}
 }

@@ -68,25 +68,25 @@ static bool is_same_plan(const struct fault_plan *one, const struct fault_plan *
 }
 
 static const struct fault_plan *own_plan(
-	const struct server_options *options, const struct place *place)
+	const struct fault_map_plans *wanted, const struct place *place)
 {
-	if (place->spec == NO_SPEC || options->spec_faults == NULL)
+	if (place->spec == NO_SPEC || wanted->own == NULL)
 		return NULL;
-	return options->spec_faults[place->spec];
+	return wanted->own[place->spec];
 }
 
-/* What holds on a listener under these options: NULL where no rule can come true. -ENOMEM. */
-static int find_plan(struct fault_map *map, size_t index, const struct server_options *options,
+/* What holds on a listener under these plans: NULL where no rule can come true. -ENOMEM. */
+static int find_plan(struct fault_map *map, size_t index, const struct fault_map_plans *wanted,
 	const struct fault_plan **ret_plan)
 {
 	const struct place *place = &map->places[index];
-	const struct fault_plan *own = own_plan(options, place);
+	const struct fault_plan *own = own_plan(wanted, place);
 	const struct fault_plan *before = atomic_load(&map->sites[index].plan);
 	struct plan_entry *entry = malloc(sizeof(*entry));
 
 	if (entry == NULL)
 		return -ENOMEM;
-	entry->plan = options->faults;
+	entry->plan = *wanted->all;
 	if (own != NULL)
 		fault_plan_append(&entry->plan, own);
 	if (!can_any_come_true(&entry->plan, place->datagrams)) {
@@ -103,45 +103,45 @@ static int find_plan(struct fault_map *map, size_t index, const struct server_op
 	return 0;
 }
 
-int fault_map_set(struct fault_map *map, const struct server_options *options)
+int fault_map_set(struct fault_map *map, const struct fault_map_plans *wanted)
 {
 	const struct fault_plan **plans = calloc(map->count + 1, sizeof(*plans));
 	int r = plans == NULL ? -ENOMEM : 0;
 
 	for (size_t i = 0; r == 0 && i < map->count; i++)
-		r = find_plan(map, i, options, &plans[i]);
+		r = find_plan(map, i, wanted, &plans[i]);
 	for (size_t i = 0; r == 0 && i < map->count; i++)
 		atomic_store_explicit(&map->sites[i].plan, plans[i], memory_order_release);
 	if (r == 0)
-		map->given = options->faults;
+		map->given = *wanted->all;
 	free(plans);
 	return r;
 }
 
 static void set_up(
-	struct place *place, const struct server_options *options, const struct listener *listener)
+	struct place *place, const struct addr_spec *specs, const struct listener *listener)
 {
 	place->datagrams = addr_socket_type(listener->bound.scheme) == SOCK_DGRAM;
-	place->spec = listener->spec != NULL ? (size_t)(listener->spec - options->specs) : NO_SPEC;
+	place->spec = listener->spec != NULL ? (size_t)(listener->spec - specs) : NO_SPEC;
 	addr_format(&listener->bound, place->name, sizeof(place->name));
 }
 
-static bool is_wanted(const struct server_options *options)
+static bool has_any(const struct fault_map_plans *wanted)
 {
-	bool wanted = options->faults.count > 0 || options->read_again != NULL;
+	bool any = wanted->all->count > 0;
 
-	for (size_t i = 0; options->spec_faults != NULL && i < options->spec_count; i++)
-		wanted = wanted || options->spec_faults[i] != NULL;
-	return wanted;
+	for (size_t i = 0; wanted->own != NULL && i < wanted->count; i++)
+		any = any || wanted->own[i] != NULL;
+	return any;
 }
 
-int fault_map_new(const struct server_options *options, const struct listener_list *listeners,
-	struct fault_map **ret_map)
+int fault_map_new(const struct fault_map_plans *wanted, bool adjustable,
+	const struct listener_list *listeners, struct fault_map **ret_map)
 {
 	struct fault_map *map = NULL;
 	int r;
 
-	if (!is_wanted(options)) {
+	if (!adjustable && !has_any(wanted)) {
 		*ret_map = NULL;
 		return 0;
 	}
@@ -152,9 +152,9 @@ int fault_map_new(const struct server_options *options, const struct listener_li
 	map->places = calloc(listeners->count, sizeof(*map->places));
 	r = map->sites == NULL || map->places == NULL ? -ENOMEM : 0;
 	for (; r == 0 && map->count < listeners->count; map->count++)
-		set_up(&map->places[map->count], options, &listeners->listeners[map->count]);
+		set_up(&map->places[map->count], wanted->specs, &listeners->listeners[map->count]);
 	if (r == 0)
-		r = fault_map_set(map, options);
+		r = fault_map_set(map, wanted);
 	if (r < 0) {
 		fault_map_free(map);
 		return r;
@@ -183,14 +183,14 @@ struct fault_site *fault_map_sites(const struct fault_map *map)
 	return map->sites;
 }
 
-/* ---- telling ---- */
+/* ---- the log ---- */
 
-void fault_map_tell_deed(const struct fault_map *map, const struct fault_deed *deed)
+void fault_map_log_event(const struct fault_map *map, const struct fault_event *event)
 {
-	unsigned long long number = deed->number, bytes = deed->after_bytes;
-	const char *key = fault_plan_key(deed->kind), *address = map->places[deed->tag].name;
+	unsigned long long number = event->number, bytes = event->after_bytes;
+	const char *key = fault_plan_key(event->kind), *address = map->places[event->tag].name;
 
-	if (deed->to_datagram)
+	if (event->to_datagram)
 		LOG_EVENT(LOG_LEVEL_DEBUG, "fault",
 			json_pack("{s:s, s:s, s:I, s:I}", "fault", key, "address", address,
 				"datagram", (json_int_t)number, "length", (json_int_t)bytes),
@@ -221,7 +221,7 @@ static void write_faults(
 	}
 }
 
-static void tell_faults(const struct fault_map *map, size_t index)
+static void log_faults(const struct fault_map *map, size_t index)
 {
 	const struct place *place = &map->places[index];
 	CLEANUP_FREE char *text = NULL;
@@ -241,7 +241,7 @@ static void tell_faults(const struct fault_map *map, size_t index)
 }
 
 /* One that was given for all addresses, and is none of any. */
-static void tell_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
+static void log_idle(const struct fault_map *map, const struct fault_plan_rule *rule)
 {
 	char text[FAULT_TEXT_SIZE];
 
@@ -252,21 +252,21 @@ static void tell_idle(const struct fault_map *map, const struct fault_plan_rule 
 	fault_text_write(rule, text);
 	LOG_EVENT(LOG_LEVEL_WARNING, "fault_idle", json_pack("{s:s}", "fault", text),
 		fault_plan_is_of_streams(rule->kind)
-			? _("the fault '%s' is one of streams, and there are none here")
-			: _("the fault '%s' is one of datagrams, and there are none here"),
+			? _("the fault '%s' is for streams, and no address serves streams")
+			: _("the fault '%s' is for datagrams, and no address serves datagrams"),
 		text);
 }
 
-void fault_map_tell_start(const struct fault_map *map)
+void fault_map_log_start(const struct fault_map *map)
 {
 	if (map == NULL)
 		return;
 	for (size_t i = 0; i < map->count; i++) {
 		if (map->sites[i].plan != NULL)
-			tell_faults(map, i);
+			log_faults(map, i);
 	}
 	for (unsigned i = 0; i < map->given.count; i++)
-		tell_idle(map, &map->given.rules[i]);
+		log_idle(map, &map->given.rules[i]);
 }
 
 /* Those kinds that the listener's plan has. */
@@ -294,7 +294,7 @@ static void write_counters(const struct fault_site *site, FILE *stream, json_t *
 	}
 }
 
-static void tell_counters(const char *name, const struct fault_site *site)
+static void log_counters(const char *name, const struct fault_site *site)
 {
 	json_t *fields = json_pack("{s:s}", "address", name);
 	CLEANUP_FREE char *text = NULL;
@@ -311,10 +311,10 @@ static void tell_counters(const char *name, const struct fault_site *site)
 	json_decref(fields);
 }
 
-void fault_map_tell_counters(const struct fault_map *map)
+void fault_map_log_counters(const struct fault_map *map)
 {
 	for (size_t i = 0; map != NULL && i < map->count; i++) {
 		if (map->sites[i].plan != NULL)
-			tell_counters(map->places[i].name, &map->sites[i]);
+			log_counters(map->places[i].name, &map->sites[i]);
 	}
 }

@@ -59,6 +59,17 @@ static const struct {
 	[FAULT_PLAN_REORDER] = { VALUE_TIME, 0 },
 };
 
+const char *fault_spec_beginning(size_t index)
+{
+	static char texts[FAULT_PLAN_KINDS][PIECE_SIZE];
+
+	if (index >= FAULT_PLAN_KINDS)
+		return NULL;
+	snprintf(texts[index], PIECE_SIZE, "%s%s", fault_plan_key((enum fault_plan_kind)index),
+		grammar[index].value == VALUE_NONE ? "" : "=");
+	return texts[index];
+}
+
 struct reader {
 	const char *text, *at;
 	const char *why;
@@ -117,7 +128,7 @@ static int read_time(struct reader *reader, uint64_t *ret_ns)
 
 	if (!peek_piece(reader, piece, &length) || duration_parse(piece, ret_ns) < 0 ||
 		*ret_ns > FAULT_PLAN_MOST_NS)
-		return refuse(reader, _("here a time is wanted, such as 20ms, of an hour at most"));
+		return refuse(reader, _("a time is expected here, such as 20ms, at most an hour"));
 	if (*ret_ns > 0 && strspn(piece, "0123456789.") == length)
 		return refuse(reader, _("a time needs a unit, such as 20ms or 2s"));
 	reader->at += length;
@@ -131,7 +142,7 @@ static int read_size(struct reader *reader, uint64_t least, uint64_t *ret_bytes)
 
 	if (!peek_piece(reader, piece, &length) ||
 		number_parse_size(piece, least, MOST_BYTES, ret_bytes) < 0)
-		return refuse(reader, _("here a number of bytes is wanted, such as 100 or 4K"));
+		return refuse(reader, _("a number of bytes is expected here, such as 100 or 4K"));
 	reader->at += length;
 	return 0;
 }
@@ -165,7 +176,7 @@ static int read_share(struct reader *reader, double *ret_share)
 		number /= 100;
 	if (!ok || number > 1) {
 		reader->at = start;
-		return refuse(reader, _("here a probability is wanted, such as 0.01 or 1%"));
+		return refuse(reader, _("a probability is expected here, such as 0.01 or 1%"));
 	}
 	*ret_share = number;
 	return 0;
@@ -176,8 +187,8 @@ static int expect(struct reader *reader, const char *delimiter)
 	if (skip_word(reader, delimiter))
 		return 0;
 	return refuse(reader,
-		strcmp(delimiter, ":") == 0 ? _("here a ':' is wanted")
-					    : _("here a '=' is wanted"));
+		strcmp(delimiter, ":") == 0 ? _("a ':' is expected here")
+					    : _("a '=' is expected here"));
 }
 
 /* ---- times ---- */
@@ -189,10 +200,10 @@ static int read_quantile(struct reader *reader, struct fault_plan_time *time)
 	int r;
 
 	if (time->quantile_count == FAULT_PLAN_MOST_QUANTILES)
-		return refuse(reader, _("there may be 16 quantiles, and not more"));
+		return refuse(reader, _("there may be at most 16 quantiles"));
 	if (!read_decimal(reader, &one->percent) || one->percent > 100) {
 		reader->at = start;
-		return refuse(reader, _("here a percentile is wanted, from 0 to 100"));
+		return refuse(reader, _("a percentile is expected here, from 0 to 100"));
 	}
 	if (time->quantile_count > 0 && one->percent <= one[-1].percent) {
 		reader->at = start;
@@ -239,7 +250,7 @@ static int read_pareto(struct reader *reader, struct fault_plan_time *time)
 		(!read_decimal(reader, &time->exponent) || time->exponent < LEAST_EXPONENT ||
 			time->exponent > MOST_EXPONENT)) {
 		reader->at = start;
-		return refuse(reader, _("here an exponent is wanted, from 0.1 to 1000"));
+		return refuse(reader, _("an exponent is expected here, from 0.1 to 1000"));
 	}
 	return r;
 }
@@ -318,7 +329,7 @@ static int read_seed(struct reader *reader, uint64_t *ret_seed)
 	size_t length;
 
 	if (!peek_piece(reader, piece, &length) || number_parse(piece, 0, UINT64_MAX, ret_seed) < 0)
-		return refuse(reader, _("here a whole number is wanted"));
+		return refuse(reader, _("a whole number is expected here"));
 	reader->at += length;
 	return 0;
 }
@@ -330,7 +341,7 @@ static int read_per(struct reader *reader, bool *ret_per_message)
 	else if (skip_word(reader, "message"))
 		*ret_per_message = true;
 	else
-		return refuse(reader, _("here 'connection' or 'message' is wanted"));
+		return refuse(reader, _("'connection' or 'message' is expected here"));
 	return 0;
 }
 
@@ -384,7 +395,7 @@ static int read_rule(struct reader *reader, struct fault_plan_rule *rule)
 	while (r == 0 && skip_word(reader, ","))
 		r = read_key(reader, rule, &seen);
 	if (r == 0 && *reader->at != '\0')
-		r = refuse(reader, _("here a ',' or the end is wanted"));
+		r = refuse(reader, _("a ',' or the end is expected here"));
 	return r;
 }
 

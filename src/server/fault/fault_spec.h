@@ -14,6 +14,9 @@
 /* No text that is taken is longer. */
 #define FAULT_SPEC_MOST 512
 
+/* How a fault of each kind begins: "delay=", "stall", ...; NULL behind the last. For whoever offers them; lives for ever. */
+const char *fault_spec_beginning(size_t index);
+
 /*
  * -EINVAL: not a fault; then `ret_column` is the place in the text, from 0, and `ret_why` the reason in the
  * user's language, which lives until this thread's next call. A time must have its unit, 0 excepted: elsewhere

@@ -1,6 +1,6 @@
 /*
  * Times and sizes have the largest unit in which they are whole, so they are not rounded; of the other
- * numbers twelve places behind the point are told.
+ * numbers twelve places behind the point are written.
  */
 #include "server/fault/fault_text.h"
 

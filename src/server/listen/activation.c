@@ -149,7 +149,7 @@ static bool has(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* Each name that is wanted must be there, or a misspelt one would serve nobody in silence. */
+/* Each name that is wanted must be there, or a misspelt one would go unnoticed. */
 static int check_names(const char *const *wanted, size_t count, const struct activation *given)
 {
 	for (size_t i = 0; i < count; i++) {

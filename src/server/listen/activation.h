@@ -1,5 +1,5 @@
 /*
- * Sockets that a service manager has opened and hands over (sd_listen_fds(3)): nobody is refused while
+ * Sockets that a service manager has opened and hands over (sd_listen_fds(3)): no connection is refused while
  * the server starts or starts again, and it need not be allowed to open them.
  *
  * Limits: as many sockets as are open; a variable that is malformed fails, nothing is guessed.

@@ -66,24 +66,24 @@ static int add_socket(struct listener *listener, int fd)
 }
 
 int inheritance_add(
-	struct listener_list *inherited, int fd, const struct handover_message_socket *about)
+	struct listener_list *inherited, int fd, bool activated, dev_t device, ino_t inode)
 {
-	struct listener one = { .activated = about->role == HANDOVER_MESSAGE_ACTIVATED };
+	struct listener one = { .activated = activated };
 	struct listener *place, *next;
 	int r = socket_adopt_server(fd, &one.bound, NULL);
 
 	if (r < 0)
 		goto fail;
 	if (has_file(&one.bound)) {
-		one.file_device = (dev_t)about->file_device;
-		one.file_inode = (ino_t)about->file_inode;
+		one.file_device = device;
+		one.file_inode = inode;
 		one.file_theirs = true;
 	}
 	place = find(inherited, &one);
 	if (place != NULL) {
 		r = add_socket(place, fd);
 	} else {
-		next = listener_append(inherited);
+		next = listener_list_append(inherited);
 		r = next != NULL ? add_socket(&one, fd) : -ENOMEM;
 		if (r == 0) {
 			*next = one;

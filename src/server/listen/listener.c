@@ -1,7 +1,7 @@
 /*
  * Threads share nothing on the hot path, so each has a socket of its own on every address, and the
  * kernel spreads the connections (SO_REUSEPORT, by a hash of addresses and ports). Unix sockets do
- * not have that: threads get duplicates of one socket, and whoever is free accepts. A unix datagram
+ * not have that: threads get duplicates of one socket, and a free one accepts. A unix datagram
  * socket is served by one thread only: two would answer one peer's datagrams out of order.
  */
 #include "server/listen/listener.h"
@@ -36,12 +36,12 @@ static const char *next_step(int error, const struct addr *addr)
 		return "";
 	case EADDRINUSE:
 		if (is_unix)
-			return _(
-				" (somebody answers on it; stop that server or take another path)");
+			return _(" (a server answers on it; stop it or take another path)");
 		if (addr->scheme == ADDR_UDP)
 			return _(
-				" ('ss -lunp' shows who has it; port 0 lets the kernel choose one)");
-		return _(" ('ss -ltnp' shows who has it; port 0 lets the kernel choose one)");
+				" ('ss -lunp' shows which process has it; port 0 lets the kernel choose one)");
+		return _(
+			" ('ss -ltnp' shows which process has it; port 0 lets the kernel choose one)");
 	case EADDRNOTAVAIL:
 		return _(" (no interface of this machine has it; 'ip address' lists them)");
 	case EAFNOSUPPORT: return _(" (this kernel or container has no such address family)");
@@ -89,39 +89,6 @@ static int complain(const struct listener_list *list, const struct addr *addr,
 		log_error(_("cannot listen on '%s': %s: %s%s"), text, failure->call,
 			strerror(-error), next_step(error, addr));
 	return error;
-}
-
-/* Only our own file: another server may have taken the path since. */
-static void remove_file(struct listener *listener)
-{
-	struct stat status;
-
-	if (listener->file_inode != 0 && !listener->file_theirs &&
-		lstat(listener->bound.un.sun_path, &status) == 0 &&
-		status.st_dev == listener->file_device && status.st_ino == listener->file_inode)
-		unlink(listener->bound.un.sun_path);
-	listener->file_inode = 0;
-}
-
-static void close_kept(struct listener *listener)
-{
-	for (unsigned i = 0; listener->kept_fds != NULL && i < listener->socket_count; i++) {
-		if (listener->kept_fds[i] >= 0)
-			call_close(listener->kept_fds[i]);
-	}
-	free(listener->kept_fds);
-	listener->kept_fds = NULL;
-}
-
-static void listener_fini(struct listener *listener)
-{
-	close_kept(listener);
-	for (unsigned i = 0; i < listener->fd_count; i++) {
-		if (listener->fds[i] >= 0)
-			call_close(listener->fds[i]);
-	}
-	free(listener->fds);
-	remove_file(listener);
 }
 
 static void note_file(struct listener *listener)
@@ -189,7 +156,7 @@ static int listener_init(struct listener *listener, const struct addr *addr,
 		r = open_siblings(listener, &options, threads, failure);
 	}
 	if (r < 0)
-		listener_fini(listener);
+		listener_list_close_one(listener);
 	return r;
 }
 
@@ -225,7 +192,7 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 	for (size_t i = 0; i < found.count; i++) {
 		struct socket_failure failure = { .call = "" };
 		struct addr *addr = &found.addrs[i];
-		struct listener *next = listener_append(list);
+		struct listener *next = listener_list_append(list);
 
 		if (next == NULL) {
 			addr_spec_format(spec, text, sizeof(text));
@@ -257,7 +224,7 @@ int listener_open_all(const struct addr_spec *specs, size_t spec_count,
 		int r = open_spec(list, &specs[i], options);
 
 		if (r < 0) {
-			listener_close_all(list);
+			listener_list_close_all(list);
 			return r;
 		}
 	}
@@ -272,7 +239,7 @@ static int complain_of_adopted(const char *name, unsigned index, int error)
 
 	switch (-error) {
 	case EPROTONOSUPPORT:
-		reason = _("it is none of TCP, UDP, a Unix stream and Unix datagrams");
+		reason = _("it is neither a TCP, UDP nor Unix stream or datagram socket");
 		break;
 	case EDESTADDRREQ: reason = _("it is not bound to an address"); break;
 	case ENOTCONN: reason = _("it does not listen"); break;
@@ -316,7 +283,7 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 		if (shared && copy < 0) {
 			r = -errno;
 			fds[0] = -1; /* stays the caller's */
-			listener_fini(listener);
+			listener_list_close_one(listener);
 			return r;
 		}
 		fds[listener->fd_count++] = copy;
@@ -345,7 +312,7 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 			continue;
 		r = adopt(&longer[list->count], fd, threads);
 		if (r < 0) {
-			listener_close_all(list);
+			listener_list_close_all(list);
 			return complain_of_adopted(activation->names[i], (unsigned)fd, r);
 		}
 		activation->fds[i] = -1;
@@ -364,94 +331,4 @@ int listener_take(struct listener *listener, unsigned thread, unsigned threads)
 			return fd;
 	}
 	return -1;
-}
-
-/* ---- for the next server ---- */
-
-static int keep(struct listener *listener)
-{
-	int *fds = malloc(listener->socket_count * sizeof(int));
-
-	if (fds == NULL)
-		return -ENOMEM;
-	for (unsigned i = 0; i < listener->socket_count; i++)
-		fds[i] = -1;
-	listener->kept_fds = fds;
-	for (unsigned i = 0; i < listener->socket_count; i++) {
-		fds[i] = fcntl(listener->fds[i], F_DUPFD_CLOEXEC, 0);
-		if (fds[i] < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-int listener_keep(struct listener_list *list)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < list->count; i++)
-		r = keep(&list->listeners[i]);
-	return r;
-}
-
-void listener_close_kept(struct listener_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		close_kept(&list->listeners[i]);
-}
-
-size_t listener_count_sockets(const struct listener_list *list)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < list->count; i++)
-		count += list->listeners[i].socket_count;
-	return count;
-}
-
-void listener_claim_files(struct listener_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		list->listeners[i].file_theirs = false;
-}
-
-void listener_disown_files(struct listener_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		list->listeners[i].file_inode = 0;
-}
-
-void listener_remove_files(struct listener_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		remove_file(&list->listeners[i]);
-}
-
-void listener_close_all(struct listener_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		listener_fini(&list->listeners[i]);
-	free(list->listeners);
-	*list = (struct listener_list){ 0 };
-}
-
-bool listener_serve(const struct listener_list *list, enum addr_scheme scheme)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->listeners[i].bound.scheme == scheme)
-			return true;
-	}
-	return false;
-}
-
-struct listener *listener_append(struct listener_list *list)
-{
-	struct listener *longer = reallocarray(
-		list->listeners, list->count + 1, sizeof(struct listener));
-
-	if (longer == NULL)
-		return NULL;
-	list->listeners = longer;
-	longer[list->count] = (struct listener){ 0 };
-	return &longer[list->count];
 }

@@ -13,7 +13,7 @@ int landlock_version(void);
 int landlock_new(struct landlock **ret_landlock);
 /*
  * Folders that are not there, or out of reach, are left out: what is in them cannot be had anyhow. Any other
- * failure is remembered, and told by landlock_enforce().
+ * failure is remembered, and returned by landlock_enforce().
  */
 void landlock_allow_reading(struct landlock *landlock, const char *folder);
 void landlock_allow_removing(struct landlock *landlock, const char *folder);

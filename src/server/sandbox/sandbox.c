@@ -38,7 +38,7 @@
 
 /* ---- the user ---- */
 
-/* -ENOENT: nobody is called so. A number need not be anybody's; its group is then the same number. */
+/* -ENOENT: there is no such user. A number need not belong to one; its group is then the same number. */
 static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct passwd *found = getpwnam(name);
@@ -219,61 +219,62 @@ int sandbox_seal(const struct sandbox_options *options)
 	return r;
 }
 
-static void explain_user(const char *user, sandbox_tell_fn *tell, void *context)
+static void explain_user(const char *user, sandbox_explain_fn *explain, void *context)
 {
 	char text[200];
 	uid_t uid;
 	gid_t gid;
 
 	if (user == NULL) {
-		snprintf(text, sizeof(text), _("not wanted; it stays the user %u"), getuid());
-		tell(context, "user", false, text);
+		snprintf(text, sizeof(text), _("no --user; it stays the user %u"), getuid());
+		explain(context, "user", false, text);
 	} else if (find_user(user, &uid, &gid) < 0) {
 		snprintf(text, sizeof(text), _("there is no user '%s' (--user)"), user);
-		tell(context, "user", false, text);
+		explain(context, "user", false, text);
 	} else {
 		snprintf(text, sizeof(text),
 			_("it becomes the user %u and the group %u once all is open"), uid, gid);
-		tell(context, "user", true, text);
+		explain(context, "user", true, text);
 	}
 }
 
-static void explain_landlock(sandbox_tell_fn *tell, void *context)
+static void explain_landlock(sandbox_explain_fn *explain, void *context)
 {
 	int version = landlock_version();
 	char text[200];
 
 	if (version < 0) {
-		tell(context, "landlock", false, strerror(-version));
+		explain(context, "landlock", false, strerror(-version));
 		return;
 	}
 	snprintf(text, sizeof(text),
 		version >= 4
-			? _("version %d: files but a few, and new TCP sockets, are out of reach")
-			: _("version %d: files but a few are out of reach"),
+			? _("version %d: all but a few files, and new TCP connections, are blocked")
+			: _("version %d: all but a few files are blocked"),
 		version);
-	tell(context, "landlock", true, text);
+	explain(context, "landlock", true, text);
 }
 
-void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context)
+void sandbox_explain(
+	const struct sandbox_options *options, sandbox_explain_fn *explain, void *context)
 {
 	static const char *const walls[] = { "no-new-privileges", "landlock", "seccomp" };
 
-	explain_user(options->user, tell, context);
+	explain_user(options->user, explain, context);
 	for (size_t i = 0; (options->open || IS_SANITIZED) && i < 3; i++)
-		tell(context, walls[i], false,
-			options->open ? _("not wanted: --no-sandbox")
+		explain(context, walls[i], false,
+			options->open ? _("off: --no-sandbox")
 				      : _("not in a build with sanitizers"));
 	if (options->open || IS_SANITIZED)
 		return;
 	/* In earnest: this process has nothing else to do. The filter must come last. */
 	bool fixed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 
-	tell(context, walls[0], fixed,
-		fixed ? _("no program that it might start has more than itself") : strerror(errno));
-	explain_landlock(tell, context);
+	explain(context, walls[0], fixed,
+		fixed ? _("no program that it starts gains privileges") : strerror(errno));
+	explain_landlock(explain, context);
 	int r = fixed ? syscalls_confine(false) : -EPERM;
 
-	tell(context, walls[2], r == 0,
-		r == 0 ? _("most system calls are out of reach") : strerror(-r));
+	explain(context, walls[2], r == 0,
+		r == 0 ? _("most system calls are blocked") : strerror(-r));
 }

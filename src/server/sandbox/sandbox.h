@@ -12,7 +12,7 @@
 #include "server/listen/listener.h"
 
 struct sandbox_options {
-	const char *user; /* a name or a number; NULL: stays who it is */
+	const char *user; /* a name or a number; NULL: the user stays */
 	const struct engine_ops *engine;
 	bool open; /* no sandbox (--no-sandbox) */
 	const struct access_entries *allow, *deny; /* their files can still be read */
@@ -23,7 +23,7 @@ struct sandbox_options {
 };
 
 /*
- * What this kernel has not is left out; --explain tells. -errno, and one line has been printed, for what was
+ * What this kernel lacks is left out; --explain shows it. -errno, and one line has been printed, for what was
  * asked for (the user), and for a wall that could be built but for want of memory or descriptors.
  */
 int sandbox_enter(const struct sandbox_options *options);
@@ -32,5 +32,6 @@ int sandbox_enter(const struct sandbox_options *options);
 int sandbox_seal(const struct sandbox_options *options);
 
 /* Told of each part: its name (a key), whether it will be in force here, and why or why not. */
-typedef void sandbox_tell_fn(void *context, const char *name, bool used, const char *reason);
-void sandbox_explain(const struct sandbox_options *options, sandbox_tell_fn *tell, void *context);
+typedef void sandbox_explain_fn(void *context, const char *name, bool used, const char *reason);
+void sandbox_explain(
+	const struct sandbox_options *options, sandbox_explain_fn *explain, void *context);

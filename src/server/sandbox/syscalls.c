@@ -84,10 +84,10 @@ static int allow_threads(scmp_filter_ctx filter)
 	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, THREAD_FLAG | NAMESPACE_FLAGS, THREAD_FLAG));
 
-	/* Its flags are in memory, where a filter cannot look: so it is not there, and libc takes clone. */
+	/* Its flags are in memory, where a filter cannot read: so it is not there, and libc takes clone. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* abort() and the like; nobody else's threads. */
+	/* abort() and the like; no other process's threads. */
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 			SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid()));

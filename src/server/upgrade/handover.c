@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "net/call.h"
 #include "net/socket.h"
 #include "server/upgrade/handover_message.h"
@@ -21,15 +22,13 @@
 /* What a new server says is short; longer is nonsense. */
 #define MOST_SAID_BYTES 256
 #define ACCEPTS_A_TURN 16
-/* Strangers are told at most so often. */
-#define STRANGER_PAUSE_NS (10 * CLOCK_NS_PER_S)
-/* Without descriptors nobody can be let in, and whoever knocks goes on knocking. */
+/* Without descriptors no peer can be accepted, and the pending connection stays pending. */
 #define SHORTAGE_PAUSE_NS (1 * CLOCK_NS_PER_S)
 
 /*
- *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the heir
+ *   SILENT ──take──▶ GIVING ──all are sent──▶ READYING ──ready──▶ the successor
  *      │                │                        │
- *      └────────────────┴── gone, nonsense, too late ──▶ closed (told, unless it was silent)
+ *      └────────────────┴── gone, nonsense, too late ──▶ closed (logged, unless it was silent)
  */
 enum stage {
 	SILENT, /* it has not asked for the sockets, and has none */
@@ -58,13 +57,12 @@ struct handover {
 	dev_t file_device; /* of the file that is ours to remove; inode 0: none */
 	ino_t file_inode;
 	bool file_theirs;
-	bool parted; /* one that had our sockets has gone: not told yet */
+	bool peer_gone; /* one that had our sockets has gone: not reported yet */
 	const struct listener_list *listeners;
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
-	struct peer heir;
-	uint64_t stranger_told_ns;
-	unsigned strangers_untold;
+	struct peer successor;
+	struct log_limit foreign_users;
 	uint64_t paused_until_ns; /* CLOCK_NEVER: not paused */
 };
 
@@ -92,7 +90,7 @@ static int open_control(struct handover *handover)
 		return 0;
 	}
 	switch (-r) {
-	case EADDRINUSE: hint = _(" (somebody else answers there; take another path)"); break;
+	case EADDRINUSE: hint = _(" (another program answers there; take another path)"); break;
 	case EEXIST:
 		hint = _(" (it is not a socket, so it is not removed; take another path)");
 		break;
@@ -118,7 +116,7 @@ int handover_new(const struct handover_options *options, struct handover **ret_h
 	handover->at = *options->at;
 	handover->listeners = options->listeners;
 	handover->watchdog_ns = options->watchdog_ns;
-	handover->heir.fd = -1;
+	handover->successor.fd = -1;
 	handover->paused_until_ns = CLOCK_NEVER;
 	for (unsigned i = 0; i < HANDOVER_MOST_PEERS; i++)
 		handover->peers[i].fd = -1;
@@ -192,12 +190,12 @@ static struct handover_message introduce(
 	return (struct handover_message){
 		.kind = kind,
 		.pid = (uint64_t)getpid(),
-		.total = listener_count_sockets(handover->listeners) + 1,
+		.total = listener_list_count_sockets(handover->listeners) + 1,
 		.watchdog_ns = handover->watchdog_ns == CLOCK_NEVER ? 0 : handover->watchdog_ns,
 	};
 }
 
-/* The next socket and what is told of it; false: there is none left. */
+/* The next socket and what is said of it; false: there is none left. */
 static bool next_socket(const struct handover *handover, struct progress *progress, int *ret_fd,
 	struct handover_message_socket *ret_about)
 {
@@ -272,9 +270,9 @@ static void abandon(struct handover *handover, struct peer *peer, const char *wh
 	if (had_sockets)
 		LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_abandoned",
 			json_pack("{s:i, s:s}", "pid", (int)peer->pid, "reason", why),
-			_("the upgrade by process %d was abandoned: %s; this server goes on"),
+			_("the upgrade by process %d has failed: %s; this server continues"),
 			(int)peer->pid, why);
-	handover->parted = handover->parted || had_sockets;
+	handover->peer_gone = handover->peer_gone || had_sockets;
 	drop(peer);
 }
 
@@ -293,22 +291,17 @@ static bool is_under_way(const struct handover *handover)
 	return false;
 }
 
-static void tell_stranger(struct handover *handover, const struct ucred *who)
+static void log_foreign_user(struct handover *handover, const struct ucred *who)
 {
-	uint64_t now_ns = clock_now_ns();
+	uint64_t left_out;
 
-	if (handover->stranger_told_ns != 0 &&
-		now_ns - handover->stranger_told_ns < STRANGER_PAUSE_NS) {
-		handover->strangers_untold++;
+	if (!log_limit_is_due(&handover->foreign_users, clock_now_ns(), &left_out))
 		return;
-	}
 	LOG_EVENT(LOG_LEVEL_WARNING, "upgrade_refused",
 		json_pack("{s:i, s:i, s:i}", "pid", (int)who->pid, "uid", (int)who->uid, "untold",
-			(int)handover->strangers_untold),
-		_("process %d may not upgrade this server: it is of the user %u"), (int)who->pid,
-		who->uid);
-	handover->stranger_told_ns = now_ns;
-	handover->strangers_untold = 0;
+			(int)left_out),
+		_("process %d may not upgrade this server: it belongs to the user %u"),
+		(int)who->pid, who->uid);
 }
 
 static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
@@ -319,12 +312,12 @@ static bool is_welcome(struct handover *handover, int fd, struct ucred *ret_who)
 		return false;
 	if (ret_who->uid == geteuid() || ret_who->uid == 0)
 		return true;
-	say(fd, HANDOVER_MESSAGE_STRANGER);
-	tell_stranger(handover, ret_who);
+	say(fd, HANDOVER_MESSAGE_FOREIGN_USER);
+	log_foreign_user(handover, ret_who);
 	return false;
 }
 
-/* A free place; or that of whoever is silent for longest, and has been given nothing. */
+/* A free place; or that of the peer that is silent for longest, and has been given nothing. */
 static struct peer *find_place(struct handover *handover)
 {
 	struct peer *oldest = NULL;
@@ -397,7 +390,7 @@ static bool on_ready(struct handover *handover, struct peer *peer)
 		abandon(handover, peer, reason_of(r));
 		return false;
 	}
-	handover->heir = *peer;
+	handover->successor = *peer;
 	*peer = (struct peer){ .fd = -1 };
 	handover->file_inode = 0;
 	return true;
@@ -437,7 +430,7 @@ static bool listen_to(struct handover *handover, struct peer *peer)
 		}
 	}
 	say(peer->fd, HANDOVER_MESSAGE_UNKNOWN);
-	abandon(handover, peer, _("it said something that makes no sense"));
+	abandon(handover, peer, _("it sent a message that cannot be understood"));
 	return false;
 }
 
@@ -472,7 +465,7 @@ uint64_t handover_due_ns(const struct handover *handover)
 }
 
 /* Few, and rarely: each is simply tried. */
-bool handover_work(struct handover *handover, bool *ret_parted)
+bool handover_work(struct handover *handover, bool *ret_peer_gone)
 {
 	uint64_t now_ns = clock_now_ns();
 
@@ -488,8 +481,8 @@ bool handover_work(struct handover *handover, bool *ret_parted)
 			abandon(handover, peer, _("it was not ready in time"));
 		}
 	}
-	*ret_parted = handover->parted;
-	handover->parted = false;
+	*ret_peer_gone = handover->peer_gone;
+	handover->peer_gone = false;
 	if (handover->paused_until_ns <= now_ns)
 		handover->paused_until_ns = CLOCK_NEVER;
 	if (handover->paused_until_ns == CLOCK_NEVER)
@@ -497,16 +490,16 @@ bool handover_work(struct handover *handover, bool *ret_parted)
 	return false;
 }
 
-pid_t handover_heir(const struct handover *handover)
+pid_t handover_successor(const struct handover *handover)
 {
-	return handover->heir.pid;
+	return handover->successor.pid;
 }
 
 void handover_release(struct handover *handover)
 {
-	say(handover->heir.fd, HANDOVER_MESSAGE_RELEASED);
-	drop(&handover->heir);
-	/* Should the heir die while we drain, nobody must seem to answer there. */
+	say(handover->successor.fd, HANDOVER_MESSAGE_RELEASED);
+	drop(&handover->successor);
+	/* Should the successor die while we drain, no server must seem to answer there. */
 	call_close(TAKE_FD(handover->fd));
 }
 
@@ -524,8 +517,8 @@ void handover_free(struct handover *handover)
 			say(peer->fd, HANDOVER_MESSAGE_ENDING);
 		drop(peer);
 	}
-	if (handover->heir.fd >= 0)
-		drop(&handover->heir);
+	if (handover->successor.fd >= 0)
+		drop(&handover->successor);
 	if (handover->fd >= 0)
 		call_close(handover->fd);
 	free(handover);

@@ -1,9 +1,9 @@
 /*
- * The old server's side of an upgrade (--upgrade): a socket at which a new server knocks, is given the
+ * The old server's side of an upgrade (--upgrade): a socket to which a new server connects, is given the
  * listeners' sockets, and says when it serves. Until then this one goes on as if nothing were. Main
- * thread, which polls it beside its signals; nobody who knocks can make it wait.
+ * thread, which polls it beside its signals; no peer can make it wait.
  *
- * Whoever knocks must be of the same user, or root; of those, too, nothing is believed.
+ * A peer must belong to the same user, or to root; even then nothing that it sends is trusted.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 #include "net/addr.h"
 #include "server/listen/listener.h"
 
-/* Peers at a time; one more takes the place of who has said nothing for longest. */
+/* Peers at a time; one more takes the place of the one that has said nothing for longest. */
 #define HANDOVER_MOST_PEERS 8
 #define HANDOVER_MOST_POLLED (HANDOVER_MOST_PEERS + 1)
 /* How long a peer may say nothing, and a new server take to be ready. */
@@ -33,8 +33,8 @@ struct handover_options {
 	dev_t file_device;
 	ino_t file_inode;
 	const struct listener_list
-		*listeners; /* the caller's; with the duplicates that listener_keep() made */
-	uint64_t watchdog_ns; /* what the next server is to know; CLOCK_NEVER: nobody watches */
+		*listeners; /* the caller's; with the duplicates that listener_list_keep() made */
+	uint64_t watchdog_ns; /* what the next server is to know; CLOCK_NEVER: no watchdog */
 };
 
 /* -errno, and one line has been printed. */
@@ -49,13 +49,13 @@ void handover_claim(struct handover *handover);
 unsigned handover_prepare(const struct handover *handover, struct pollfd *ret_polled);
 uint64_t handover_due_ns(const struct handover *handover);
 /*
- * Goes on with whoever has something to say, or has said nothing for too long. True: a new server is in
+ * Goes on with the peers that have something to say, or have said nothing for too long. True: a new server is in
  * charge, and knows it; this one is to drain, and the socket files are not its own any more.
- * `ret_parted` is set when one that had the sockets has gone without that.
+ * `ret_peer_gone` is set when one that had the sockets has gone without that.
  */
-bool handover_work(struct handover *handover, bool *ret_parted);
+bool handover_work(struct handover *handover, bool *ret_peer_gone);
 
 /* The process that is in charge now. */
-pid_t handover_heir(const struct handover *handover);
-/* Tells it that nothing here looks at the sockets any more, not at the one for upgrades either. */
+pid_t handover_successor(const struct handover *handover);
+/* Notifies it that nothing here uses the sockets any more, not at the one for upgrades either. */
 void handover_release(struct handover *handover);

@@ -25,7 +25,7 @@ static const char *const kinds[] = {
 	[HANDOVER_MESSAGE_BUSY] = "busy",
 	[HANDOVER_MESSAGE_ENDING] = "ending",
 	[HANDOVER_MESSAGE_LATE] = "late",
-	[HANDOVER_MESSAGE_STRANGER] = "stranger",
+	[HANDOVER_MESSAGE_FOREIGN_USER] = "stranger",
 	[HANDOVER_MESSAGE_UNKNOWN] = "unknown",
 };
 

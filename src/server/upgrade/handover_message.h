@@ -5,10 +5,10 @@
  *	new ◀── sockets ── old     pid, total, and a descriptor for each "socket" line; as often as it takes
  *	new ── ready ──▶ old       its engines run
  *	new ◀── yours ── old       from here on the old one is on its way out
- *	new ◀── released ── old    nothing of it looks at the sockets any more
+ *	new ◀── released ── old    nothing of it uses the sockets any more
  *
  * or, from the old one: busy (another upgrade is under way), ending (it is asked to end itself), late (it
- * has waited too long), stranger (you are another user's), unknown (what was said makes no sense to it).
+ * has waited too long), stranger (you belong to another user), unknown (it cannot understand the message).
  * A message is text: "meari-upgrade VERSION KIND", then "KEY VALUE", a line each. Pure; any thread.
  */
 #pragma once
@@ -34,14 +34,14 @@ enum handover_message_kind {
 	HANDOVER_MESSAGE_BUSY,
 	HANDOVER_MESSAGE_ENDING,
 	HANDOVER_MESSAGE_LATE,
-	HANDOVER_MESSAGE_STRANGER,
+	HANDOVER_MESSAGE_FOREIGN_USER,
 	HANDOVER_MESSAGE_UNKNOWN,
 };
 
 enum handover_message_role {
 	HANDOVER_MESSAGE_OPENED, /* a listener that the server opened, or took over */
 	HANDOVER_MESSAGE_ACTIVATED, /* one of a service manager's */
-	HANDOVER_MESSAGE_CONTROL, /* where upgrades knock */
+	HANDOVER_MESSAGE_CONTROL, /* where new servers connect */
 };
 
 struct handover_message_socket {

@@ -1,6 +1,6 @@
 /*
  * A process gives its sockets up a little before its end can be seen (exit_files() and exit_notify() in
- * Linux), so whoever has noticed the one waits a moment for the other.
+ * Linux), so a caller that has noticed the one waits a moment for the other.
  */
 #include "server/upgrade/process.h"
 

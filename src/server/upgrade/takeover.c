@@ -17,6 +17,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/call.h"
+#include "net/socket.h"
 #include "server/listen/inheritance.h"
 #include "server/upgrade/handover_message.h"
 #include "server/upgrade/process.h"
@@ -36,14 +37,21 @@ struct said {
 
 /* ---- hearing and speaking ---- */
 
-/* One that has gone may have said why: that is heard next. */
-static int say(int fd, enum handover_message_kind kind)
+/*
+ * `until_ns` is when an answer must be there. One that has gone may have said why before: that is there already,
+ * and nothing else comes.
+ */
+static int say(int fd, enum handover_message_kind kind, uint64_t *until_ns)
 {
 	char text[HANDOVER_MESSAGE_MOST_BYTES];
 	size_t length = handover_message_write(&(struct handover_message){ .kind = kind }, text);
 	ssize_t n = call_send(fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	return n < 0 && n != -EPIPE ? (int)n : 0;
+	*until_ns = clock_now_ns();
+	if (n == -EPIPE)
+		return 0;
+	*until_ns = clock_after_ns(*until_ns, ANSWER_NS);
+	return n < 0 ? (int)n : 0;
 }
 
 static void close_fds(const int *fds, size_t count)
@@ -104,7 +112,7 @@ static int hear_now(int fd, struct said *ret_said)
 	size_t fd_count;
 	int r;
 
-	/* It has closed before it had read all: told once, and ahead of what it may have said. */
+	/* It has closed before it had read all: reported once, and ahead of what it may have said. */
 	if (n == -ECONNRESET)
 		n = call_recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n <= 0)
@@ -142,16 +150,17 @@ const char *takeover_strerror(int error)
 	switch (-error) {
 	case EPIPE: return _("it has gone");
 	case ECONNABORTED:
-		return _("it has ended the conversation, and as far as can be seen it still runs");
+		return _("it has closed the connection, but its process still seems to run");
 	case ETIMEDOUT:
 	case EAGAIN: return _("it does not answer");
-	case EPERM: return _("it is another user's");
+	case EPERM: return _("it belongs to another user");
 	case EBUSY: return _("another upgrade is under way; try again when that is over");
-	case ECANCELED: return _("it is ending itself; start again when it has");
-	case ETIME: return _("it has waited too long, and goes on itself");
-	case EPROTO: return _("it says something that makes no sense");
+	case ECANCELED: return _("it is ending, too; start again when it has ended");
+	case ETIME: return _("it has waited too long, and continues to serve");
+	case EPROTO: return _("it sends messages that cannot be understood");
 	case EPROTONOSUPPORT:
-		return _("it speaks another version of this conversation; stop it and start anew");
+		return _(
+			"it speaks another version of the upgrade protocol; stop it, then start this one");
 	case EPROTOTYPE: return _("it is no meari with --upgrade; take another path");
 	case EMFILE: return _("too few descriptors; raise the limit, 'ulimit -n'");
 	default: return strerror(-error);
@@ -173,7 +182,7 @@ static int refusal(const struct handover_message *message)
 	switch (message->kind) {
 	case HANDOVER_MESSAGE_BUSY: return -EBUSY;
 	case HANDOVER_MESSAGE_ENDING: return -ECANCELED;
-	case HANDOVER_MESSAGE_STRANGER: return -EPERM;
+	case HANDOVER_MESSAGE_FOREIGN_USER: return -EPERM;
 	case HANDOVER_MESSAGE_LATE: return -ETIME;
 	case HANDOVER_MESSAGE_UNKNOWN: return -EPROTONOSUPPORT;
 	default: return -EPROTO;
@@ -182,8 +191,8 @@ static int refusal(const struct handover_message *message)
 
 /* ---- the sockets ---- */
 
-/* -ENOENT: nobody answers. `ret_pid`: of the process that began to listen there. */
-static int knock(const struct addr *at, int *ret_fd, pid_t *ret_pid)
+/* -ENOENT: no server answers. `ret_pid`: of the process that began to listen there. */
+static int connect_to(const struct addr *at, int *ret_fd, pid_t *ret_pid)
 {
 	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 	struct ucred who;
@@ -194,7 +203,7 @@ static int knock(const struct addr *at, int *ret_fd, pid_t *ret_pid)
 		return fd;
 	r = call_connect(fd, &at->generic, at->length);
 	if (r == -ENOENT || r == -ECONNREFUSED)
-		return -ENOENT; /* stale, or no socket: who opens it will see */
+		return -ENOENT; /* stale, or no socket: opening it will show */
 	if (r == 0)
 		r = call_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length);
 	if (r == 0 && who.uid != geteuid() && who.uid != 0)
@@ -238,6 +247,7 @@ static int take_control(
 		call_close(fd);
 		return r;
 	}
+	socket_refuse_descriptors(fd); /* it may be an older meari's */
 	takeover->control_fd = fd;
 	takeover->control_device = (dev_t)about->file_device;
 	takeover->control_inode = (ino_t)about->file_inode;
@@ -249,14 +259,15 @@ static int take_socket(
 {
 	if (about->role == HANDOVER_MESSAGE_CONTROL)
 		return take_control(takeover, fd, about);
-	return inheritance_add(&takeover->inherited, fd, about);
+	return inheritance_add(&takeover->inherited, fd, about->role == HANDOVER_MESSAGE_ACTIVATED,
+		(dev_t)about->file_device, (ino_t)about->file_inode);
 }
 
 static int take_sockets(struct takeover *takeover)
 {
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), ANSWER_NS), taken = 0, total = 1;
+	uint64_t until_ns, taken = 0, total = 1;
 	struct said said;
-	int r = say(takeover->fd, HANDOVER_MESSAGE_TAKE);
+	int r = say(takeover->fd, HANDOVER_MESSAGE_TAKE, &until_ns);
 
 	while (r == 0 && taken < total) {
 		const struct handover_message *message = &said.message;
@@ -293,7 +304,7 @@ static int attempt(const struct addr *at, struct takeover *ret_takeover)
 		.watchdog_ns = CLOCK_NEVER,
 	};
 	pid_t pid = 0;
-	int r = knock(at, &takeover.fd, &pid);
+	int r = connect_to(at, &takeover.fd, &pid);
 
 	if (r < 0)
 		return r;
@@ -314,7 +325,7 @@ int takeover_begin(const struct addr *at, struct takeover *ret_takeover)
 {
 	int r = -EPIPE;
 
-	/* Who has gone is asked once more: where it has died, nobody answers, and we start as ever. */
+	/* One that has gone is asked once more: if it has died, no server answers, and we start normally. */
 	for (unsigned i = 0; r == -EPIPE && i < MOST_ATTEMPTS; i++)
 		r = attempt(at, ret_takeover);
 	return r == 0 || r == -ENOENT ? r : complain(at, r);
@@ -335,15 +346,16 @@ static int give_up(const struct takeover *takeover, int error, struct said *ret_
 int takeover_commit(struct takeover *takeover)
 {
 	struct said said = { .message.kind = HANDOVER_MESSAGE_YOURS };
-	int r = say(takeover->fd, HANDOVER_MESSAGE_READY);
+	uint64_t until_ns;
+	int r = say(takeover->fd, HANDOVER_MESSAGE_READY, &until_ns);
 
 	if (r == 0)
-		r = hear(takeover->fd, clock_after_ns(clock_now_ns(), ANSWER_NS), &said);
+		r = hear(takeover->fd, until_ns, &said);
 	if (r < 0 && r != -EPIPE)
 		r = give_up(takeover, r, &said);
 	/*
 	 * One that ends in order says so, since it removes its socket files. One that has just gone has
-	 * crashed, or was killed, and then there is nobody else to serve; or it could not say what it
+	 * crashed, or was killed, and then there is no other server; or it could not say what it
 	 * wanted to, and serves on.
 	 */
 	if (r == -EPIPE) {
@@ -387,7 +399,7 @@ void takeover_fini(struct takeover *takeover)
 		call_close(TAKE_FD(takeover->process_fd));
 	if (takeover->control_fd >= 0)
 		call_close(TAKE_FD(takeover->control_fd));
-	listener_close_all(&takeover->inherited);
+	listener_list_close_all(&takeover->inherited);
 }
 
 int takeover_ask(const struct addr *at, pid_t *ret_pid, unsigned *ret_sockets)
@@ -395,12 +407,13 @@ int takeover_ask(const struct addr *at, pid_t *ret_pid, unsigned *ret_sockets)
 	CLEANUP_FD int fd = -1;
 	struct said said;
 	pid_t listening;
-	int r = knock(at, &fd, &listening);
+	uint64_t until_ns;
+	int r = connect_to(at, &fd, &listening);
 
 	if (r == 0)
-		r = say(fd, HANDOVER_MESSAGE_ASK);
+		r = say(fd, HANDOVER_MESSAGE_ASK, &until_ns);
 	if (r == 0)
-		r = hear(fd, clock_after_ns(clock_now_ns(), ANSWER_NS), &said);
+		r = hear(fd, until_ns, &said);
 	if (r < 0)
 		return r;
 	if (said.message.kind != HANDOVER_MESSAGE_HERE) {

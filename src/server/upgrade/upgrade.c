@@ -62,7 +62,7 @@ int upgrade_add_activated(
 	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners)
 {
 	while (upgrade->stage == UPGRADE_TAKING) {
-		struct listener *next = listener_append(listeners);
+		struct listener *next = listener_list_append(listeners);
 
 		if (next == NULL) {
 			log_error(_("cannot prepare the server: %s"), strerror(ENOMEM));
@@ -91,13 +91,13 @@ int upgrade_prepare(struct upgrade *upgrade, struct listener_list *listeners, ui
 		return 0;
 	upgrade->taken_count -= (unsigned)upgrade->takeover.inherited.count;
 	inheritance_close_rest(&upgrade->takeover.inherited);
-	if (listener_count_sockets(listeners) >= HANDOVER_MESSAGE_MOST_TOTAL) {
+	if (listener_list_count_sockets(listeners) >= HANDOVER_MESSAGE_MOST_TOTAL) {
 		log_error(
 			_("--upgrade: more than %d sockets cannot be handed over; take fewer threads"),
 			HANDOVER_MESSAGE_MOST_TOTAL - 1);
 		return -E2BIG;
 	}
-	r = listener_keep(listeners);
+	r = listener_list_keep(listeners);
 	if (r < 0) {
 		log_error(_("cannot prepare the server: %s (raise the limit, 'ulimit -n')"),
 			strerror(-r));
@@ -119,11 +119,11 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners)
 	if (r < 0)
 		return r;
 	upgrade->stage = UPGRADE_TAKEN;
-	listener_claim_files(listeners);
+	listener_list_claim_files(listeners);
 	handover_claim(upgrade->handover);
-	/* Sockets that nobody has asked for end with the other; their files do not. */
-	listener_claim_files(left);
-	listener_remove_files(left);
+	/* Sockets that were not asked for end with the other; their files do not. */
+	listener_list_claim_files(left);
+	listener_list_remove_files(left);
 	LOG_EVENT(LOG_LEVEL_INFO, "taken_over",
 		json_pack("{s:i, s:i}", "pid", pid, "listeners", (int)upgrade->taken_count),
 		ngettext("took over %u listener from process %d",
@@ -153,9 +153,9 @@ uint64_t upgrade_due_ns(const struct upgrade *upgrade)
 		: CLOCK_NEVER;
 }
 
-static void tell_handed_over(const struct upgrade *upgrade, const struct listener_list *listeners)
+static void log_handed_over(const struct upgrade *upgrade, const struct listener_list *listeners)
 {
-	int pid = (int)handover_heir(upgrade->handover);
+	int pid = (int)handover_successor(upgrade->handover);
 
 	LOG_EVENT(LOG_LEVEL_INFO, "handed_over",
 		json_pack("{s:i, s:i}", "pid", pid, "listeners", (int)listeners->count),
@@ -164,23 +164,23 @@ static void tell_handed_over(const struct upgrade *upgrade, const struct listene
 
 enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *listeners)
 {
-	bool parted = false;
+	bool peer_gone = false;
 
 	if (upgrade->handover != NULL && upgrade->stage != UPGRADE_HANDED_OVER &&
-		handover_work(upgrade->handover, &parted)) {
+		handover_work(upgrade->handover, &peer_gone)) {
 		upgrade->stage = UPGRADE_HANDED_OVER;
-		listener_disown_files(listeners);
-		tell_handed_over(upgrade, listeners);
+		listener_list_disown_files(listeners);
+		log_handed_over(upgrade, listeners);
 		return UPGRADE_GONE;
 	}
 	if (upgrade->takeover.fd >= 0 && takeover_is_released(&upgrade->takeover))
-		parted = true;
-	return parted ? UPGRADE_PARTED : UPGRADE_NOTHING;
+		peer_gone = true;
+	return peer_gone ? UPGRADE_PEER_GONE : UPGRADE_NOTHING;
 }
 
 void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners)
 {
-	listener_close_kept(listeners);
+	listener_list_close_kept(listeners);
 	if (upgrade->stage == UPGRADE_HANDED_OVER)
 		return;
 	handover_free(upgrade->handover);

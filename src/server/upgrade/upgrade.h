@@ -22,13 +22,13 @@
  *   TAKING ── it serves ──▶ TAKEN┘
  *      └── anything fails: stays so until the end, which is soon
  *
- * In charge is who is ALONE or has TAKEN: the files are its own, and a service manager hears of it.
+ * A server that is ALONE or has TAKEN is in charge: the files are its own, and a service manager hears of it.
  */
 enum upgrade_stage {
 	UPGRADE_ALONE, /* started as ever; without --upgrade for ever */
 	UPGRADE_TAKING, /* has another server's sockets, and that one is in charge */
 	UPGRADE_TAKEN, /* has its place, too */
-	UPGRADE_HANDED_OVER, /* somebody else is in charge now */
+	UPGRADE_HANDED_OVER, /* another server is in charge now */
 };
 
 struct upgrade {
@@ -45,11 +45,11 @@ void upgrade_fini(struct upgrade *upgrade);
 /* Whether this server answers for itself: not one that is still taking over, or has been taken over from. */
 bool upgrade_is_in_charge(const struct upgrade *upgrade);
 
-/* Asks whoever answers for its sockets. 0 also where nobody does. */
+/* Asks the server that answers for its sockets. 0 also where none does. */
 int upgrade_begin(struct upgrade *upgrade);
 /* What was taken, for listener_options; NULL: nothing. */
 struct listener_list *upgrade_inherited(struct upgrade *upgrade);
-/* Adds those of a service manager's to the list. -ENOMEM, told. */
+/* Adds those of a service manager's to the list. -ENOMEM, logged. */
 int upgrade_add_activated(
 	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners);
 
@@ -60,7 +60,7 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners);
 
 enum upgrade_news {
 	UPGRADE_NOTHING,
-	UPGRADE_PARTED, /* the other server, old or new, looks at the sockets no more: look again */
+	UPGRADE_PEER_GONE, /* the other server, old or new, uses the sockets no more: check them again */
 	UPGRADE_GONE, /* drain; files and place are another's */
 };
 
@@ -69,7 +69,7 @@ unsigned upgrade_poll(const struct upgrade *upgrade, struct pollfd *ret_polled);
 uint64_t upgrade_due_ns(const struct upgrade *upgrade);
 enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *listeners);
 
-/* Listening ends: nobody is handed anything any more, and the duplicates for it go. */
+/* Listening ends: nothing is handed over any more, and the duplicates for it go. */
 void upgrade_end(struct upgrade *upgrade, struct listener_list *listeners);
 /* Where it was handed over: the workers have let go of the sockets. */
 void upgrade_release(struct upgrade *upgrade);
