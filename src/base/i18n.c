@@ -21,6 +21,9 @@
 
 #define DOMAIN "meari"
 
+/* By i18n_choose(); NULL: the environment decides. */
+static const char *chosen;
+
 #if !MEARI_STATIC
 /* Into `place`: the folder of catalogues seen from the folder that the program is in. */
 static const char *find_catalogues(char *place, size_t size)
@@ -95,24 +98,44 @@ const char *i18n_language(size_t index)
 	return names[index];
 }
 
+static bool is_plain(const char *locale)
+{
+	return strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0;
+}
+
 void i18n_choose(const char *language)
 {
-	static const char *chosen;
 	const char *locale = setlocale(LC_MESSAGES, NULL);
 
 	if (chosen != NULL && strcmp(chosen, language) == 0)
 		return;
 	chosen = language;
-	/* In the plain C locale $LANGUAGE does not count, here and in other programs. */
-	if (locale == NULL || strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0) {
-		setenv("LC_ALL", "C.UTF-8", 1);
+	/* In the plain C locale gettext does not look at $LANGUAGE. */
+	if (locale == NULL || is_plain(locale))
 		setlocale(LC_MESSAGES, "C.UTF-8");
-	}
 	setenv("LANGUAGE", language, 1);
 #if MEARI_STATIC
-	catalogue_choose(wanted_locale());
+	catalogue_choose("C.UTF-8");
 #else
 	/* gettext forgets what it has found so far, in the other language. */
 	textdomain(DOMAIN);
 #endif
+}
+
+bool i18n_is_korean(void)
+{
+	const char *locale = wanted_locale(), *list = getenv("LANGUAGE");
+
+	if (chosen != NULL)
+		return strcmp(chosen, "ko") == 0;
+	if (list == NULL || *list == '\0' || is_plain(locale))
+		return strncmp(locale, "ko", 2) == 0;
+	/* The first in the list that there is; English needs no catalogue. */
+	while (*list != '\0' && strncmp(list, "en", 2) != 0) {
+		if (strncmp(list, "ko", 2) == 0)
+			return true;
+		list += strcspn(list, ":");
+		list += *list == ':';
+	}
+	return false;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <libintl.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -34,9 +35,11 @@ void i18n_init(void);
 const char *i18n_language(size_t index);
 
 /*
- * Messages are in this language from now on, whatever the environment says: one of i18n_language(). It becomes
- * $LANGUAGE (and the plain C locale becomes C.UTF-8), for programs that this one starts, too. After
+ * Messages are in this language from now on, whatever the environment says: one of i18n_language(). After
  * i18n_init(), before any thread; with threads, only the language that holds already may be chosen again
  * (options that are read again). `language` has to last. Never fails.
  */
 void i18n_choose(const char *language);
+
+/* Whether messages are in Korean: for texts that are in tables of their own. */
+bool i18n_is_korean(void);

@@ -36,24 +36,9 @@ bool tour_find(const char *text, size_t *ret_index)
 	return false;
 }
 
-/* The language that messages have, as setlocale(3) and gettext(3) choose it; --lang has set $LANGUAGE. */
-static bool is_user_korean(void)
-{
-	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *locale = NULL, *list = getenv("LANGUAGE");
-
-	for (size_t i = 0; i < TOUR_COUNT(names) && (locale == NULL || *locale == '\0'); i++)
-		locale = getenv(names[i]);
-	if (locale == NULL || *locale == '\0')
-		return false;
-	if (list != NULL && *list != '\0' && strcmp(locale, "C") != 0)
-		return strncmp(list, "ko", 2) == 0;
-	return strncmp(locale, "ko", 2) == 0;
-}
-
 void tour_list(FILE *out)
 {
-	bool korean = is_user_korean();
+	bool korean = i18n_is_korean();
 
 	for (size_t i = 0; i < TOUR_STOPS; i++)
 		fprintf(out, "%zu  %-9s  %s\n", i + 1, tour_stops[i]->name,
@@ -84,7 +69,7 @@ static bool can_have_a_screen(void)
 int tour(const struct tour_options *options)
 {
 	static struct tour_play play; /* too large for a stack */
-	bool korean = is_user_korean(), isolated = false;
+	bool korean = i18n_is_korean(), isolated = false;
 	bool plain = options->plain || !can_have_a_screen();
 	int packets = isolate(&isolated), r;
 

@@ -198,6 +198,19 @@ def test_lang_of_a_server_that_reads_its_options_again(tmp_path):
         assert len(HANGUL.findall(server.stderr)) > 20
 
 
+@pytest.mark.parametrize(("env", "korean"), [
+    ({"LC_ALL": "C"}, False), ({"LANG": "ko_KR.UTF-8"}, True), ({"LANG": "C", "LANGUAGE": "ko"}, False),
+    ({"LANG": "C.UTF-8", "LANGUAGE": "xx:ko"}, True), ({"LANG": "ko_KR.UTF-8", "LANGUAGE": "en:ko"}, False),
+], ids=str)
+def test_lang_of_texts_in_tables(env, korean):
+    """Those of the tour are not in the catalogue; they are in the language of the messages all the same."""
+    env = environment(**env)
+    assert bool(HANGUL.search(run("tour", "--list", env=env).stdout)) == korean
+    assert bool(HANGUL.search(run("--help", env=env).stdout)) == korean
+    assert HANGUL.search(run("tour", "--list", "--lang", "ko", env=env).stdout)
+    assert not HANGUL.search(run("--lang", "en", "tour", "--list", env=env).stdout)
+
+
 def test_lang_in_completions():
     rows = [line.split("\t") for line in run("--completions", "plain").stdout.splitlines()]
     assert {row[0] for row in rows if row[1] == "--lang" and row[-1] == "ko en"} == set(VERBS)
