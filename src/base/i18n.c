@@ -124,18 +124,8 @@ void i18n_choose(const char *language)
 
 bool i18n_is_korean(void)
 {
-	const char *locale = wanted_locale(), *list = getenv("LANGUAGE");
+	/* A message that is in every catalogue, and the only one is the Korean one. */
+	static const char message[] = N_("Help:");
 
-	if (chosen != NULL)
-		return strcmp(chosen, "ko") == 0;
-	if (list == NULL || *list == '\0' || is_plain(locale))
-		return strncmp(locale, "ko", 2) == 0;
-	/* The first in the list that there is; English needs no catalogue. */
-	while (*list != '\0' && strncmp(list, "en", 2) != 0) {
-		if (strncmp(list, "ko", 2) == 0)
-			return true;
-		list += strcspn(list, ":");
-		list += *list == ':';
-	}
-	return false;
+	return gettext(message) != message;
 }
