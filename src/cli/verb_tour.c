@@ -8,6 +8,7 @@
 
 #include "base/i18n.h"
 #include "cli/cli.h"
+#include "tour/stops/tour_stops.h"
 #include "tour/tour.h"
 
 enum { OPTION_PLAIN = 256, OPTION_LIST };
@@ -31,7 +32,7 @@ static int take_stop(struct cli_state *state, const char *text)
 
 	if (arguments->stop_given)
 		return cli_complain(state, _("one stop is enough, '%s' is one too many"), text);
-	if (!tour_find(text, &index))
+	if (!tour_stops_find(text, &index))
 		return cli_complain(state,
 			_("there is no stop '%s': they are numbered from 1 to %d, and --list "
 			  "shows their names"),

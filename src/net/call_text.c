@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "base/errno_name.h"
 #include "base/text.h"
 #include "net/addr.h"
 #include "net/passrights.h"
@@ -256,7 +257,7 @@ static const char *number_option_text(int option, int number, char *buffer, size
 	if (option == SO_TYPE)
 		return name_of(type_names, number, buffer, size);
 	if (option == SO_ERROR && number != 0)
-		return strerrorname_np(number);
+		return errno_name(number);
 	return NULL;
 }
 
@@ -321,16 +322,12 @@ void call_text_option(
 }
 
 /*
- * libc has no name for errors that are newer than libc, or that are internal to the kernel; musl
- * has none at all.
+ * libc has no name for errors that are newer than libc, or that are internal to the kernel.
  */
 static const char *error_name(int error)
 {
-	const char *name = NULL;
+	const char *name = errno_name(error);
 
-#ifdef __GLIBC__
-	name = strerrorname_np(error);
-#endif
 	return name != NULL ? name : "errno";
 }
 

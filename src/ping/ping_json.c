@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/errno_name.h"
 #include "base/json_text.h"
 #include "base/outfile.h"
 #include "base/quote.h"
@@ -100,7 +101,7 @@ static void set_gap(json_t *object, const struct gap *gap)
 	json_object_set_new(object, "how", ways_of(gap));
 	if (gap->error < 0)
 		/* An error that libc has no name for is null. */
-		json_object_set_new(object, "error", json_pack("s?", strerrorname_np(-gap->error)));
+		json_object_set_new(object, "error", json_pack("s?", errno_name(-gap->error)));
 }
 
 static void set_reply(

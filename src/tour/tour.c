@@ -12,29 +12,12 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "client/isolation.h"
+#include "tour/stops/tour_stops.h"
 #include "tour/tour_exercise.h"
 #include "tour/tour_interactive.h"
 #include "tour/tour_plain.h"
 #include "tour/tour_play.h"
-#include "tour/tour_screen.h"
-
-const struct tour_stop *const tour_stops[TOUR_STOPS] = { &tour_stop_address, &tour_stop_connect,
-	&tour_stop_stream, &tour_stop_ending, &tour_stop_buffers, &tour_stop_bytewise,
-	&tour_stop_dead, &tour_stop_many, &tour_stop_yours };
-
-bool tour_find(const char *text, size_t *ret_index)
-{
-	for (size_t i = 0; i < TOUR_STOPS; i++) {
-		char number[8];
-
-		snprintf(number, sizeof(number), "%zu", i + 1);
-		if (strcmp(text, number) == 0 || strcmp(text, tour_stops[i]->name) == 0) {
-			*ret_index = i;
-			return true;
-		}
-	}
-	return false;
-}
+#include "tour/tour_view.h"
 
 void tour_list(FILE *out)
 {
@@ -42,7 +25,7 @@ void tour_list(FILE *out)
 
 	for (size_t i = 0; i < TOUR_STOPS; i++)
 		fprintf(out, "%zu  %-9s  %s\n", i + 1, tour_stops[i]->name,
-			tour_screen_text(&tour_stops[i]->title, korean));
+			tour_view_text(&tour_stops[i]->title, korean));
 }
 
 /* -1: the packets cannot be seen. */

@@ -9,18 +9,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "tour/tour_stop.h"
-
 struct tour_options {
 	size_t first, last; /* stops, from 0; the screen begins at `first` and goes on to the end */
 	bool plain;
 };
-
-/* The stops, in their order. */
-extern const struct tour_stop *const tour_stops[TOUR_STOPS];
-
-/* By its number from 1, or its name. False: there is none. */
-bool tour_find(const char *text, size_t *ret_index);
 
 /* One line for each stop. */
 void tour_list(FILE *out);

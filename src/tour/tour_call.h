@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 #include "tour/tour_world.h"
 
 /*

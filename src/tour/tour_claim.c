@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/errno_name.h"
+
 bool tour_claim_matches(
 	const struct tour_world *world, long wanted, const struct tour_packet *packet)
 {
@@ -111,7 +113,7 @@ static void say_result(long value, bool korean, char *text, size_t size)
 {
 	if (value < 0)
 		snprintf(text, size, korean ? "결과 -1 %s" : "result -1 %s",
-			strerrorname_np((int)-value));
+			errno_name((int)-value));
 	else
 		snprintf(text, size, korean ? "결과 %ld" : "result %ld", value);
 }

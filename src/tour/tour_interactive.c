@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tour/tour.h"
+#include "tour/stops/tour_stops.h"
 #include "tour/tour_call.h"
 #include "tour/tour_screen.h"
 #include "tour/tour_source.h"
 #include "tour/tour_terminal.h"
-#include "tour/tour_words.h"
+#include "tour/stops/tour_words.h"
 
 enum overlay { NO_OVERLAY, WORDS, SOURCE, BREAKS };
 
@@ -28,7 +28,7 @@ struct session {
 	unsigned guess; /* at the next step */
 	unsigned answer; /* at the last one */
 	struct tour_event events[TOUR_EVENTS_MOST];
-	char overlay_lines[TOUR_SCREEN_OVERLAY_LINES][TOUR_SOURCE_LINE_SIZE];
+	char overlay_lines[TOUR_VIEW_OVERLAY_LINES][TOUR_SOURCE_LINE_SIZE];
 	char overlay_title[128];
 };
 
@@ -54,7 +54,7 @@ static size_t find_words(const struct session *session, const struct tour_word *
 	size_t count = 0, used;
 
 	if (step != NULL)
-		count = tour_words_find(step->idea.en, ret_words, TOUR_SCREEN_OVERLAY_LINES);
+		count = tour_words_find(step->idea.en, ret_words, TOUR_VIEW_OVERLAY_LINES);
 	if (count > 0)
 		return count;
 	used = (size_t)snprintf(all, sizeof(all), "%s %s", session->play->stop->title.en,
@@ -62,17 +62,17 @@ static size_t find_words(const struct session *session, const struct tour_word *
 	for (size_t i = 0; tour_play_step(session->play, i) != NULL && used < sizeof(all); i++)
 		used += (size_t)snprintf(all + used, sizeof(all) - used, " %s",
 			tour_play_step(session->play, i)->idea.en);
-	return tour_words_find(all, ret_words, TOUR_SCREEN_OVERLAY_LINES);
+	return tour_words_find(all, ret_words, TOUR_VIEW_OVERLAY_LINES);
 }
 
 static size_t add_words(struct session *session)
 {
-	const struct tour_word *words[TOUR_SCREEN_OVERLAY_LINES];
+	const struct tour_word *words[TOUR_VIEW_OVERLAY_LINES];
 	size_t count = find_words(session, words);
 
 	for (size_t i = 0; i < count; i++)
 		snprintf(session->overlay_lines[i], TOUR_SOURCE_LINE_SIZE, " %s",
-			tour_screen_text(&words[i]->meaning, session->korean));
+			tour_view_text(&words[i]->meaning, session->korean));
 	snprintf(session->overlay_title, sizeof(session->overlay_title), "%s",
 		session->korean ? "용어" : "words");
 	return count;
@@ -95,7 +95,7 @@ static size_t add_source(struct session *session)
 	snprintf(session->overlay_title, sizeof(session->overlay_title),
 		session->korean ? "examples/%s.c, %u행" : "examples/%s.c, line %u",
 		step->source.file, line);
-	return tour_source_around(&step->source, TOUR_SCREEN_OVERLAY_LINES, session->overlay_lines);
+	return tour_source_around(&step->source, TOUR_VIEW_OVERLAY_LINES, session->overlay_lines);
 }
 
 static size_t add_breaks(struct session *session)
@@ -105,7 +105,7 @@ static size_t add_breaks(struct session *session)
 
 	for (size_t i = 0; i < stop->break_count; i++)
 		snprintf(session->overlay_lines[i], TOUR_SOURCE_LINE_SIZE, "   %zu) %s", i + 1,
-			tour_screen_text(&stop->breaks[i].title, session->korean));
+			tour_view_text(&stop->breaks[i].title, session->korean));
 	if (!none)
 		snprintf(session->overlay_lines[stop->break_count], TOUR_SOURCE_LINE_SIZE,
 			"   0) %s", session->korean ? "원래대로" : "as it should be");

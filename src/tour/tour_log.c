@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/errno_name.h"
 
 /* So many bytes of what is sent are shown, where it is longer than a line. */
 #define SHOWN_BYTES 8
@@ -158,7 +159,7 @@ void tour_log_hook(const char *name, const char *arguments, int64_t result)
 	shorten_bytes(shown);
 	if (result < 0)
 		snprintf(text, sizeof(text), "%s(%s) = -1 %s", name, shown,
-			strerrorname_np((int)-result));
+			errno_name((int)-result));
 	else
 		snprintf(text, sizeof(text), "%s(%s) = %lld", name, shown, (long long)result);
 	add_call(text);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "tour/tour_packets.h"
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 
 enum tour_event_kind {
 	TOUR_EVENT_CALL, /* text: "send(4, ...) = 13" */

@@ -9,18 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tour_packet_flag {
-	TOUR_FIN = 0x01,
-	TOUR_SYN = 0x02,
-	TOUR_RST = 0x04,
-	TOUR_ACK = 0x10,
-	TOUR_SYN_ACK = TOUR_SYN | TOUR_ACK,
-	/* For claims; not of TCP. */
-	TOUR_DATA = 0x100,
-	TOUR_WINDOW_0 = 0x200,
-	TOUR_FLAG_SENT_BY_SERVER = 0x1000,
-	TOUR_FLAG_SENT_BY_CLIENT = 0x2000,
-};
+#include "tour/stops/tour_stop.h"
 
 struct tour_packet {
 	uint16_t from_port, to_port;

@@ -10,10 +10,10 @@
 
 #include "base/i18n.h"
 #include "base/log.h"
-#include "tour/tour.h"
+#include "tour/stops/tour_stops.h"
 #include "tour/tour_claim.h"
-#include "tour/tour_screen.h"
 #include "tour/tour_source.h"
+#include "tour/tour_view.h"
 
 struct plain {
 	struct tour_play *play;
@@ -37,7 +37,7 @@ static void print_lines(const struct plain *plain, const struct tour_text *text,
 	char filled[2048];
 	char *rest = filled, *line;
 
-	tour_screen_fill(tour_screen_text(text, plain->korean), plain->play->world.port, filled,
+	tour_view_fill(tour_view_text(text, plain->korean), plain->play->world.port, filled,
 		sizeof(filled));
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		if (*line != '\0')
@@ -96,7 +96,7 @@ static void print_facts(const struct plain *plain)
 	bool first = true;
 
 	for (size_t i = TOUR_LISTENER; i < TOUR_SLOTS; i++) {
-		if (tour_screen_describe_fact(
+		if (tour_view_describe_fact(
 			    &view, (enum tour_slot)i, TOUR_IN_FULL, text, sizeof(text)) == 0)
 			continue;
 		printf("%s%s: %s", first ? (plain->korean ? "  커널: " : "  kernel: ") : "; ",
@@ -187,7 +187,7 @@ static void play_stop(struct plain *plain, size_t index)
 {
 	const struct tour_stop *stop = tour_stops[index];
 
-	printf("%zu/%d  %s", index + 1, TOUR_STOPS, tour_screen_text(&stop->title, plain->korean));
+	printf("%zu/%d  %s", index + 1, TOUR_STOPS, tour_view_text(&stop->title, plain->korean));
 	if (stop->chapter != NULL)
 		printf(plain->korean ? "  (교과서 %s)" : "  (chapter: %s)", stop->chapter);
 	printf("\n\n");

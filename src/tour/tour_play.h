@@ -10,7 +10,7 @@
 #include "tour/tour_facts.h"
 #include "tour/tour_log.h"
 #include "tour/tour_runner.h"
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 #include "tour/tour_world.h"
 
 enum tour_verdict { TOUR_HOLDS, TOUR_DISAGREES, TOUR_NOT_SEEN };

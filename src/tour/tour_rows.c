@@ -30,7 +30,7 @@ static size_t fitting(const char *text, unsigned width)
 	size_t length = strlen(text);
 
 	snprintf(start, sizeof(start), "%s", text);
-	while (length > 0 && tour_screen_width(start) > width) {
+	while (length > 0 && tour_view_width(start) > width) {
 		do
 			length--;
 		while (length > 0 && (start[length] & 0xc0) == 0x80);
@@ -57,7 +57,7 @@ static void add(struct column *column, const char *text)
 static void add_at_right_edge(struct column *column, const char *text)
 {
 	char cell[TOUR_ROWS_CELL_SIZE];
-	unsigned used = tour_screen_width(text);
+	unsigned used = tour_view_width(text);
 
 	snprintf(cell, sizeof(cell), "%*s%s",
 		used < column->width ? (int)(column->width - used) : 0, "", text);
@@ -84,10 +84,10 @@ static void add_wrapped(struct column *column, const char *text)
 
 	while (*text != '\0') {
 		size_t length = piece_length(text);
-		unsigned used = tour_screen_width(line);
+		unsigned used = tour_view_width(line);
 
 		snprintf(piece, sizeof(piece), "%.*s", (int)length, text);
-		unsigned wanted = tour_screen_width(piece) -
+		unsigned wanted = tour_view_width(piece) -
 			(length > 1 && text[length - 1] == ' ');
 
 		if (used > INDENT && used + wanted > column->width) {
@@ -117,7 +117,7 @@ static void add_time(struct column *column, double ms)
 	snprintf(text, sizeof(text), "%.1f ms", ms);
 	last = column->cells[column->count - 1];
 
-	int gap = (int)column->width - (int)tour_screen_width(last) - (int)tour_screen_width(text);
+	int gap = (int)column->width - (int)tour_view_width(last) - (int)tour_view_width(text);
 
 	if (gap >= 2)
 		snprintf(last + strlen(last), TOUR_ROWS_CELL_SIZE - strlen(last), "%*s%s", gap, "",
@@ -167,7 +167,7 @@ static void add_packet(
 	unsigned used;
 
 	label_of(view, packet, label, sizeof(label));
-	used = tour_screen_width(label) +
+	used = tour_view_width(label) +
 		4; /* a blank at each end, an arrow, a blank before the label */
 	for (; used < TOUR_ROWS_MIDDLE; used++)
 		strcat(shaft, view->ascii ? "-" : "─");

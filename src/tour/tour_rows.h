@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "tour/tour_screen.h"
+#include "tour/tour_view.h"
 
 /* Columns of each. */
 #define TOUR_ROWS_LEFT 29

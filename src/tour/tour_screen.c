@@ -36,72 +36,9 @@ enum {
 
 typedef char screen_lines[TOUR_SCREEN_LINES][TOUR_SCREEN_LINE_SIZE];
 
-const char *tour_screen_text(const struct tour_text *text, bool korean)
-{
-	const char *chosen = korean ? text->ko : text->en;
-
-	return chosen != NULL ? chosen : "";
-}
-
 static const char *word(const struct tour_view *view, const char *ko, const char *en)
 {
 	return view->korean ? ko : en;
-}
-
-static unsigned decode(const unsigned char *bytes, unsigned *ret_length)
-{
-	if (bytes[0] < 0x80) {
-		*ret_length = 1;
-		return bytes[0];
-	}
-	unsigned length = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
-	unsigned value = bytes[0] & (0xff >> (length + 1));
-
-	for (unsigned i = 1; i < length; i++) {
-		if ((bytes[i] & 0xc0) != 0x80) {
-			*ret_length = i;
-			return '?';
-		}
-		value = value << 6 | (bytes[i] & 0x3f);
-	}
-	*ret_length = length;
-	return value;
-}
-
-unsigned tour_screen_width(const char *text)
-{
-	unsigned columns = 0, length;
-
-	for (; *text != '\0'; text += length) {
-		unsigned c = decode((const unsigned char *)text, &length);
-
-		/* Hangul, kana, Han and the full-width forms: all that the tour may come to show. */
-		columns += (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xd7a3) ||
-				(c >= 0xf900 && c <= 0xfaff) || (c >= 0xff00 && c <= 0xff60)
-			? 2
-			: 1;
-	}
-	return columns;
-}
-
-const char *tour_screen_fill(const char *text, uint16_t port, char *filled, size_t size)
-{
-	size_t used = 0;
-
-	while (*text != '\0' && used + 8 < size) {
-		bool is_port = strncmp(text, "{port}", 6) == 0;
-		bool is_swapped = strncmp(text, "{swapped}", 9) == 0;
-
-		if (is_port || is_swapped) {
-			unsigned shown = is_port ? port : (uint16_t)(port << 8 | port >> 8);
-
-			used += (size_t)snprintf(filled + used, size - used, "%u", shown);
-			text += is_port ? 6 : 9;
-		} else
-			filled[used++] = *text++;
-	}
-	filled[used] = '\0';
-	return filled;
 }
 
 /* ---- lines ---- */
@@ -116,7 +53,7 @@ static void rule(const struct tour_view *view, char *line)
 /* `right` at the right edge. */
 static void two_ends(const char *left, const char *right, char *line)
 {
-	unsigned used = tour_screen_width(left) + tour_screen_width(right);
+	unsigned used = tour_view_width(left) + tour_view_width(right);
 	int gap = used + 1 < TOUR_SCREEN_COLUMNS ? (int)(TOUR_SCREEN_COLUMNS - used) : 1;
 
 	snprintf(line, TOUR_SCREEN_LINE_SIZE, "%s%*s%s", left, gap, "", right);
@@ -127,10 +64,10 @@ static void draw_title(const struct tour_view *view, char *line)
 	char left[256], right[256];
 
 	snprintf(left, sizeof(left), " %s  %u/%u  %s", word(view, "메아리 둘러보기", "meari tour"),
-		view->number, view->count, tour_screen_text(&view->stop->title, view->korean));
+		view->number, view->count, tour_view_text(&view->stop->title, view->korean));
 	if (view->broken != NULL)
 		snprintf(right, sizeof(right), "[%s: %s] ", word(view, "고장", "broken"),
-			tour_screen_text(&view->broken->title, view->korean));
+			tour_view_text(&view->broken->title, view->korean));
 	else if (view->stop->chapter != NULL)
 		snprintf(right, sizeof(right), "%s %s ", word(view, "교과서", "chapter:"),
 			view->stop->chapter);
@@ -144,8 +81,8 @@ static void draw_title(const struct tour_view *view, char *line)
 static void join_row(const struct tour_view *view, const struct tour_rows_row *row, char *line)
 {
 	const char *bar = view->ascii ? "|" : "│";
-	int left = TOUR_ROWS_LEFT - (int)tour_screen_width(row->left);
-	int middle = TOUR_ROWS_MIDDLE - (int)tour_screen_width(row->middle);
+	int left = TOUR_ROWS_LEFT - (int)tour_view_width(row->left);
+	int middle = TOUR_ROWS_MIDDLE - (int)tour_view_width(row->middle);
 
 	snprintf(line, TOUR_SCREEN_LINE_SIZE, " %s%*s%s%s%*s%s%s", row->left, left > 0 ? left : 0,
 		"", bar, row->middle, middle > 0 ? middle : 0, "", bar, row->right);
@@ -194,64 +131,13 @@ static void draw_overlay(const struct tour_view *view, screen_lines lines)
 
 /* ---- the kernel ---- */
 
-static void say_queue(const struct tour_fact *fact, bool in_numbers, char *text, size_t size)
-{
-	char bar[16] = "";
-
-	/* So many wait; a dot for each that could wait, too. */
-	for (long i = 0; i < 8 && (i < fact->queue || i < fact->backlog); i++)
-		strcat(bar, i < fact->queue ? "#" : ".");
-	snprintf(text, size, "%ld/%ld%s%s", fact->queue, fact->backlog, in_numbers ? "" : " ",
-		in_numbers ? "" : bar);
-}
-
-static const char *buffers_format(const struct tour_view *view, enum tour_brevity brevity)
-{
-	switch (brevity) {
-	case TOUR_IN_FULL:
-		return word(
-			view, "%s %s 보낼 것 %ld, 읽을 것 %ld", "%s %s to send %ld, to read %ld");
-	case TOUR_BRIEFLY: return word(view, "%s %s 보낼 %ld 읽을 %ld", "%s %s send %ld read %ld");
-	default: return "%s %s %ld/%ld";
-	}
-}
-
-size_t tour_screen_describe_fact(const struct tour_view *view, enum tour_slot slot,
-	enum tour_brevity brevity, char *text, size_t size)
-{
-	const struct tour_fact *fact = &view->facts.sockets[slot];
-	char descriptor[24] = "-", queue[48];
-
-	text[0] = '\0';
-	if (fact->fd < 0 && fact->state == 0)
-		return 0;
-	if (fact->fd >= 0)
-		snprintf(descriptor, sizeof(descriptor), "%d", fact->fd);
-	else if (brevity == TOUR_IN_FULL)
-		snprintf(descriptor, sizeof(descriptor), "%s",
-			word(view, "(번호 없음)", "(no descriptor)"));
-	if (slot == TOUR_LISTENER && fact->state == TCP_LISTEN) {
-		say_queue(fact, brevity == TOUR_IN_NUMBERS, queue, sizeof(queue));
-		return (size_t)snprintf(text, size, "%s LISTEN %s %s", descriptor,
-			word(view, "대기열", "queue"), queue);
-	}
-	if (slot == TOUR_LISTENER || fact->state == TCP_CLOSE || fact->state == TCP_TIME_WAIT)
-		return (size_t)snprintf(
-			text, size, "%s %s", descriptor, tour_facts_state_name(fact->state));
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	return (size_t)snprintf(text, size, buffers_format(view, brevity), descriptor,
-		tour_facts_state_name(fact->state), fact->to_send, fact->to_read);
-#pragma GCC diagnostic pop
-}
-
 /* The last socket of these that there is; 0: none. */
 static size_t last_of(const struct tour_view *view, size_t first, size_t last)
 {
 	char one[160];
 
 	while (last >= first &&
-		tour_screen_describe_fact(
+		tour_view_describe_fact(
 			view, (enum tour_slot)last, TOUR_IN_NUMBERS, one, sizeof(one)) == 0)
 		last--;
 	return last >= first ? last : 0;
@@ -270,10 +156,10 @@ static bool join_facts(const struct tour_view *view, const char *label, size_t f
 		/* Room for how many are hidden, unless this is the last one. */
 		unsigned room = TOUR_SCREEN_COLUMNS - (i < final || hidden > 0 ? 5 : 0);
 
-		if (tour_screen_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) ==
+		if (tour_view_describe_fact(view, (enum tour_slot)i, brevity, one, sizeof(one)) ==
 			0)
 			continue;
-		if (tour_screen_width(line) + 3 + tour_screen_width(one) > room) {
+		if (tour_view_width(line) + 3 + tour_view_width(one) > room) {
 			if (brevity != TOUR_IN_NUMBERS)
 				return false;
 			hidden++;
@@ -308,7 +194,7 @@ static void draw_kernel(const struct tour_view *view, screen_lines lines)
 	/* Only the server of the tour sends to a peer that is gone. */
 	snprintf(signals, sizeof(signals), word(view, "   SIGPIPE %ld번", "   SIGPIPE: %ld"),
 		view->facts.sigpipes);
-	if (tour_screen_width(server) + tour_screen_width(signals) <= TOUR_SCREEN_COLUMNS)
+	if (tour_view_width(server) + tour_view_width(signals) <= TOUR_SCREEN_COLUMNS)
 		strcat(server, signals);
 }
 
@@ -319,8 +205,8 @@ static void draw_idea(const struct tour_view *view, screen_lines lines)
 	char filled[3 * TOUR_SCREEN_LINE_SIZE];
 	char *rest = filled, *line;
 
-	tour_screen_fill(
-		tour_screen_text(&view->idea, view->korean), view->port, filled, sizeof(filled));
+	tour_view_fill(
+		tour_view_text(&view->idea, view->korean), view->port, filled, sizeof(filled));
 	for (size_t i = 0; i < IDEA_LINES && (line = strsep(&rest, "\n")) != NULL; i++)
 		snprintf(lines[LINE_IDEA + i], TOUR_SCREEN_LINE_SIZE, " %s", line);
 }
@@ -351,11 +237,11 @@ static void draw_question(const struct tour_view *view, screen_lines lines)
 
 	if (question == NULL || question->right == 0)
 		return;
-	tour_screen_fill(tour_screen_text(&question->text, view->korean), view->port, filled,
+	tour_view_fill(tour_view_text(&question->text, view->korean), view->port, filled,
 		sizeof(filled));
 	snprintf(lines[LINE_QUESTION], TOUR_SCREEN_LINE_SIZE, " %s %s",
 		word(view, "예상:", "Guess:"), filled);
-	tour_screen_fill(tour_screen_text(&question->choices, view->korean), view->port, filled,
+	tour_view_fill(tour_view_text(&question->choices, view->korean), view->port, filled,
 		sizeof(filled));
 	used = (size_t)snprintf(lines[LINE_CHOICES], TOUR_SCREEN_LINE_SIZE, "   %s", filled);
 	if (view->guess != 0)

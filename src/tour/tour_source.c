@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "tour/tour_examples.h"
-#include "tour/tour_screen.h"
+#include "tour/tour_view.h"
 
 #define TAB_COLUMNS 4
 #define MOST_COLUMNS 80
@@ -69,10 +69,10 @@ static void show_line(const char *line, bool is_meant, char *shown)
 			shown[used++] = *line;
 		shown[used] = '\0';
 	}
-	if (tour_screen_width(shown) <= MOST_COLUMNS)
+	if (tour_view_width(shown) <= MOST_COLUMNS)
 		return;
 	/* Comments may be in Korean: back to the start of a character each time. */
-	while (tour_screen_width(shown) > MOST_COLUMNS - 3) {
+	while (tour_view_width(shown) > MOST_COLUMNS - 3) {
 		do
 			used--;
 		while ((shown[used] & 0xc0) == 0x80);

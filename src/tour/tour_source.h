@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 
 #define TOUR_SOURCE_LINE_SIZE 256
 

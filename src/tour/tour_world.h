@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 
 /* Descriptors of the tour's own are moved up here, so that sockets have the numbers of the chapter. */
 #define TOUR_WORLD_HIGH_FD 64

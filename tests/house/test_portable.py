@@ -38,5 +38,5 @@ def test_compiles(compiler, tmp_path):
         pytest.skip(f"no {compiler}: {COMPILERS[compiler]}")
     files = [ROOT / "src" / path for path in sources(".c") if path.parts[0] in FOLDERS]
     assert len(files) > 30
-    built = command(compiler, *FLAGS, f"-I{ROOT / 'src'}", f"-I{BUILD}", "-idirafter", library_headers(tmp_path), *files)
+    built = command(compiler, *FLAGS, f"-I{ROOT / 'src'}", f"-I{BUILD}", f"-I{BUILD / 'src'}", "-idirafter", library_headers(tmp_path), *files)
     assert built.returncode == 0, built.stderr

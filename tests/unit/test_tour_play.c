@@ -18,7 +18,7 @@
 #include "tour/tour_facts.h"
 #include "tour/tour_packets.h"
 #include "tour/tour_play.h"
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static struct tour_play play;
 

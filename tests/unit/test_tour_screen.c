@@ -14,11 +14,11 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "tour/tour.h"
+#include "tour/stops/tour_stops.h"
 #include "tour/tour_call.h"
 #include "tour/tour_screen.h"
 #include "tour/tour_source.h"
-#include "tour/tour_words.h"
+#include "tour/stops/tour_words.h"
 
 typedef void check_fn(const struct tour_stop *stop, const struct tour_break *broken,
 	const struct tour_step *step, const struct tour_step *next);
@@ -263,13 +263,13 @@ static void test_tables(void **state)
 static void check_source(const struct tour_stop *stop, const struct tour_break *broken,
 	const struct tour_step *step, const struct tour_step *next)
 {
-	char lines[TOUR_SCREEN_OVERLAY_LINES][TOUR_SOURCE_LINE_SIZE];
-	size_t count = tour_source_around(&step->source, TOUR_SCREEN_OVERLAY_LINES, lines),
+	char lines[TOUR_VIEW_OVERLAY_LINES][TOUR_SOURCE_LINE_SIZE];
+	size_t count = tour_source_around(&step->source, TOUR_VIEW_OVERLAY_LINES, lines),
 	       marked = 0;
 
 	if (step->source.file == NULL)
 		return;
-	assert_int_equal(count, TOUR_SCREEN_OVERLAY_LINES);
+	assert_int_equal(count, TOUR_VIEW_OVERLAY_LINES);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(columns_of(lines[i]) <= TOUR_SCREEN_COLUMNS);
 		marked += lines[i][0] == '>';
@@ -287,10 +287,10 @@ static void test_sources(void **state)
 static void check_words(const struct tour_stop *stop, const struct tour_break *broken,
 	const struct tour_step *step, const struct tour_step *next)
 {
-	const struct tour_word *words[TOUR_SCREEN_OVERLAY_LINES];
+	const struct tour_word *words[TOUR_VIEW_OVERLAY_LINES];
 
-	assert_true(tour_words_find(step->idea.en, words, TOUR_SCREEN_OVERLAY_LINES) <=
-		TOUR_SCREEN_OVERLAY_LINES);
+	assert_true(tour_words_find(step->idea.en, words, TOUR_VIEW_OVERLAY_LINES) <=
+		TOUR_VIEW_OVERLAY_LINES);
 }
 
 static void test_words(void **state)
@@ -313,7 +313,7 @@ static void test_fill(void **state)
 	char text[64];
 
 	assert_string_equal(
-		tour_screen_fill("{port} {swapped} {x", 5000, text, sizeof(text)), "5000 34835 {x");
+		tour_view_fill("{port} {swapped} {x", 5000, text, sizeof(text)), "5000 34835 {x");
 }
 
 static void test_a_call_is_never_cut(void **state)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/errno_name.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
@@ -112,7 +113,7 @@ void conn_log_closed(struct conn_log *conn_log, const struct engine_conn *conn,
 	LOG_EVENT(LOG_LEVEL_DEBUG, "closed",
 		json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I}", "peer", entry->peer, "fd", conn->fd,
 			"reason", reason_key(reason), "error",
-			reason == ENGINE_CLOSE_LOST ? strerrorname_np(-error) : NULL,
+			reason == ENGINE_CLOSE_LOST ? errno_name(-error) : NULL,
 			"received_bytes", (json_int_t)bytes, "duration_ns", (json_int_t)lasted_ns),
 		_("closed %s: %s, %s in %s"), entry->peer, reason_text(reason, error), size_text,
 		time_text);
@@ -125,7 +126,7 @@ void conn_log_paused(struct conn_log *conn_log, int error)
 	if (!log_limit_is_due(&conn_log->pauses, clock_now_ns(), &left_out))
 		return;
 	LOG_EVENT(LOG_LEVEL_WARNING, "accept_paused",
-		json_pack("{s:s?, s:I}", "error", strerrorname_np(-error), "untold",
+		json_pack("{s:s?, s:I}", "error", errno_name(-error), "untold",
 			(json_int_t)left_out),
 		_("accepting pauses: %s (new connections wait; 'ulimit -n' raises the limit of "
 		  "descriptors)"),

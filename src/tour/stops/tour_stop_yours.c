@@ -1,7 +1,7 @@
 /*
  * Stop 9: a server of one's own, with five holes. What it does is in tour_exercise.c.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step steps[] = {
 	{ SERVER(WRITE), .claims = { AT_LEAST(0), AT_MOST(1) },

@@ -1,7 +1,7 @@
 /*
  * Stop 1: what an address is in memory, and what bind() does with it. Chapter: ex12-02, ex12-04.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define SWAPPED(port) ((port) >> 8 | ((port)&0xff) << 8)

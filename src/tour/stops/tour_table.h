@@ -7,8 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "tour/tour_packets.h"
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stops.h"
 
 #define SERVER(op_, ...) .call = { .who = TOUR_SERVER, .op = TOUR_OP_##op_, __VA_ARGS__ }
 #define CLIENT(op_, ...) .call = { .who = TOUR_CLIENT, .op = TOUR_OP_##op_, __VA_ARGS__ }

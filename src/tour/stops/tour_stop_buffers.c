@@ -2,7 +2,7 @@
  * Stop 5: both buffers fill, the window closes, and a send() is short or waits. The chapter has no program of
  * it. The buffers are made small, so that few bytes fill them.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = {
 	{ SERVER(SOCKET, ON(LISTENER)) },

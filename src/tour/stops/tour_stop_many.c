@@ -1,7 +1,7 @@
 /*
  * Stop 8: several clients: one at a time, a thread for each, poll(). Chapter: ex12-06, ex12-10.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = {
 	LISTENING_SERVER,

@@ -4,7 +4,7 @@
  */
 #include <signal.h>
 
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = { CONNECTED_PAIR };
 

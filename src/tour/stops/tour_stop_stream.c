@@ -1,7 +1,7 @@
 /*
  * Stop 3: the first conversation; TCP is a stream of bytes. Chapter: ex12-01, ex12-08.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = { CONNECTED_PAIR };
 

@@ -1,7 +1,7 @@
 /*
  * Stop 4: how a connection ends: FIN, end of file, half-close, TIME_WAIT. Chapter: ex12-09.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = { CONNECTED_PAIR };
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "tour/tour_stop.h"
+#include "tour/stops/tour_stop.h"
 
 struct tour_word {
 	const char *word; /* by which a text is found to use it */

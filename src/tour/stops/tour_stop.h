@@ -1,7 +1,7 @@
 /*
  * What a stop of the tour is: a table of steps, each with one call that is really made, what the kernel
  * must say afterwards, and what a person is told, in both languages. Only types: the stops are in
- * tour_stop_*.c, tour_runner.c makes the calls, tour_claim.c asks the kernel. Everything is constant.
+ * tour_stop_*.c, tour_stops.c has their order, tour_runner.c makes the calls, tour_claim.c asks the kernel. Everything is constant.
  *
  * Texts: '\n' ends a line; a text for the screen has ASCII and Hangul only, because other characters may
  * be one or two columns wide. {port} stands for the server's port, {swapped} for that port with its bytes
@@ -96,6 +96,19 @@ struct tour_call {
 	const char *bytes; /* NULL: "xxx..." */
 };
 
+/* Of a packet: TCP's, and what a claim may ask for besides. */
+enum tour_packet_flag {
+	TOUR_FIN = 0x01,
+	TOUR_SYN = 0x02,
+	TOUR_RST = 0x04,
+	TOUR_ACK = 0x10,
+	TOUR_SYN_ACK = TOUR_SYN | TOUR_ACK,
+	TOUR_DATA = 0x100,
+	TOUR_WINDOW_0 = 0x200,
+	TOUR_FLAG_SENT_BY_SERVER = 0x1000,
+	TOUR_FLAG_SENT_BY_CLIENT = 0x2000,
+};
+
 /* What must be true once a step's call has been made. */
 enum tour_claim_kind {
 	TOUR_CLAIM_END, /* no more claims */
@@ -173,8 +186,3 @@ struct tour_stop {
 };
 
 #define TOUR_COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define TOUR_STOPS 9
-
-extern const struct tour_stop tour_stop_address, tour_stop_connect, tour_stop_stream,
-	tour_stop_ending, tour_stop_buffers, tour_stop_bytewise, tour_stop_dead, tour_stop_many,
-	tour_stop_yours;

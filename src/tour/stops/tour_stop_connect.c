@@ -1,7 +1,7 @@
 /*
  * Stop 2: the kernel makes connections, accept() takes them. Chapter: ex12-05 to ex12-07.
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 static const struct tour_step prelude[] = {
 	{ SERVER(SOCKET, ON(LISTENER)) },

@@ -1,7 +1,7 @@
 /*
  * A word is looked for in the English text of a step and in its calls; both languages have one glossary.
  */
-#include "tour/tour_words.h"
+#include "tour/stops/tour_words.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * Stop 6: the chapter's loop of one byte costs 44 ms a line: Nagle's algorithm and delayed ACKs. Chapter:
  * ex12-08. The first of two lines is always fast (tour_call.h).
  */
-#include "tour/tour_table.h"
+#include "tour/stops/tour_table.h"
 
 /* What Linux delays an ACK by is 40 ms at least; all else on loopback is far below. */
 #define DELAYED_MS 30
