@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Chooses by $LANGUAGE, or `locale` ("ko_KR.UTF-8"); once, before any thread. */
+/* Chooses by $LANGUAGE, or `locale` ("ko_KR.UTF-8"); before any thread. */
 void catalogue_choose(const char *locale);
 
 /* The translation of a text; the text itself where there is none. It lives for ever. Any thread. */

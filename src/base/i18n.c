@@ -21,6 +21,9 @@
 
 #define DOMAIN "meari"
 
+/* By i18n_choose(); NULL: the environment decides. */
+static const char *chosen;
+
 #if !MEARI_STATIC
 /* Into `place`: the folder of catalogues seen from the folder that the program is in. */
 static const char *find_catalogues(char *place, size_t size)
@@ -86,4 +89,43 @@ void i18n_init(void)
 	bind_textdomain_codeset(DOMAIN, "UTF-8");
 	textdomain(DOMAIN);
 #endif
+}
+
+const char *i18n_language(size_t index)
+{
+	static const char *const names[] = { "ko", "en", NULL };
+
+	return names[index];
+}
+
+static bool is_plain(const char *locale)
+{
+	return strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0;
+}
+
+void i18n_choose(const char *language)
+{
+	const char *locale = setlocale(LC_MESSAGES, NULL);
+
+	if (chosen != NULL && strcmp(chosen, language) == 0)
+		return;
+	chosen = language;
+	/* In the plain C locale gettext does not look at $LANGUAGE. */
+	if (locale == NULL || is_plain(locale))
+		setlocale(LC_MESSAGES, "C.UTF-8");
+	setenv("LANGUAGE", language, 1);
+#if MEARI_STATIC
+	catalogue_choose("C.UTF-8");
+#else
+	/* gettext forgets what it has found so far, in the other language. */
+	textdomain(DOMAIN);
+#endif
+}
+
+bool i18n_is_korean(void)
+{
+	/* A message that is in every catalogue, and the only one is the Korean one. */
+	static const char message[] = N_("Help:");
+
+	return gettext(message) != message;
 }

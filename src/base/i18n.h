@@ -6,6 +6,8 @@
 #pragma once
 
 #include <libintl.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "config.h"
 
@@ -28,3 +30,16 @@
  * messages are in English.
  */
 void i18n_init(void);
+
+/* The languages that i18n_choose() takes, by index: "ko", "en"; NULL behind the last one. */
+const char *i18n_language(size_t index);
+
+/*
+ * Messages are in this language from now on, whatever the environment says: one of i18n_language(). After
+ * i18n_init(), before any thread; with threads, only the language that holds already may be chosen again
+ * (options that are read again). `language` has to last. Never fails.
+ */
+void i18n_choose(const char *language);
+
+/* Whether messages are in Korean: for texts that are in tables of their own. */
+bool i18n_is_korean(void);

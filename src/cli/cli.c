@@ -22,7 +22,7 @@
 /* What is typed in front of a name: "meari serve --help". */
 #define PROGRAM_LENGTH (sizeof("meari ") - 1)
 
-enum { KEY_USAGE = 0x10000 }; /* outside the keys of verbs; --usage has no letter */
+enum { KEY_USAGE = 0x10000, KEY_LANG }; /* outside the keys of verbs; these have no letter */
 
 const struct options_row cli_standard_options[] = {
 	{ .help = N_("Help:") },
@@ -30,6 +30,8 @@ const struct options_row cli_standard_options[] = {
 	{ NULL, 'h', NULL, OPTIONS_HIDDEN, N_("show this help and exit"), NULL },
 	{ "usage", KEY_USAGE, NULL, 0, N_("show the options in short and exit"), NULL },
 	{ "version", 'V', NULL, 0, N_("show the version and exit"), NULL },
+	{ "lang", KEY_LANG, N_("LANGUAGE"), OPTIONS_CHOICE,
+		N_("language of messages: ko or en (default: by LANG)"), i18n_language },
 	{ 0 },
 };
 
@@ -117,22 +119,30 @@ static int complain_of(
 
 /* ---- reading ---- */
 
-int cli_apply(struct cli_state *state, const struct options_row *row, const char *value)
+/* 0: the value is one that can be given. */
+static int check_choice(struct cli_state *state, const struct options_row *row, const char *value)
 {
 	char list[256] = "";
 	size_t length = 0;
 
 	if ((row->kind & OPTIONS_KIND_MASK) != OPTIONS_CHOICE || value == NULL)
-		return state->table->take(row->key, value, state);
+		return 0;
 	for (size_t i = 0; row->choice(i) != NULL && length < sizeof(list); i++) {
 		if (strcmp(row->choice(i), value) == 0)
-			return state->table->take(row->key, value, state);
+			return 0;
 		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s",
 			i > 0 ? ", " : "", row->choice(i));
 	}
 	/* TRANSLATORS: an option, what was given as its value, and what can be given. */
 	return cli_complain_meant(state, meant_choice(row, value), _("--%s '%s' is not one of: %s"),
 		row->name, value, list);
+}
+
+int cli_apply(struct cli_state *state, const struct options_row *row, const char *value)
+{
+	int r = check_choice(state, row, value);
+
+	return r < 0 ? r : state->table->take(row->key, value, state);
 }
 
 static bool is_standard(const struct options_row *row)
@@ -155,6 +165,35 @@ static void answer(const struct cli_state *state, int key)
 		usage_help(state->table, cli_standard_options, state->title, width, stdout);
 }
 
+/*
+ * --lang holds for everything that is printed, also for what stands before it on the command line; so it is
+ * looked for first. `copy` has room for all words, which a scan reorders. What else is wrong is for read_all().
+ */
+static int choose_language(struct cli_state *state, int argc, char **argv, char **copy)
+{
+	const struct options_row *row;
+	struct options_scan scan;
+	struct options_fault fault;
+	const char *value, *language = NULL;
+	int r;
+
+	memcpy(copy, argv, (size_t)argc * sizeof(*argv));
+	options_start(&scan, state->table->rows, cli_standard_options, argc, copy);
+	while ((r = options_next(&scan, &row, &value, &fault)) != 0) {
+		if (r < 0)
+			scan.letters = NULL;
+		if (r < 0 || row->key != KEY_LANG)
+			continue;
+		r = check_choice(state, row, value);
+		if (r < 0)
+			return r;
+		language = value;
+	}
+	if (language != NULL)
+		i18n_choose(language);
+	return 0;
+}
+
 /* 1: a standard option has been answered, and there is nothing more to do. */
 static int read_all(struct cli_state *state, struct options_scan *scan)
 {
@@ -164,6 +203,8 @@ static int read_all(struct cli_state *state, struct options_scan *scan)
 	int r;
 
 	while ((r = options_next(scan, &row, &value, &fault)) > 0) {
+		if (row->key == KEY_LANG)
+			continue;
 		if (is_standard(row)) {
 			answer(state, row->key);
 			return 1;
@@ -187,17 +228,53 @@ bool cli_parse(const struct options_table *table, int argc, char **argv, void *i
 	enum cli_status *ret_status)
 {
 	struct cli_state state = { .table = table, .title = argv[0], .input = input };
+	CLEANUP_FREE char **copy = calloc((size_t)argc + 1, sizeof(*copy));
 	struct options_scan scan;
 	int r;
 
 	options_start(&scan, table->rows, cli_standard_options, argc, argv);
-	r = read_all(&state, &scan);
+	r = copy == NULL ? -ENOMEM : choose_language(&state, argc, argv, copy);
+	if (r == 0)
+		r = read_all(&state, &scan);
 	if (r == 0)
 		return true;
 	if (r < 0 && !state.complained)
 		log_error(_("cannot read the options: %s"), strerror(-r));
 	*ret_status = r > 0 ? CLI_OK : r == -ENOMEM ? CLI_FAILED : CLI_USAGE;
 	return false;
+}
+
+int cli_take_language(int *argc, char **argv, bool everywhere)
+{
+	static const char option[] = "--lang";
+	const size_t length = sizeof(option) - 1;
+	const struct options_row *row = options_find(cli_standard_options, option + 2);
+	struct cli_state state = { .title = "meari" };
+
+	for (int i = 1; i < *argc;) {
+		const char *word = argv[i], *value;
+		int words = 1, r;
+
+		if (strncmp(word, option, length) != 0 ||
+			(word[length] != '=' && word[length] != '\0')) {
+			if (!everywhere)
+				break;
+			i++;
+			continue;
+		}
+		value = word[length] == '=' ? word + length + 1 : argv[i + words++];
+		if (value == NULL)
+			return cli_complain(
+				&state, _("option '%s' needs a value, %s"), option, _(row->value));
+		r = check_choice(&state, row, value);
+		if (r < 0)
+			return r;
+		i18n_choose(value);
+		*argc -= words;
+		/* With the NULL behind the last word. */
+		memmove(argv + i, argv + i + words, (size_t)(*argc - i + 1) * sizeof(*argv));
+	}
+	return 0;
 }
 
 /* ---- values of several verbs ---- */

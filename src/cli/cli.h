@@ -43,7 +43,7 @@ enum cli_status verb_bench(int argc, char **argv);
 enum cli_status verb_report(int argc, char **argv);
 enum cli_status verb_tour(int argc, char **argv);
 
-/* Rows of every verb, below its own: help, usage, version. */
+/* Rows of every verb, below its own: help, usage, version, language. */
 extern const struct options_row cli_standard_options[];
 
 /* ---- reading options ---- */
@@ -80,6 +80,12 @@ struct cli_state {
  */
 bool cli_parse(const struct options_table *table, int argc, char **argv, void *input,
 	enum cli_status *ret_status);
+
+/*
+ * Takes "--lang LANGUAGE" (or "--lang=LANGUAGE") out of the words before the first other one, or wherever it
+ * stands, and chooses that language. 0, or -EINVAL: a message has been printed.
+ */
+int cli_take_language(int *argc, char **argv, bool everywhere);
 
 /* Gives one option to `take`, once it is sure that the value of an OPTIONS_CHOICE is one. */
 int cli_apply(struct cli_state *state, const struct options_row *row, const char *value);

@@ -60,6 +60,8 @@ static void print_help(FILE *to)
 	usage_write(&text,
 		_("\n'meari VERB --help' lists a verb's options, 'man meari-VERB' is its manual.\n"));
 	usage_write(&text,
+		_("'--lang ko' or '--lang en', before or behind the verb, chooses the language.\n"));
+	usage_write(&text,
 		_("First steps: 'meari serve' here, then 'meari talk localhost' in another terminal.\n"));
 }
 
@@ -188,10 +190,17 @@ int main(int argc, char **argv)
 	heed_in_background();
 	keep_stderr_taken();
 	i18n_init();
+	if (cli_take_language(&argc, argv, false) < 0)
+		return CLI_USAGE;
 	if (argc < 2) {
 		print_help(stderr);
 		return CLI_USAGE;
 	}
+
+	const struct cli_verb *verb = find_verb(argv[1]);
+
+	if (verb == NULL && cli_take_language(&argc, argv, true) < 0)
+		return CLI_USAGE;
 	if (asks_for_help(argv[1])) {
 		print_help(stdout);
 		return finish(CLI_OK);
@@ -204,9 +213,6 @@ int main(int argc, char **argv)
 		return finish(print_completions(argv[2]));
 	if (strcmp(argv[1], "help") == 0)
 		return finish(run_help(argc, argv));
-
-	const struct cli_verb *verb = find_verb(argv[1]);
-
 	if (verb == NULL)
 		return unknown_verb(argv[1]);
 

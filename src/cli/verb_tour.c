@@ -11,26 +11,17 @@
 #include "tour/stops/tour_stops.h"
 #include "tour/tour.h"
 
-enum { OPTION_PLAIN = 256, OPTION_LIST, OPTION_LANG };
+enum { OPTION_PLAIN = 256, OPTION_LIST };
 
 struct arguments {
 	struct tour_options tour;
 	bool stop_given, list;
 };
 
-static const char *language_choice(size_t index)
-{
-	static const char *const names[] = { "ko", "en", NULL };
-
-	return names[index];
-}
-
 static const struct options_row rows[] = {
 	{ "list", OPTION_LIST, NULL, 0, N_("show the stops and exit") },
 	{ "plain", OPTION_PLAIN, NULL, 0,
 		N_("print everything as lines, without keys, and hold every claim to this kernel") },
-	{ "lang", OPTION_LANG, N_("LANGUAGE"), OPTIONS_CHOICE,
-		N_("of the tour: ko or en (default: that of the environment)"), language_choice },
 	{ 0 },
 };
 
@@ -58,9 +49,6 @@ static int take(int key, const char *argument, struct cli_state *state)
 	switch (key) {
 	case OPTION_PLAIN: arguments->tour.plain = true; return 0;
 	case OPTION_LIST: arguments->list = true; return 0;
-	case OPTION_LANG:
-		arguments->tour.language = strcmp(argument, "ko") == 0 ? TOUR_KOREAN : TOUR_ENGLISH;
-		return 0;
 	case CLI_KEY_ARGUMENT: return take_stop(state, argument);
 	case CLI_KEY_END: return 0;
 	default: return CLI_UNKNOWN_KEY;
@@ -89,7 +77,7 @@ enum cli_status verb_tour(int argc, char **argv)
 	if (!cli_parse(&verb_tour_options, argc, argv, &arguments, &status))
 		return status;
 	if (arguments.list) {
-		tour_list(arguments.tour.language, stdout);
+		tour_list(stdout);
 		return CLI_OK;
 	}
 

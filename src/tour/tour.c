@@ -19,29 +19,9 @@
 #include "tour/tour_play.h"
 #include "tour/tour_view.h"
 
-/* The language that messages have, as setlocale(3) and gettext(3) choose it. */
-static bool is_user_korean(void)
+void tour_list(FILE *out)
 {
-	static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-	const char *locale = NULL, *list = getenv("LANGUAGE");
-
-	for (size_t i = 0; i < TOUR_COUNT(names) && (locale == NULL || *locale == '\0'); i++)
-		locale = getenv(names[i]);
-	if (locale == NULL || *locale == '\0')
-		return false;
-	if (list != NULL && *list != '\0' && strcmp(locale, "C") != 0)
-		return strncmp(list, "ko", 2) == 0;
-	return strncmp(locale, "ko", 2) == 0;
-}
-
-static bool is_korean(enum tour_language language)
-{
-	return language == TOUR_LANGUAGE_OF_USER ? is_user_korean() : language == TOUR_KOREAN;
-}
-
-void tour_list(enum tour_language language, FILE *out)
-{
-	bool korean = is_korean(language);
+	bool korean = i18n_is_korean();
 
 	for (size_t i = 0; i < TOUR_STOPS; i++)
 		fprintf(out, "%zu  %-9s  %s\n", i + 1, tour_stops[i]->name,
@@ -72,7 +52,7 @@ static bool can_have_a_screen(void)
 int tour(const struct tour_options *options)
 {
 	static struct tour_play play; /* too large for a stack */
-	bool korean = is_korean(options->language), isolated = false;
+	bool korean = i18n_is_korean(), isolated = false;
 	bool plain = options->plain || !can_have_a_screen();
 	int packets = isolate(&isolated), r;
 

@@ -9,16 +9,13 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum tour_language { TOUR_LANGUAGE_OF_USER, TOUR_KOREAN, TOUR_ENGLISH };
-
 struct tour_options {
 	size_t first, last; /* stops, from 0; the screen begins at `first` and goes on to the end */
 	bool plain;
-	enum tour_language language;
 };
 
 /* One line for each stop. */
-void tour_list(enum tour_language language, FILE *out);
+void tour_list(FILE *out);
 
 /*
  * 0; a positive number: the signal that ended it; -errno, a message has been printed; -EPROTO: with `plain`,

@@ -129,3 +129,88 @@ def test_serve_log_keys_are_the_same():
     assert [set(e) for e in korean] == [set(e) for e in english]
     assert [e["level"] for e in korean] == [e["level"] for e in english]
     assert all(event["event"].isascii() for event in korean)
+
+
+# --lang, beside what the environment says
+
+LANGUAGES = {"ko": "사용법: meari", "en": "Usage: meari"}
+
+
+@pytest.mark.parametrize("env", [{"LANG": "C"}, {"LANG": "C.UTF-8"}, {"LANG": "ko_KR.UTF-8"}, {"LC_ALL": "POSIX"},
+                                 {"LANG": "xx_XX.UTF-8", "LANGUAGE": "en:ko"}], ids=str)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lang_wins_over_the_environment(language, env):
+    for arguments in (("--lang", language, "--help"), (f"--lang={language}", "help"), ("help", "--lang", language),
+                      ("--help", "--lang", language), ("addr", "--lang", language, "--help"),
+                      ("addr", "--help", "--lang", language), ("--lang", language, "addr", "--help"),
+                      ("help", "addr", f"--lang={language}"), ("--lang", language, "help", "addr")):
+        shown = run(*arguments, env=environment(**env))
+        assert shown.returncode == 0 and shown.stdout.startswith(LANGUAGES[language]), arguments
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_lang(verb):
+    assert run(verb, "--help", "--lang=ko").stdout == run(verb, "--help", env=KOREAN).stdout
+    assert run("--lang", "en", verb, "--help", env=KOREAN).stdout == run(verb, "--help").stdout
+    assert re.search(r"^ +--lang=LANGUAGE", run(verb, "--help").stdout, re.MULTILINE)
+
+
+def test_the_last_lang_holds():
+    assert run("--lang", "en", "addr", "--lang=en", "--help", "--lang", "ko").stdout.startswith("사용법")
+
+
+def test_lang_holds_for_what_stands_before_it():
+    """A wrong option is told in the language that is asked for behind it."""
+    for wrong in (("--no-such-option",), ("-Z",), ("-ZY", "x")):
+        shown = run("serve", *wrong, "--lang", "ko")
+        assert shown.returncode == 2 and HANGUL.search(shown.stderr), shown.stderr
+    assert not HANGUL.search(run("serve", "-Z", "--lang", "en", env=KOREAN).stderr)
+
+
+def test_lang_is_not_what_belongs_to_another_option():
+    shown = run("report", "--label", "--lang", "fr", "/nonexistent/file")
+    assert "not one of" not in shown.stderr and shown.returncode == 1
+    assert run("addr", "--", "--lang", "ko").returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [("--lang", "fr"), ("--lang=fr", "--help"), ("--lang", "fr", "addr", "127.1"),
+                                       ("help", "--lang", "fr"), ("addr", "--lang", "fr", "127.1"),
+                                       ("addr", "127.1", "--lang=fr"), ("addr", "--help", "--lang", "fr")])
+def test_wrong_lang(arguments):
+    shown = run(*arguments)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert re.fullmatch(r"meari: --lang 'fr' is not one of: ko, en \(see 'meari( addr)? --help'\)\n", shown.stderr)
+    assert HANGUL.search(run(*arguments, env=KOREAN).stderr)
+
+
+@pytest.mark.parametrize("arguments", [("--lang",), ("addr", "--lang"), ("help", "--lang")])
+def test_lang_without_a_value(arguments):
+    shown = run(*arguments)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert re.fullmatch(r"meari: option '--lang' needs a value, LANGUAGE \(see '.*'\)\n", shown.stderr)
+
+
+def test_lang_of_a_server_that_reads_its_options_again(tmp_path):
+    options = tmp_path / "options"
+    options.write_text("idle-timeout 5m\n")
+    with Server("tcp://127.0.0.1:0", "--lang", "ko", "--config", options, "--verbose") as server:
+        assert server.stop() == 0
+        assert len(HANGUL.findall(server.stderr)) > 20
+
+
+@pytest.mark.parametrize(("env", "korean"), [
+    ({"LC_ALL": "C"}, False), ({"LANG": "ko_KR.UTF-8"}, True), ({"LANG": "C", "LANGUAGE": "ko"}, False),
+    ({"LANG": "C.UTF-8", "LANGUAGE": "xx:ko"}, True), ({"LANG": "ko_KR.UTF-8", "LANGUAGE": "en"}, False),
+], ids=str)
+def test_lang_of_texts_in_tables(env, korean):
+    """Those of the tour are not in the catalogue; they are in the language of the messages all the same."""
+    env = environment(**env)
+    assert bool(HANGUL.search(run("tour", "--list", env=env).stdout)) == korean
+    assert bool(HANGUL.search(run("--help", env=env).stdout)) == korean
+    assert HANGUL.search(run("tour", "--list", "--lang", "ko", env=env).stdout)
+    assert not HANGUL.search(run("--lang", "en", "tour", "--list", env=env).stdout)
+
+
+def test_lang_in_completions():
+    rows = [line.split("\t") for line in run("--completions", "plain").stdout.splitlines()]
+    assert {row[0] for row in rows if row[1] == "--lang" and row[-1] == "ko en"} == set(VERBS)

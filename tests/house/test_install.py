@@ -25,6 +25,18 @@ def test_program(installed):
 def test_man_pages(installed):
     for page in PAGES_SOURCE.glob("*.1"):
         assert (installed / "share/man/man1" / page.name).read_bytes() == page.read_bytes()
+        korean = PAGES_SOURCE / "ko" / page.name
+        assert (installed / "share/man/ko/man1" / page.name).read_bytes() == korean.read_bytes()
+
+
+def test_man_shows_the_korean_page(installed):
+    """By LANGUAGE, which needs no Korean locale; man(1) takes LANG=ko_KR.UTF-8 only where that locale is there."""
+    if shutil.which("man") is None:
+        pytest.skip("no man here (Debian: man-db)")
+    shown = command("man", "1", "meari-talk", MANPATH=str(installed / "share/man"), MANWIDTH="80", LANGUAGE="ko")
+    assert shown.returncode == 0, shown.stderr
+    text = re.sub(r".\x08", "", shown.stdout)
+    assert "에코 서비스와 손으로, 또는 파이프로 통신하기" in text, text[:500]
 
 
 def test_korean(installed):
@@ -93,7 +105,7 @@ def test_completions(installed, shell, place):
 def test_nothing_else(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     unexpected = {name for name in files
-                  if not name.startswith(("share/man/man1/meari", "share/locale/",
+                  if not name.startswith(("share/man/man1/meari", "share/man/ko/man1/meari", "share/locale/",
                                           "lib/systemd/system/meari.", "etc/meari/serve.conf",
                                           "share/bash-completion/", "share/zsh/", "share/fish/"))}
     assert unexpected == {"bin/meari"}

@@ -8,8 +8,14 @@ from house import MEARI, ROOT, command, verbs
 
 VERBS = verbs()
 PAGES = sorted((ROOT / "docs/man").glob("*.1"))
+KOREAN = sorted((ROOT / "docs/man/ko").glob("*.1"))
+HANGUL = re.compile("[가-힣]")
+# Sections that man(1) and mandoc know by name; a Korean page keeps their names.
+KNOWN = {"NAME", "SYNOPSIS", "DESCRIPTION", "IMPLEMENTATION NOTES", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES",
+         "DIAGNOSTICS", "SEE ALSO", "STANDARDS", "HISTORY", "AUTHORS", "CAVEATS", "BUGS", "SECURITY CONSIDERATIONS",
+         "OUTPUT", "JSON", "SIGNALS", "KEYS"}
 # What every verb has: told once, in meari(1).
-STANDARD = {"-?", "--help", "--usage", "-V", "--version"}
+STANDARD = {"-?", "--help", "--usage", "-V", "--version", "--lang"}
 
 
 def table_options(verb):
@@ -20,6 +26,19 @@ def table_options(verb):
     found = {name for row in rows if row[0] == verb for name in row[1:3] if name}
     assert STANDARD < found
     return found - STANDARD
+
+
+def headings(page):
+    """Sections and subsections, in order."""
+    return re.findall(r"^\.(S[hs]) (.*)$", page.read_text().replace("\\&", ""), re.MULTILINE)
+
+
+def section(page, name):
+    return re.search(rf"^\.Sh {name}\n(.*?)(?=^\.Sh |\Z)", page.read_text(), re.MULTILINE | re.DOTALL)[1]
+
+
+def lines_of(page, *macros):
+    return [line for line in page.read_text().splitlines() if line.startswith(macros)]
 
 
 def man_options(page):
@@ -64,7 +83,57 @@ def test_table_and_man_page_have_the_same_options(verb):
     assert table_options(verb) == man_options(ROOT / f"docs/man/meari-{verb}.1")
 
 
+def both(page):
+    return ROOT / "docs/man" / page.name, ROOT / "docs/man/ko" / page.name
+
+
+def test_every_page_is_there_in_korean():
+    assert [page.name for page in KOREAN] == [page.name for page in PAGES]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_korean_page_has_the_same_options(page):
+    """The same ones, in the same order, in the synopsis and in the text, and each with something in Korean."""
+    english, korean = both(page)
+    assert man_options(korean) == man_options(english)
+    assert lines_of(korean, ".It Fl") == lines_of(english, ".It Fl")
+    assert section(korean, "SYNOPSIS") == section(english, "SYNOPSIS")
+    for entry in re.findall(r"^\.It Fl .*\n((?:(?!\.It|\.El).*\n)*)", korean.read_text(), re.MULTILINE):
+        assert HANGUL.search(entry), entry
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_korean_page_has_the_same_sections(page):
+    """A section of our own has a Korean name, with the English one behind it, so that a search for either finds it."""
+    english, korean = map(headings, both(page))
+    assert [kind for kind, name in korean] == [kind for kind, name in english]
+    for (_, there), (_, name) in zip(korean, english):
+        assert there == name if name in KNOWN else re.fullmatch(rf"[가-힣].* \({re.escape(name)}\)", there), there
+    assert lines_of(both(page)[1], ".Os", ".Dd", ".Dt") == lines_of(both(page)[0], ".Os", ".Dd", ".Dt")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_korean_page_has_the_same_examples(page):
+    english, korean = both(page)
+    assert lines_of(korean, ".Dl", ".D1") == lines_of(english, ".Dl", ".D1")
+    literal = re.compile(r"^\.Bd -literal.*?^\.Ed$", re.MULTILINE | re.DOTALL)
+    assert literal.findall(korean.read_text()) == literal.findall(english.read_text())
+    assert set(lines_of(korean, ".%", ".Rs")) == set(lines_of(english, ".%", ".Rs"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_korean_page_has_the_same_names(page):
+    """Keys of JSON, events, files, variables and other pages: what is written as it stands."""
+    def names(path):
+        found = re.findall(r"\b(?:Xr|Ev|Dv|Er|Pa|Va) (\S+)", path.read_text())
+        keys = re.findall(r"[a-z]\w*_\w+", " ".join(lines_of(path, ".Li", ".It Li", ".Pq Li")))
+        return set(found) | set(keys)
+
+    english, korean = map(names, both(page))
+    assert korean == english
+
+
+@pytest.mark.parametrize("page", PAGES + KOREAN, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_man_page_is_sound(page):
     checked = command("mandoc", "-Tlint", "-Wwarning", page)
     assert checked.returncode == 0 and checked.stdout == "", checked.stdout
@@ -73,6 +142,7 @@ def test_man_page_is_sound(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_man_page_is_installed(page):
     assert f"'man/{page.name}'" in (ROOT / "docs/meson.build").read_text()
+    assert f"'man/ko/{page.name}'" in (ROOT / "docs/meson.build").read_text()
 
 
 def test_main_help_lists_all_verbs():
