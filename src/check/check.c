@@ -23,6 +23,7 @@
 #include "check/findings.h"
 #include "check/idle.h"
 #include "check/presence.h"
+#include "check/rules.h"
 #include "client/dial.h"
 #include "client/interrupt.h"
 #include "net/call.h"
@@ -182,7 +183,7 @@ static int try_all(struct run *run, const char *error)
 	const struct rule *rule;
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && (rule = rule_nth(i)) != NULL; i++) {
+	for (unsigned i = 0; r == 0 && (rule = rules_nth(i)) != NULL; i++) {
 		bool fits = rule->schemes & RULE_OF(options->target.scheme);
 
 		if (!options->wanted[i] || (!fits && !options->asked))

@@ -1,5 +1,5 @@
 /*
- * The list of rules, and the few steps that all of them take.
+ * The few steps that all rules take.
  */
 #include "check/rule.h"
 
@@ -16,34 +16,6 @@
 #include "base/number.h"
 #include "client/dial.h"
 #include "net/call.h"
-
-static const struct rule *const lists[] = {
-	rule_bytes_list,
-	rule_ending_list,
-	rule_others_list,
-	rule_datagram_list,
-};
-
-const struct rule *rule_find(const char *name)
-{
-	for (unsigned i = 0;; i++) {
-		const struct rule *rule = rule_nth(i);
-
-		if (rule == NULL || strcmp(rule->name, name) == 0)
-			return rule;
-	}
-}
-
-const struct rule *rule_nth(unsigned n)
-{
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		for (const struct rule *rule = lists[i]; rule->name != NULL; rule++) {
-			if (n-- == 0)
-				return rule;
-		}
-	}
-	return NULL;
-}
 
 enum rule_verdict rule_say(
 	struct rule_trial *trial, enum rule_verdict verdict, const char *format, ...)

@@ -2,7 +2,8 @@
  * The rules of `meari check`: each is one promise that an echo service keeps or breaks, tried from outside
  * on connections of its own. A rule never speaks; it leaves its evidence, one line in the user's language.
  *
- *   rule            the list, and what rules share
+ *   rules           the list of all rules
+ *   rule            what rules share
  *   rule_bytes      every byte, in order, whatever the pieces
  *   rule_ending     what becomes of bytes when one side ends
  *   rule_others     that one client's fate is not another's
@@ -55,11 +56,6 @@ struct rule {
 #define RULE_OF(scheme) (1u << (scheme))
 #define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_UNIX))
 #define RULE_DATAGRAMS (RULE_OF(ADDR_UDP) | RULE_OF(ADDR_UNIXGRAM))
-
-/* The rules in the order of trying, from 0; NULL behind the last. */
-const struct rule *rule_nth(unsigned n);
-/* NULL: there is none of that name. */
-const struct rule *rule_find(const char *name);
 
 /* ---- for rule_* ---- */
 

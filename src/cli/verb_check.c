@@ -9,6 +9,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "check/check.h"
+#include "check/rules.h"
 #include "cli/cli.h"
 #include "cli/meant.h"
 #include "cli/take.h"
@@ -28,7 +29,7 @@ enum option_key {
 
 static const char *rule_choice(size_t index)
 {
-	const struct rule *rule = rule_nth((unsigned)index);
+	const struct rule *rule = rules_nth((unsigned)index);
 
 	return rule != NULL ? rule->name : NULL;
 }
@@ -65,7 +66,7 @@ static int number_of(const char *name)
 {
 	const struct rule *rule;
 
-	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++) {
+	for (unsigned i = 0; (rule = rules_nth(i)) != NULL; i++) {
 		if (strcmp(rule->name, name) == 0)
 			return (int)i;
 	}
@@ -90,7 +91,7 @@ static const char *list_fitting(enum addr_scheme scheme, char *buffer, size_t si
 	size_t used = 0;
 
 	buffer[0] = '\0';
-	for (unsigned i = 0; (rule = rule_nth(i)) != NULL && used < size; i++) {
+	for (unsigned i = 0; (rule = rules_nth(i)) != NULL && used < size; i++) {
 		if (rule->schemes & RULE_OF(scheme))
 			used += (size_t)snprintf(buffer + used, size - used, "%s%s",
 				used > 0 ? ", " : "", rule->name);
@@ -107,7 +108,7 @@ static int finish_rules(struct cli_state *state, struct check_input *input)
 	bool any = false;
 
 	input->check.asked = input->some_wanted;
-	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++) {
+	for (unsigned i = 0; (rule = rules_nth(i)) != NULL; i++) {
 		if (!input->some_wanted)
 			input->check.wanted[i] = true;
 		if (input->skipped[i])
@@ -175,7 +176,7 @@ static enum cli_status list_rules(void)
 {
 	const struct rule *rule;
 
-	for (unsigned i = 0; (rule = rule_nth(i)) != NULL; i++)
+	for (unsigned i = 0; (rule = rules_nth(i)) != NULL; i++)
 		printf("%-23s %s\n", rule->name, _(rule->promise));
 	return CLI_OK;
 }
