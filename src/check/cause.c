@@ -1,15 +1,18 @@
 #include "check/cause.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/i18n.h"
+#include "base/text.h"
 
 /* What needs a second connection, or several of them in turn. */
 #define SECOND                                                                                     \
 	" two-clients exact half-close no-bytes reset stuck abandoned thousand families descriptors "
 /* What sends bytes of any value and compares what comes back. */
 #define BYTES                                                                                      \
-	" byte-by-byte small-writes order slow-reader garbage urgent bounded-memory half-close "           \
+	" byte-by-byte small-writes order slow-reader garbage urgent bounded-memory half-close "   \
 	"half-close-slow-reader no-bytes reset stuck abandoned thousand silence families line-at-once "
 #define FULL_BUFFERS                                                                               \
 	" exact small-writes order bounded-memory half-close half-close-slow-reader stuck thousand "
@@ -41,7 +44,7 @@ static const struct cause causes[CAUSES] = {
 		N_("the bytes were taken for a string: strlen() ends at the first NUL byte; use the number "
 		   "that recv() returned"),
 		"ex12-08, recv(2), strlen(3)" },
-	[CAUSE_ONE_BYTE_SENDS] = { "one-byte-sends", "line-at-once", " garbage thousand ",
+	[CAUSE_ONE_BYTE_SENDS] = { "one-byte-sends", "line-at-once", " thousand ",
 		N_("each byte is sent by a call of its own: the second waits until the first is acknowledged "
 		   "(Nagle's algorithm), and the client delays that by 40 ms; use a buffer"),
 		"ex12-10s, tcp(7)" },
@@ -142,4 +145,27 @@ bool cause_explains(const struct cause *cause, const char *rule)
 			return true;
 	}
 	return false;
+}
+
+void cause_note(struct cause_found *found, enum cause_number number, const char *seen, ...)
+{
+	va_list arguments;
+
+	*found = (struct cause_found){ .cause = &causes[number] };
+	va_start(arguments, seen);
+	vsnprintf(found->seen, sizeof(found->seen), seen, arguments);
+	va_end(arguments);
+	/* What did not fit may have been cut inside a character. */
+	for (size_t length = strlen(found->seen); !text_is_utf8(found->seen, length); length--)
+		found->seen[length - 1] = '\0';
+}
+
+void cause_add_fact(struct cause_found *found, const char *name, int64_t value)
+{
+	for (int i = 0; i < CAUSE_MOST_FACTS; i++) {
+		if (found->facts[i].name == NULL) {
+			found->facts[i] = (struct cause_fact){ name, value };
+			return;
+		}
+	}
 }

@@ -6,6 +6,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#define CAUSE_SEEN_SIZE 512
+#define CAUSE_MOST_FACTS 3
 
 struct cause {
 	const char *name; /* stable; in results; never translated */
@@ -45,7 +49,26 @@ enum cause_number {
 	CAUSES
 };
 
+/* A number that was seen, for results that need no language; `name` NULL: none. */
+struct cause_fact {
+	const char *name;
+	int64_t value;
+};
+
+/* A mistake that was found. */
+struct cause_found {
+	const struct cause *cause;
+	char seen[CAUSE_SEEN_SIZE]; /* one line in the user's language */
+	struct cause_fact facts[CAUSE_MOST_FACTS];
+};
+
 const struct cause *cause_of(enum cause_number number);
 
 /* Whether a rule's failure would follow from the cause. False for the cause's own rule. */
 bool cause_explains(const struct cause *cause, const char *rule);
+
+/* Notes one that was found; `found` is filled. */
+void cause_note(struct cause_found *found, enum cause_number number, const char *seen, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Adds a number to it. */
+void cause_add_fact(struct cause_found *found, const char *name, int64_t value);

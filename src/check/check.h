@@ -7,17 +7,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "check/findings.h"
 #include "check/rule.h"
+#include "check/service.h"
 #include "net/addr.h"
 
 #define CHECK_MOST_RULES 64
 #define CHECK_DEFAULT_PATIENCE_NS 5000000000ull
+/* Of a program on this machine. */
+#define CHECK_PROGRAM_PATIENCE_NS 1000000000ull
 #define CHECK_DEFAULT_MOST_BYTES (64ull << 20)
 
 struct check_options {
-	struct addr_spec target;
-	bool wanted[CHECK_MOST_RULES]; /* by rule_nth's number */
-	bool asked; /* rules were named: those that are not for this kind of address are told as skipped */
+	struct addr_spec target; /* tcp where a program is run */
+	struct service_options service; /* its command; NULL: the target is checked */
+	const char
+		*client; /* the command of a client to be checked, instead of a service; or NULL */
+	bool isolate; /* run it in a network of its own */
+	enum rule_profile profile;
+	const struct grade *grade; /* NULL: none */
+	enum findings_hint hint;
+	bool wanted[CHECK_MOST_RULES]; /* by rules_nth's number */
+	bool asked; /* rules were named: those that are not for this kind of address are shown as skipped */
 	uint64_t patience_ns;
 	uint64_t most_bytes;
 	bool json; /* instead of lines */
@@ -27,6 +38,11 @@ struct check_options {
 
 /* What was found, where it could be tried. */
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN };
+
+/* What is tried with these options. */
+enum rule_subject check_subject(const struct check_options *options);
+/* Whether a rule is for what is tried. */
+bool check_fits(const struct check_options *options, const struct rule *rule);
 
 /*
  * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: nobody

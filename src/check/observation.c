@@ -119,7 +119,8 @@ static bool read_stat(const char *pid, pid_t group, uint64_t *ret_processor_ns, 
 		sscanf(at + 1, " %c %*d %d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state,
 			&its_group, &user, &system) != 4)
 		return false;
-	*ret_processor_ns = (user + system) * (CLOCK_NS_PER_S / (uint64_t)(per_s > 0 ? per_s : 100));
+	*ret_processor_ns = (user + system) *
+		(CLOCK_NS_PER_S / (uint64_t)(per_s > 0 ? per_s : 100));
 	*ret_ended = state == 'Z' || state == 'X';
 	return its_group == group;
 }
@@ -196,7 +197,6 @@ struct observation observation_of(pid_t group)
 	each_process(group, add_process, &sum);
 	return sum;
 }
-
 
 static bool listens_with_inode(const struct line *line, const void *inode)
 {

@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/i18n.h"
+#include "base/quote.h"
 
 #define DESCRIPTORS 1024
 /* Bounds the wait for processes that SIGKILL has ended. */
@@ -229,8 +230,8 @@ static int launch(struct program *program, char *const *words, const struct prog
 	return -error;
 }
 
-static int start_piped(struct program *program, char *const *words,
-	const struct program_limits *limits)
+static int start_piped(
+	struct program *program, char *const *words, const struct program_limits *limits)
 {
 	CLEANUP_FD int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int fds[2], r;
@@ -393,14 +394,10 @@ const char *program_format_end(const struct program *program, char *buffer, size
 const char *program_last_line(const struct program *program, char *buffer, size_t size)
 {
 	const char *end = program->tail + strlen(program->tail), *start;
-	size_t used = 0;
 
 	while (end > program->tail && (end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\r'))
 		end--;
 	for (start = end; start > program->tail && start[-1] != '\n'; start--)
 		;
-	for (; start < end && used + 1 < size; start++)
-		buffer[used++] = (unsigned char)*start < ' ' || *start == 0x7f ? '?' : *start;
-	buffer[used] = '\0';
-	return buffer;
+	return quote_bytes(start, (size_t)(end - start), buffer, size);
 }

@@ -110,6 +110,13 @@ bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes)
 	return false;
 }
 
+uint64_t rule_deadline(const struct rule_trial *trial, uint64_t ns)
+{
+	uint64_t end_ns = clock_after_ns(clock_now_ns(), ns);
+
+	return end_ns < trial->until_ns ? end_ns : trial->until_ns;
+}
+
 bool rule_wait(struct rule_trial *trial, uint64_t ns)
 {
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), ns);

@@ -21,6 +21,16 @@
 /* A way that stands still for so long has full buffers; a slow one may pause for less. */
 #define FULL_NS CLOCK_NS_PER_S
 
+/* A program that check runs gets less: it is near. */
+static uint64_t enough_ns(const struct rule_trial *trial)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	return trial->until_ns == CLOCK_NEVER ? ENOUGH_NS
+		: trial->until_ns > now_ns    ? (trial->until_ns - now_ns) / 3
+					      : 1;
+}
+
 static uint64_t bounded(const struct rule_trial *trial, uint64_t bytes)
 {
 	return bytes < trial->most_bytes ? bytes : trial->most_bytes;
@@ -60,7 +70,7 @@ static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 		return RULE_FAIL;
 	plan.piece_most = 1;
 	plan.in_turn = true;
-	plan.enough_ns = ENOUGH_NS;
+	plan.enough_ns = enough_ns(trial);
 	exchange_run(fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
@@ -161,7 +171,7 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 		return RULE_FAIL;
 	plan.piece_most = 512;
 	plan.in_turn = true;
-	plan.enough_ns = ENOUGH_NS;
+	plan.enough_ns = enough_ns(trial);
 	exchange_run(fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
@@ -249,18 +259,24 @@ static enum rule_verdict bounded_memory(struct rule_trial *trial)
 }
 
 const struct rule rule_bytes_list[] = {
-	{ "one-byte", N_("one byte comes back at once"), RULE_STREAMS, one_byte },
+	{ "one-byte", N_("one byte comes back at once"), RULE_STREAMS, one_byte, RULE_CHAPTER,
+		RULE_OF_ANY },
 	{ "byte-by-byte", N_("bytes sent one at a time come back one at a time"), RULE_STREAMS,
-		byte_by_byte },
-	{ "exact", N_("every byte comes back, from 1 byte to 64 MiB"), RULE_STREAMS, exact },
-	{ "small-writes", N_("many small writes lose nothing"), RULE_STREAMS, many_small_writes },
-	{ "order", N_("what is sent without waiting comes back in order"), RULE_STREAMS, order },
+		byte_by_byte, RULE_CHAPTER, RULE_OF_ANY },
+	{ "exact", N_("every byte comes back, from 1 byte to 64 MiB"), RULE_STREAMS, exact,
+		RULE_CHAPTER, RULE_OF_ANY },
+	{ "small-writes", N_("many small writes lose nothing"), RULE_STREAMS, many_small_writes,
+		RULE_CHAPTER, RULE_OF_ANY },
+	{ "order", N_("what is sent without waiting comes back in order"), RULE_STREAMS, order,
+		RULE_CHAPTER, RULE_OF_ANY },
 	{ "slow-reader", N_("a reader that pauses longer than any buffer gets everything"),
-		RULE_STREAMS, slow_reader },
-	{ "garbage", N_("no byte has a meaning to it"), RULE_STREAMS, garbage },
-	{ "urgent", N_("an urgent byte keeps its place (RFC 6093)"), RULE_OF(ADDR_TCP), urgent },
+		RULE_STREAMS, slow_reader, RULE_CLASS, RULE_OF_ANY },
+	{ "garbage", N_("no byte has a meaning to it"), RULE_STREAMS, garbage, RULE_CHAPTER,
+		RULE_OF_ANY },
+	{ "urgent", N_("an urgent byte keeps its place (RFC 6093)"), RULE_OF(ADDR_TCP), urgent,
+		RULE_FULL, RULE_OF_ANY },
 	{ "bounded-memory",
 		N_("a client that does not read is not read from for ever, and gets all when it reads"),
-		RULE_STREAMS, bounded_memory },
+		RULE_STREAMS, bounded_memory, RULE_FULL, RULE_OF_ANY },
 	{ 0 },
 };

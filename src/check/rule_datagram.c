@@ -215,14 +215,17 @@ static enum rule_verdict loop(struct rule_trial *trial)
 }
 
 const struct rule rule_datagram_list[] = {
-	{ "datagram-whole", N_("a datagram comes back as it was"), RULE_DATAGRAMS, whole },
-	{ "datagram-once", N_("a datagram is answered once"), RULE_DATAGRAMS, once },
-	{ "datagram-empty", N_("an empty datagram is answered"), RULE_DATAGRAMS, empty },
-	{ "datagram-largest", N_("the largest datagram comes back whole"), RULE_DATAGRAMS,
-		largest },
+	{ "datagram-whole", N_("a datagram comes back as it was"), RULE_DATAGRAMS, whole, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-once", N_("a datagram is answered once"), RULE_DATAGRAMS, once, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-empty", N_("an empty datagram is answered"), RULE_DATAGRAMS, empty, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-largest", N_("the largest datagram comes back whole"), RULE_DATAGRAMS, largest,
+		RULE_FULL, RULE_OF_ANY },
 	{ "datagram-source", N_("the answer comes from the address that was asked"),
-		RULE_OF(ADDR_UDP), source },
+		RULE_OF(ADDR_UDP), source, RULE_FULL, RULE_OF_ANY },
 	{ "datagram-loop", N_("no answer goes to a port of echo-like services"), RULE_OF(ADDR_UDP),
-		loop },
+		loop, RULE_FULL, RULE_OF_ANY },
 	{ 0 },
 };

@@ -188,12 +188,12 @@ static enum rule_verdict no_bytes(struct rule_trial *trial)
 
 const struct rule rule_ending_list[] = {
 	{ "half-close-at-once", N_("a client that finishes without a byte is finished with"),
-		RULE_STREAMS, half_close_at_once },
+		RULE_STREAMS, half_close_at_once, RULE_CHAPTER, RULE_OF_ANY },
 	{ "half-close", N_("what was sent before a half-close comes back in full, then the end"),
-		RULE_STREAMS, half_close },
+		RULE_STREAMS, half_close, RULE_CLASS, RULE_OF_ANY },
 	{ "half-close-slow-reader", N_("the same to a reader that is slow"), RULE_STREAMS,
-		half_close_slow_reader },
+		half_close_slow_reader, RULE_CLASS, RULE_OF_ANY },
 	{ "no-bytes", N_("connecting and closing without a byte does no harm"), RULE_STREAMS,
-		no_bytes },
+		no_bytes, RULE_CHAPTER, RULE_OF_ANY },
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const struct rule *const lists[] = {
+	rule_program_list,
 	rule_bytes_list,
 	rule_ending_list,
 	rule_others_list,
