@@ -68,8 +68,8 @@ static const struct cause causes[CAUSES] = {
 		   "all of them with select() or poll()"),
 		"ex12-10s, select(2), pthread_create(3)" },
 	[CAUSE_DIES_OF_SIGPIPE] = { "dies-of-sigpipe", "reset", " stuck abandoned ",
-		N_("sending to a client that is gone raises SIGPIPE, which ends the process: use MSG_NOSIGNAL, or "
-		   "ignore SIGPIPE, and end only this connection"),
+		N_("sending to a client that is gone raises SIGPIPE, which ends the process, or fails with EPIPE: use "
+		   "MSG_NOSIGNAL, look at the result, and end only this connection"),
 		"dying-client, send-flags, send(2), signal(7)" },
 	[CAUSE_DIES_WITH_CLIENT] = { "dies-with-client", "reset", " stuck abandoned ",
 		N_("an error of one connection (ECONNRESET, EPIPE) ended the whole service: close this "
@@ -93,7 +93,8 @@ static const struct cause causes[CAUSES] = {
 		N_("after fork() the parent has the connection's descriptor, too: it must close its copy, or the "
 		   "client never sees the end, and the parent runs out of descriptors"),
 		"fork(2), close(2)" },
-	[CAUSE_SMALL_BACKLOG] = { "small-backlog", "backlog", " thousand ",
+	[CAUSE_SMALL_BACKLOG] = { "small-backlog", "backlog",
+		" thousand reset stuck abandoned no-bytes ",
 		N_("the second argument of listen() is small: clients that come at the same moment are not "
 		   "answered, and try again after a second; use SOMAXCONN"),
 		"backlog, listen(2)" },

@@ -267,34 +267,32 @@ static int add_unfit(struct run *run, const struct rule *rule)
 	return add(run, rule, RULE_SKIP, why, 0);
 }
 
-/* The time until which a program may run for a rule; less than now: there is none left. */
-static uint64_t rule_end_ns(const struct run *run)
+/* How long a rule may take; 0: there is no time left. */
+static uint64_t rule_time_ns(const struct run *run)
 {
-	uint64_t now_ns = clock_now_ns(), most_ns = now_ns + RULE_NS;
-	uint64_t end_ns = run->began_ns + WRONG_NS;
+	uint64_t now_ns = clock_now_ns(), end_ns = run->began_ns + WRONG_NS;
 
 	if (run->findings.verdicts[RULE_FAIL] + run->diagnosis.count == 0)
-		return most_ns;
+		return RULE_NS;
 	if (now_ns + LEAST_NS > end_ns)
 		return 0;
-	return most_ns < end_ns ? most_ns : end_ns;
+	return end_ns - now_ns < RULE_NS ? end_ns - now_ns : RULE_NS;
 }
 
-/* On a service started anew. */
+/* On a service started anew, unless all has been well. */
 static int try_on_program(struct run *run, const struct rule *rule)
 {
-	uint64_t end_ns = rule_end_ns(run);
+	bool is_well = run->diagnosis.is_steady && run->findings.verdicts[RULE_FAIL] == 0;
+	uint64_t time_ns = rule_time_ns(run);
 	struct cause_found found;
 	int r;
 
 	if (is_interrupted(run))
 		return add_interrupted(run, rule, 0);
-	if (end_ns == 0)
+	if (time_ns == 0)
 		return add(run, rule, RULE_NOT_JUDGED,
 			_("no time was left: a wrong service gets 15 s"), 0);
-	r = service_start(&run->service,
-		run->options->service.fixed_port > 0 ? CLOCK_NEVER : end_ns, run->interrupt->fd,
-		&found);
+	r = service_start(&run->service, !is_well, time_ns, run->interrupt->fd, &found);
 	if (r < 0 && !is_interrupted(run))
 		return add(run, rule, RULE_NOT_JUDGED,
 			r == -EADDRINUSE
@@ -306,7 +304,7 @@ static int try_on_program(struct run *run, const struct rule *rule)
 		return add(run, rule, RULE_NOT_JUDGED, found.seen, 0);
 	run->targets.count = 1;
 	run->targets.addrs[0] = run->service.addr;
-	run->trial.until_ns = end_ns;
+	run->trial.until_ns = clock_after_ns(clock_now_ns(), time_ns);
 	return try_one(run, rule);
 }
 

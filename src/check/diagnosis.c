@@ -42,6 +42,7 @@
 #define BACKLOG_NS (300 * CLOCK_NS_PER_MS)
 #define HALF_BYTES 50000
 #define FULL_BYTES (24u << 20)
+#define IN_TURN_BYTES (1u << 20)
 #define PAUSE_NS (300 * CLOCK_NS_PER_MS)
 
 /* ---- what was found ---- */
@@ -578,6 +579,22 @@ static bool is_muddled(const struct diagnosis *diagnosis)
 		diagnosis_has(diagnosis, CAUSE_ONE_BYTE_SENDS);
 }
 
+/* Does it echo the same bytes where no buffer is ever full? */
+static bool echoes_in_turn(struct diagnosis *diagnosis)
+{
+	struct exchange_plan plan = exchange_plan_of(
+		IN_TURN_BYTES, diagnosis->trial->patience_ns, diagnosis->trial->interrupt_fd);
+	struct exchange_result result;
+	CLEANUP_FD int fd = join(diagnosis);
+
+	if (fd < 0)
+		return false;
+	plan.in_turn = true;
+	plan.piece_most = 16u << 10;
+	exchange_run(fd, &plan, &result);
+	return result.ending.kind == ENDING_FINE;
+}
+
 static void try_full(struct diagnosis *diagnosis)
 {
 	struct exchange_plan plan = exchange_plan_of(
@@ -594,11 +611,12 @@ static void try_full(struct diagnosis *diagnosis)
 		return;
 	plan.pause_ns = PAUSE_NS;
 	exchange_run(fd, &plan, &result);
-	lost = (result.ending.kind == ENDING_DIFFERENT &&
-		       result.deviation.kind == DEVIATION_MISSING) ||
-		result.ending.kind == ENDING_SERVER ||
+	call_close(TAKE_FD(fd));
+	lost = result.ending.kind == ENDING_DIFFERENT || result.ending.kind == ENDING_SERVER ||
 		(result.ending.kind == ENDING_SILENT && result.ending.received_bytes > 0);
-	if (!lost || !result.was_stuck || program_has_ended(&diagnosis->service->program))
+	if (!lost || program_has_ended(&diagnosis->service->program))
+		return;
+	if (!diagnosis_has(diagnosis, CAUSE_EXITS_AFTER_ONE) && !echoes_in_turn(diagnosis))
 		return;
 
 	struct cause_found *found = next_found(diagnosis);
@@ -686,10 +704,10 @@ static const struct {
 	void (*run)(struct diagnosis *diagnosis);
 } experiments[] = {
 	{ RULE_CHAPTER, try_hello },
-	{ RULE_CHAPTER, try_nul },
-	{ RULE_CHAPTER, try_lines },
 	{ RULE_CHAPTER, try_end },
 	{ RULE_CHAPTER, try_next },
+	{ RULE_CHAPTER, try_nul },
+	{ RULE_CHAPTER, try_lines },
 	{ RULE_CLASS, try_two },
 	{ RULE_CLASS, try_death },
 	{ RULE_CLASS, try_full },
@@ -700,12 +718,8 @@ static const struct {
 
 static int start(struct diagnosis *diagnosis, struct cause_found *found)
 {
-	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), LIFE_NS);
-
-	if (diagnosis->service->options->fixed_port > 0)
-		deadline_ns = CLOCK_NEVER;
-	return service_start(
-		diagnosis->service, deadline_ns, diagnosis->trial->interrupt_fd, found);
+	return service_start(diagnosis->service, !diagnosis->is_steady, LIFE_NS,
+		diagnosis->trial->interrupt_fd, found);
 }
 
 int diagnosis_run(struct diagnosis *diagnosis)
@@ -730,13 +744,15 @@ int diagnosis_run(struct diagnosis *diagnosis)
 
 		if (experiments[i].profile > diagnosis->profile)
 			continue;
-		if (clock_now_ns() > diagnosis->until_ns || poll(&interrupt, 1, 0) > 0)
+		if (poll(&interrupt, 1, 0) > 0 ||
+			(diagnosis->count > 0 && clock_now_ns() > diagnosis->until_ns))
 			return 0;
 		/* The first one runs already. What starts once and then no more says nothing new. */
 		if (i > 0 && start(diagnosis, &found) != 0)
 			continue;
 		experiments[i].run(diagnosis);
+		diagnosis->is_steady = diagnosis->count == 0 &&
+			diagnosis_note_of(diagnosis, "next-client") != NULL;
 	}
-	service_end(diagnosis->service);
 	return 0;
 }

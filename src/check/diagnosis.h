@@ -1,6 +1,6 @@
 /*
  * Finds the mistakes of a service that `check --run` starts, before any rule is tried: each by a small experiment
- * on a service started anew, so that one mistake is seen once and by its name. Takes 2 s where all is well.
+ * on a service started anew where that may matter, so that one mistake is seen once and by its name. Takes 2 s where all is well.
  * Says nothing by itself. Main thread; blocks.
  */
 #pragma once
@@ -24,11 +24,12 @@ struct diagnosis {
 	struct service *service;
 	struct rule_trial *trial; /* its patience, and its signal */
 	enum rule_profile profile;
-	uint64_t until_ns; /* no experiment begins after that */
+	uint64_t until_ns; /* once a mistake was found, no experiment begins after that */
 	/* What was found: */
 	struct cause_found found[DIAGNOSIS_MOST];
 	size_t count;
 	struct cause_found slow_cause; /* that of a note, and not among `found` */
+	bool is_steady; /* clients come and go, and no mistake was found: it need not be started anew */
 	bool sends_single_bytes; /* it should not be given many at once */
 	struct diagnosis_note notes[DIAGNOSIS_MOST];
 	size_t note_count;

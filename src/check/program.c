@@ -25,6 +25,8 @@
 #define DESCRIPTORS 1024
 /* Bounds the wait for processes that SIGKILL has ended. */
 #define REAP_NS CLOCK_NS_PER_S
+/* How late the deadline may be noticed. */
+#define LATE_MS 100
 #define AGAIN_NS (2 * CLOCK_NS_PER_MS)
 
 bool program_has_port(const char *command)
@@ -115,7 +117,6 @@ static void keep(struct program *program, const char *bytes, size_t length)
 static void *watch(void *argument)
 {
 	struct program *program = argument;
-	uint64_t deadline_ns = program->deadline_ns;
 	int output_fd = program->output_fd;
 	char bytes[4096];
 
@@ -124,12 +125,11 @@ static void *watch(void *argument)
 			{ .fd = output_fd, .events = POLLIN },
 			{ .fd = program->wake_fds[0], .events = POLLIN },
 		};
-		int ready = poll(pollfds, 2, clock_poll_ms(clock_now_ns(), deadline_ns));
+		int ready = poll(pollfds, 2, LATE_MS);
 
-		if (ready == 0 && !atomic_exchange(&program->overdue, true)) {
+		if (clock_now_ns() >= atomic_load(&program->deadline_ns) &&
+			!atomic_exchange(&program->overdue, true))
 			kill(-program->pid, SIGKILL);
-			deadline_ns = CLOCK_NEVER;
-		}
 		if (ready > 0 && pollfds[0].revents != 0) {
 			ssize_t n = read(output_fd, bytes, sizeof(bytes));
 
@@ -294,6 +294,11 @@ int program_start(struct program *program, const char *command, const struct pro
 }
 
 /* ---- ending ---- */
+
+void program_set_deadline(struct program *program, uint64_t deadline_ns)
+{
+	atomic_store(&program->deadline_ns, deadline_ns);
+}
 
 bool program_has_ended(struct program *program)
 {

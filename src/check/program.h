@@ -34,7 +34,7 @@ struct program {
 	/* Of the thread: */
 	pthread_t thread;
 	int output_fd, wake_fds[2];
-	uint64_t deadline_ns;
+	_Atomic uint64_t deadline_ns;
 	atomic_bool overdue; /* it was ended at its deadline */
 };
 
@@ -53,6 +53,9 @@ bool program_has_port(const char *command);
  */
 int program_start(struct program *program, const char *command, const struct program_place *place,
 	const struct program_limits *limits, uint64_t deadline_ns, int terminal_fd);
+
+/* Another deadline; what was ended already stays so. */
+void program_set_deadline(struct program *program, uint64_t deadline_ns);
 
 /* Whether the process that was started has ended; then `status` is set. */
 bool program_has_ended(struct program *program);

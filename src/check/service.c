@@ -17,7 +17,7 @@
 /* A service that listens elsewhere may still come to the right port. */
 #define ELSEWHERE_NS (500 * CLOCK_NS_PER_MS)
 
-static uint16_t swapped(uint16_t port)
+uint16_t service_swap_port(uint16_t port)
 {
 	return (uint16_t)(port << 8 | port >> 8);
 }
@@ -37,9 +37,9 @@ static bool is_free(uint16_t port)
 
 /*
  * Both bytes are from 4 to 127: the port and its swapped one are above 1023, and below those that the kernel
- * gives to clients. 0: none was found.
+ * gives to clients.
  */
-static uint16_t choose_port(void)
+uint16_t service_choose_port(void)
 {
 	uint64_t random = clock_now_ns();
 
@@ -62,7 +62,7 @@ static void note_wrong_place(
 	char text[ADDR_TEXT_SIZE];
 	uint16_t port = addr_port(listener);
 
-	if (port == swapped(service->port)) {
+	if (port == service_swap_port(service->port)) {
 		cause_note(found, CAUSE_NO_HTONS,
 			_("port %u is closed; it listens on port %u, whose two bytes are swapped"),
 			service->port, port);
@@ -139,7 +139,7 @@ static int check_again(
 		return 0;
 	if (*elsewhere_ns == 0)
 		*elsewhere_ns = clock_now_ns();
-	if (addr_port(&listener) != swapped(service->port) &&
+	if (addr_port(&listener) != service_swap_port(service->port) &&
 		clock_now_ns() - *elsewhere_ns < ELSEWHERE_NS)
 		return 0;
 	note_wrong_place(service, &listener, found);
@@ -166,11 +166,11 @@ static int wait_for_it(struct service *service, int interrupt_fd, struct cause_f
 	return 1;
 }
 
-static int begin(struct service *service, uint64_t deadline_ns, struct cause_found *found)
+static int begin(struct service *service, struct cause_found *found)
 {
 	struct program_place place = { .port = service->port };
 	int r = program_start(&service->program, service->options->command, &place,
-		&service->options->limits, deadline_ns, -1);
+		&service->options->limits, CLOCK_NEVER, -1);
 
 	if (r != -ENOENT && r != -EACCES && r != -ENOEXEC && r != -ENOTDIR)
 		return r;
@@ -179,30 +179,32 @@ static int begin(struct service *service, uint64_t deadline_ns, struct cause_fou
 	return 1;
 }
 
-int service_start(struct service *service, uint64_t deadline_ns, int interrupt_fd,
+int service_start(struct service *service, bool anew, uint64_t life_ns, int interrupt_fd,
 	struct cause_found *reterr_found)
 {
 	uint16_t fixed_port = service->options->fixed_port;
-	int r;
+	bool runs = service->program.pid > 0 && !program_has_ended(&service->program) &&
+		!atomic_load(&service->program.overdue);
+	int r = 0;
 
 	*reterr_found = (struct cause_found){ 0 };
-	if (fixed_port > 0 && service->program.pid > 0 && !program_has_ended(&service->program) &&
-		!atomic_load(&service->program.overdue)) {
-		return 0;
+	if (!runs || (anew && fixed_port == 0)) {
+		service_end(service);
+		service->port = fixed_port > 0 ? fixed_port : service_choose_port();
+		if (service->port == 0)
+			return -EADDRNOTAVAIL;
+		if (fixed_port > 0 && !is_free(fixed_port))
+			return -EADDRINUSE;
+		r = begin(service, reterr_found);
+		if (r == 0)
+			r = wait_for_it(service, interrupt_fd, reterr_found);
 	}
-	service_end(service);
-	service->port = fixed_port > 0 ? fixed_port : choose_port();
-	if (service->port == 0)
-		return -EADDRNOTAVAIL;
-	if (fixed_port > 0 && !is_free(fixed_port))
-		return -EADDRINUSE;
-	r = begin(service, deadline_ns, reterr_found);
-	if (r == 0)
-		r = wait_for_it(service, interrupt_fd, reterr_found);
 	if (r == 1 && fixed_port > 0 && observation_is_held(fixed_port))
 		r = -EADDRINUSE;
 	if (r != 0)
 		service_end(service);
+	else
+		program_set_deadline(&service->program, clock_after_ns(clock_now_ns(), life_ns));
 	return r;
 }
 

@@ -25,11 +25,20 @@ struct service {
 };
 
 /*
- * Starts it anew, ending one that still runs; with a fixed port, one that runs stays: its port may be held for a
- * minute. `deadline_ns`: it is ended then. 0: it listens; 1: the service is at fault, and `reterr_found` says how;
- * -EADDRINUSE: a fixed port belongs to another program, or an old connection holds it; -errno: this machine.
+ * Starts it. Where it runs already: `anew` ends it before; otherwise it stays as it is, and so does one with a
+ * fixed port, because that may be held for a minute. It is ended `life_ns` after it listens. 0: it listens; 1: the
+ * service is at fault, and `reterr_found` says how; -EADDRINUSE: a fixed port belongs to another program, or an old
+ * connection holds it; -EINTR: `interrupt_fd` is readable; -errno: this machine.
  */
-int service_start(struct service *service, uint64_t deadline_ns, int interrupt_fd,
+int service_start(struct service *service, bool anew, uint64_t life_ns, int interrupt_fd,
 	struct cause_found *reterr_found);
+/*
+ * A port of this machine that is free, as is the one with its two bytes swapped; both are above 1023. 0: none was
+ * found.
+ */
+uint16_t service_choose_port(void);
+/* A port with its two bytes swapped. */
+uint16_t service_swap_port(uint16_t port);
+
 /* Ends it, if it runs. */
 void service_end(struct service *service);
