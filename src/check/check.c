@@ -34,7 +34,7 @@
 #include "net/resolve.h"
 
 /* What a wrong program may cost, and one rule. */
-#define WRONG_NS (14 * CLOCK_NS_PER_S)
+#define WRONG_NS (12 * CLOCK_NS_PER_S)
 #define RULE_NS (8 * CLOCK_NS_PER_S)
 /* Too little for a rule. */
 #define LEAST_NS CLOCK_NS_PER_S
@@ -53,6 +53,7 @@ struct run {
 	struct service service;
 	struct diagnosis diagnosis;
 	uint64_t began_ns;
+	bool was_well; /* the rule before has passed */
 	const char *why_not_run; /* the rest of the rules; NULL: they are run */
 };
 
@@ -282,9 +283,10 @@ static uint64_t rule_time_ns(const struct run *run)
 /* On a service started anew, unless all has been well. */
 static int try_on_program(struct run *run, const struct rule *rule)
 {
-	bool is_well = run->diagnosis.is_steady && run->findings.verdicts[RULE_FAIL] == 0;
+	bool is_well = run->diagnosis.is_steady && run->was_well;
 	uint64_t time_ns = rule_time_ns(run);
 	struct cause_found found;
+	size_t passed;
 	int r;
 
 	if (is_interrupted(run))
@@ -305,7 +307,10 @@ static int try_on_program(struct run *run, const struct rule *rule)
 	run->targets.count = 1;
 	run->targets.addrs[0] = run->service.addr;
 	run->trial.until_ns = clock_after_ns(clock_now_ns(), time_ns);
-	return try_one(run, rule);
+	passed = run->findings.verdicts[RULE_PASS];
+	r = try_one(run, rule);
+	run->was_well = run->findings.verdicts[RULE_PASS] > passed;
+	return r;
 }
 
 /* What the diagnosis has found out about a rule; or the rule itself. */
@@ -447,6 +452,8 @@ static int diagnose(struct run *run, char *ret_error, size_t size)
 		: diagnosis_run(&run->diagnosis);
 	if (r == -EINTR)
 		return 0; /* each rule will say so */
+	run->was_well = run->diagnosis.count == 0;
+	run->findings.took_ns = clock_now_ns() - run->began_ns;
 	run->findings.causes = run->diagnosis.found;
 	run->findings.cause_count = run->diagnosis.count;
 	if (run->diagnosis.sends_single_bytes && run->trial.most_bytes > ONE_BYTE_MOST)

@@ -716,9 +716,9 @@ static const struct {
 	{ RULE_CLASS, try_backlog },
 };
 
-static int start(struct diagnosis *diagnosis, struct cause_found *found)
+static int start(struct diagnosis *diagnosis, bool is_well, struct cause_found *found)
 {
-	return service_start(diagnosis->service, !diagnosis->is_steady, LIFE_NS,
+	return service_start(diagnosis->service, !diagnosis->is_steady || !is_well, LIFE_NS,
 		diagnosis->trial->interrupt_fd, found);
 }
 
@@ -727,7 +727,9 @@ int diagnosis_run(struct diagnosis *diagnosis)
 	struct cause_found found;
 	uint64_t began_ns = clock_now_ns();
 	char time[DURATION_TEXT_SIZE];
-	int r = start(diagnosis, &found);
+	bool is_well = false;
+	size_t count;
+	int r = start(diagnosis, is_well, &found);
 
 	if (r < 0)
 		return r;
@@ -748,11 +750,13 @@ int diagnosis_run(struct diagnosis *diagnosis)
 			(diagnosis->count > 0 && clock_now_ns() > diagnosis->until_ns))
 			return 0;
 		/* The first one runs already. What starts once and then no more says nothing new. */
-		if (i > 0 && start(diagnosis, &found) != 0)
+		if (i > 0 && start(diagnosis, is_well, &found) != 0)
 			continue;
+		count = diagnosis->count;
 		experiments[i].run(diagnosis);
-		diagnosis->is_steady = diagnosis->count == 0 &&
-			diagnosis_note_of(diagnosis, "next-client") != NULL;
+		is_well = diagnosis->count == count;
+		diagnosis->is_steady = diagnosis_note_of(diagnosis, "next-client") != NULL &&
+			!diagnosis_has(diagnosis, CAUSE_NO_EOF);
 	}
 	return 0;
 }

@@ -29,7 +29,7 @@ struct diagnosis {
 	struct cause_found found[DIAGNOSIS_MOST];
 	size_t count;
 	struct cause_found slow_cause; /* that of a note, and not among `found` */
-	bool is_steady; /* clients come and go, and no mistake was found: it need not be started anew */
+	bool is_steady; /* clients come and go: it need not be started anew as long as all is well */
 	bool sends_single_bytes; /* it should not be given many at once */
 	struct diagnosis_note notes[DIAGNOSIS_MOST];
 	size_t note_count;

@@ -1,8 +1,7 @@
 /*
- * unshare(2) in two steps: first the user namespace, in which this process then has the capability that the
- * second needs. Ubuntu 23.10 and later let the first succeed and take away all capabilities in it
- * (AppArmor), many containers forbid the call by seccomp: both are EPERM, and the reason names them.
- * The maps of users and groups are written at once: without them files belong to nobody.
+ * One unshare(2) for both namespaces, so that either both are made or nothing has changed. Ubuntu 23.10 and
+ * later take away all capabilities in a new user namespace (AppArmor), many containers forbid the call by
+ * seccomp: both are EPERM, and the reason names them.
  */
 #include "client/isolation.h"
 
@@ -16,37 +15,34 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/i18n.h"
 #include "net/call.h"
 
-static int write_text(const char *path, const char *text)
+static void write_text(const char *path, const char *text)
 {
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return -errno;
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return; /* see map_identity() */
 }
 
-static int map_identity(uid_t uid, gid_t gid)
+/*
+ * Without the maps user and group would be shown as nobody. They are not needed for access to files, which
+ * goes by the kernel's own numbers, so that a /proc that cannot be written is no reason to fail.
+ */
+static void map_identity(uid_t uid, gid_t gid)
 {
 	char map[64];
-	int r;
 
 	/* The group's map may be written by an ordinary user only once this is said (Linux 3.19). */
-	r = write_text("/proc/self/setgroups", "deny");
-	if (r < 0 && r != -ENOENT)
-		return r;
+	write_text("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "%u %u 1\n", (unsigned)uid, (unsigned)uid);
-	r = write_text("/proc/self/uid_map", map);
-	if (r < 0)
-		return r;
+	write_text("/proc/self/uid_map", map);
 	snprintf(map, sizeof(map), "%u %u 1\n", (unsigned)gid, (unsigned)gid);
-	return write_text("/proc/self/gid_map", map);
+	write_text("/proc/self/gid_map", map);
 }
 
 /* A new namespace's loopback interface is there, and down. */
@@ -85,13 +81,10 @@ int isolation_enter(char *reterr_reason, size_t size)
 	gid_t gid = getegid();
 	int r;
 
-	if (unshare(CLONE_NEWUSER) < 0)
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		return explain(-errno, reterr_reason, size);
-	r = map_identity(uid, gid);
-	if (r == 0 && unshare(CLONE_NEWNET) < 0)
-		r = -errno;
-	if (r == 0)
-		r = bring_loopback_up();
+	map_identity(uid, gid);
+	r = bring_loopback_up();
 	return r < 0 ? explain(r, reterr_reason, size) : 0;
 }
 
@@ -104,21 +97,4 @@ int isolation_drop_privileges(void)
 		return -errno;
 	/* /proc/self must stay our own: what a thread waits in is read there. */
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ? -errno : 0;
-}
-
-bool isolation_is_possible(void)
-{
-	char reason[ISOLATION_REASON_SIZE];
-	int status = 0;
-	pid_t child = fork();
-
-	if (child < 0)
-		return false;
-	if (child == 0)
-		_exit(isolation_enter(reason, sizeof(reason)) < 0);
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR)
-			return false;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

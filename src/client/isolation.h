@@ -8,16 +8,14 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #define ISOLATION_REASON_SIZE 256
 
 /*
- * 0, or -errno with one translated line for people that says what is forbidden, and what could allow it:
+ * 0, or -errno with one translated line for people that says what is forbidden, and by what:
  * -EPERM, -ENOSPC (the limit of namespaces), -EINVAL (the process has threads, or the kernel no such
- * namespaces). Of two steps that fail half way the first may have been done: the process should then end
- * or go on without the network.
+ * namespaces); then nothing has changed.
  */
 int isolation_enter(char *reterr_reason, size_t size);
 
@@ -26,6 +24,3 @@ int isolation_enter(char *reterr_reason, size_t size);
  * more than an ordinary user. Sockets that are open stay so. 0 or -errno.
  */
 int isolation_drop_privileges(void);
-
-/* Can this be done here? Tries it in a child, and leaves the process as it was. */
-bool isolation_is_possible(void);

@@ -7,6 +7,7 @@ import threading
 
 def serve(client):
     client.settimeout(60)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
     with client:
         while data := client.recv(1 << 20):
             client.send(data)
