@@ -1,3 +1,8 @@
+/*
+ * The table of mistakes: each is one line of what it means, and where to read. A new one needs its rule, the rules
+ * that would fail for the same reason, an experiment (examination.c, rehearsal.c) and a student who makes it
+ * (tests/e2e/students).
+ */
 #include "check/cause.h"
 
 #include <stdarg.h>
@@ -94,7 +99,7 @@ static const struct cause causes[CAUSES] = {
 		   "client never sees the end, and the parent runs out of descriptors"),
 		"fork(2), close(2)" },
 	[CAUSE_SMALL_BACKLOG] = { "small-backlog", "backlog",
-		" thousand reset stuck abandoned no-bytes ",
+		" thousand reset stuck abandoned no-bytes half-close ",
 		N_("the second argument of listen() is small: clients that come at the same moment are not "
 		   "answered, and try again after a second; use SOMAXCONN"),
 		"backlog, listen(2)" },

@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/quote.h"
-#include "check/diagnosis.h"
+#include "check/examination.h"
 #include "check/idle.h"
 #include "check/junit.h"
 #include "check/presence.h"
@@ -62,23 +62,6 @@ static bool is_for_people(const struct check_options *options)
 {
 	return !options->json &&
 		(options->junit_path == NULL || strcmp(options->junit_path, "-") != 0);
-}
-
-enum rule_subject check_subject(const struct check_options *options)
-{
-	if (options->client != NULL)
-		return RULE_OF_CLIENT;
-	return options->service.command != NULL ? RULE_OF_PROGRAM : RULE_OF_ANY;
-}
-
-bool check_fits(const struct check_options *options, const struct rule *rule)
-{
-	enum rule_subject subject = check_subject(options);
-
-	if (rule->profile > options->profile || !(rule->schemes & RULE_OF(options->target.scheme)))
-		return false;
-	return rule->subject == subject ||
-		(rule->subject == RULE_OF_ANY && subject == RULE_OF_PROGRAM);
 }
 
 /* What is tried, as it was given. */
@@ -195,7 +178,7 @@ static int add_failure(struct run *run, const struct rule *rule, uint64_t took_n
 	int error;
 
 	memcpy(evidence, run->trial.evidence, sizeof(evidence));
-	if (check_subject(run->options) == RULE_OF_PROGRAM)
+	if (run->options->scope.subject == RULE_OF_PROGRAM)
 		return add_program_failure(run, rule, evidence, took_ns);
 	if (run->trial.local_trouble)
 		return add(run, rule, RULE_SKIP, evidence, took_ns);
@@ -249,23 +232,6 @@ static int try_one(struct run *run, const struct rule *rule)
 	if (verdict == RULE_PASS)
 		return add_pass(run, rule, started_ns);
 	return add(run, rule, verdict, trial->evidence, started_ns);
-}
-
-/* A rule that is not for what is tried was asked for. */
-static int add_unfit(struct run *run, const struct rule *rule)
-{
-	const struct check_options *options = run->options;
-	const char *why = _("this rule is not for this kind of address");
-
-	if (rule->profile > options->profile)
-		why = _("this rule does not belong to this profile");
-	else if (rule->subject == RULE_OF_CLIENT && options->client == NULL)
-		why = _("this rule is for a client that --client starts");
-	else if (rule->subject != RULE_OF_CLIENT && options->client != NULL)
-		why = _("this rule is for a service");
-	else if (rule->subject == RULE_OF_PROGRAM && options->service.command == NULL)
-		why = _("this rule is for a service that --run starts");
-	return add(run, rule, RULE_SKIP, why, 0);
 }
 
 /* How long a rule may take; 0: there is no time left. */
@@ -347,7 +313,7 @@ static int try_all(struct run *run, const char *error)
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && (rule = rules_nth(i)) != NULL; i++) {
-		bool fits = check_fits(options, rule);
+		bool fits = scope_fits(&options->scope, rule);
 
 		if (!options->wanted[i] || (!fits && !options->asked))
 			continue;
@@ -356,8 +322,8 @@ static int try_all(struct run *run, const char *error)
 		else if (error != NULL)
 			r = add_nobody(run, rule, error, 0);
 		else if (!fits)
-			r = add_unfit(run, rule);
-		else if (check_subject(options) != RULE_OF_ANY)
+			r = add(run, rule, RULE_SKIP, scope_why_not(&options->scope, rule), 0);
+		else if (options->scope.subject != RULE_OF_ANY)
 			r = try_with_diagnosis(run, rule);
 		else
 			r = try_one(run, rule);
@@ -444,12 +410,12 @@ static int diagnose(struct run *run, char *ret_error, size_t size)
 	run->diagnosis = (struct diagnosis){
 		.service = &run->service,
 		.trial = &run->trial,
-		.profile = options->profile,
+		.profile = options->scope.profile,
 		.until_ns = run->began_ns + WRONG_NS,
 	};
 	r = options->client != NULL
 		? rehearsal_run(&run->diagnosis, options->client, &options->service.limits)
-		: diagnosis_run(&run->diagnosis);
+		: examination_run(&run->diagnosis);
 	if (r == -EINTR)
 		return 0; /* each rule will say so */
 	run->was_well = run->diagnosis.count == 0;
@@ -475,7 +441,7 @@ static int find(struct run *run, char *ret_error, size_t size)
 	char text[ADDR_TEXT_SIZE];
 	int r;
 
-	if (check_subject(run->options) != RULE_OF_ANY)
+	if (run->options->scope.subject != RULE_OF_ANY)
 		return diagnose(run, ret_error, size);
 	r = resolve(&run->options->target, RESOLVE_CONNECT, &run->targets);
 
@@ -511,7 +477,7 @@ static int try_and_report(struct run *run, enum check_outcome *ret_outcome)
 
 	if (!was_found && !is_interrupted(run))
 		log_error("%s", error);
-	if (was_found && check_subject(run->options) == RULE_OF_ANY)
+	if (was_found && run->options->scope.subject == RULE_OF_ANY)
 		print_address(run);
 	if (was_found || !is_interrupted(run))
 		r = try_all(run, was_found ? NULL : error) < 0 ? -ENOMEM : r;

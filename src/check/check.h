@@ -9,6 +9,7 @@
 
 #include "check/findings.h"
 #include "check/rule.h"
+#include "check/scope.h"
 #include "check/service.h"
 #include "net/addr.h"
 
@@ -24,7 +25,8 @@ struct check_options {
 	const char
 		*client; /* the command of a client to be checked, instead of a service; or NULL */
 	bool isolate; /* run it in a network of its own */
-	enum rule_profile profile;
+	struct scope
+		scope; /* whether `target`, `service` or `client` is tried, and by which rules */
 	const struct grade *grade; /* NULL: none */
 	enum findings_hint hint;
 	bool wanted[CHECK_MOST_RULES]; /* by rules_nth's number */
@@ -38,11 +40,6 @@ struct check_options {
 
 /* What was found, where it could be tried. */
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN };
-
-/* What is tried with these options. */
-enum rule_subject check_subject(const struct check_options *options);
-/* Whether a rule is for what is tried. */
-bool check_fits(const struct check_options *options, const struct rule *rule);
 
 /*
  * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: nobody

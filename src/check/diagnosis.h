@@ -1,7 +1,7 @@
 /*
- * Finds the mistakes of a service that `check --run` starts, before any rule is tried: each by a small experiment
- * on a service started anew where that may matter, so that one mistake is seen once and by its name. Takes 2 s where all is well.
- * Says nothing by itself. Main thread; blocks.
+ * What was found out about a program that `check` runs: its mistakes, and what became of the rules that only such
+ * experiments judge. Filled by examination.h (a service) and rehearsal.h (a client). At most DIAGNOSIS_MOST of
+ * each. One thread.
  */
 #pragma once
 
@@ -35,12 +35,6 @@ struct diagnosis {
 	size_t note_count;
 };
 
-/*
- * 0: `found` and the notes are complete; -errno: the service could not be started because of this machine
- * (-EADDRINUSE: see service_start()).
- */
-int diagnosis_run(struct diagnosis *diagnosis);
-
 /* The mistake that a rule fails with; NULL: none. */
 const struct cause_found *diagnosis_cause_of(const struct diagnosis *diagnosis, const char *rule);
 /* The mistake because of which a rule is not judged; NULL: none. */
@@ -50,3 +44,9 @@ const struct cause_found *diagnosis_explanation_of(
 const struct diagnosis_note *diagnosis_note_of(const struct diagnosis *diagnosis, const char *rule);
 /* Whether a mistake of this name was found. */
 bool diagnosis_has(const struct diagnosis *diagnosis, enum cause_number number);
+
+/* The next one of `found`, to be filled (cause_note()). There is place for each experiment's one. */
+struct cause_found *diagnosis_add_cause(struct diagnosis *diagnosis);
+/* What became of a rule. Returns the note. */
+struct diagnosis_note *diagnosis_add_note(struct diagnosis *diagnosis, const char *rule,
+	enum rule_verdict verdict, const char *format, ...) __attribute__((format(printf, 4, 5)));

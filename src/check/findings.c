@@ -1,3 +1,6 @@
+/*
+ * One list, filled in the order of trying; sums, points and JSON are made from it at the end.
+ */
 #include "check/findings.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/*
+ * Lines are cut by hand, because a file comes from anywhere: each is copied into a buffer of its own and cut there.
+ */
 #include "check/grade.h"
 
 #include <errno.h>

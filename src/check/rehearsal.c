@@ -43,21 +43,6 @@ struct rehearsal {
 	size_t screen_length;
 };
 
-static struct cause_found *next_found(struct rehearsal *rehearsal)
-{
-	return &rehearsal->diagnosis->found[rehearsal->diagnosis->count++];
-}
-
-static void note(struct rehearsal *rehearsal, const char *rule, enum rule_verdict verdict,
-	const char *evidence)
-{
-	struct diagnosis_note *one = &rehearsal->diagnosis
-					      ->notes[rehearsal->diagnosis->note_count++];
-
-	*one = (struct diagnosis_note){ .rule = rule, .verdict = verdict };
-	snprintf(one->evidence, sizeof(one->evidence), "%s", evidence);
-}
-
 /* ---- its surroundings ---- */
 
 static int listen_at(uint16_t port, int *ret_fd)
@@ -242,7 +227,7 @@ static int judge_connecting(struct rehearsal *rehearsal, int which)
 
 	if (which == 0)
 		return 0;
-	found = next_found(rehearsal);
+	found = diagnosis_add_cause(rehearsal->diagnosis);
 	if (which == 1) {
 		cause_note(found, CAUSE_CLIENT_NO_HTONS,
 			_("it connected to port %u instead of %u: the two bytes are swapped"),
@@ -277,12 +262,12 @@ static void try_line(struct rehearsal *rehearsal)
 	length = hear(rehearsal, buffer, 5, sizeof(buffer), patience_ns, &ended);
 	length += hear(rehearsal, buffer + length, 1, sizeof(buffer) - length, EXTRA_NS, &ended);
 	if (length < 5 || memcmp(buffer, "hello", 5) != 0) {
-		note(rehearsal, "client-line", RULE_FAIL,
+		diagnosis_add_note(rehearsal->diagnosis, "client-line", RULE_FAIL,
 			_("'hello' was typed, and the server did not receive it"));
 		return;
 	}
 	if (length > 7) {
-		struct cause_found *found = next_found(rehearsal);
+		struct cause_found *found = diagnosis_add_cause(rehearsal->diagnosis);
 
 		cause_note(found, CAUSE_CLIENT_SENDS_WHOLE_BUFFER,
 			_("'hello' was typed, and the server received at least %zu bytes"), length);
@@ -291,10 +276,10 @@ static void try_line(struct rehearsal *rehearsal)
 	}
 	call_send(rehearsal->fd, buffer, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (shows(rehearsal, "hello", patience_ns))
-		note(rehearsal, "client-line", RULE_PASS,
+		diagnosis_add_note(rehearsal->diagnosis, "client-line", RULE_PASS,
 			_("'hello' was typed, sent, and shown when it came back"));
 	else
-		note(rehearsal, "client-line", RULE_FAIL,
+		diagnosis_add_note(rehearsal->diagnosis, "client-line", RULE_FAIL,
 			_("'hello' came back from the server, and the client did not show it"));
 }
 
@@ -316,10 +301,10 @@ static void try_letter(struct rehearsal *rehearsal)
 	shows(rehearsal, NULL, PART_NS);
 	call_send(rehearsal->fd, buffer + 2, length - 2, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (shows(rehearsal, letter, patience_ns))
-		note(rehearsal, "client-letter", RULE_PASS,
+		diagnosis_add_note(rehearsal->diagnosis, "client-letter", RULE_PASS,
 			_("the three bytes of a letter came in two parts, and the letter was shown"));
 	else
-		cause_note(next_found(rehearsal), CAUSE_CLIENT_CUTS_REPLIES,
+		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_CUTS_REPLIES,
 			_("the three bytes of a letter came back in two parts, and the letter was not "
 			  "shown"));
 }
@@ -338,12 +323,12 @@ static void try_input_end(struct rehearsal *rehearsal)
 	if (ended)
 		close_one(&rehearsal->fd);
 	if (ended && program_ends_within(&rehearsal->program, patience_ns)) {
-		note(rehearsal, "client-end", RULE_PASS,
+		diagnosis_add_note(rehearsal->diagnosis, "client-end", RULE_PASS,
 			_("after Ctrl-D it closed the connection and ended"));
 		return;
 	}
 	duration_format(patience_ns, time, sizeof(time));
-	cause_note(next_found(rehearsal), CAUSE_CLIENT_IGNORES_INPUT_END,
+	cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_IGNORES_INPUT_END,
 		ended ? _("after Ctrl-D it closed the connection, but still runs after %s")
 		      : _("after Ctrl-D the connection is still open after %s"),
 		time);
@@ -360,19 +345,20 @@ static void try_server_gone(struct rehearsal *rehearsal)
 	for (int i = 0; i < 2 && !program_ends_within(program, PART_NS); i++)
 		types(rehearsal, i == 0 ? "one\n" : "two\n");
 	if (!program_ends_within(program, patience_ns)) {
-		cause_note(next_found(rehearsal), CAUSE_CLIENT_NO_EOF,
+		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_NO_EOF,
 			_("the server ended the connection, two more lines were typed, and the client "
 			  "still runs"));
 		return;
 	}
 	program_format_end(program, how, sizeof(how));
 	if (WIFSIGNALED(program->status) && WTERMSIG(program->status) == SIGPIPE) {
-		cause_note(next_found(rehearsal), CAUSE_CLIENT_DIES_OF_SIGPIPE,
+		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_DIES_OF_SIGPIPE,
 			_("the server ended the connection, and the client %s"), how);
 		return;
 	}
-	note(rehearsal, "client-server-gone", WIFSIGNALED(program->status) ? RULE_FAIL : RULE_PASS,
-		how);
+	diagnosis_add_note(rehearsal->diagnosis, "client-server-gone",
+		WIFSIGNALED(program->status) ? RULE_FAIL : RULE_PASS,
+		_("the server ended the connection, and the client %s"), how);
 }
 
 static void (*const experiments[])(struct rehearsal *rehearsal) = {
@@ -388,7 +374,7 @@ static int try_one(struct rehearsal *rehearsal, size_t number)
 	int which, r = start(rehearsal);
 
 	if (r == -ENOENT || r == -EACCES || r == -ENOEXEC || r == -ENOTDIR) {
-		cause_note(next_found(rehearsal), CAUSE_CLIENT_NOT_CONNECTED,
+		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_NOT_CONNECTED,
 			_("'%s' cannot be run: %s"), rehearsal->command, strerror(-r));
 		return 1;
 	}
@@ -398,7 +384,8 @@ static int try_one(struct rehearsal *rehearsal, size_t number)
 	if (number == 0)
 		r = judge_connecting(rehearsal, which);
 	if (number == 0 && r == 0)
-		note(rehearsal, "client-connects", RULE_PASS, _("it connected"));
+		diagnosis_add_note(
+			rehearsal->diagnosis, "client-connects", RULE_PASS, _("it connected"));
 	if (which == 0)
 		experiments[number](rehearsal);
 	end(rehearsal);

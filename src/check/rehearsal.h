@@ -7,6 +7,6 @@
 #include "check/diagnosis.h"
 #include "check/program.h"
 
-/* As diagnosis_run(); the service of `diagnosis` is not used. */
+/* As examination_run(); the service of `diagnosis` is not used. */
 int rehearsal_run(
 	struct diagnosis *diagnosis, const char *command, const struct program_limits *limits);

@@ -1,6 +1,6 @@
 /*
- * What only a program shows that `check` starts itself. These rules are not run one by one: the diagnosis and the
- * rehearsal of a client (diagnosis.h, rehearsal.h) find out about all of them.
+ * What only a program shows that `check` starts itself. These rules are not run one by one: the examination and the
+ * rehearsal of a client (examination.h, rehearsal.h) find out about all of them.
  */
 #include "base/i18n.h"
 #include "check/rule.h"

@@ -1,3 +1,6 @@
+/*
+ * The lists of rules one behind the other: what can be seen at the start comes first.
+ */
 #include "check/rules.h"
 
 #include <string.h>

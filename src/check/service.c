@@ -1,3 +1,7 @@
+/*
+ * Whether a service listens is read from /proc (observation.h), again and again: connecting would be simpler, but
+ * a service for one client would be used up by it.
+ */
 #include "check/service.h"
 
 #include <errno.h>

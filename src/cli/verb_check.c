@@ -163,7 +163,7 @@ static const char *list_fitting(const struct check_options *check, char *buffer,
 
 	buffer[0] = '\0';
 	for (unsigned i = 0; (rule = rules_nth(i)) != NULL && used < size; i++) {
-		if (check_fits(check, rule))
+		if (scope_fits(&check->scope, rule))
 			used += (size_t)snprintf(buffer + used, size - used, "%s%s",
 				used > 0 ? ", " : "", rule->name);
 	}
@@ -178,6 +178,7 @@ static int finish_rules(struct cli_state *state, struct check_input *input)
 	const struct rule *rule;
 	bool any = false;
 
+	check->scope.scheme = check->target.scheme;
 	check->asked = input->some_wanted || check->grade != NULL;
 	for (unsigned i = 0; (rule = rules_nth(i)) != NULL; i++) {
 		if (!input->some_wanted)
@@ -185,7 +186,7 @@ static int finish_rules(struct cli_state *state, struct check_input *input)
 				grade_points(check->grade, rule) >= 0;
 		if (input->skipped[i])
 			check->wanted[i] = false;
-		if (check->wanted[i] && check_fits(check, rule))
+		if (check->wanted[i] && scope_fits(&check->scope, rule))
 			any = true;
 	}
 	if (!any)
@@ -225,6 +226,7 @@ static int finish_program(struct cli_state *state, struct check_input *input)
 	if (check->client != NULL && !program_has_port(command))
 		return cli_complain(state, _("the command of a client needs {port}"));
 	check->target = (struct addr_spec){ .scheme = ADDR_TCP, .family = AF_INET };
+	check->scope.subject = check->client != NULL ? RULE_OF_CLIENT : RULE_OF_PROGRAM;
 	return 0;
 }
 
@@ -293,7 +295,7 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_RUN: check->service.command = text; return 0;
 	case KEY_CLIENT: check->client = text; return 0;
 	case KEY_PORT: input->port_given = true; return take_port(state, text);
-	case KEY_PROFILE: check->profile = choose(profile_choice, text); return 0;
+	case KEY_PROFILE: check->scope.profile = choose(profile_choice, text); return 0;
 	case KEY_HINT: check->hint = choose(hint_choice, text); return 0;
 	case KEY_GRADE: return take_grade(state, text);
 	case KEY_LIMIT_TIME:
@@ -335,7 +337,7 @@ enum cli_status verb_check(int argc, char **argv)
 {
 	struct check_input input = {
 		.check = {
-			.profile = RULE_FULL,
+			.scope.profile = RULE_FULL,
 			.hint = FINDINGS_CAUSE,
 			.service.fixed_port = ADDR_DEFAULT_PORT,
 			.most_bytes = CHECK_DEFAULT_MOST_BYTES,
