@@ -116,11 +116,11 @@ static int add_interrupted(struct run *run, const struct rule *rule, uint64_t to
 	return add(run, rule, RULE_ERROR, text, took_ns);
 }
 
-/* Nobody is there, which is no verdict on a service. */
-static int add_nobody(struct run *run, const struct rule *rule, const char *text, uint64_t took_ns)
+/* No service is there, which is no verdict on a service. */
+static int add_absent(struct run *run, const struct rule *rule, const char *text, uint64_t took_ns)
 {
 	findings_set_error(&run->findings, text);
-	run->why_not_run = _("not run: nobody answers");
+	run->why_not_run = _("not run: nothing answers");
 	return add(run, rule, RULE_ERROR, text, took_ns);
 }
 
@@ -131,12 +131,12 @@ static int add_death(
 	char text[2 * RULE_EVIDENCE_SIZE];
 	int r = add(run, rule, RULE_FAIL, evidence, took_ns);
 
-	snprintf(text, sizeof(text), _("nobody has answered since '%s': %s"), rule->name,
-		run->trial.evidence);
+	snprintf(
+		text, sizeof(text), _("no answer since '%s': %s"), rule->name, run->trial.evidence);
 	run->findings.dead_since = rule;
 	if (r == 0)
 		r = findings_set_error(&run->findings, text);
-	run->why_not_run = _("not run: nobody has answered since an earlier rule");
+	run->why_not_run = _("not run: no answer since an earlier rule");
 	if (r == 0 && is_for_people(run->options))
 		printf("%s\n", text);
 	return r;
@@ -182,17 +182,17 @@ static int add_failure(struct run *run, const struct rule *rule, uint64_t took_n
 		return add_program_failure(run, rule, evidence, took_ns);
 	if (run->trial.local_trouble)
 		return add(run, rule, RULE_SKIP, evidence, took_ns);
-	error = presence_look(&run->trial);
+	error = presence_check_again(&run->trial);
 	if (error == 0 || is_interrupted(run))
 		return add(run, rule, RULE_FAIL, evidence, took_ns);
 	if (is_unheard(run)) {
 		log_error("%s%s", run->trial.evidence, presence_advice(error));
-		return add_nobody(run, rule, run->trial.evidence, took_ns);
+		return add_absent(run, rule, run->trial.evidence, took_ns);
 	}
 	return add_death(run, rule, evidence, took_ns);
 }
 
-/* Twice as long as an answer may take: somebody who waits for the service will notice. */
+/* Twice as long as an answer may take: a person waiting for the service notices. */
 static int add_pass(struct run *run, const struct rule *rule, uint64_t took_ns)
 {
 	char time[DURATION_TEXT_SIZE];
@@ -320,7 +320,7 @@ static int try_all(struct run *run, const char *error)
 		if (run->why_not_run != NULL)
 			r = add(run, rule, RULE_NOT_RUN, run->why_not_run, 0);
 		else if (error != NULL)
-			r = add_nobody(run, rule, error, 0);
+			r = add_absent(run, rule, error, 0);
 		else if (!fits)
 			r = add(run, rule, RULE_SKIP, scope_why_not(&options->scope, rule), 0);
 		else if (options->scope.subject != RULE_OF_ANY)
@@ -350,7 +350,7 @@ static int write_junit(struct run *run, const char *target)
 
 	r = outfile_commit(run->junit, r);
 	run->junit = NULL;
-	/* Of standard output main() speaks. */
+	/* main() reports errors of standard output. */
 	if (r < 0 && is_for_people(run->options))
 		log_error(_("cannot write '%s': %s"), run->options->junit_path, strerror(-r));
 	return r;

@@ -42,8 +42,8 @@ struct check_options {
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN };
 
 /*
- * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: nobody
- * reads the output); -errno: it could not be tried, or the results could not be written. A line has
+ * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: the output
+ * has no reader); -errno: it could not be tried, or the results could not be written. A line has
  * been printed for the latter. JSON and JUnit XML are written in every case in which they can be.
  */
 int check(const struct check_options *options, enum check_outcome *ret_outcome);

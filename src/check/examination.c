@@ -1,5 +1,5 @@
 /*
- * The experiments speak in lines, so that one mistake (waiting for a newline) does not look like all the others.
+ * The experiments send lines, so that one mistake (waiting for a newline) does not look like all the others.
  * Where the moment matters, the service is stopped (SIGSTOP) while the client does several things: what it
  * then finds is the same every time.
  */
@@ -330,13 +330,27 @@ static void judge_death(struct diagnosis *diagnosis)
 			_("a client died, and the service %s"), end);
 }
 
+/* Until it has done with that client: it has ended, or has as few descriptors open as before. */
+static void wait_for_close(struct diagnosis *diagnosis, unsigned before)
+{
+	struct program *program = &diagnosis->service->program;
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), diagnosis->trial->patience_ns);
+
+	while (!program_ends_within(program, EXTRA_NS) && clock_now_ns() < until_ns &&
+		observation_of(program->pid).descriptors > before)
+		;
+}
+
 static void try_death(struct diagnosis *diagnosis)
 {
 	if (diagnosis_has(diagnosis, CAUSE_EXITS_AFTER_ONE))
 		return;
 	for (int i = 0; i < 2; i++) {
+		unsigned before = observation_of(diagnosis->service->program.pid).descriptors;
+
 		if (!dies(diagnosis, i == 0))
 			return;
+		wait_for_close(diagnosis, before);
 		encounter_visits(diagnosis);
 		if (program_ends_within(&diagnosis->service->program, DYING_NS)) {
 			judge_death(diagnosis);
@@ -385,7 +399,7 @@ static void try_descriptors(struct diagnosis *diagnosis)
 	cause_add_fact(found, "descriptors_after", after);
 }
 
-/* How many of `count` can connect while nobody accepts. */
+/* How many of `count` can connect while nothing is accepted. */
 static int count_queued(struct diagnosis *diagnosis, int count)
 {
 	struct pollfd pollfds[FULL_BACKLOG];

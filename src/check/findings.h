@@ -39,7 +39,7 @@ struct findings {
 	size_t count;
 	size_t verdicts[RULE_VERDICTS]; /* how many of each */
 	uint64_t took_ns;
-	const struct rule *dead_since; /* the rule from which on nobody answers; NULL: none */
+	const struct rule *dead_since; /* the rule from which on nothing answers; NULL: none */
 	char *error; /* why the check could not begin, or ended early; NULL: it did not */
 };
 

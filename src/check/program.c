@@ -218,7 +218,7 @@ static int launch(struct program *program, char *const *words, const struct prog
 		return -error;
 	}
 	if (!has_terminal)
-		setpgid(program->pid, program->pid); /* whoever comes first */
+		setpgid(program->pid, program->pid); /* parent or child, whichever runs first */
 	do {
 		n = read(fds[0], &error, sizeof(error));
 	} while (n < 0 && errno == EINTR);

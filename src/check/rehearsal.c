@@ -110,15 +110,15 @@ static bool shows(struct rehearsal *rehearsal, const char *text, uint64_t ns)
 
 	for (;;) {
 		struct pollfd one = { .fd = rehearsal->terminal_fd, .events = POLLIN };
-		size_t room = sizeof(rehearsal->screen) - 1 - rehearsal->screen_length;
+		size_t space = sizeof(rehearsal->screen) - 1 - rehearsal->screen_length;
 		ssize_t n;
 
 		if (text != NULL && strstr(rehearsal->screen, text) != NULL)
 			return true;
-		if (room == 0 || poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) <= 0)
+		if (space == 0 || poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) <= 0)
 			return false;
-		n = read(
-			rehearsal->terminal_fd, rehearsal->screen + rehearsal->screen_length, room);
+		n = read(rehearsal->terminal_fd, rehearsal->screen + rehearsal->screen_length,
+			space);
 		if (n <= 0)
 			return false; /* EIO: the client has ended */
 		for (ssize_t i = 0; i < n; i++) {

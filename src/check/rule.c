@@ -99,7 +99,7 @@ bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan)
 	return rule_connect(trial, &fd) == 0 && rule_exchange_on(trial, fd, plan);
 }
 
-bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes)
+bool rule_allows_size(struct rule_trial *trial, uint64_t least_bytes)
 {
 	char size[NUMBER_TEXT_SIZE];
 

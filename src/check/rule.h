@@ -1,6 +1,6 @@
 /*
  * The rules of `meari check`: each is one promise that an echo service keeps or breaks, tried from outside
- * on connections of its own. A rule never speaks; it leaves its evidence, one line in the user's language.
+ * on connections of its own. A rule prints nothing; it leaves its evidence, one line in the user's language.
  *
  *   rules           the list of all rules
  *   rule            what rules share
@@ -27,14 +27,14 @@ enum rule_verdict {
 	RULE_FAIL,
 	RULE_SKIP, /* it cannot be judged here */
 	RULE_NOT_JUDGED, /* a mistake that was found elsewhere would make it fail; or there was no time */
-	RULE_ERROR, /* it was under way, and nobody answered, or a signal ended the check */
+	RULE_ERROR, /* it was under way, and nothing answered, or a signal ended the check */
 	RULE_NOT_RUN, /* the check ended before it */
 	RULE_VERDICTS
 };
 
 /* What a rule is given, and where it leaves its evidence. */
 struct rule_trial {
-	const struct resolve_list *targets; /* the first one is who is checked */
+	const struct resolve_list *targets; /* the first one is checked */
 	uint64_t patience_ns; /* for anything that should come */
 	uint64_t most_bytes; /* of one conversation */
 	int interrupt_fd; /* readable: give up */
@@ -99,7 +99,7 @@ bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
 	const struct exchange_result *result);
 
 /* True where --size allows so many bytes; otherwise the evidence says that it is too small. */
-bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes);
+bool rule_allows_size(struct rule_trial *trial, uint64_t least_bytes);
 
 /* The end of a time that begins now, or of the time for the rule. */
 uint64_t rule_deadline(const struct rule_trial *trial, uint64_t ns);

@@ -10,7 +10,7 @@
 #include "net/call.h"
 #include "net/socket.h"
 
-/* Longer than any service should wait before it sends; shorter than anybody's patience. */
+/* Longer than any service should wait before it sends; shorter than any client's patience. */
 #define PAUSE_NS (300 * CLOCK_NS_PER_MS)
 /* With less a rule would pass without having tried what it is about: pieces, several messages, every byte. */
 #define LEAST_BYTES 100
@@ -64,7 +64,7 @@ static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 	struct exchange_result result;
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
@@ -87,7 +87,7 @@ static enum rule_verdict exact(struct rule_trial *trial)
 		65535, 65536, 65537, 1u << 20, (1u << 20) + 1, 64u << 20 };
 	uint64_t largest = 0;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct exchange_plan plan = plan_of(trial, sizes[i]);
@@ -105,7 +105,7 @@ static enum rule_verdict many_small_writes(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1u << 20);
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	plan.piece_most = 40;
 	if (!rule_exchange(trial, &plan))
@@ -117,7 +117,7 @@ static enum rule_verdict order(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 16u << 20);
 
-	if (!rule_has_room(trial, LEAST_MESSAGES_BYTES))
+	if (!rule_allows_size(trial, LEAST_MESSAGES_BYTES))
 		return RULE_SKIP;
 	plan.piece_most = 3000;
 	plan.receive_most = 777;
@@ -165,7 +165,7 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 	char size[NUMBER_TEXT_SIZE];
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_NOISE_BYTES))
+	if (!rule_allows_size(trial, LEAST_NOISE_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
@@ -210,7 +210,7 @@ static enum rule_verdict urgent(struct rule_trial *trial)
 	struct exchange_result result;
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;

@@ -1,6 +1,6 @@
 /*
  * The service that `check --run` starts: on a port that was free, whose two bytes swapped are another free port. It
- * counts as started when it listens where it was asked to; nobody connects to find that out, so a service for
+ * counts as started when it listens where it was asked to; no connection is made to find that out, so a service for
  * one client only is not used up. Main thread; blocks for SERVICE_LISTEN_NS at most.
  */
 #pragma once

@@ -174,7 +174,7 @@ static const char *list_fitting(const struct check_options *check, char *buffer,
 static int finish_rules(struct cli_state *state, struct check_input *input)
 {
 	struct check_options *check = &input->check;
-	char names[1024];
+	char names[1024], target[ADDR_TEXT_SIZE];
 	const struct rule *rule;
 	bool any = false;
 
@@ -191,7 +191,11 @@ static int finish_rules(struct cli_state *state, struct check_input *input)
 	}
 	if (!any)
 		return cli_complain(state,
-			_("no rule is left to try here; the rules for it are: %s"),
+			_("no rule is left to try at '%s'; the rules for it are: %s"),
+			check->client != NULL ? check->client
+				: check->service.command != NULL
+				? check->service.command
+				: addr_spec_format(&check->target, target, sizeof(target)),
 			list_fitting(check, names, sizeof(names)));
 	return 0;
 }
