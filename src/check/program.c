@@ -145,15 +145,16 @@ static void *watch(void *argument)
 
 /* ---- starting ---- */
 
-static void limit(int resource, rlim_t most)
+/* `grace`: between the two limits, the lower of which may be a signal that shows what happened (SIGXCPU). */
+static void limit(int resource, rlim_t most, rlim_t grace)
 {
 	struct rlimit limit;
 
 	if (getrlimit(resource, &limit) < 0)
 		return;
-	if (limit.rlim_max == RLIM_INFINITY || most < limit.rlim_max)
-		limit.rlim_max = most;
-	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_max == RLIM_INFINITY || most + grace < limit.rlim_max)
+		limit.rlim_max = most + grace;
+	limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
 	setrlimit(resource, &limit);
 }
 
@@ -182,12 +183,12 @@ static _Noreturn void become(char *const *words, const struct program_limits *li
 		signal(signals[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_CORE, 0, 0);
 	limit_descriptors();
 	if (limits->time_ns > 0)
-		limit(RLIMIT_CPU, (limits->time_ns + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S);
+		limit(RLIMIT_CPU, (limits->time_ns + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S, 1);
 	if (limits->memory_bytes > 0)
-		limit(RLIMIT_AS, limits->memory_bytes);
+		limit(RLIMIT_AS, limits->memory_bytes, 0);
 	if (dup2(input_fd, 0) >= 0 && dup2(output_fd, 1) >= 0 && dup2(output_fd, 2) >= 0)
 		execvp(words[0], words);
 
@@ -388,7 +389,10 @@ const char *program_format_end(const struct program *program, char *buffer, size
 	int number = WIFSIGNALED(program->status) ? WTERMSIG(program->status) : 0;
 	const char *name = sigabbrev_np(number);
 
-	if (number > 0)
+	if (number == SIGXCPU)
+		snprintf(
+			buffer, size, _("was ended at its limit of processor time (--limit-time)"));
+	else if (number > 0)
 		snprintf(buffer, size, _("was ended by signal %d (SIG%s)"), number,
 			name != NULL ? name : "?");
 	else

@@ -178,6 +178,15 @@ def test_a_limit_of_memory():
     assert result.returncode == 3 and "not-started" in result.stdout
 
 
+def test_a_limit_of_time(tmp_path):
+    path = tmp_path / "spin.py"
+    path.write_text("while True: print('x' * 1000)\n")
+    result = run("check", "--run", f"{sys.executable} {path}", "--port", "5999", "--limit-time", "1s",
+                 "--rule", "starts")
+    assert result.returncode == 3
+    assert "at its limit of processor time" in result.stdout
+
+
 def test_a_network_of_its_own():
     result = run("check", "--run", command_of("right_select", "5000"), "--isolate", "--rule", "one-byte")
     if result.returncode == 1:
