@@ -17,6 +17,8 @@
 #include "client/dial.h"
 #include "net/call.h"
 
+#define CONNECT_LEAST_NS (2500 * CLOCK_NS_PER_MS)
+
 enum rule_verdict rule_say(
 	struct rule_trial *trial, enum rule_verdict verdict, const char *format, ...)
 {
@@ -42,10 +44,19 @@ static bool is_local(int error)
 	}
 }
 
+/* A full backlog costs a client a second (RFC 6298), which is longer than the patience with a program of ours. */
+static uint64_t connect_time_ns(const struct rule_trial *trial)
+{
+	bool is_program = trial->until_ns != CLOCK_NEVER;
+
+	return is_program && trial->patience_ns < CONNECT_LEAST_NS ? CONNECT_LEAST_NS
+								   : trial->patience_ns;
+}
+
 int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
 {
 	struct resolve_list one = { .count = 1, .addrs = { *target } };
-	struct dial_options options = { .timeout_ns = trial->patience_ns };
+	struct dial_options options = { .timeout_ns = connect_time_ns(trial) };
 	struct dial_report report;
 	struct addr reached;
 	int r = dial(&one, &options, &report, ret_fd, &reached);

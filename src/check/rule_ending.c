@@ -13,6 +13,7 @@
 #include "net/call.h"
 #include "net/socket.h"
 
+#define PACE_NS (4 * CLOCK_NS_PER_MS)
 #define PAUSE_NS (300 * CLOCK_NS_PER_MS)
 /* So long the window stays shut behind a half-close: longer than the linger timers of usual proxies' kind. */
 #define LATE_NS (3 * CLOCK_NS_PER_S)
@@ -179,6 +180,9 @@ static enum rule_verdict no_bytes(struct rule_trial *trial)
 		CLEANUP_FD int fd = -1;
 
 		if (rule_connect(trial, &fd) < 0)
+			return RULE_FAIL;
+		/* One client at a time is right for a program in a lesson, and so is a backlog of 5. */
+		if (trial->until_ns != CLOCK_NEVER && !rule_wait(trial, PACE_NS))
 			return RULE_FAIL;
 	}
 	if (!rule_exchange(trial, &plan))

@@ -100,6 +100,16 @@ def test_a_right_service_is_clean(results, name):
     assert report["causes"] == [] and report["failed"] == 0 and report["not_judged"] == 0
 
 
+def test_the_chapters_way_is_right_in_its_profile():
+    result = check("right_in_chapter", "--profile", "chapter", "--skip", "silence", "--json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 0 and report["causes"] == [], result.stdout
+    # ... but slow, and it is said why.
+    [slow] = [rule for rule in report["rules"] if rule["cause"]]
+    assert (slow["name"], slow["verdict"], slow["cause"], slow["slow"]) == \
+        ("line-at-once", "pass", "one-byte-sends", True)
+
+
 def test_a_wrong_service_costs_fifteen_seconds_at_most(results):
     assert max(results[name][1]["time_ns"] for name in MISTAKES) < 15e9
 
