@@ -20,13 +20,26 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/outfile.h"
-#include "check/findings.h"
+#include "base/quote.h"
+#include "check/examination.h"
 #include "check/idle.h"
+#include "check/junit.h"
 #include "check/presence.h"
+#include "check/rehearsal.h"
+#include "check/rules.h"
 #include "client/dial.h"
 #include "client/interrupt.h"
+#include "client/isolation.h"
 #include "net/call.h"
 #include "net/resolve.h"
+
+/* What a wrong program may cost, and one rule. */
+#define WRONG_NS (12 * CLOCK_NS_PER_S)
+#define RULE_NS (8 * CLOCK_NS_PER_S)
+/* Too little for a rule. */
+#define LEAST_NS CLOCK_NS_PER_S
+/* A service that sends each byte by a call of its own gets no more at once. */
+#define ONE_BYTE_MOST (64u << 10)
 
 struct run {
 	const struct check_options *options;
@@ -36,6 +49,11 @@ struct run {
 	struct rule_trial trial;
 	struct findings findings;
 	struct outfile *junit; /* NULL: none */
+	/* With a program: */
+	struct service service;
+	struct diagnosis diagnosis;
+	uint64_t began_ns;
+	bool was_well; /* the rule before has passed */
 	const char *why_not_run; /* the rest of the rules; NULL: they are run */
 };
 
@@ -44,6 +62,16 @@ static bool is_for_people(const struct check_options *options)
 {
 	return !options->json &&
 		(options->junit_path == NULL || strcmp(options->junit_path, "-") != 0);
+}
+
+/* What is tried, as it was given. */
+static const char *format_target(const struct check_options *options, char *buffer, size_t size)
+{
+	if (options->client != NULL)
+		return quote_text(options->client, buffer, size);
+	if (options->service.command != NULL)
+		return quote_text(options->service.command, buffer, size);
+	return addr_spec_format(&options->target, buffer, size);
 }
 
 /* ---- the rules ---- */
@@ -57,17 +85,25 @@ static bool is_interrupted(struct run *run)
 	return run->signal > 0;
 }
 
-static int add(struct run *run, const struct rule *rule, enum rule_verdict verdict,
-	const char *evidence, uint64_t took_ns)
+static int add_with_cause(struct run *run, const struct rule *rule, enum rule_verdict verdict,
+	const char *evidence, uint64_t took_ns, const struct cause_found *cause)
 {
 	int r = findings_add(&run->findings, rule, verdict, evidence, took_ns);
 
-	if (r < 0 || verdict > RULE_SKIP || !is_for_people(run->options))
+	if (r == 0)
+		findings_set_cause(&run->findings, cause);
+	if (r < 0 || verdict > RULE_NOT_JUDGED || !is_for_people(run->options))
 		return r;
 	findings_print_last(&run->findings, stdout);
 	if (outfile_flush_stdout() < 0)
 		run->why_not_run = _("not run: the output cannot be written");
 	return 0;
+}
+
+static int add(struct run *run, const struct rule *rule, enum rule_verdict verdict,
+	const char *evidence, uint64_t took_ns)
+{
+	return add_with_cause(run, rule, verdict, evidence, took_ns, NULL);
 }
 
 static int add_interrupted(struct run *run, const struct rule *rule, uint64_t took_ns)
@@ -80,11 +116,11 @@ static int add_interrupted(struct run *run, const struct rule *rule, uint64_t to
 	return add(run, rule, RULE_ERROR, text, took_ns);
 }
 
-/* Nobody is there, which is no verdict on a service. */
-static int add_nobody(struct run *run, const struct rule *rule, const char *text, uint64_t took_ns)
+/* No service is there, which is no verdict on a service. */
+static int add_absent(struct run *run, const struct rule *rule, const char *text, uint64_t took_ns)
 {
 	findings_set_error(&run->findings, text);
-	run->why_not_run = _("not run: nobody answers");
+	run->why_not_run = _("not run: nothing answers");
 	return add(run, rule, RULE_ERROR, text, took_ns);
 }
 
@@ -95,12 +131,12 @@ static int add_death(
 	char text[2 * RULE_EVIDENCE_SIZE];
 	int r = add(run, rule, RULE_FAIL, evidence, took_ns);
 
-	snprintf(text, sizeof(text), _("nobody has answered since '%s': %s"), rule->name,
-		run->trial.evidence);
+	snprintf(
+		text, sizeof(text), _("no answer since '%s': %s"), rule->name, run->trial.evidence);
 	run->findings.dead_since = rule;
 	if (r == 0)
 		r = findings_set_error(&run->findings, text);
-	run->why_not_run = _("not run: nobody has answered since an earlier rule");
+	run->why_not_run = _("not run: no answer since an earlier rule");
 	if (r == 0 && is_for_people(run->options))
 		printf("%s\n", text);
 	return r;
@@ -113,25 +149,50 @@ static bool is_unheard(const struct run *run)
 		run->trial.volley.heard == 0 && run->findings.verdicts[RULE_PASS] == 0;
 }
 
+/* It may have failed because the service ended, or was ended. */
+static int add_program_failure(
+	struct run *run, const struct rule *rule, const char *evidence, uint64_t took_ns)
+{
+	struct program *program = &run->service.program;
+	char text[2 * RULE_EVIDENCE_SIZE], end[128];
+
+	if (run->trial.local_trouble)
+		return add(run, rule, RULE_SKIP, evidence, took_ns);
+	if (atomic_load(&program->overdue)) {
+		bool is_wrong = run->findings.verdicts[RULE_FAIL] > 0;
+
+		return add(run, rule, is_wrong ? RULE_NOT_JUDGED : RULE_FAIL,
+			_("the service had not done it when the time for the rule was over"),
+			took_ns);
+	}
+	if (!program_has_ended(program))
+		return add(run, rule, RULE_FAIL, evidence, took_ns);
+	snprintf(text, sizeof(text), _("the service %s: %s"),
+		program_format_end(program, end, sizeof(end)), evidence);
+	return add(run, rule, RULE_FAIL, text, took_ns);
+}
+
 static int add_failure(struct run *run, const struct rule *rule, uint64_t took_ns)
 {
 	char evidence[RULE_EVIDENCE_SIZE];
 	int error;
 
 	memcpy(evidence, run->trial.evidence, sizeof(evidence));
+	if (run->options->scope.subject == RULE_OF_PROGRAM)
+		return add_program_failure(run, rule, evidence, took_ns);
 	if (run->trial.local_trouble)
 		return add(run, rule, RULE_SKIP, evidence, took_ns);
-	error = presence_look(&run->trial);
+	error = presence_check_again(&run->trial);
 	if (error == 0 || is_interrupted(run))
 		return add(run, rule, RULE_FAIL, evidence, took_ns);
 	if (is_unheard(run)) {
 		log_error("%s%s", run->trial.evidence, presence_advice(error));
-		return add_nobody(run, rule, run->trial.evidence, took_ns);
+		return add_absent(run, rule, run->trial.evidence, took_ns);
 	}
 	return add_death(run, rule, evidence, took_ns);
 }
 
-/* Twice as long as an answer may take: somebody who waits for the service will notice. */
+/* Twice as long as an answer may take: a person waiting for the service notices. */
 static int add_pass(struct run *run, const struct rule *rule, uint64_t took_ns)
 {
 	char time[DURATION_TEXT_SIZE];
@@ -158,8 +219,6 @@ static int try_one(struct run *run, const struct rule *rule)
 
 	if (is_interrupted(run))
 		return add_interrupted(run, rule, 0);
-	if (!(rule->schemes & RULE_OF(run->targets.addrs[0].scheme)))
-		return add(run, rule, RULE_SKIP, _("this rule is not for this kind of address"), 0);
 	trial->evidence[0] = '\0';
 	trial->waited_ns = 0;
 	trial->local_trouble = false;
@@ -175,6 +234,77 @@ static int try_one(struct run *run, const struct rule *rule)
 	return add(run, rule, verdict, trial->evidence, started_ns);
 }
 
+/* How long a rule may take; 0: there is no time left. */
+static uint64_t rule_time_ns(const struct run *run)
+{
+	uint64_t now_ns = clock_now_ns(), end_ns = run->began_ns + WRONG_NS;
+
+	if (run->findings.verdicts[RULE_FAIL] + run->diagnosis.count == 0)
+		return RULE_NS;
+	if (now_ns + LEAST_NS > end_ns)
+		return 0;
+	return end_ns - now_ns < RULE_NS ? end_ns - now_ns : RULE_NS;
+}
+
+/* On a service started anew, unless all has been well. */
+static int try_on_program(struct run *run, const struct rule *rule)
+{
+	bool is_well = run->diagnosis.is_steady && run->was_well;
+	uint64_t time_ns = rule_time_ns(run);
+	struct cause_found found;
+	size_t passed;
+	int r;
+
+	if (is_interrupted(run))
+		return add_interrupted(run, rule, 0);
+	if (time_ns == 0)
+		return add(run, rule, RULE_NOT_JUDGED,
+			_("no time was left: a wrong service gets 15 s"), 0);
+	r = service_start(&run->service, !is_well, time_ns, run->interrupt->fd, &found);
+	if (r < 0 && !is_interrupted(run))
+		return add(run, rule, RULE_NOT_JUDGED,
+			r == -EADDRINUSE
+				? _("the port is still held by an old connection; with {port} in the "
+				    "command each rule gets a port of its own")
+				: strerror(-r),
+			0);
+	if (r > 0)
+		return add(run, rule, RULE_NOT_JUDGED, found.seen, 0);
+	run->targets.count = 1;
+	run->targets.addrs[0] = run->service.addr;
+	run->trial.until_ns = clock_after_ns(clock_now_ns(), time_ns);
+	passed = run->findings.verdicts[RULE_PASS];
+	r = try_one(run, rule);
+	run->was_well = run->findings.verdicts[RULE_PASS] > passed;
+	return r;
+}
+
+/* What the diagnosis has found out about a rule; or the rule itself. */
+static int try_with_diagnosis(struct run *run, const struct rule *rule)
+{
+	const struct diagnosis *diagnosis = &run->diagnosis;
+	const struct cause_found *found = diagnosis_cause_of(diagnosis, rule->name);
+	const struct diagnosis_note *note = diagnosis_note_of(diagnosis, rule->name);
+	int r;
+
+	if (found != NULL)
+		return add_with_cause(run, rule, RULE_FAIL, found->seen, 0, found);
+	found = diagnosis_explanation_of(diagnosis, rule->name);
+	if (found != NULL)
+		return add_with_cause(run, rule, RULE_NOT_JUDGED, found->seen, 0, found);
+	if (rule->run != NULL)
+		return try_on_program(run, rule);
+	if (is_interrupted(run))
+		return add_interrupted(run, rule, 0);
+	if (note == NULL)
+		return add(run, rule, RULE_NOT_JUDGED,
+			_("it could not be tried, because of what failed before"), 0);
+	r = add_with_cause(run, rule, note->verdict, note->evidence, 0, note->cause);
+	if (r == 0)
+		run->findings.list[run->findings.count - 1].slow = note->cause != NULL;
+	return r;
+}
+
 /* All that are wanted: tried, or noted as not run. `error`: why not even the first can be; NULL: it can. */
 static int try_all(struct run *run, const char *error)
 {
@@ -182,22 +312,26 @@ static int try_all(struct run *run, const char *error)
 	const struct rule *rule;
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && (rule = rule_nth(i)) != NULL; i++) {
-		bool fits = rule->schemes & RULE_OF(options->target.scheme);
+	for (unsigned i = 0; r == 0 && (rule = rules_nth(i)) != NULL; i++) {
+		bool fits = scope_fits(&options->scope, rule);
 
 		if (!options->wanted[i] || (!fits && !options->asked))
 			continue;
 		if (run->why_not_run != NULL)
 			r = add(run, rule, RULE_NOT_RUN, run->why_not_run, 0);
 		else if (error != NULL)
-			r = add_nobody(run, rule, error, 0);
+			r = add_absent(run, rule, error, 0);
+		else if (!fits)
+			r = add(run, rule, RULE_SKIP, scope_why_not(&options->scope, rule), 0);
+		else if (options->scope.subject != RULE_OF_ANY)
+			r = try_with_diagnosis(run, rule);
 		else
 			r = try_one(run, rule);
 	}
 	return r;
 }
 
-/* ---- what it tells ---- */
+/* ---- what it reports ---- */
 
 /* Opened before all the work: a path that cannot be written is found early. */
 static int open_junit(struct run *run)
@@ -212,11 +346,11 @@ static int open_junit(struct run *run)
 
 static int write_junit(struct run *run, const char *target)
 {
-	int r = findings_write_junit(&run->findings, target, outfile_stream(run->junit));
+	int r = junit_write(&run->findings, target, outfile_stream(run->junit));
 
 	r = outfile_commit(run->junit, r);
 	run->junit = NULL;
-	/* Of standard output main() speaks. */
+	/* main() reports errors of standard output. */
 	if (r < 0 && is_for_people(run->options))
 		log_error(_("cannot write '%s': %s"), run->options->junit_path, strerror(-r));
 	return r;
@@ -242,12 +376,12 @@ static int write_stdout(struct run *run, const char *target, bool was_tried)
 }
 
 /* Both, also where one of them fails. 0, or the first error. */
-static int tell(struct run *run, bool was_tried)
+static int report(struct run *run, bool was_tried)
 {
 	char target[ADDR_TEXT_SIZE];
 	int r, more = 0;
 
-	addr_spec_format(&run->options->target, target, sizeof(target));
+	format_target(run->options, target, sizeof(target));
 	r = write_stdout(run, target, was_tried);
 	if (run->junit != NULL)
 		more = write_junit(run, target);
@@ -255,7 +389,7 @@ static int tell(struct run *run, bool was_tried)
 }
 
 /* A name may have several addresses: which one is checked must be known. */
-static void tell_address(const struct run *run)
+static void print_address(const struct run *run)
 {
 	char target[ADDR_TEXT_SIZE], address[ADDR_TEXT_SIZE];
 
@@ -267,10 +401,49 @@ static void tell_address(const struct run *run)
 
 /* ---- the whole of it ---- */
 
+/* The program's mistakes. -errno: it could not be run because of this machine. */
+static int diagnose(struct run *run, char *ret_error, size_t size)
+{
+	const struct check_options *options = run->options;
+	int r;
+
+	run->diagnosis = (struct diagnosis){
+		.service = &run->service,
+		.trial = &run->trial,
+		.profile = options->scope.profile,
+		.until_ns = run->began_ns + WRONG_NS,
+	};
+	r = options->client != NULL
+		? rehearsal_run(&run->diagnosis, options->client, &options->service.limits)
+		: examination_run(&run->diagnosis);
+	if (r == -EINTR)
+		return 0; /* each rule will say so */
+	run->was_well = run->diagnosis.count == 0;
+	run->findings.took_ns = clock_now_ns() - run->began_ns;
+	run->findings.causes = run->diagnosis.found;
+	run->findings.cause_count = run->diagnosis.count;
+	if (run->diagnosis.sends_single_bytes && run->trial.most_bytes > ONE_BYTE_MOST)
+		run->trial.most_bytes = ONE_BYTE_MOST;
+	if (r == -EADDRINUSE)
+		snprintf(ret_error, size,
+			_("port %u is in use (end the program that has it, or write {port} into the "
+			  "command)"),
+			options->service.fixed_port);
+	else if (r < 0)
+		snprintf(ret_error, size, _("cannot run '%s': %s"),
+			options->client != NULL ? options->client : options->service.command,
+			strerror(-r));
+	return r;
+}
+
 static int find(struct run *run, char *ret_error, size_t size)
 {
 	char text[ADDR_TEXT_SIZE];
-	int r = resolve(&run->options->target, RESOLVE_CONNECT, &run->targets);
+	int r;
+
+	if (run->options->scope.subject != RULE_OF_ANY)
+		return diagnose(run, ret_error, size);
+	r = resolve(&run->options->target, RESOLVE_CONNECT, &run->targets);
 
 	if (r < 0) {
 		run->targets.count = 0;
@@ -285,29 +458,40 @@ static int find(struct run *run, char *ret_error, size_t size)
 	return r;
 }
 
-static int try_and_tell(struct run *run, enum check_outcome *ret_outcome)
+/* With points: all of them were earned. */
+static bool is_kept(const struct run *run)
+{
+	const struct findings *findings = &run->findings;
+
+	if (findings->grade != NULL)
+		return findings_score(findings) == findings->grade->of;
+	return findings->verdicts[RULE_FAIL] == 0 && findings->cause_count == 0;
+}
+
+static int try_and_report(struct run *run, enum check_outcome *ret_outcome)
 {
 	const struct findings *findings = &run->findings;
 	char error[ADDR_TEXT_SIZE + RULE_EVIDENCE_SIZE];
-	int told, r = find(run, error, sizeof(error));
+	int reported, r = find(run, error, sizeof(error));
 	bool was_found = r == 0;
 
 	if (!was_found && !is_interrupted(run))
 		log_error("%s", error);
-	if (was_found)
-		tell_address(run);
+	if (was_found && run->options->scope.subject == RULE_OF_ANY)
+		print_address(run);
 	if (was_found || !is_interrupted(run))
 		r = try_all(run, was_found ? NULL : error) < 0 ? -ENOMEM : r;
 	else
 		r = try_all(run, NULL); /* each is noted as interrupted */
-	told = tell(run, was_found && (findings->verdicts[RULE_ERROR] == 0 || run->signal > 0));
+	reported = report(
+		run, was_found && (findings->verdicts[RULE_ERROR] == 0 || run->signal > 0));
 	if (r == 0)
-		r = told;
+		r = reported;
 	if (r == -ENOMEM)
 		log_error("%s", strerror(ENOMEM));
 	if (r == 0 && findings->verdicts[RULE_ERROR] > 0)
 		r = -ETIMEDOUT;
-	*ret_outcome = findings->verdicts[RULE_FAIL] > 0 ? CHECK_BROKEN : CHECK_KEPT;
+	*ret_outcome = is_kept(run) ? CHECK_KEPT : CHECK_BROKEN;
 	if (r == 0 && *ret_outcome == CHECK_KEPT && findings->verdicts[RULE_PASS] == 0) {
 		log_error(_("nothing was checked: every rule was skipped"));
 		r = -ENODATA;
@@ -330,32 +514,56 @@ static int run_idle(struct run *run)
 	return r;
 }
 
+/* Before any thread or socket of ours. */
+static int isolate(const struct check_options *options)
+{
+	char reason[ISOLATION_REASON_SIZE], target[ADDR_TEXT_SIZE];
+	int r = isolation_enter(reason, sizeof(reason));
+
+	if (r < 0)
+		log_error(
+			_("cannot isolate '%s': %s; without --isolate it runs in this machine's network (a "
+			  "container needs --security-opt seccomp=unconfined, WSL version 2)"),
+			format_target(options, target, sizeof(target)), reason);
+	return r;
+}
+
 int check(const struct check_options *options, enum check_outcome *ret_outcome)
 {
 	struct interrupt interrupt;
-	int r;
+	int r = options->isolate ? isolate(options) : 0;
 
-	descriptors_raise_limit();
 	*ret_outcome = CHECK_KEPT;
+	if (r < 0)
+		return r;
+	descriptors_raise_limit();
 	r = interrupt_init(&interrupt, NULL);
 	if (r < 0) {
 		log_error(_("cannot begin: %s"), strerror(-r));
 		return r;
 	}
 
-	struct run run = { .options = options, .interrupt = &interrupt };
+	struct run run = {
+		.options = options,
+		.interrupt = &interrupt,
+		.began_ns = clock_now_ns(),
+		.service.options = &options->service,
+		.findings = { .hint = options->hint, .grade = options->grade },
+	};
 
 	run.trial = (struct rule_trial){
 		.targets = &run.targets,
 		.patience_ns = options->patience_ns,
 		.most_bytes = options->most_bytes,
 		.interrupt_fd = interrupt.fd,
+		.until_ns = CLOCK_NEVER,
 		.first_fd = -1,
 	};
 	r = open_junit(&run);
 	if (r == 0)
-		r = options->idle_ns > 0 ? run_idle(&run) : try_and_tell(&run, ret_outcome);
+		r = options->idle_ns > 0 ? run_idle(&run) : try_and_report(&run, ret_outcome);
 	is_interrupted(&run);
+	service_end(&run.service);
 	if (run.trial.first_fd >= 0)
 		call_close(run.trial.first_fd);
 	volley_fini(&run.trial.volley);

@@ -7,17 +7,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "check/findings.h"
 #include "check/rule.h"
+#include "check/scope.h"
+#include "check/service.h"
 #include "net/addr.h"
 
 #define CHECK_MOST_RULES 64
 #define CHECK_DEFAULT_PATIENCE_NS 5000000000ull
+/* Of a program on this machine. */
+#define CHECK_PROGRAM_PATIENCE_NS 1000000000ull
 #define CHECK_DEFAULT_MOST_BYTES (64ull << 20)
 
 struct check_options {
-	struct addr_spec target;
-	bool wanted[CHECK_MOST_RULES]; /* by rule_nth's number */
-	bool asked; /* rules were named: those that are not for this kind of address are told as skipped */
+	struct addr_spec target; /* tcp where a program is run */
+	struct service_options service; /* its command; NULL: the target is checked */
+	const char
+		*client; /* the command of a client to be checked, instead of a service; or NULL */
+	bool isolate; /* run it in a network of its own */
+	struct scope
+		scope; /* whether `target`, `service` or `client` is tried, and by which rules */
+	const struct grade *grade; /* NULL: none */
+	enum findings_hint hint;
+	bool wanted[CHECK_MOST_RULES]; /* by rules_nth's number */
+	bool asked; /* rules were named: those that are not for this kind of address are shown as skipped */
 	uint64_t patience_ns;
 	uint64_t most_bytes;
 	bool json; /* instead of lines */
@@ -29,8 +42,8 @@ struct check_options {
 enum check_outcome { CHECK_KEPT, CHECK_BROKEN };
 
 /*
- * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: nobody
- * reads the output); -errno: it could not be tried, or the results could not be written. A line has
+ * 0 and the outcome: at least one rule was judged; a positive number: the signal that ended it (SIGPIPE: the output
+ * has no reader); -errno: it could not be tried, or the results could not be written. A line has
  * been printed for the latter. JSON and JUnit XML are written in every case in which they can be.
  */
 int check(const struct check_options *options, enum check_outcome *ret_outcome);

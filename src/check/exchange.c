@@ -17,7 +17,7 @@
 #include "protocol/pattern.h"
 
 #define RECEIVE_BYTES (64u << 10)
-/* How long to wait for what stands behind a difference and tells what it is. */
+/* How long to wait for the bytes behind a difference: they show what it is. */
 #define BEHIND_NS (300 * CLOCK_NS_PER_MS)
 
 struct exchange {
@@ -214,7 +214,7 @@ static void step(struct exchange *exchange)
 	short events = (short)((exchange->pausing ? 0 : POLLIN) |
 		(may_send(exchange) ? POLLOUT : 0));
 	struct pollfd pollfds[] = {
-		/* Without events an error would still be told, again and again: while pausing, too. */
+		/* Without events an error would still be reported, again and again: while pausing, too. */
 		{ .fd = events != 0 ? exchange->fd : -1, .events = events },
 		{ .fd = plan->interrupt_fd, .events = POLLIN },
 	};

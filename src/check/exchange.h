@@ -13,7 +13,7 @@
 #include "client/ending.h"
 
 #define EXCHANGE_NOWHERE UINT64_MAX
-/* Room for any sentence of exchange_format. */
+/* Size for any sentence of exchange_format. */
 #define EXCHANGE_TEXT_SIZE ENDING_TEXT_SIZE
 
 struct exchange_plan {
@@ -37,7 +37,7 @@ struct exchange_result {
 	struct ending ending;
 	struct deviation deviation; /* ENDING_DIFFERENT */
 	bool finished; /* the half-close has been made */
-	bool was_stuck; /* a pause ended with bytes that nobody took: all buffers were full */
+	bool was_stuck; /* a pause ended with bytes that were not taken: all buffers were full */
 };
 
 /* A plan that sends `bytes` as they are taken and waits for all of them. */

@@ -32,7 +32,7 @@ struct idle {
 	struct rule_trial *trial;
 	uint64_t alive_ns, dead_ns; /* it lives so long; it does not live so long */
 	enum death death;
-	bool told; /* the way ended it by itself, at dead_ns */
+	bool announced; /* the way ended it by itself, at dead_ns */
 	bool interrupted; /* before that was found out */
 	uint64_t since_ns[WAITING]; /* when each was last used */
 };
@@ -60,7 +60,7 @@ static enum death ask(struct idle *idle, int fd)
 }
 
 /* The way has ended it, or the service has said something unasked. */
-static enum death look_at_end(int fd)
+static enum death read_end(int fd)
 {
 	char byte;
 	ssize_t n = call_recv(fd, &byte, 1, 0);
@@ -108,9 +108,9 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 		for (int i = next; ready > 0 && i < WAITING; i++) {
 			if (pollfds[i].revents == 0)
 				continue;
-			idle->death = look_at_end(pollfds[i].fd);
+			idle->death = read_end(pollfds[i].fd);
 			idle->dead_ns = clock_now_ns() - idle->since_ns[i];
-			idle->told = true;
+			idle->announced = true;
 			return true;
 		}
 		if (clock_now_ns() < due_ns)
@@ -133,7 +133,7 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 	return idle->death == DEATH_NONE;
 }
 
-static void tell_text(const struct idle *idle, uint64_t bound_ns)
+static void print_text(const struct idle *idle, uint64_t bound_ns)
 {
 	char alive[DURATION_TEXT_SIZE], dead[DURATION_TEXT_SIZE];
 	const char *how = idle->death == DEATH_FIN ? _("is finished (FIN)")
@@ -150,17 +150,17 @@ static void tell_text(const struct idle *idle, uint64_t bound_ns)
 	else if (idle->death == DEATH_NONE)
 		printf(_("a silent connection still lives after %s\n"),
 			duration_format(bound_ns, dead, sizeof(dead)));
-	else if (idle->told)
+	else if (idle->announced)
 		printf(_("a silent connection %s after %s\n"), how, dead);
 	else
 		printf(_("a silent connection lives for %s, and %s before %s\n"), alive, how, dead);
 }
 
-static void tell_json(const struct idle *idle)
+static void print_json(const struct idle *idle)
 {
 	const char *end = idle->interrupted ? "interrupted" : death_names[idle->death];
 	json_t *root = json_pack("{s:I, s:s, s:b}", "alive_ns", (json_int_t)idle->alive_ns, "end",
-		end, "announced", idle->told);
+		end, "announced", idle->announced);
 
 	if (idle->death != DEATH_NONE)
 		json_object_set_new(root, "dead_ns", json_integer((json_int_t)idle->dead_ns));
@@ -215,9 +215,9 @@ int idle_find(struct rule_trial *trial, uint64_t bound_ns, bool json)
 	if (r == 0)
 		r = make_sure(&idle);
 	if (r == 0 && json)
-		tell_json(&idle);
+		print_json(&idle);
 	else if (r == 0)
-		tell_text(&idle, bound_ns);
+		print_text(&idle, bound_ns);
 	else if (json)
 		idle_write_error(trial->evidence);
 	return r;

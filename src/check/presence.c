@@ -105,11 +105,11 @@ int presence_find(struct rule_trial *trial, struct resolve_list *list)
 	return find_datagrams(trial, list);
 }
 
-/* ---- looking again ---- */
+/* ---- checking again ---- */
 
-enum look { LOOK_THERE, LOOK_GONE, LOOK_AGAIN };
+enum state { STATE_THERE, STATE_GONE, STATE_UNCLEAR };
 
-static enum look look_at_stream(struct rule_trial *trial, int *reterr_error)
+static enum state check_stream(struct rule_trial *trial, int *reterr_error)
 {
 	uint64_t bytes = trial->answered_bytes;
 	struct exchange_plan plan = exchange_plan_of(
@@ -121,35 +121,37 @@ static enum look look_at_stream(struct rule_trial *trial, int *reterr_error)
 
 	*reterr_error = r < 0 ? r : -ENOTCONN;
 	if (r < 0)
-		return trial->local_trouble ? LOOK_THERE : r == -ETIMEDOUT ? LOOK_GONE : LOOK_AGAIN;
+		return trial->local_trouble ? STATE_THERE
+			: r == -ETIMEDOUT   ? STATE_GONE
+					    : STATE_UNCLEAR;
 	exchange_run(fd, &plan, &result);
 	if (result.ending.kind == ENDING_FINE || result.ending.received_bytes > 0)
-		return LOOK_THERE;
+		return STATE_THERE;
 	rule_say(trial, RULE_FAIL, "%s", exchange_format(&result, text, sizeof(text)));
 	if (result.ending.kind == ENDING_SILENT)
-		return bytes > 0 ? LOOK_GONE : LOOK_THERE;
-	return LOOK_AGAIN;
+		return bytes > 0 ? STATE_GONE : STATE_THERE;
+	return STATE_UNCLEAR;
 }
 
-static enum look look_at_datagrams(struct rule_trial *trial, int *reterr_error)
+static enum state check_datagrams(struct rule_trial *trial, int *reterr_error)
 {
 	char target[ADDR_TEXT_SIZE], timeout[DURATION_TEXT_SIZE];
 	int error = ask(&trial->volley);
 
 	*reterr_error = error;
 	if (error == 0 || error == -EINTR)
-		return LOOK_THERE;
+		return STATE_THERE;
 	addr_format(trial->volley.target, target, sizeof(target));
 	if (error == -ETIMEDOUT) {
-		rule_say(trial, RULE_FAIL, _("nobody answers at '%s' within %s"), target,
+		rule_say(trial, RULE_FAIL, _("nothing answers at '%s' within %s"), target,
 			duration_format(trial->patience_ns, timeout, sizeof(timeout)));
-		return LOOK_GONE;
+		return STATE_GONE;
 	}
-	rule_say(trial, RULE_FAIL, _("nobody answers at '%s': %s"), target, strerror(-error));
-	return error == -EMFILE ? LOOK_THERE : LOOK_AGAIN;
+	rule_say(trial, RULE_FAIL, _("nothing answers at '%s': %s"), target, strerror(-error));
+	return error == -EMFILE ? STATE_THERE : STATE_UNCLEAR;
 }
 
-int presence_look(struct rule_trial *trial)
+int presence_check_again(struct rule_trial *trial)
 {
 	bool is_stream = addr_socket_type(trial->targets->addrs[0].scheme) == SOCK_STREAM;
 	uint64_t patience_ns = trial->patience_ns;
@@ -157,15 +159,15 @@ int presence_look(struct rule_trial *trial)
 		clock_now_ns(), patience_ns < RESTART_NS ? patience_ns : RESTART_NS);
 	struct pollfd interrupt = { .fd = trial->interrupt_fd, .events = POLLIN };
 	char before[RULE_EVIDENCE_SIZE];
-	enum look look;
+	enum state state;
 	int error;
 
 	memcpy(before, trial->evidence, sizeof(before));
 	do {
-		look = is_stream ? look_at_stream(trial, &error) : look_at_datagrams(trial, &error);
-	} while (look == LOOK_AGAIN && clock_now_ns() < until_ns &&
+		state = is_stream ? check_stream(trial, &error) : check_datagrams(trial, &error);
+	} while (state == STATE_UNCLEAR && clock_now_ns() < until_ns &&
 		poll(&interrupt, 1, clock_poll_ms(0, AGAIN_NS)) == 0);
-	if (look != LOOK_THERE)
+	if (state != STATE_THERE)
 		return error;
 	memcpy(trial->evidence, before, sizeof(before));
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * The list of rules, and the few steps that all of them take.
+ * The few steps that all rules take.
  */
 #include "check/rule.h"
 
@@ -17,33 +17,7 @@
 #include "client/dial.h"
 #include "net/call.h"
 
-static const struct rule *const lists[] = {
-	rule_bytes_list,
-	rule_ending_list,
-	rule_others_list,
-	rule_datagram_list,
-};
-
-const struct rule *rule_find(const char *name)
-{
-	for (unsigned i = 0;; i++) {
-		const struct rule *rule = rule_nth(i);
-
-		if (rule == NULL || strcmp(rule->name, name) == 0)
-			return rule;
-	}
-}
-
-const struct rule *rule_nth(unsigned n)
-{
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		for (const struct rule *rule = lists[i]; rule->name != NULL; rule++) {
-			if (n-- == 0)
-				return rule;
-		}
-	}
-	return NULL;
-}
+#define CONNECT_LEAST_NS (2500 * CLOCK_NS_PER_MS)
 
 enum rule_verdict rule_say(
 	struct rule_trial *trial, enum rule_verdict verdict, const char *format, ...)
@@ -70,10 +44,19 @@ static bool is_local(int error)
 	}
 }
 
+/* A full backlog costs a client a second (RFC 6298), which is longer than the patience with a program of ours. */
+static uint64_t connect_time_ns(const struct rule_trial *trial)
+{
+	bool is_program = trial->until_ns != CLOCK_NEVER;
+
+	return is_program && trial->patience_ns < CONNECT_LEAST_NS ? CONNECT_LEAST_NS
+								   : trial->patience_ns;
+}
+
 int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
 {
 	struct resolve_list one = { .count = 1, .addrs = { *target } };
-	struct dial_options options = { .timeout_ns = trial->patience_ns };
+	struct dial_options options = { .timeout_ns = connect_time_ns(trial) };
 	struct dial_report report;
 	struct addr reached;
 	int r = dial(&one, &options, &report, ret_fd, &reached);
@@ -127,7 +110,7 @@ bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan)
 	return rule_connect(trial, &fd) == 0 && rule_exchange_on(trial, fd, plan);
 }
 
-bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes)
+bool rule_allows_size(struct rule_trial *trial, uint64_t least_bytes)
 {
 	char size[NUMBER_TEXT_SIZE];
 
@@ -136,6 +119,13 @@ bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes)
 	rule_say(trial, RULE_SKIP, _("--size is too small for this rule, which needs %s"),
 		number_format_size(least_bytes, size, sizeof(size)));
 	return false;
+}
+
+uint64_t rule_deadline(const struct rule_trial *trial, uint64_t ns)
+{
+	uint64_t end_ns = clock_after_ns(clock_now_ns(), ns);
+
+	return end_ns < trial->until_ns ? end_ns : trial->until_ns;
 }
 
 bool rule_wait(struct rule_trial *trial, uint64_t ns)

@@ -1,12 +1,14 @@
 /*
  * The rules of `meari check`: each is one promise that an echo service keeps or breaks, tried from outside
- * on connections of its own. A rule never speaks; it leaves its evidence, one line in the user's language.
+ * on connections of its own. A rule prints nothing; it leaves its evidence, one line in the user's language.
  *
- *   rule            the list, and what rules share
+ *   rules           the list of all rules
+ *   rule            what rules share
  *   rule_bytes      every byte, in order, whatever the pieces
  *   rule_ending     what becomes of bytes when one side ends
  *   rule_others     that one client's fate is not another's
  *   rule_datagram   whole messages
+ *   rule_program    what is seen only of a program that check starts
  */
 #pragma once
 
@@ -24,17 +26,19 @@ enum rule_verdict {
 	RULE_PASS,
 	RULE_FAIL,
 	RULE_SKIP, /* it cannot be judged here */
-	RULE_ERROR, /* it was under way, and nobody answered, or a signal ended the check */
+	RULE_NOT_JUDGED, /* a mistake that was found elsewhere would make it fail; or there was no time */
+	RULE_ERROR, /* it was under way, and nothing answered, or a signal ended the check */
 	RULE_NOT_RUN, /* the check ended before it */
 	RULE_VERDICTS
 };
 
 /* What a rule is given, and where it leaves its evidence. */
 struct rule_trial {
-	const struct resolve_list *targets; /* the first one is who is checked */
+	const struct resolve_list *targets; /* the first one is checked */
 	uint64_t patience_ns; /* for anything that should come */
 	uint64_t most_bytes; /* of one conversation */
 	int interrupt_fd; /* readable: give up */
+	uint64_t until_ns; /* CLOCK_NEVER, or a rule must have ended by then */
 	int first_fd; /* connected to the first target, for the first that asks for one; -1: none */
 	struct volley volley; /* the sockets of all datagrams; for datagram schemes */
 	/* What has been seen of the service until now: */
@@ -45,27 +49,34 @@ struct rule_trial {
 	char evidence[RULE_EVIDENCE_SIZE];
 };
 
+/* The smallest set of rules that a rule belongs to; each holds the ones before. */
+enum rule_profile {
+	RULE_CHAPTER, /* one client at a time */
+	RULE_CLASS, /* several clients, half-close, reset */
+	RULE_FULL,
+};
+
+/* What is tried: a service at an address, one that check starts, or a client that it starts. */
+enum rule_subject { RULE_OF_ANY, RULE_OF_PROGRAM, RULE_OF_CLIENT };
+
 struct rule {
 	const char *name; /* on the command line and in results; never translated */
 	const char *promise; /* N_(): one sentence without a full stop */
 	unsigned schemes; /* of whom it holds: RULE_OF(ADDR_TCP) | ... */
-	enum rule_verdict (*run)(struct rule_trial *trial);
+	enum rule_verdict (*run)(struct rule_trial *trial); /* NULL: found by the diagnosis */
+	enum rule_profile profile;
+	enum rule_subject subject;
 };
 
 #define RULE_OF(scheme) (1u << (scheme))
 #define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_UNIX))
 #define RULE_DATAGRAMS (RULE_OF(ADDR_UDP) | RULE_OF(ADDR_UNIXGRAM))
 
-/* The rules in the order of trying, from 0; NULL behind the last. */
-const struct rule *rule_nth(unsigned n);
-/* NULL: there is none of that name. */
-const struct rule *rule_find(const char *name);
-
 /* ---- for rule_* ---- */
 
 /* Each list ends with a name of NULL. */
 extern const struct rule rule_bytes_list[], rule_ending_list[], rule_others_list[],
-	rule_datagram_list[];
+	rule_datagram_list[], rule_program_list[];
 
 /* Writes the evidence and gives the verdict. */
 enum rule_verdict rule_say(struct rule_trial *trial, enum rule_verdict verdict, const char *format,
@@ -88,7 +99,10 @@ bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
 	const struct exchange_result *result);
 
 /* True where --size allows so many bytes; otherwise the evidence says that it is too small. */
-bool rule_has_room(struct rule_trial *trial, uint64_t least_bytes);
+bool rule_allows_size(struct rule_trial *trial, uint64_t least_bytes);
+
+/* The end of a time that begins now, or of the time for the rule. */
+uint64_t rule_deadline(const struct rule_trial *trial, uint64_t ns);
 
 /* Keeps silent for a time, as a part of a rule. False: interrupted. */
 bool rule_wait(struct rule_trial *trial, uint64_t ns);

@@ -10,7 +10,7 @@
 #include "net/call.h"
 #include "net/socket.h"
 
-/* Longer than any service should wait before it sends; shorter than anybody's patience. */
+/* Longer than any service should wait before it sends; shorter than any client's patience. */
 #define PAUSE_NS (300 * CLOCK_NS_PER_MS)
 /* With less a rule would pass without having tried what it is about: pieces, several messages, every byte. */
 #define LEAST_BYTES 100
@@ -20,6 +20,16 @@
 #define ENOUGH_NS (20 * CLOCK_NS_PER_S)
 /* A way that stands still for so long has full buffers; a slow one may pause for less. */
 #define FULL_NS CLOCK_NS_PER_S
+
+/* A program that check runs gets less: it is near. */
+static uint64_t enough_ns(const struct rule_trial *trial)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	return trial->until_ns == CLOCK_NEVER ? ENOUGH_NS
+		: trial->until_ns > now_ns    ? (trial->until_ns - now_ns) / 3
+					      : 1;
+}
 
 static uint64_t bounded(const struct rule_trial *trial, uint64_t bytes)
 {
@@ -54,13 +64,13 @@ static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 	struct exchange_result result;
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
 	plan.piece_most = 1;
 	plan.in_turn = true;
-	plan.enough_ns = ENOUGH_NS;
+	plan.enough_ns = enough_ns(trial);
 	exchange_run(fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
@@ -77,7 +87,7 @@ static enum rule_verdict exact(struct rule_trial *trial)
 		65535, 65536, 65537, 1u << 20, (1u << 20) + 1, 64u << 20 };
 	uint64_t largest = 0;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct exchange_plan plan = plan_of(trial, sizes[i]);
@@ -95,7 +105,7 @@ static enum rule_verdict many_small_writes(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1u << 20);
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	plan.piece_most = 40;
 	if (!rule_exchange(trial, &plan))
@@ -107,7 +117,7 @@ static enum rule_verdict order(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 16u << 20);
 
-	if (!rule_has_room(trial, LEAST_MESSAGES_BYTES))
+	if (!rule_allows_size(trial, LEAST_MESSAGES_BYTES))
 		return RULE_SKIP;
 	plan.piece_most = 3000;
 	plan.receive_most = 777;
@@ -155,13 +165,13 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 	char size[NUMBER_TEXT_SIZE];
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_NOISE_BYTES))
+	if (!rule_allows_size(trial, LEAST_NOISE_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
 	plan.piece_most = 512;
 	plan.in_turn = true;
-	plan.enough_ns = ENOUGH_NS;
+	plan.enough_ns = enough_ns(trial);
 	exchange_run(fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
@@ -200,7 +210,7 @@ static enum rule_verdict urgent(struct rule_trial *trial)
 	struct exchange_result result;
 	CLEANUP_FD int fd = -1;
 
-	if (!rule_has_room(trial, LEAST_BYTES))
+	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
@@ -249,18 +259,24 @@ static enum rule_verdict bounded_memory(struct rule_trial *trial)
 }
 
 const struct rule rule_bytes_list[] = {
-	{ "one-byte", N_("one byte comes back at once"), RULE_STREAMS, one_byte },
+	{ "one-byte", N_("one byte comes back at once"), RULE_STREAMS, one_byte, RULE_CHAPTER,
+		RULE_OF_ANY },
 	{ "byte-by-byte", N_("bytes sent one at a time come back one at a time"), RULE_STREAMS,
-		byte_by_byte },
-	{ "exact", N_("every byte comes back, from 1 byte to 64 MiB"), RULE_STREAMS, exact },
-	{ "small-writes", N_("many small writes lose nothing"), RULE_STREAMS, many_small_writes },
-	{ "order", N_("what is sent without waiting comes back in order"), RULE_STREAMS, order },
+		byte_by_byte, RULE_CHAPTER, RULE_OF_ANY },
+	{ "exact", N_("every byte comes back, from 1 byte to 64 MiB"), RULE_STREAMS, exact,
+		RULE_CHAPTER, RULE_OF_ANY },
+	{ "small-writes", N_("many small writes lose nothing"), RULE_STREAMS, many_small_writes,
+		RULE_CHAPTER, RULE_OF_ANY },
+	{ "order", N_("what is sent without waiting comes back in order"), RULE_STREAMS, order,
+		RULE_CHAPTER, RULE_OF_ANY },
 	{ "slow-reader", N_("a reader that pauses longer than any buffer gets everything"),
-		RULE_STREAMS, slow_reader },
-	{ "garbage", N_("no byte has a meaning to it"), RULE_STREAMS, garbage },
-	{ "urgent", N_("an urgent byte keeps its place (RFC 6093)"), RULE_OF(ADDR_TCP), urgent },
+		RULE_STREAMS, slow_reader, RULE_CLASS, RULE_OF_ANY },
+	{ "garbage", N_("no byte has a meaning to it"), RULE_STREAMS, garbage, RULE_CHAPTER,
+		RULE_OF_ANY },
+	{ "urgent", N_("an urgent byte keeps its place (RFC 6093)"), RULE_OF(ADDR_TCP), urgent,
+		RULE_FULL, RULE_OF_ANY },
 	{ "bounded-memory",
 		N_("a client that does not read is not read from for ever, and gets all when it reads"),
-		RULE_STREAMS, bounded_memory },
+		RULE_STREAMS, bounded_memory, RULE_FULL, RULE_OF_ANY },
 	{ 0 },
 };

@@ -64,7 +64,7 @@ static enum rule_verdict try_sizes(struct rule_trial *trial, const size_t *sizes
 		shots[i].length = sizes[i];
 	if (!volley_fire(&trial->volley, shots, count))
 		return RULE_FAIL;
-	/* Where nobody has ever answered, nothing is gained by trying each size again. */
+	/* Where nothing has ever answered, nothing is gained by trying each size again. */
 	bool hopeless = trial->volley.heard == 0 && count > 1;
 
 	for (size_t i = 0; i < count; i++) {
@@ -132,7 +132,7 @@ static enum rule_verdict once(struct rule_trial *trial)
 
 	for (size_t i = 0; i < ONCE_COUNT; i++)
 		shots[i].length = ORDINARY_BYTES;
-	/* A few first: where nobody is, the others need not wait. */
+	/* A few first: where no service is, the others need not wait. */
 	if (!volley_fire(&trial->volley, shots, FEW_COUNT))
 		return RULE_FAIL;
 	if (trial->volley.heard == 0)
@@ -171,8 +171,8 @@ static enum rule_verdict source(struct rule_trial *trial)
 }
 
 /*
- * Two services that answer each other never stop (CERT CA-1996-01): who sends from port 7 gets nothing. That it
- * gets nothing says something only where everybody else is answered, before and after.
+ * Two services that answer each other never stop (CERT CA-1996-01): a datagram from port 7 is not answered. That
+ * says something only where other ports are answered, before and after.
  */
 static enum rule_verdict loop(struct rule_trial *trial)
 {
@@ -198,7 +198,7 @@ static enum rule_verdict loop(struct rule_trial *trial)
 		return RULE_FAIL;
 	for (size_t i = 0; i < COUNT; i++) {
 		if (shots[i].reply == VOLLEY_UNSENT)
-			continue; /* not ours to have, or somebody's */
+			continue; /* not ours to have, or in use */
 		tried++;
 		if (shots[i].reply != VOLLEY_NONE && shots[i].reply != VOLLEY_REFUSED)
 			return rule_say(trial, RULE_FAIL,
@@ -215,14 +215,17 @@ static enum rule_verdict loop(struct rule_trial *trial)
 }
 
 const struct rule rule_datagram_list[] = {
-	{ "datagram-whole", N_("a datagram comes back as it was"), RULE_DATAGRAMS, whole },
-	{ "datagram-once", N_("a datagram is answered once"), RULE_DATAGRAMS, once },
-	{ "datagram-empty", N_("an empty datagram is answered"), RULE_DATAGRAMS, empty },
-	{ "datagram-largest", N_("the largest datagram comes back whole"), RULE_DATAGRAMS,
-		largest },
+	{ "datagram-whole", N_("a datagram comes back as it was"), RULE_DATAGRAMS, whole, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-once", N_("a datagram is answered once"), RULE_DATAGRAMS, once, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-empty", N_("an empty datagram is answered"), RULE_DATAGRAMS, empty, RULE_FULL,
+		RULE_OF_ANY },
+	{ "datagram-largest", N_("the largest datagram comes back whole"), RULE_DATAGRAMS, largest,
+		RULE_FULL, RULE_OF_ANY },
 	{ "datagram-source", N_("the answer comes from the address that was asked"),
-		RULE_OF(ADDR_UDP), source },
+		RULE_OF(ADDR_UDP), source, RULE_FULL, RULE_OF_ANY },
 	{ "datagram-loop", N_("no answer goes to a port of echo-like services"), RULE_OF(ADDR_UDP),
-		loop },
+		loop, RULE_FULL, RULE_OF_ANY },
 	{ 0 },
 };

@@ -13,6 +13,7 @@
 #include "net/call.h"
 #include "net/socket.h"
 
+#define PACE_NS (4 * CLOCK_NS_PER_MS)
 #define PAUSE_NS (300 * CLOCK_NS_PER_MS)
 /* So long the window stays shut behind a half-close: longer than the linger timers of usual proxies' kind. */
 #define LATE_NS (3 * CLOCK_NS_PER_S)
@@ -180,6 +181,9 @@ static enum rule_verdict no_bytes(struct rule_trial *trial)
 
 		if (rule_connect(trial, &fd) < 0)
 			return RULE_FAIL;
+		/* One client at a time is right for a program in a lesson, and so is a backlog of 5. */
+		if (trial->until_ns != CLOCK_NEVER && !rule_wait(trial, PACE_NS))
+			return RULE_FAIL;
 	}
 	if (!rule_exchange(trial, &plan))
 		return RULE_FAIL;
@@ -188,12 +192,12 @@ static enum rule_verdict no_bytes(struct rule_trial *trial)
 
 const struct rule rule_ending_list[] = {
 	{ "half-close-at-once", N_("a client that finishes without a byte is finished with"),
-		RULE_STREAMS, half_close_at_once },
+		RULE_STREAMS, half_close_at_once, RULE_CHAPTER, RULE_OF_ANY },
 	{ "half-close", N_("what was sent before a half-close comes back in full, then the end"),
-		RULE_STREAMS, half_close },
+		RULE_STREAMS, half_close, RULE_CLASS, RULE_OF_ANY },
 	{ "half-close-slow-reader", N_("the same to a reader that is slow"), RULE_STREAMS,
-		half_close_slow_reader },
+		half_close_slow_reader, RULE_CLASS, RULE_OF_ANY },
 	{ "no-bytes", N_("connecting and closing without a byte does no harm"), RULE_STREAMS,
-		no_bytes },
+		no_bytes, RULE_CHAPTER, RULE_OF_ANY },
 	{ 0 },
 };

@@ -97,7 +97,7 @@ static enum rule_verdict stuck(struct rule_trial *trial)
 
 static enum rule_verdict abandoned(struct rule_trial *trial)
 {
-	uint64_t until_ns = clock_now_ns() + CROWD_NS;
+	uint64_t until_ns = rule_deadline(trial, CROWD_NS);
 	struct exchange_plan plan = short_one(trial, 3);
 	int count = 0;
 
@@ -149,7 +149,7 @@ struct crowd {
 /* So many as there is time for. -errno: one could not connect, the evidence says why. */
 static int gather(struct rule_trial *trial, struct crowd *crowd)
 {
-	uint64_t now_ns = clock_now_ns(), until_ns = now_ns + CROWD_NS;
+	uint64_t now_ns = clock_now_ns(), until_ns = rule_deadline(trial, CROWD_NS);
 
 	crowd->quickest_ns = CLOCK_NEVER;
 	while (crowd->count < THOUSAND && now_ns < until_ns) {
@@ -176,7 +176,7 @@ static int gather(struct rule_trial *trial, struct crowd *crowd)
 /* How many of them get their own bytes, in time; -1: one got something else, or nothing. */
 static int serve_all(struct rule_trial *trial, const struct crowd *crowd)
 {
-	uint64_t until_ns = clock_now_ns() + CROWD_NS;
+	uint64_t until_ns = rule_deadline(trial, CROWD_NS);
 	int served = 0;
 
 	while (served < crowd->count && clock_now_ns() < until_ns) {
@@ -281,12 +281,17 @@ static enum rule_verdict families(struct rule_trial *trial)
 }
 
 const struct rule rule_others_list[] = {
-	{ "reset", N_("a client that dies costs only its own connection"), RULE_STREAMS, reset },
-	{ "stuck", N_("a client that never reads does not stop the others"), RULE_STREAMS, stuck },
-	{ "abandoned", N_("what an abandoned client held is given back"), RULE_STREAMS, abandoned },
-	{ "thousand", N_("1,000 clients are served at once"), RULE_STREAMS, thousand },
-	{ "silence", N_("silence does not end a conversation"), RULE_STREAMS, silence },
+	{ "reset", N_("a client that dies costs only its own connection"), RULE_STREAMS, reset,
+		RULE_CLASS, RULE_OF_ANY },
+	{ "stuck", N_("a client that never reads does not stop the others"), RULE_STREAMS, stuck,
+		RULE_CLASS, RULE_OF_ANY },
+	{ "abandoned", N_("what an abandoned client held is given back"), RULE_STREAMS, abandoned,
+		RULE_FULL, RULE_OF_ANY },
+	{ "thousand", N_("1,000 clients are served at once"), RULE_STREAMS, thousand, RULE_FULL,
+		RULE_OF_ANY },
+	{ "silence", N_("silence does not end a conversation"), RULE_STREAMS, silence, RULE_CHAPTER,
+		RULE_OF_ANY },
 	{ "families", N_("the name's other address family answers, too"), RULE_OF(ADDR_TCP),
-		families },
+		families, RULE_FULL, RULE_OF_ANY },
 	{ 0 },
 };

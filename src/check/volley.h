@@ -21,7 +21,7 @@ enum volley_reply {
 	VOLLEY_SHORTER, /* it came back cut */
 	VOLLEY_WRONG, /* the service sent other bytes */
 	VOLLEY_ELSEWHERE, /* the right bytes, from `from`, and nothing from the service */
-	VOLLEY_REFUSED, /* `error`: nobody receives there */
+	VOLLEY_REFUSED, /* `error`: no socket receives there */
 	VOLLEY_UNSENT, /* `error`: it could not leave */
 };
 

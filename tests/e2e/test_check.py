@@ -20,6 +20,8 @@ STREAM_RULES = [
     "one-byte", "byte-by-byte", "exact", "small-writes", "order", "slow-reader", "garbage", "urgent",
     "bounded-memory", "half-close-at-once", "half-close", "half-close-slow-reader", "no-bytes", "reset",
     "stuck", "abandoned", "thousand", "silence", "families"]
+PROGRAM_RULES = ["starts", "next-client", "two-clients", "line-at-once", "descriptors", "backlog", "client-connects",
+                 "client-line", "client-letter", "client-end", "client-server-gone"]
 DATAGRAM_RULES = ["datagram-whole", "datagram-once", "datagram-empty", "datagram-largest", "datagram-source",
                   "datagram-loop"]
 
@@ -374,7 +376,8 @@ def test_junit_that_cannot_be_written(tmp_path):
 def test_list_names_every_rule():
     result = run("check", "--list")
     assert result.returncode == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == STREAM_RULES + DATAGRAM_RULES
+    assert [line.split()[0] for line in result.stdout.splitlines()] == \
+        PROGRAM_RULES + STREAM_RULES + DATAGRAM_RULES
     for page in ("README.md", "README.ko.md"):
         [told] = re.findall(r"(\d+)(?: rules|가지 규칙)", (meari.ROOT / page).read_text())
         assert int(told) == len(STREAM_RULES + DATAGRAM_RULES)

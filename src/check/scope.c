@@ -1,0 +1,27 @@
+/*
+ * A rule for any service is for one that check starts, too.
+ */
+#include "check/scope.h"
+
+#include "base/i18n.h"
+
+bool scope_fits(const struct scope *scope, const struct rule *rule)
+{
+	if (rule->profile > scope->profile || !(rule->schemes & RULE_OF(scope->scheme)))
+		return false;
+	return rule->subject == scope->subject ||
+		(rule->subject == RULE_OF_ANY && scope->subject == RULE_OF_PROGRAM);
+}
+
+const char *scope_why_not(const struct scope *scope, const struct rule *rule)
+{
+	if (rule->profile > scope->profile)
+		return _("this rule does not belong to this profile");
+	if (rule->subject == RULE_OF_CLIENT && scope->subject != RULE_OF_CLIENT)
+		return _("this rule is for a client that --client starts");
+	if (rule->subject != RULE_OF_CLIENT && scope->subject == RULE_OF_CLIENT)
+		return _("this rule is for a service");
+	if (rule->subject == RULE_OF_PROGRAM && scope->subject == RULE_OF_ANY)
+		return _("this rule is for a service that --run starts");
+	return _("this rule is not for this kind of address");
+}
