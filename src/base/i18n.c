@@ -10,6 +10,7 @@
  */
 #include "base/i18n.h"
 
+#include <langinfo.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 
 /* By i18n_choose(); NULL: the environment decides. */
 static const char *chosen;
+
+static bool terminal_is_utf8;
 
 #if !MEARI_STATIC
 /* Into `place`: the folder of catalogues seen from the folder that the program is in. */
@@ -66,6 +69,11 @@ static const char *wanted_locale(void)
 	return "C";
 }
 
+bool i18n_terminal_is_utf8(void)
+{
+	return terminal_is_utf8;
+}
+
 void i18n_init(void)
 {
 	if (setlocale(LC_ALL, "") == NULL && setlocale(LC_ALL, "C.UTF-8") != NULL) {
@@ -75,6 +83,7 @@ void i18n_init(void)
 		language[strcspn(language, ".@")] = '\0';
 		setenv("LANGUAGE", language, 0);
 	}
+	terminal_is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	/* All text of the program is UTF-8, in the plain C locale, too. */
 	if (MB_CUR_MAX == 1)
 		setlocale(LC_CTYPE, "C.UTF-8");

@@ -43,3 +43,6 @@ void i18n_choose(const char *language);
 
 /* Whether messages are in Korean: for texts that are in tables of their own. */
 bool i18n_is_korean(void);
+
+/* Whether the environment's locale is a UTF-8 one: for bars and lines of a terminal, which may not show others. */
+bool i18n_terminal_is_utf8(void);

@@ -4,7 +4,6 @@
  */
 #include "bench/live.h"
 
-#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,7 +33,7 @@ void live_init(struct live *live, FILE *out, const char *title)
 		.title = title,
 		.redraws = isatty(fileno(out)) && terminal != NULL && *terminal != '\0' &&
 			strcmp(terminal, "dumb") != 0,
-		.bars = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.bars = i18n_terminal_is_utf8(),
 	};
 }
 

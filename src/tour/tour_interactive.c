@@ -5,11 +5,11 @@
 #include "tour/tour_interactive.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/i18n.h"
 #include "tour/stops/tour_stops.h"
 #include "tour/stops/tour_words.h"
 #include "tour/tour_call.h"
@@ -143,7 +143,7 @@ static void make_view(struct session *session, struct tour_view *view)
 	*view = (struct tour_view){
 		.korean = session->korean,
 		.ascii = session->terminal.ambiguous_is_wide ||
-			strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
+			!i18n_terminal_is_utf8(),
 		.inferred = session->inferred,
 		.number = (unsigned)session->stop + 1,
 		.count = TOUR_STOPS,
