@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "check/findings.h"
+#include "check/program/service.h"
 #include "check/rule.h"
 #include "check/scope.h"
-#include "check/service.h"
 #include "net/addr.h"
 
 #define CHECK_MOST_RULES 64

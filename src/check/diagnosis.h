@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "check/cause.h"
+#include "check/program/cause.h"
+#include "check/program/service.h"
 #include "check/rule.h"
-#include "check/service.h"
 
 #define DIAGNOSIS_MOST 16
 

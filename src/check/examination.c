@@ -18,8 +18,8 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "check/encounter.h"
-#include "check/observation.h"
 #include "check/overflow.h"
+#include "check/program/observation.h"
 #include "net/call.h"
 #include "net/socket.h"
 

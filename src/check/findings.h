@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "check/cause.h"
 #include "check/grade.h"
+#include "check/program/cause.h"
 #include "check/rule.h"
 
 struct finding {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "check/diagnosis.h"
-#include "check/program.h"
+#include "check/program/program.h"
 
 /* As examination_run(); the service of `diagnosis` is not used. */
 int rehearsal_run(

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "check/exchange.h"
-#include "check/volley.h"
+#include "check/traffic/exchange.h"
+#include "check/traffic/volley.h"
 #include "net/resolve.h"
 
 #define RULE_EVIDENCE_SIZE 512

@@ -142,8 +142,7 @@ static void make_view(struct session *session, struct tour_view *view)
 
 	*view = (struct tour_view){
 		.korean = session->korean,
-		.ascii = session->terminal.ambiguous_is_wide ||
-			!i18n_terminal_is_utf8(),
+		.ascii = session->terminal.ambiguous_is_wide || !i18n_terminal_is_utf8(),
 		.inferred = session->inferred,
 		.number = (unsigned)session->stop + 1,
 		.count = TOUR_STOPS,

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "check/deviation.h"
+#include "check/traffic/deviation.h"
 #include "protocol/pattern.h"
 
 #define AT 5000u

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "check/exchange.h"
+#include "check/traffic/exchange.h"
 #include "protocol/pattern.h"
 
 /* What the other end does. */

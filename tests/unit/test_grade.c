@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "check/cause.h"
 #include "check/grade.h"
+#include "check/program/cause.h"
 #include "check/rules.h"
 
 static int parse(const char *text, struct grade *grade, struct grade_fault *fault)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "check/volley.h"
+#include "check/traffic/volley.h"
 
 #define MOST 8
 

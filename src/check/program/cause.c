@@ -3,7 +3,7 @@
  * that would fail for the same reason, an experiment (examination.c, rehearsal.c) and a student who makes it
  * (tests/e2e/students).
  */
-#include "check/cause.h"
+#include "check/program/cause.h"
 
 #include <stdarg.h>
 #include <stdio.h>

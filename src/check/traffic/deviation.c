@@ -3,7 +3,7 @@
  * than once in 2^47 places. What is seen may end before: then the nearest explanation that fits all of
  * it is taken, if there are at least LEAST_BYTES.
  */
-#include "check/deviation.h"
+#include "check/traffic/deviation.h"
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "check/cause.h"
-#include "check/program.h"
+#include "check/program/cause.h"
+#include "check/program/program.h"
 #include "net/addr.h"
 
 #define SERVICE_LISTEN_NS 5000000000ull

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "check/deviation.h"
+#include "check/traffic/deviation.h"
 #include "client/ending.h"
 
 #define EXCHANGE_NOWHERE UINT64_MAX

@@ -2,7 +2,7 @@
  * Whether a service listens is read from /proc (observation.h), again and again: connecting would be simpler, but
  * a service for one client would be used up by it.
  */
-#include "check/service.h"
+#include "check/program/service.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/i18n.h"
-#include "check/observation.h"
+#include "check/program/observation.h"
 #include "net/call.h"
 
 #define TRIES 200

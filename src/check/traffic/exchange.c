@@ -2,7 +2,7 @@
  * A poll loop of one socket. Sending and receiving take turns in small steps, so that neither side's
  * buffers decide the result: a service that reads only while it can write is as good as any.
  */
-#include "check/exchange.h"
+#include "check/traffic/exchange.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
  * is reported through a pipe that an exec closes. PR_SET_CHILD_SUBREAPER makes grandchildren that were left alone
  * ours, so that a service that became a daemon is found and ended, too.
  */
-#include "check/program.h"
+#include "check/program/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * proc(5): /proc/PID/stat for the group and the time, /proc/PID/fd for descriptors, /proc/net/tcp and tcp6 for
  * sockets, which are known by the number of their inode.
  */
-#include "check/observation.h"
+#include "check/program/observation.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

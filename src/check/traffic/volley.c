@@ -4,7 +4,7 @@
  * ephemeral range may find its own sender there, which would echo perfectly: no socket has the target's
  * port (volley_met_itself).
  */
-#include "check/volley.h"
+#include "check/traffic/volley.h"
 
 #include <errno.h>
 #include <netinet/in.h>
