@@ -91,6 +91,8 @@ def test_a_mistake_is_named_and_nothing_else_is_blamed(results, name):
     for cause in causes:
         assert cause["seen"] and cause["means"] and cause["read"]
         assert all(isinstance(number, int) for number in cause["numbers"].values())
+        in_korean = list(MISTAKES).index(name) % 2 == 1
+        assert bool(re.search("[가-힣]", cause["means"])) == in_korean, cause["means"]
 
 
 @pytest.mark.parametrize("name", RIGHT)
