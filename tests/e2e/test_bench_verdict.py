@@ -57,7 +57,8 @@ def test_what_was_due_and_never_sent(engine, tmp_path):
     assert f"{counts['unsent']} never sent" in told and "loss 89.3%" in told
     # In each interval those that were due in it.
     assert sum(one["unsent"] for one in result["intervals"]) == counts["unsent"]
-    assert result["intervals"][1]["unsent"] == pytest.approx(200, abs=3)
+    second = result["intervals"][1]  # on a busy machine an interval is a little longer than a second
+    assert second["unsent"] == pytest.approx(200 * second["length_ns"] / 1e9, abs=3)
     assert all(one["errors"] >= one["unsent"] for one in result["intervals"])
     waits = [Histogram(line.split(",")[-1]) for line in log.read_text().splitlines()
              if line.startswith("Tag=unsent,")]

@@ -291,13 +291,17 @@ def test_socat_with_cat_is_guilty_of_urgent_data_only():
 
 @needs("socat")
 def test_socat_with_a_pipe_stands_still():
-    """It writes into a pipe that only it empties: with both full, nothing moves any more."""
+    """It writes into a pipe that only it empties: with both full, nothing moves any more. At which rule that happens
+    is a matter of its scheduling; one of the two that fill all buffers meets it, and says so."""
     with service("socat", "TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=4096",
                  "PIPE") as address:
         result = check(address, "--timeout", "1s", "--rule", "slow-reader", "--rule", "urgent",
                        "--rule", "half-close", "--rule", "one-byte")
-        assert verdicts(result) == {"slow-reader": "fail", "urgent": "fail", "half-close": "pass",
-                                    "one-byte": "pass"}
+        found = verdicts(result)
+        assert found.keys() == {"slow-reader", "urgent", "half-close", "one-byte"}
+        assert (found["urgent"], found["one-byte"]) == ("fail", "pass")
+        assert "it stands still" in result.stdout or re.search(
+            r"no answer for 1\.\d+s: \d+ bytes sent, \d+ came back", result.stdout), result.stdout
 
 
 XINETD = """defaults
@@ -379,7 +383,8 @@ def test_list_names_every_rule():
     assert [line.split()[0] for line in result.stdout.splitlines()] == \
         PROGRAM_RULES + STREAM_RULES + DATAGRAM_RULES
     for page in ("README.md", "README.ko.md"):
-        [told] = re.findall(r"(\d+)(?: rules|가지 규칙)", (meari.ROOT / page).read_text())
+        [told] = re.findall(r"(\d+)(?= rules)|규칙 (\d+)개", (meari.ROOT / page).read_text())
+        told = "".join(told)
         assert int(told) == len(STREAM_RULES + DATAGRAM_RULES)
 
 

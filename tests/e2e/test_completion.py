@@ -35,7 +35,7 @@ CASES = [
     ("meari help ben\t", ["help", "bench"]),
     # options, with and without a value, and the standard ones
     ("meari serve --max-mem\t1M", ["serve", "--max-memory=1M"]),
-    ("meari check --li\t", ["check", "--list"]),
+    ("meari check --lis\t", ["check", "--list"]),
     ("meari addr --vers\t", ["addr", "--version"]),
     # values: of a kind that is a choice; rules; faults
     ("meari serve --engine=ep\t", ["serve", "--engine=epoll"]),
