@@ -58,9 +58,11 @@ LANES = [
     ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-torture", "asan-e2e"],
     ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
-# What needs more than a machine to build on, or more time: left out without an argument. Where one of them cannot
-# run, it is skipped and its reason is printed.
-ONLY_IN_ALL = {"systemd", "package"}
+# What needs more than a machine to build on: where one of them cannot run, it is skipped and its reason is printed.
+NEEDS_MORE = {"systemd", "package"}
+# Left out without an argument: these, and what would make it longer than ten minutes on two processors. The
+# sanitizers see units, engines, fuzzers and torture in any case.
+ONLY_IN_ALL = NEEDS_MORE | {"asan-e2e", "tsan-e2e"}
 WHAT = {
     "format": "the C style of .clang-format",
     "build": "the release build, warnings are errors",
@@ -402,7 +404,7 @@ def run_part(part, arguments, targets=()):
     for report in sorted(results.glob("reports/*")):
         result.failed += 1
         result.log += f"\n{report.relative_to(ROOT)}:\n{report.read_text(errors='replace')}"
-    left_out = part in ONLY_IN_ALL and status == 0 and result.skipped > 0
+    left_out = part in NEEDS_MORE and status == 0 and result.skipped > 0
     if result.failed == 0 and (status != 0 or result.passed == 0) and not left_out:
         result.failed = 1
         result.log += f"\n{part} ended with status {status} and told of " \
@@ -420,7 +422,7 @@ def show(part, result, seconds):
         counts += f", {len(result.again)} at the second try"
     with printing:
         print(f"{part:<12} {counts:<32} {seconds:6.1f} s", flush=True)
-        if part in ONLY_IN_ALL:
+        if part in NEEDS_MORE:
             for reason in dict.fromkeys(result.reasons):
                 print(f"  skipped: {reason}", flush=True)
         if result.failed:
