@@ -120,8 +120,8 @@ def test_a_json_log_tells_its_gaps_too(engine):
                 engine=engine) as server:
         server.fill()
         for _ in range(6000):
-            with connect(server.addresses[0]):
-                pass
+            with connect(server.addresses[0]) as peer:
+                assert echo(peer)
         server.process.terminate()
         text = server.read()
         assert server.process.wait(ANSWER_S) == 0
