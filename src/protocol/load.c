@@ -310,6 +310,11 @@ static bool are_sound(const struct load_options *options)
 		(options->open_loop && options->echoes == 0 && options->waiting_most == 0) ||
 		options->waiting_most == LOAD_CONN_NOTHING)
 		return false;
+	if (options->train > 1 &&
+		(!options->flows || options->open_loop || options->size_count != 1 ||
+			options->train > LOAD_MOST_TRAIN || options->train > options->depth ||
+			(uint64_t)options->train * options->sizes[0].bytes > LOAD_MOST_FLOW_BYTES))
+		return false;
 	for (size_t i = 0; i < options->size_count; i++) {
 		if (options->sizes[i].bytes == 0 || options->sizes[i].bytes > most ||
 			options->sizes[i].weight == 0)

@@ -34,6 +34,7 @@
 #define LOAD_MOST_FLOW_BYTES 65507u /* the largest payload of UDP over IPv4 */
 #define LOAD_DEFAULT_WAITING (1u << 20)
 #define LOAD_MOST_SLOT_BYTES 64u /* of a message under way */
+#define LOAD_MOST_TRAIN 64u /* what every kernel with UDP_SEGMENT takes apart */
 
 /* A size of messages, and how often it is to occur among the others. */
 struct load_size {
@@ -46,6 +47,13 @@ struct load_options {
 	uint32_t first_number; /* of this thread's connections: the bytes of each number differ */
 	uint32_t depth; /* messages under way on a connection, at most; 24 bytes each (flows: 48) */
 	bool flows; /* the connections are flows */
+	/*
+	 * Flows in a closed loop, with one size: so many messages leave together, handed over as one
+	 * answer whose bytes the socket cuts (engine_connect_options.segment_bytes), as soon as so many
+	 * may leave. Each is a message of its own in every count. No more than LOAD_MOST_TRAIN, `depth`,
+	 * and LOAD_MOST_FLOW_BYTES together. 0 or 1: each by itself.
+	 */
+	uint32_t train;
 	bool open_loop;
 	bool verify; /* otherwise bytes are only counted */
 	bool end_by_reset; /* RST instead of FIN: leaves no TIME-WAIT behind */
