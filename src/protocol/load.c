@@ -90,6 +90,8 @@ static void leave_if_finished(
 {
 	uint32_t echoes = load->options.echoes;
 
+	if (echoes == 0 && !load->stopping)
+		return; /* most of the time */
 	if (conn->under_way > 0 || conn->unsent_bytes > 0 || conn->state != LOAD_CONN_OPEN)
 		return;
 	if (!(echoes != 0 && conn->sent_messages >= echoes) &&

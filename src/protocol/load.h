@@ -14,7 +14,8 @@
  * Messages of streams have no marks in them: a service may cut the stream as it likes. Messages of
  * flows (datagrams) carry 16 bytes that identify them, if they are long enough; see load_flow.c.
  *
- * Clock: read right after a receive has returned and right before a send is handed over. Limits:
+ * Clock: read right after a receive has returned and right before a send is handed over; where the two
+ * are nearer to each other than a reading takes, once. Limits:
  * all memory is allocated in load_new(); struct load_options says how much for each connection. A
  * message beyond `waiting_most` is counted as unsent. Thread: one. Ownership: the caller's, until
  * load_free().
