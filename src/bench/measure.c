@@ -297,6 +297,7 @@ static struct result_context context_of(const struct measurement *measurement)
 		.label = options->label,
 		.options = &options->bench,
 		.bench = measurement->bench,
+		.rank = &options->rank,
 		.rate_text = options->rate_text,
 		.rate_per_s = options->has_goal ? measurement->search.best_per_s
 			: is_constant           ? stage->from_per_s

@@ -32,7 +32,7 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 
 bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
 {
-	if (conn->state != LOAD_CONN_OPEN || conn->under_way >= load->options.depth)
+	if (conn->state != LOAD_CONN_OPEN || conn->under_way >= load->options.depth || load->held)
 		return false;
 	if (load_conn_is_offered(load))
 		return conn->first_waiting != LOAD_CONN_NOTHING;

@@ -68,6 +68,7 @@ struct load {
 	struct load_gone lost, unsent; /* what will go into the record's histograms at the end */
 	uint64_t from_ns, until_ns; /* the window */
 	bool stopping;
+	bool held; /* closed loop: not to be begun yet */
 	uint32_t next_offer; /* whose turn it is */
 	uint64_t under_way, waiting_count; /* of all connections */
 	uint64_t total_weight;
