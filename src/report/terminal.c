@@ -440,6 +440,19 @@ int terminal_result(const struct model *merged, const struct model *runs, size_t
 	return r;
 }
 
+int terminal_merged(const struct model *merged, size_t count, unsigned width, FILE *out)
+{
+	struct line line = { .out = out, .width = width };
+
+	print_subject(&line, _("what"), merged);
+	print_load(&line, &merged->load);
+	print_environment(&line, &merged->environment);
+	print_time(&line, merged, count);
+	print_rate(&line, merged);
+	print_counts(&line, merged);
+	return print_latency(&merged->latency, width, out);
+}
+
 int terminal_compared(const struct model *merged, const struct model *runs, size_t count,
 	const struct model *baseline, size_t baseline_count, unsigned width, FILE *out)
 {
