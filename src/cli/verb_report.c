@@ -393,6 +393,17 @@ static enum cli_status print_findings(
 							: CLI_OK;
 }
 
+/* Ranks that do not know of one another look like a whole fleet. */
+static void say_missing_ranks(const struct runs *runs)
+{
+	uint64_t size = runs->items[0].fleet.size.known ? runs->items[0].fleet.size.count : 0;
+
+	if (runs->count < size && merge_is_fleet(runs->items, runs->count))
+		log_write(LOG_LEVEL_WARNING, "ranks-missing", NULL,
+			_("these are %zu of %llu ranks (--expect %llu says which are missing)"),
+			runs->count, (unsigned long long)size, (unsigned long long)size);
+}
+
 /* --unit and --tag are for logs. */
 static void say_ineffective(const struct options *options, const struct findings *findings)
 {
@@ -443,6 +454,7 @@ enum cli_status verb_report(int argc, char **argv)
 		int r = find(&options, &findings);
 
 		say_ineffective(&options, &findings);
+		say_missing_ranks(&findings.now);
 		say_twice(&findings.now, false);
 		say_twice(&findings.baseline, true);
 

@@ -258,8 +258,7 @@ int merge_add(struct model *merged, const struct model *run)
 	return 0;
 }
 
-/* Generators that worked at once, each with a rank of its own: their loads are one load. */
-static bool are_fleet(const struct model *runs, size_t count)
+bool merge_is_fleet(const struct model *runs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!runs[i].fleet.rank.known || !merge_run_together(&runs[0], &runs[i]))
@@ -291,7 +290,7 @@ int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
 			r = add_run(&merged, &runs[i]);
 		if (r == 0)
 			r = merge_rates(runs, count, &merged);
-		if (r == 0 && are_fleet(runs, count))
+		if (r == 0 && merge_is_fleet(runs, count))
 			add_loads(&merged.load, runs, count);
 	}
 	if (r < 0) {

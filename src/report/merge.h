@@ -20,6 +20,9 @@
  */
 int merge_runs(const struct model *runs, size_t count, struct model *ret_merged);
 
+/* Whether they are generators of a fleet, as above: their loads are one load. */
+bool merge_is_fleet(const struct model *runs, size_t count);
+
 /*
  * Adds `more` to *sum (NULL: nothing yet), which is replaced by a wider or finer one where it would
  * lose something. Errors as merge_runs().

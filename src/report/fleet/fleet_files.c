@@ -12,7 +12,7 @@
 #include "report/runs.h"
 
 /* How a result begins, where nobody has written it anew. */
-#define HEAD "{\"format\":\"" MODEL_FORMAT "\""
+#define HEAD "{\"format\""
 
 /*
  * Where the next result may begin behind a broken one: at a line with a brace, or right behind the piece of one that
