@@ -238,11 +238,14 @@ int merge_begin(const struct model *run, struct model *ret_merged)
 	return r;
 }
 
-static void add_load(struct model_load *sum, const struct model_load *more)
+static int add_load(struct model_load *sum, const struct model_load *more)
 {
-	sum->connections += more->connections;
-	sum->threads += more->threads;
+	if (__builtin_add_overflow(sum->connections, more->connections, &sum->connections) ||
+		__builtin_add_overflow(sum->threads, more->threads, &sum->threads) ||
+		sum->connections > INT64_MAX || sum->threads > INT64_MAX)
+		return -EOVERFLOW;
 	sum->rate_per_s += more->rate_per_s;
+	return 0;
 }
 
 int merge_add(struct model *merged, const struct model *run)
@@ -254,8 +257,7 @@ int merge_add(struct model *merged, const struct model *run)
 	if (run->duration_ns > merged->duration_ns)
 		merged->duration_ns = run->duration_ns;
 	add_rate(&merged->rate, &run->rate, 1);
-	add_load(&merged->load, &run->load);
-	return 0;
+	return add_load(&merged->load, &run->load);
 }
 
 bool merge_is_fleet(const struct model *runs, size_t count)
@@ -271,10 +273,13 @@ bool merge_is_fleet(const struct model *runs, size_t count)
 	return true;
 }
 
-static void add_loads(struct model_load *sum, const struct model *runs, size_t count)
+static int add_loads(struct model_load *sum, const struct model *runs, size_t count)
 {
-	for (size_t i = 1; i < count; i++)
-		add_load(sum, &runs[i].load);
+	int r = 0;
+
+	for (size_t i = 1; i < count && r == 0; i++)
+		r = add_load(sum, &runs[i].load);
+	return r;
 }
 
 int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
@@ -291,7 +296,7 @@ int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
 		if (r == 0)
 			r = merge_rates(runs, count, &merged);
 		if (r == 0 && merge_is_fleet(runs, count))
-			add_loads(&merged.load, runs, count);
+			r = add_loads(&merged.load, runs, count);
 	}
 	if (r < 0) {
 		model_fini(&merged);

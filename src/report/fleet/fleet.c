@@ -128,7 +128,9 @@ static uint64_t begun_unix_ns(const struct model *run)
 {
 	const struct model_fleet *fleet = &run->fleet;
 
-	if (fleet->start_unix_ns.known && fleet->late_ns.known)
+	/* Both are foreign, and at most INT64_MAX. */
+	if (fleet->start_unix_ns.known && fleet->late_ns.known &&
+		fleet->late_ns.count <= INT64_MAX - fleet->start_unix_ns.count)
 		return fleet->start_unix_ns.count + fleet->late_ns.count;
 	return run->started_unix_ns > run->warm_up_ns ? run->started_unix_ns - run->warm_up_ns : 0;
 }

@@ -23,7 +23,7 @@
 #include "report/model/model_read.h"
 
 #define FLEET_MOST_RANKS 65536u
-#define FLEET_MOST_GROUPS 32u
+#define FLEET_MOST_GROUPS 8u
 #define FLEET_NONE SIZE_MAX
 
 enum fleet_place {
