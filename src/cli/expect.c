@@ -70,8 +70,8 @@ static int gather(struct findings *findings)
 static int write_json(const struct findings *findings)
 {
 	json_t *object;
-	int r = fleet_json(&findings->fleet, findings->differences, findings->difference_count, true,
-		&object);
+	int r = fleet_json(
+		&findings->fleet, findings->differences, findings->difference_count, true, &object);
 
 	if (r < 0)
 		return r;

@@ -63,7 +63,16 @@ struct findings {
 	bool compared;
 };
 
-enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_UNIT, KEY_MARGIN, KEY_FAIL, KEY_EXPECT };
+enum key {
+	KEY_JSON = 0x100,
+	KEY_HTML,
+	KEY_LABEL,
+	KEY_TAG,
+	KEY_UNIT,
+	KEY_MARGIN,
+	KEY_FAIL,
+	KEY_EXPECT
+};
 
 static const struct {
 	const char *name;
@@ -146,14 +155,16 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case KEY_FAIL: options->fail_if_worse = true; return 0;
 	case CLI_KEY_ARGUMENT: options->paths[options->path_count++] = argument; return 0;
 	case KEY_EXPECT:
-		return take_count(state, "--expect", argument, 1, FLEET_MOST_RANKS, &options->ranks);
+		return take_count(
+			state, "--expect", argument, 1, FLEET_MOST_RANKS, &options->ranks);
 	case CLI_KEY_END:
 		if (options->path_count == 0)
 			return cli_complain(state, _("no file is given"));
 		if (options->ranks > 0 &&
-			(options->baseline_count > 0 || options->tag != NULL || options->unit_ns > 0))
+			(options->baseline_count > 0 || options->tag != NULL ||
+				options->unit_ns > 0))
 			return cli_complain(state, _("--expect and %s exclude each other"),
-				options->baseline_count > 0 ? "--baseline"
+				options->baseline_count > 0    ? "--baseline"
 					: options->tag != NULL ? "--tag"
 							       : "--unit");
 		if (options->baseline_count == 0 &&

@@ -44,8 +44,10 @@ static void both_clocks_count(void **state)
 {
 	struct beginning beginning = { .unix_ns = 1000 * S };
 
-	assert_int_equal(beginning_start_ns(&beginning, 7 * S, 1000 * S - 90 * MS, 2 * MS), 7 * S + 90 * MS);
-	assert_int_equal(beginning_start_ns(&beginning, 7 * S, 1000 * S - MS, 2 * MS), 7 * S + 2 * MS);
+	assert_int_equal(
+		beginning_start_ns(&beginning, 7 * S, 1000 * S - 90 * MS, 2 * MS), 7 * S + 90 * MS);
+	assert_int_equal(
+		beginning_start_ns(&beginning, 7 * S, 1000 * S - MS, 2 * MS), 7 * S + 2 * MS);
 	assert_int_equal(beginning_start_ns(&beginning, 7 * S, 4000 * S, 2 * MS), 7 * S + 2 * MS);
 }
 

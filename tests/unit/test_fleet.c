@@ -78,7 +78,8 @@ static void all_are_there(void **state)
 
 static void what_does_not_belong_is_told(void **state)
 {
-	struct model kind = ranked(3, 100, 5), unranked = ranked(3, 100, 5), nothing = ranked(3, 100, 5);
+	struct model kind = ranked(3, 100, 5), unranked = ranked(3, 100, 5),
+		     nothing = ranked(3, 100, 5);
 	struct fleet fleet;
 
 	kind.load.mode = MODEL_CLOSED;

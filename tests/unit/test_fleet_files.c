@@ -14,7 +14,7 @@
 #include "report/fleet/fleet_files.h"
 
 #define RESULT(rank)                                                                               \
-	"{\"format\":\"meari-result\",\"version\":1,\"started_unix_ns\":9000,\"duration_ns\":100,"       \
+	"{\"format\":\"meari-result\",\"version\":1,\"started_unix_ns\":9000,\"duration_ns\":100," \
 	"\"fleet\":{\"rank\":" #rank "},\"counts\":{\"sent\":1}}\n"
 #define CUT "{\"format\":\"meari-result\",\"version\":1,\"star"
 
@@ -54,7 +54,8 @@ static void pieces(void **state)
 
 static void the_line_is_the_files(void **state)
 {
-	static const char text[] = RESULT(0) RESULT(1) "{\"format\":\"meari-result\",\"version\":1,\n\"label\":7}\n";
+	static const char text[] = RESULT(0)
+		RESULT(1) "{\"format\":\"meari-result\",\"version\":1,\n\"label\":7}\n";
 	struct fleet fleet;
 
 	fleet_init(&fleet, 4);

@@ -16,8 +16,9 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* All that the program looks at. */
-static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK",
-	"PMIX_SIZE", "PARALLEL_SEQ", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "JOB_COMPLETION_INDEX" };
+static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMI_RANK",
+	"PMI_SIZE", "PMIX_RANK", "PMIX_SIZE", "PARALLEL_SEQ", "SLURM_PROCID",
+	"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "JOB_COMPLETION_INDEX" };
 
 /* "NAME=VALUE NAME=VALUE" and nothing else. */
 static void set_environment(const char *text)
@@ -27,7 +28,8 @@ static void set_environment(const char *text)
 	for (size_t i = 0; i < COUNT(names); i++)
 		unsetenv(names[i]);
 	snprintf(copy, sizeof(copy), "%s", text);
-	for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+	for (char *word = strtok_r(copy, " ", &rest); word != NULL;
+		word = strtok_r(NULL, " ", &rest)) {
 		char *sign = strchr(word, '=');
 
 		*sign = '\0';
@@ -73,8 +75,9 @@ static void each_launcher_is_known(void **state)
 
 static void the_inner_launcher_counts(void **state)
 {
-	assert_rank("SLURM_PROCID=0 SLURM_NTASKS=4 OMPI_COMM_WORLD_RANK=3 OMPI_COMM_WORLD_SIZE=8 PMIX_RANK=3", 3, 8,
-		"OMPI_COMM_WORLD_RANK");
+	assert_rank(
+		"SLURM_PROCID=0 SLURM_NTASKS=4 OMPI_COMM_WORLD_RANK=3 OMPI_COMM_WORLD_SIZE=8 PMIX_RANK=3",
+		3, 8, "OMPI_COMM_WORLD_RANK");
 	assert_rank("SLURM_PROCID=0 SLURM_NTASKS=4 PMI_RANK=1 PMI_SIZE=2", 1, 2, "PMI_RANK");
 	assert_rank("SLURM_PROCID=0 SLURM_NTASKS=4 PARALLEL_SEQ=9", 8, 0, "PARALLEL_SEQ");
 	assert_rank("JOB_COMPLETION_INDEX=2 SLURM_PROCID=0 SLURM_NTASKS=4", 0, 4, "SLURM_PROCID");
@@ -109,8 +112,8 @@ static void what_is_no_rank_is_refused(void **state)
 
 static void the_option(void **state)
 {
-	static const char *const wrong[] = { "", "/", "1", "1/", "/4", "4/4", "5/4", "-1/4", "1/0", "a/b", "1/4/4", "1 /4", "1/4 ",
-		"99999999999999999999/4", "0/16777217", "1.0/2" };
+	static const char *const wrong[] = { "", "/", "1", "1/", "/4", "4/4", "5/4", "-1/4", "1/0",
+		"a/b", "1/4/4", "1 /4", "1/4 ", "99999999999999999999/4", "0/16777217", "1.0/2" };
 	struct launcher_rank found;
 	const char *why;
 

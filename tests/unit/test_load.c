@@ -167,7 +167,6 @@ static void nothing_is_sent_while_it_is_held(void **state)
 	teardown(&f);
 }
 
-
 /* Whatever the depth: the times of a message are found again when it comes back. */
 static void each_message_keeps_its_own_time(void **state)
 {

@@ -130,7 +130,8 @@ static void refuses_at_the_column(void **state)
 	}
 }
 
-static void assert_share(const char *text, uint32_t rank, uint32_t size, const char *first, const char *last)
+static void assert_share(
+	const char *text, uint32_t rank, uint32_t size, const char *first, const char *last)
 {
 	struct source source = parse(text);
 	int family = source.ranges[0].family;
@@ -155,7 +156,8 @@ static void ranks_have_shares_of_their_own(void **state)
 	/* Fewer than ranks: each has one. */
 	assert_share("10.0.0.1-10.0.0.2", 3, 4, "tcp://10.0.0.2:0", "tcp://10.0.0.2:0");
 	assert_share("10.0.0.1", 7, 8, "tcp://10.0.0.1:0", "tcp://10.0.0.1:0");
-	assert_share("fd00::/64", 16777215, 16777216, "tcp://[fd00::ffff:ff00]:0", "tcp://[fd00::ffff:fffe]:0");
+	assert_share("fd00::/64", 16777215, 16777216, "tcp://[fd00::ffff:ff00]:0",
+		"tcp://[fd00::ffff:fffe]:0");
 	/* Where they do not come out even, none is left over and none has two owners. */
 	for (uint32_t rank = 0; rank < 3; rank++) {
 		struct source source = parse("10.0.0.1-10.0.0.10");

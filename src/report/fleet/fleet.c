@@ -152,8 +152,7 @@ static bool has_measured(const struct model *run)
 
 int fleet_add(struct fleet *fleet, const char *path, struct model *run)
 {
-	struct fleet_member *members = grow(
-		fleet->members, fleet->member_count, sizeof(*members)),
+	struct fleet_member *members = grow(fleet->members, fleet->member_count, sizeof(*members)),
 			    *member;
 	int r = 0;
 
@@ -359,8 +358,9 @@ bool fleet_is_complete(const struct fleet *fleet)
 
 uint32_t fleet_next_missing(const struct fleet *fleet, uint32_t rank)
 {
-	const struct fleet_group *group =
-		fleet->chosen != FLEET_NONE ? &fleet->groups[fleet->chosen] : NULL;
+	const struct fleet_group *group = fleet->chosen != FLEET_NONE
+		? &fleet->groups[fleet->chosen]
+		: NULL;
 
 	for (; rank < fleet->expected; rank++) {
 		if (group == NULL || !is_taken(group, rank))

@@ -65,7 +65,8 @@ struct fleet_group {
 struct fleet {
 	uint32_t expected;
 	size_t member_count, broken_count, group_count;
-	struct fleet_member *members; /* in the order of their coming; after fleet_settle() by rank */
+	struct fleet_member
+		*members; /* in the order of their coming; after fleet_settle() by rank */
 	struct fleet_broken *broken;
 	struct fleet_group groups[FLEET_MOST_GROUPS];
 

@@ -22,7 +22,8 @@ static size_t find_next(const char *bytes, size_t length, size_t at)
 {
 	const char *from = bytes + at + 1;
 	size_t left = length - at - 1;
-	const char *line = memmem(from, left, "\n{", 2), *head = memmem(from, left, HEAD, strlen(HEAD));
+	const char *line = memmem(from, left, "\n{", 2),
+		   *head = memmem(from, left, HEAD, strlen(HEAD));
 
 	if (line != NULL && (head == NULL || line < head))
 		return (size_t)(line + 1 - bytes);

@@ -16,9 +16,8 @@ static json_t *text_or_null(const char *text)
 
 static json_t *rank_of(const struct fleet_member *member)
 {
-	return member->run.fleet.rank.known
-		? json_integer((json_int_t)member->run.fleet.rank.count)
-		: json_null();
+	return member->run.fleet.rank.known ? json_integer((json_int_t)member->run.fleet.rank.count)
+					    : json_null();
 }
 
 static json_t *missing(const struct fleet *fleet)
@@ -144,8 +143,8 @@ static json_t *difference_list(const struct difference *differences, int count)
 	return array;
 }
 
-int fleet_json(const struct fleet *fleet, const struct difference *differences, int difference_count,
-	bool whole, json_t **ret_object)
+int fleet_json(const struct fleet *fleet, const struct difference *differences,
+	int difference_count, bool whole, json_t **ret_object)
 {
 	const struct model *merged = fleet_merged(fleet);
 	json_t *object, *result = json_null();
@@ -165,7 +164,8 @@ int fleet_json(const struct fleet *fleet, const struct difference *differences, 
 		ranks_where(fleet, is_interrupted), "late", ranks_where(fleet, is_late), "limited",
 		ranks_where(fleet, is_limited), "start_skew_ns", (json_int_t)fleet->skew_ns,
 		"slowest",
-		fleet->slowest != FLEET_NONE ? rank_of(&fleet->members[fleet->slowest]) : json_null(),
+		fleet->slowest != FLEET_NONE ? rank_of(&fleet->members[fleet->slowest])
+					     : json_null(),
 		"ranks", rank_list(fleet), "differences",
 		difference_list(differences, difference_count));
 	if (object == NULL) {

@@ -12,5 +12,5 @@
  * The object, of a settled fleet; the caller frees it. `whole`: with the merged result. Errors as
  * model_write_json().
  */
-int fleet_json(const struct fleet *fleet, const struct difference *differences, int difference_count,
-	bool whole, json_t **ret_object);
+int fleet_json(const struct fleet *fleet, const struct difference *differences,
+	int difference_count, bool whole, json_t **ret_object);

@@ -123,7 +123,8 @@ static void add_row(struct table *table, const struct fleet_member *member, uint
 	table_add(table, text);
 	for (size_t i = 0; i < FIGURE_COUNT; i++)
 		table_add(table,
-			figure_format(figure_table[i].unit, member->figures[i], text, sizeof(text)));
+			figure_format(
+				figure_table[i].unit, member->figures[i], text, sizeof(text)));
 }
 
 static int print_table(const struct fleet *fleet, unsigned width, FILE *out)
@@ -184,9 +185,8 @@ static bool next_note(struct notes *notes)
 
 static void end_notes(const struct notes *notes)
 {
-	unsigned more = notes->count > FLEET_TEXT_MOST_LINES
-		? notes->count - FLEET_TEXT_MOST_LINES
-		: 0;
+	unsigned more = notes->count > FLEET_TEXT_MOST_LINES ? notes->count - FLEET_TEXT_MOST_LINES
+							     : 0;
 
 	if (more > 0)
 		fprintf(notes->out,
@@ -230,7 +230,8 @@ static void print_left_out(const struct fleet_member *member, uint32_t expected,
 	switch (member->place) {
 	case FLEET_COUNTED: return;
 	case FLEET_DOUBLED:
-		fprintf(out, _("  '%s': rank %llu is there twice; the one that came first counts\n"),
+		fprintf(out,
+			_("  '%s': rank %llu is there twice; the one that came first counts\n"),
 			name, rank);
 		return;
 	case FLEET_SURPLUS:
@@ -243,8 +244,7 @@ static void print_left_out(const struct fleet_member *member, uint32_t expected,
 			name);
 		return;
 	case FLEET_OTHER_KIND:
-		fprintf(out,
-			_("  '%s': rank %llu ran another kind of load than the others\n"),
+		fprintf(out, _("  '%s': rank %llu ran another kind of load than the others\n"),
 			name, rank);
 		return;
 	case FLEET_OTHER_TIME:
@@ -337,8 +337,8 @@ static void print_reasons(const struct fleet_member *member, struct notes *notes
 	for (size_t i = 0; i < count; i++) {
 		if (!next_note(notes))
 			continue;
-		plain_text(reason_format(&reasons[i], true, text, sizeof(text)), plain,
-			sizeof(plain));
+		plain_text(
+			reason_format(&reasons[i], true, text, sizeof(text)), plain, sizeof(plain));
 		fprintf(notes->out, _("  rank %s: %s\n"), name, plain);
 	}
 }
