@@ -10,7 +10,7 @@
  *	JOB_COMPLETION_INDEX              an Indexed Job of Kubernetes, without a size
  *
  * Where several have spoken, the first of this list counts: the launchers of programs (MPI) run inside those of
- * jobs, and in a batch script of Slurm every program finds SLURM_PROCID 0, whoever starts it.
+ * jobs, and in a batch script of Slurm every program finds SLURM_PROCID 0, whatever started it.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ struct launcher_fault {
 int launcher_parse(const char *text, struct launcher_rank *ret_rank, const char **ret_why);
 
 /*
- * Asks the environment. Nobody has spoken: 0, and it is not known. -EINVAL: a variable is there, and is no
+ * Asks the environment. No launcher has spoken: 0, and it is not known. -EINVAL: a variable is there, and is no
  * rank: `ret_fault`. Main thread, like getenv(3).
  */
 int launcher_find(struct launcher_rank *ret_rank, struct launcher_fault *ret_fault);

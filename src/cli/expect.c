@@ -91,7 +91,7 @@ static void print_demands(const struct fleet *fleet)
 			if (asserts[k].holds)
 				continue;
 			printf(_("rank %llu: "), (unsigned long long)member->run.fleet.rank.count);
-			terminal_demand(&asserts[k], member->run.trust.doubted, stdout);
+			terminal_demands_print(&asserts[k], member->run.trust.doubted, stdout);
 		}
 	}
 }
@@ -160,7 +160,7 @@ static enum cli_status print_findings(const struct findings *findings)
 	bool has_page = options->html != NULL && fleet_merged(&findings->fleet) != NULL;
 	int r = 0;
 
-	/* A page of nothing cannot be; that nobody is there is the verdict all the same. */
+	/* A page of nothing cannot be; that no rank is there is the verdict all the same. */
 	if (options->html != NULL && write_html(findings) < 0 && has_page)
 		return CLI_FAILED;
 	if (options->json)

@@ -43,7 +43,7 @@ static const char *format_value(const char *demand, double value, char *buffer, 
 	return buffer;
 }
 
-void terminal_demand(const struct model_assert *demand, bool doubted, FILE *out)
+void terminal_demands_print(const struct model_assert *demand, bool doubted, FILE *out)
 {
 	const char *text = demand->text != NULL ? demand->text : "?";
 	char plain[DEMAND_SIZE], value[FIGURE_TEXT_SIZE];
@@ -63,7 +63,7 @@ static void print_asserts(const struct model *run, size_t number, FILE *out)
 			continue;
 		if (number > 0)
 			fprintf(out, _("run %zu: "), number);
-		terminal_demand(&asserts[i], run->trust.doubted, out);
+		terminal_demands_print(&asserts[i], run->trust.doubted, out);
 	}
 }
 

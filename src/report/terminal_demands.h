@@ -12,4 +12,4 @@
 void terminal_demands(const struct model *runs, size_t count, FILE *out);
 
 /* One of them, on a line of its own. `doubted`: its figure cannot be trusted. */
-void terminal_demand(const struct model_assert *demand, bool doubted, FILE *out);
+void terminal_demands_print(const struct model_assert *demand, bool doubted, FILE *out);

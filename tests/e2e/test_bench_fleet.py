@@ -129,7 +129,7 @@ def test_the_time_of_day_is_that_of_this_zone(server):
     """Of the four forms, the one that depends on where this is; the unit test has the others."""
     at = int(time.time()) + 2
     local = time.strftime("%H:%M:%S", time.gmtime(at + 5 * 3600 + 45 * 60))
-    told = result("--start-at", local, server.addresses[0], env=alone(TZ="XXX-05:45"))
+    told = result("--start-at", local, server.addresses[0], env=alone(TZ="QQQ-05:45"))
     assert told["fleet"]["start_unix_ns"] == at * 10 ** 9
 
 

@@ -11,7 +11,7 @@
 #include "base/i18n.h"
 #include "report/runs.h"
 
-/* How a result begins, where nobody has written it anew. */
+/* How a result begins as meari writes it. */
 #define HEAD "{\"format\""
 
 /*

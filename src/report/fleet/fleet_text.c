@@ -1,5 +1,5 @@
 /*
- * First what a person asks: is everybody there, did they begin together, who was slow. Then why not.
+ * First what a person asks: are all ranks there, did they begin together, which was slow. Then why not.
  */
 #include "report/fleet/fleet_text.h"
 
