@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -201,6 +202,77 @@ def test_the_text_says_both(server):
     finished = bench("--start-at", "+300ms", "--rank", "1/4", "-w", "0", "-d", "100ms", server.addresses[0])
     line = re.search(r"^  generator +rank 1 of 4, (\S+), began \S+ after the time asked for$", finished.stdout, re.MULTILINE)
     assert line and line[1] == socket.gethostname(), finished.stdout
+
+
+# ---- the clock ----
+
+# Before libc: CLOCK_REALTIME with a shift that the test changes.
+SHIFT = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	static volatile int64_t *shift_s;
+	int r = (int)syscall(SYS_clock_gettime, id, now);
+
+	if (shift_s == NULL)
+		shift_s = mmap(NULL, 8, PROT_READ, MAP_SHARED, open(getenv("CLOCK_SHIFT"), O_RDONLY), 0);
+	if (id == CLOCK_REALTIME)
+		now->tv_sec += *shift_s;
+	return r;
+}
+"""
+
+
+@pytest.fixture
+def shifted(tmp_path):
+    """Sets the clock of a program: an environment for it, and shift(seconds)."""
+    if meari.SANITIZER or shutil.which("cc") is None:
+        pytest.skip("what stands before libc needs a compiler, and no sanitizer there")
+    (tmp_path / "shift.c").write_text(SHIFT)
+    (tmp_path / "shift").write_bytes(bytes(8))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "shift.so", tmp_path / "shift.c"], check=True)
+
+    def shift(seconds):
+        with open(tmp_path / "shift", "r+b") as file:
+            file.write(seconds.to_bytes(8, "little", signed=True))
+
+    shift.env = alone(LD_PRELOAD=tmp_path / "shift.so", CLOCK_SHIFT=tmp_path / "shift")
+    return shift
+
+
+@pytest.mark.parametrize("ahead_s, shift_s, late", [(7200, 7200, True), (3, 1, False), (2, -1, False)],
+                         ids=["forward-over-it", "forward", "back"])
+def test_the_clock_is_set_while_it_waits(shifted, ahead_s, shift_s, late):
+    with Recorder() as service:
+        at = int(time.time()) + ahead_s
+        with subprocess.Popen([meari.MEARI, "bench", "--start-at", f"@{at}", "-c", "2", *SHORT, service.address],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=shifted.env) as process:
+            service.wait_accepted(1 if late else 3)
+            shifted(shift_s)
+            told = json.loads(process.communicate(timeout=meari.ANSWER_S)[0])
+    # By the clock as it was set.
+    assert min(service.first) + shift_s >= at - 0.001
+    if late:
+        assert told["fleet"]["late_ns"] > 0 and min(service.first) < at - 3600
+
+
+def test_a_result_is_one_write(server):
+    """Generators that share a file or a pipe do not mix their lines: each write of a datagram socket is one datagram."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        finished = bench("-w", "0", "-d", "500ms", "--interval", "10ms", "-q", "--json", server.addresses[0], stdout=theirs)
+        assert finished.returncode == 0
+        ours.settimeout(meari.ANSWER_S)
+        line = ours.recv(1 << 20).decode()
+    assert len(line) > 8192 and line.endswith("\n") and json.loads(line)["format"] == "meari-result"
 
 
 # ---- the rank ----
