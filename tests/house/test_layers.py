@@ -21,9 +21,10 @@ MAY_INCLUDE = {
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats protocol engine",
+    "server/control": "base net server/listen",
     "server/sandbox": "base engine server/listen server/admission",
     "server": "base net stats protocol engine server/listen server/upgrade server/fault "
-              "server/admission server/sandbox",
+              "server/admission server/sandbox server/control",
     "client": "base net",
     "talk": "base net client",
     "tour/stops": "",
