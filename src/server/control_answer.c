@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "config.h"
+#include "server/counters_json.h"
 
 /* Takes over `value`. False: no memory for it, or for that. */
 static bool put(json_t *object, const char *key, json_t *value)
@@ -21,20 +22,6 @@ static bool put(json_t *object, const char *key, json_t *value)
 static bool put_integer(json_t *object, const char *key, uint64_t value)
 {
 	return put(object, key, json_integer((json_int_t)value));
-}
-
-json_t *control_answer_counters(const struct counters *sum)
-{
-	json_t *counters = json_object();
-	bool complete = put_integer(counters, "connections_open", counters_open(sum));
-
-#define TELL(name) complete = complete && put_integer(counters, #name, sum->name);
-	COUNTERS_EACH(TELL)
-#undef TELL
-	if (complete)
-		return counters;
-	json_decref(counters);
-	return NULL;
 }
 
 static json_t *list_requests(void)
@@ -71,7 +58,7 @@ static bool tell_counters(const struct control_answer *about, json_t *answer)
 
 	crew_ask(about->crew, &sum, &silent);
 	return put_integer(answer, "silent_threads", silent) &&
-		put(answer, "counters", control_answer_counters(&sum));
+		put(answer, "counters", counters_json(&sum));
 }
 
 static bool tell_faults(const struct control_answer *about, json_t *answer)

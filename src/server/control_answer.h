@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "server/control/control_input.h"
 #include "server/crew.h"
 #include "server/fault/fault_map.h"
@@ -25,6 +23,3 @@ struct control_answer {
 
 /* A control_answer_fn, whose context is a struct control_answer. */
 char *control_answer_write(void *context, enum control_request request);
-
-/* Every counter by its name, and "connections_open". The caller's; NULL: no memory. */
-json_t *control_answer_counters(const struct counters *sum);

@@ -107,6 +107,7 @@ static int adopt_sockets(struct server *server)
 {
 	const struct server_options *options = server->options;
 	struct activation activation;
+	char why[LISTENER_WHY_SIZE];
 	int r;
 
 	/* Those that another server had been given come from there, and the manager gives none. */
@@ -117,7 +118,10 @@ static int adopt_sockets(struct server *server)
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, server->thread_count, &server->listeners);
+	r = listener_adopt_all(
+		&activation, server->thread_count, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	activation_fini(&activation);
 	return r;
 }
@@ -150,14 +154,18 @@ static int open_listeners(struct server *server)
 		.inherited = upgrade_inherited(&server->upgrade),
 	};
 	size_t count = options->spec_count;
+	char why[LISTENER_WHY_SIZE];
 	int r = adopt_sockets(server);
 
 	if (r < 0)
 		return r;
 	if (options->specs_are_default && server->listeners.count > 0)
 		count = 0;
-	r = listener_open_all(options->specs, count, &listener_options, &server->listeners);
-	if (r == 0)
+	r = listener_open_all(
+		options->specs, count, &listener_options, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
+	else
 		r = open_control(server);
 	if (r < 0)
 		return r;
