@@ -14,7 +14,7 @@
 
 /* For threads that are asked something. */
 #define ANSWER_PATIENCE_NS (5 * CLOCK_NS_PER_S)
-/* The same where somebody else waits, and the main thread has more to do. */
+/* The same where a client of --control waits, and the main thread has more to do. */
 #define ASKER_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 /* For threads that were asked to end: they may have a million connections to close. */
 #define END_PATIENCE_NS (20 * CLOCK_NS_PER_S)

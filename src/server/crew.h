@@ -21,7 +21,7 @@ bool crew_sum(const struct crew *crew, struct counters *ret_sum);
 
 /* As worker.h has it. False: some have not answered, and may still use what they were given before. */
 /*
- * The same for whoever asks at --control: the main thread waits for a moment only, and nothing is logged. `ret_silent` is how
+ * The same for clients of --control: the main thread waits for a moment only, and nothing is logged. `ret_silent` is how
  * many threads have not answered. The roster's list is the caller's (NULL: no memory); the threads are asked until ROSTER_MOST are listed,
  * and all connections are counted.
  */

@@ -1,5 +1,5 @@
 /*
- * The connections that are open, as JSON for whoever asks at --control: each an object with "peer" and
+ * The connections that are open, as JSON for clients of --control: each an object with "peer" and
  * "received_bytes". One thread at a time.
  *
  * Limits: `most` are listed, so that a server with a million of them does not stop for the list; all are counted.
