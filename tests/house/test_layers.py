@@ -96,6 +96,13 @@ def test_every_socket_option_has_a_name_in_the_trace():
             assert (level, option) in named, f"src/{path}: {option} has no name in net/call_text.c"
 
 
+def test_the_library_is_a_worker_and_nothing_around_it():
+    allowed = "base net protocol engine server server/listen server/fault".split()
+    for path in (ROOT / "lib").glob("*.[ch]"):
+        for header in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
+            assert header in GENERATED | {"meari_echo.h"} or folder_of(header) in allowed, f"{path.name}: {header}"
+
+
 def test_a_folder_is_a_topic():
     crowded = {folder: count for folder, count in
                collections.Counter(folder_of(path) for path in sources(".c")).items() if count > 20}
