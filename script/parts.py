@@ -351,6 +351,11 @@ def make_packages(log):
     return status
 
 
+# LeakSanitizer stops all threads before it looks for leaks. It says this of a thread that ended meanwhile (on a
+# busy machine one does), takes all of that thread's stack for reachable, and goes on: a leak would follow.
+NO_FINDING = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\n)*")
+
+
 def sanitizer_environment(prefix, reports):
     where = f"log_path={reports}/report:exitcode=99"
     return {"MEARI_SANITIZER": {"asan": "address", "tsan": "thread"}[prefix],
@@ -402,8 +407,10 @@ def run_part(part, arguments, targets=()):
 
     result.log = log.read_text(errors="replace")
     for report in sorted(results.glob("reports/*")):
-        result.failed += 1
-        result.log += f"\n{report.relative_to(ROOT)}:\n{report.read_text(errors='replace')}"
+        text = report.read_text(errors="replace")
+        if not NO_FINDING.fullmatch(text):
+            result.failed += 1
+            result.log += f"\n{report.relative_to(ROOT)}:\n{text}"
     left_out = part in NEEDS_MORE and status == 0 and result.skipped > 0
     if result.failed == 0 and (status != 0 or result.passed == 0) and not left_out:
         result.failed = 1

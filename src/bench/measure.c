@@ -222,12 +222,19 @@ static void print_search(const struct measurement *measurement)
 			goal, rate);
 		break;
 	case SEARCH_NONE:
-		fprintf(measurement->people,
-			search->upper_not_trusted
-				? _("no rate was found that keeps %s: what was measured is the "
-				    "generator's limit\n")
-				: _("no rate keeps %s\n"),
-			goal);
+		if (!search->upper_not_trusted && search_once_kept(search) > 0)
+			fprintf(measurement->people,
+				_("no rate keeps %s any more: %s/s kept it at first, and later no "
+				  "rate did\n"),
+				goal,
+				number_format_rate(search_once_kept(search), rate, sizeof(rate)));
+		else
+			fprintf(measurement->people,
+				search->upper_not_trusted
+					? _("no rate was found that keeps %s: what was measured is "
+					    "the generator's limit\n")
+					: _("no rate keeps %s\n"),
+				goal);
 		break;
 	case SEARCH_GOES_ON:
 		if (search->kept_per_s > 0)

@@ -104,6 +104,11 @@ bool outcome_is_complete(const struct outcome *outcome);
 bool outcome_is_own_shortage(int error);
 /* Something came back damaged, twice, unknown, or in addition to what was sent. */
 bool outcome_is_wrong(const struct outcome *outcome);
+/*
+ * The service did what a generator at its limit does not cause: something is wrong, or connections were silent,
+ * stalled, reset, ended, or refused by the service.
+ */
+bool outcome_has_failed(const struct outcome *outcome);
 
 /* "generator-cpu": its code in a result (report/model/reason.h has the sentence). */
 const char *outcome_doubt_code(enum outcome_doubt_kind kind);

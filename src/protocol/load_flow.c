@@ -303,14 +303,20 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 {
 	struct mark mark;
 	size_t right = arrival->length;
+	uint32_t size;
 
 	if (arrival->length < sizeof(mark))
 		return false;
 	memcpy(&mark, arrival->bytes, sizeof(mark));
 	if (mark.connection != v->number || mark.life != (uint16_t)v->conn->life ||
-		mark.number >= v->conn->sent_messages || mark.slot >= v->load->options.depth ||
-		load_conn_size(v->load, v->conn, mark.number) < sizeof(mark))
+		mark.number >= v->conn->sent_messages || mark.slot >= v->load->options.depth)
 		return false;
+	size = load_conn_size(v->load, v->conn, mark.number);
+	if (size < sizeof(mark))
+		return false;
+	/* Bytes beyond the message's end are wrong, compared or not. */
+	if (right > size)
+		right = size;
 	if (v->load->options.verify)
 		right = match(
 			v, mark.number, mark.slot, arrival->bytes, arrival->length, sizeof(mark));
@@ -319,8 +325,7 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 		return true;
 	}
 	/* The mark itself may be what is damaged: then it is identified by its other bytes. */
-	if (right < arrival->length ||
-		arrival->length != load_conn_size(v->load, v->conn, mark.number))
+	if (right < arrival->length || arrival->length != size)
 		return false;
 	settle_again(v, arrival, mark.number);
 	return true;

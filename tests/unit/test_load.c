@@ -1075,6 +1075,29 @@ static void marks_distinguish_connections_and_lives(void **state)
 	teardown(&f);
 }
 
+/* Its bytes are not compared, but their number is known: what is longer or shorter is no echo. */
+static void a_length_is_compared_without_comparing_bytes(void **state)
+{
+	struct load_options options = flows(1, 2, 64);
+	unsigned char longer[65] = { 0 };
+	struct fixture f;
+
+	options.verify = false;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	memcpy(longer, f.sent[0], 64);
+	report_bytes(&f, 0, longer, sizeof(longer));
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.damaged, 1);
+	assert_int_equal(record->counts.received, 0);
+	assert_true(record->damage.found);
+	assert_int_equal(record->damage.offset, 64);
+	assert_int_equal(record->damage.expected, -1);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 {
 	struct load_options options = flows(1, 1, 16);
@@ -1183,6 +1206,7 @@ int main(void)
 		cmocka_unit_test(late_ones_are_no_duplicates_of_older_ones),
 		cmocka_unit_test(duplicates_are_known_of_the_last_1024),
 		cmocka_unit_test(marks_distinguish_connections_and_lives),
+		cmocka_unit_test(a_length_is_compared_without_comparing_bytes),
 		cmocka_unit_test(a_message_that_did_not_leave_is_not_sent_in_a_circle),
 		cmocka_unit_test(senseless_options_are_refused),
 	};
