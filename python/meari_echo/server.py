@@ -28,6 +28,16 @@ OPTIONS = ("--threads", "1", "--drain", "0", "--no-sandbox", "-v")
 ENVIRONMENT = {"LC_ALL": "C", "LANGUAGE": "en"}
 POLL_S = 0.001
 LOG_BYTES = 64 << 10
+MOST_FOLDER_BYTES = 80
+
+
+def make_folder():
+    """One with room for the name of a socket in 107 bytes (unix(7)), however deep TMPDIR is."""
+    folder = tempfile.mkdtemp(prefix="meari-")
+    if len(os.fsencode(folder)) <= MOST_FOLDER_BYTES:
+        return folder
+    os.rmdir(folder)
+    return tempfile.mkdtemp(prefix="meari-", dir="/tmp")
 
 
 class EchoError(AssertionError):
@@ -48,7 +58,7 @@ class EchoServer:
     def __init__(self, *addresses, options=(), program=None):
         self.addresses = []
         self._process = self._pidfd = None
-        self._folder = tempfile.mkdtemp(prefix="meari-")
+        self._folder = make_folder()
         self._control = Control(os.path.join(self._folder, "control"), WAIT_S)
         wanted = [address.replace("{folder}", self._folder) for address in addresses or (DEFAULT_ADDRESS,)]
         self.command = [program or find_program(), "serve", *OPTIONS, "--control", self._folder + "/control",

@@ -154,6 +154,14 @@ def test_nothing_stays_behind(pytest_of):
             meari_echo.serve(options=options)
 
 
+def test_a_deep_folder_for_temporary_files_is_no_obstacle(pytest_of, tmp_path):
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    shown = pytest_of("def test_it(echo_server):\n    assert echo_server.counters\n", TMPDIR=str(deep))
+    assert shown.returncode == 0, shown.stdout
+    assert not [name for name in os.listdir(deep) if name.startswith("meari-")]
+
+
 def test_waiting_ends_and_says_what_was_counted():
     with meari_echo.serve() as server:
         with pytest.raises(meari_echo.EchoError, match="waited 0 s for connections_lost=1, and it has counted connections_lost=0"):
