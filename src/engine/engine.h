@@ -264,6 +264,13 @@ void engine_recheck(struct engine *engine);
 /* From a task: closes every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
 /*
+ * From a task: shows each connection that is established, until `visit` returns false. It must not change anything.
+ */
+void engine_visit(struct engine *engine,
+	bool (*visit)(void *context, const struct engine_conn *conn), void *context);
+/* How many connections are open. From a task. */
+uint32_t engine_count(const struct engine *engine);
+/*
  * From a task: closes at once the connections for which `condemned` returns true; the others go on.
  */
 unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context);

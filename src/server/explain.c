@@ -202,12 +202,14 @@ static int print_activated(FILE *stream, const struct server_options *options)
 {
 	struct activation activation;
 	struct listener_list list = { 0 };
-	char text[ADDR_TEXT_SIZE];
+	char text[ADDR_TEXT_SIZE], why[LISTENER_WHY_SIZE];
 	int r = activation_take(options->activated, options->activated_count, &activation);
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, 1, &list);
+	r = listener_adopt_all(&activation, 1, &list, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	for (size_t i = 0; i < list.count; i++)
 		print_format(stream, "listen", true, _("%s (handed over by the service manager)"),
 			addr_format(&list.listeners[i].bound, text, sizeof(text)));

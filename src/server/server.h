@@ -51,6 +51,9 @@ struct server_options {
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
 
+	const struct addr
+		*control_at; /* where it answers what it is asked (control.h); NULL: nowhere */
+
 	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;
 
