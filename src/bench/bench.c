@@ -26,6 +26,7 @@
 #include "bench/generator.h"
 #include "bench/target.h"
 #include "bench/team.h"
+#include "bench/train.h"
 #include "client/interrupt.h"
 
 /* From the order to begin until the first message is meant to leave: all threads have read it by then. */
@@ -90,6 +91,8 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	descriptors_raise_limit();
 	r = target_choose(
 		&bench->options.target, options->source, options->timeout_ns, &bench->target);
+	if (r == 0 && options->load.train > 1)
+		r = train_check(&bench->target, options->load.sizes[0].bytes);
 	if (r < 0)
 		goto fail_engine;
 	bench->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -133,6 +133,8 @@ static bool connect_member(struct generator *generator, uint32_t index, uint64_t
 	struct engine_connect_options connect = {
 		.to = options->to,
 		.deadline_ns = clock_after_ns(clock_now_ns(), options->connect_timeout_ns),
+		.segment_bytes = (uint16_t)(options->load.train > 1 ? options->load.sizes[0].bytes
+								    : 0),
 		.memory = load_connecting(generator->load, index, intended_ns),
 	};
 	struct addr from;

@@ -64,6 +64,10 @@ static int fill_environment(struct model *model, const struct result_context *co
 	}
 	if (r == 0 && context->options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
 		r = add_option(model, "busy-poll", "auto");
+	if (r == 0 && context->options->load.train > 1) {
+		snprintf(text, sizeof(text), "%u", context->options->load.train);
+		r = add_option(model, "trains", text);
+	}
 	if (r == 0 && context->options->load.end_by_reset)
 		r = add_option(model, "reset", "yes");
 	if (r == 0)

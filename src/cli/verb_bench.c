@@ -29,6 +29,7 @@
 #define CLOSED_DEPTH 1
 #define OPEN_DEPTH 16
 #define DEFAULT_MESSAGE_BYTES 64
+#define DEFAULT_TRAIN 32
 
 enum option_key {
 	KEY_ARRIVALS = 256,
@@ -37,6 +38,7 @@ enum option_key {
 	KEY_RESET,
 	KEY_VERIFY,
 	KEY_NO_VERIFY,
+	KEY_TRAINS,
 	KEY_TIMEOUT,
 	KEY_SOURCE,
 	KEY_ENGINE,
@@ -87,6 +89,9 @@ static const struct options_row rows[] = {
 	{ "verify", KEY_VERIFY, NULL, 0,
 		N_("compare every byte (default: for messages up to 64K and up to 1 GB a second)") },
 	{ "no-verify", KEY_NO_VERIFY, NULL, 0, N_("only count the bytes") },
+	{ "trains", KEY_TRAINS, "N", OPTIONS_NUMBER | OPTIONS_OPTIONAL,
+		N_("udp: datagrams leave N at a time, as one for the kernel (default: half of "
+		   "--pipeline)") },
 	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("for connecting, for a datagram's echo, and for what is under way at the end "
 		   "(default: 1s)") },
@@ -136,6 +141,8 @@ struct input {
 	struct source source;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
+	bool trains_given;
+	uint32_t train; /* datagrams in one; 0: not said */
 	struct ineffective given;
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 };
@@ -313,6 +320,47 @@ static int settle_rank(struct input *input, struct cli_state *state)
 	return 0;
 }
 
+/* How many datagrams are in a train, and under way. */
+static int check_trains(struct input *input, struct cli_state *state)
+{
+	struct load_options *load = &input->measure.bench.load;
+	uint32_t most = LOAD_MOST_FLOW_BYTES / load->sizes[0].bytes;
+	uint32_t train = input->train;
+
+	if (!input->trains_given)
+		return 0;
+	if (input->measure.bench.target.scheme != ADDR_UDP)
+		return cli_complain(state, _("--trains is for udp"));
+	if (load->open_loop)
+		return cli_complain(
+			state, _("--trains is for the closed loop, without --rate and --find-max"));
+	if (load->size_count > 1)
+		return cli_complain(state,
+			_("--trains takes one --size: the datagrams of a train are "
+			  "equally long"));
+	if (most > LOAD_MOST_TRAIN)
+		most = LOAD_MOST_TRAIN;
+	if (train == 0 && !input->depth_given)
+		train = DEFAULT_TRAIN;
+	else if (train == 0)
+		train = load->depth / 2 > 2 ? load->depth / 2 : 2;
+	if (input->train == 0 && train > most)
+		train = most;
+	if (most < 2 || train > most)
+		return cli_complain(state,
+			_("--trains: of datagrams of %u bytes, a train takes %u at most"),
+			load->sizes[0].bytes, most);
+	if (input->depth_given && train > load->depth)
+		return cli_complain(state,
+			_("--trains: --pipeline %u is not enough for a train of %u datagrams"),
+			load->depth, train);
+	load->train = train;
+	if (!input->depth_given)
+		load->depth = 2 * train; /* one on its way there, one on its way back */
+	input->depth_given = true;
+	return 0;
+}
+
 /* Defaults that depend on other options. */
 static void complete(struct input *input)
 {
@@ -354,6 +402,8 @@ static int check(struct input *input, struct cli_state *state)
 	if (measure->json && measure->json_lines)
 		return cli_complain(state, _("--json and --json-lines exclude each other"));
 	r = settle_rank(input, state);
+	if (r == 0)
+		r = check_trains(input, state);
 	if (r != 0)
 		return r;
 	complete(input);
@@ -389,6 +439,13 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case KEY_RESET: bench->load.end_by_reset = true; return 0;
 	case KEY_VERIFY: input->verify_given = true; return 0;
 	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
+	case KEY_TRAINS:
+		number = 0;
+		r = text != NULL ? take_count(state, "--trains", text, 2, LOAD_MOST_TRAIN, &number)
+				 : 0;
+		input->trains_given = true;
+		input->train = (uint32_t)number;
+		return r;
 	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
 	case KEY_START_AT: return take_start(input, text, state);
 	case KEY_RANK: return take_rank(input, text, state);

@@ -120,6 +120,12 @@ struct engine_connect_options {
 	 */
 	const struct addr *from;
 	uint64_t deadline_ns; /* then it is LOST, -ETIMEDOUT; 0: as long as the kernel tries */
+	/*
+	 * A UDP flow whose answers the kernel cuts into datagrams of so many bytes (UDP_SEGMENT); the
+	 * last may be shorter. SENT and FAULT then count the bytes of a whole answer. 0: an answer is
+	 * a datagram. -ENOPROTOOPT: this kernel does not do that.
+	 */
+	uint16_t segment_bytes;
 	struct protocol_conn
 		memory; /* the protocol's memory before the first event: to recognise it */
 };

@@ -90,6 +90,8 @@ static void leave_if_finished(
 {
 	uint32_t echoes = load->options.echoes;
 
+	if (echoes == 0 && !load->stopping)
+		return; /* most of the time */
 	if (conn->under_way > 0 || conn->unsent_bytes > 0 || conn->state != LOAD_CONN_OPEN)
 		return;
 	if (!(echoes != 0 && conn->sent_messages >= echoes) &&
@@ -317,6 +319,11 @@ static bool are_sound(const struct load_options *options)
 		options->clock == NULL || (options->flows && options->timeout_ns == 0) ||
 		(options->open_loop && options->echoes == 0 && options->waiting_most == 0) ||
 		options->waiting_most == LOAD_CONN_NOTHING)
+		return false;
+	if (options->train > 1 &&
+		(!options->flows || options->open_loop || options->size_count != 1 ||
+			options->train > LOAD_MOST_TRAIN || options->train > options->depth ||
+			(uint64_t)options->train * options->sizes[0].bytes > LOAD_MOST_FLOW_BYTES))
 		return false;
 	for (size_t i = 0; i < options->size_count; i++) {
 		if (options->sizes[i].bytes == 0 || options->sizes[i].bytes > most ||
