@@ -14,6 +14,7 @@
 
 #include <sys/epoll.h>
 
+#include "engine/bulk.h"
 #include "engine/drive.h"
 #include "engine/epoll/epoll_flow.h"
 #include "engine/intake.h"
@@ -114,22 +115,31 @@ static void report(
 	carry_out(engine, conn, &answer);
 }
 
-/* Sends what waits. True if anything left. */
-static bool flush(struct epoll_engine *engine, struct conn *conn)
+/* One call for what waits first. */
+static ssize_t send_first(const struct conn *conn)
 {
 	struct iovec vectors[OUTPUT_BATCH];
 	bool urgent;
 	struct msghdr message = { .msg_iov = vectors };
 
+	if (conn->flags & CONN_PIPED)
+		return bulk_send(conn, output_first(conn->output));
 	message.msg_iovlen = output_peek(conn->output, vectors, &urgent);
+	return call_sendmsg(
+		conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0));
+}
 
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0);
+/* Sends what waits. True if anything left. */
+static bool flush(struct epoll_engine *engine, struct conn *conn)
+{
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
-	event.count = sent_count(engine, conn, call_sendmsg(conn->fd, &message, flags));
+	event.count = sent_count(engine, conn, send_first(conn));
 	if (event.count == 0)
 		return false;
 	output_advance(conn->output, event.count);
+	if (!output_starts_unseen(conn->output))
+		conn_clear(conn, CONN_PIPED);
 	if (output_is_empty(conn->output)) {
 		output_free(conn->output);
 		conn->output = NULL;
@@ -175,11 +185,52 @@ static void note_end(struct epoll_engine *engine, struct conn *conn)
 static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
 {
 	switch (call_judge(error)) {
-	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE | CONN_EXHAUST); break;
+	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE | CONN_EXHAUST | CONN_FILLED); break;
 	case CALL_SHORT: engine->memory_short = true; break; /* still readable: tried again soon */
 	case CALL_AGAIN: break;
 	case CALL_FATAL: conn_lose(conn, error); break;
 	}
+}
+
+/* ---- in bulk (bulk.h) ---- */
+
+/* Sends an answer whose bytes are in a pipe; what does not leave at once waits there. */
+static void carry_out_unseen(
+	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
+{
+	while (protocol_span_is_unseen(&answer->send) && conn->error == 0) {
+		struct protocol_span rest = answer->send;
+		struct protocol_event event = { .kind = PROTOCOL_SENT };
+
+		if (conn->flags & CONN_WRITABLE && output_is_empty(conn->output))
+			event.count = sent_count(engine, conn, bulk_send(conn, &rest));
+		rest.length -= (uint32_t)event.count;
+		if (rest.length > 0 && conn->error == 0) {
+			keep(conn, &rest, false);
+			conn->flags |= CONN_PIPED;
+		}
+		if (event.count == 0)
+			return;
+		drive_report(&engine->core, conn, &event, answer);
+	}
+	carry_out(engine, conn, answer);
+}
+
+/* The same as receive(). 0 also when a receive is to find out why. */
+static size_t move(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_event event = { .kind = PROTOCOL_BYTES };
+	struct protocol_answer answer;
+	ssize_t n = bulk_receive(&engine->core, conn, &event.span);
+
+	if (n > 0) {
+		drive_report(&engine->core, conn, &event, &answer);
+		carry_out_unseen(engine, conn, &answer);
+		pipe_unref(event.span.buffer);
+	} else if (n < 0) {
+		note_nothing(engine, conn, (int)n);
+	}
+	return n > 0 ? (size_t)n : 0;
 }
 
 /* Receives once and reports it. Returns the bytes that came; 0 also for the end, or when lost. */
@@ -199,7 +250,7 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	unsigned char *start = buffer->bytes + buffer->filled;
 	ssize_t n = 1;
 
-	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
+	if (conn->flags & CONN_MARKED) {
 		partial = true;
 		n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
 	}
@@ -208,7 +259,9 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		if ((size_t)n < wanted && !partial)
-			conn_clear(conn, CONN_READABLE);
+			conn_clear(conn, CONN_READABLE | CONN_FILLED);
+		else if (n == BUFFER_LARGE_BYTES)
+			bulk_note_filled(&engine->core, conn);
 		event.span.bytes = start;
 		event.span.length = (uint32_t)n;
 		event.span.buffer = buffer;
@@ -220,6 +273,24 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	}
 	buffer_unref(buffer);
 	return n > 0 ? (size_t)n : 0;
+}
+
+/* The same for a connection in bulk, whose bytes move unseen if that can be now. */
+static size_t receive_in_bulk(struct epoll_engine *engine, struct conn *conn)
+{
+	if (bulk_may_move(&engine->core, conn)) {
+		size_t n = move(engine, conn);
+
+		if (n > 0 || !(conn->flags & CONN_READABLE) || conn_must_end(conn))
+			return n;
+	}
+	return receive(engine, conn);
+}
+
+static size_t receive_either(struct epoll_engine *engine, struct conn *conn)
+{
+	return __builtin_expect(conn->flags & CONN_BULK, 0) ? receive_in_bulk(engine, conn)
+							    : receive(engine, conn);
 }
 
 /* ---- life ---- */
@@ -278,7 +349,7 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 		if (may_flush(conn))
 			progress = flush(engine, conn);
 		if (may_receive(conn) && !conn_must_end(conn)) {
-			size_t n = receive(engine, conn);
+			size_t n = receive_either(engine, conn);
 
 			received += n;
 			progress = progress || n > 0;
@@ -296,6 +367,11 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	}
 }
 
+static uint32_t marked(const struct epoll_engine *engine, const struct conn *conn)
+{
+	return engine->core.options.mark_urgent && conn->scheme == ADDR_TCP ? CONN_MARKED : 0;
+}
+
 /* A connecting socket may be connected, or have failed. True if it is open now. */
 static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 {
@@ -307,6 +383,7 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 		close_conn(engine, conn);
 		return false;
 	}
+	conn->flags |= marked(engine, conn);
 	drive_open(&engine->core, conn, 0, &answer);
 	carry_out_either(engine, conn, &answer);
 	return true;
@@ -356,7 +433,8 @@ bool epoll_stream_poll(struct epoll_engine *engine)
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
 	conn->flags |= CONN_READABLE;
-	if (receive(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) && !conn_must_end(conn))
+	if (receive_either(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) &&
+		!conn_must_end(conn))
 		return false;
 	enqueue(engine, conn);
 	return true;
@@ -394,7 +472,7 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
-	conn->flags |= CONN_WRITABLE;
+	conn->flags |= CONN_WRITABLE | marked(engine, conn);
 	r = epoll_core_watch(engine, EPOLL_CTL_ADD, fd, epoll_core_conn_events(), token_of(conn));
 	if (r < 0) {
 		conn_release(&core->conns, conn);
