@@ -68,7 +68,7 @@ void accept_pause(struct engine *engine, int error)
 	accept->paused = true;
 	accept->retry_ns = engine->now_ns;
 	/* A connection needs a descriptor more than a pipe does. */
-	if (!pipe_pool_trim(&engine->pipes))
+	if (!bulk_pipe_pool_trim(&engine->pipes))
 		accept->retry_ns += RETRY_NS;
 	if (!accept->pause_reported && engine->host->accept_paused != NULL)
 		engine->host->accept_paused(engine->context, error);

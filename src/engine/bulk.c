@@ -24,13 +24,17 @@ bool bulk_may_move(const struct engine *engine, const struct conn *conn)
 					     : output_last_pipe(conn->output) != NULL;
 }
 
-void bulk_note_filled(const struct engine *engine, struct conn *conn)
+void bulk_note_filled(struct engine *engine, struct conn *conn)
 {
-	if (conn->flags & CONN_FILLED && !engine->pipes.off &&
-		engine->protocol->takes_unseen != NULL && !call_is_watched() &&
-		!engine->options.mark_urgent)
-		conn->flags |= CONN_BULK;
+	bool again = (conn->flags & CONN_FILLED) != 0;
+
 	conn->flags |= CONN_FILLED;
+	if (!again || engine->pipes.off || engine->protocol->takes_unseen == NULL ||
+		engine->options.mark_urgent || call_is_watched())
+		return;
+	if (!(conn->flags & CONN_BULK_ONCE))
+		bulk_pipe_pool_enter(&engine->pipes);
+	conn->flags |= CONN_BULK | CONN_BULK_ONCE;
 }
 
 /* This kernel, or this container, does not move bytes so at all. */
@@ -41,18 +45,18 @@ static bool is_refused(ssize_t error)
 }
 
 /* The one whose bytes wait, to go on in it, or an empty one. */
-static struct pipe *find_pipe(struct engine *engine, const struct conn *conn)
+static struct bulk_pipe *find_pipe(struct engine *engine, const struct conn *conn)
 {
-	struct pipe *pipe = output_last_pipe(conn->output);
+	struct bulk_pipe *pipe = output_last_pipe(conn->output);
 
 	if (pipe == NULL)
-		return pipe_get(&engine->pipes);
-	pipe_ref(pipe);
+		return bulk_pipe_get(&engine->pipes);
+	bulk_pipe_ref(pipe);
 	return pipe;
 }
 
 /* A pipe takes no more, and splice(2) says the same as if nothing were there. */
-static bool is_full(const struct pipe *pipe)
+static bool is_full(const struct bulk_pipe *pipe)
 {
 	struct pollfd polled = { .fd = pipe->in_fd, .events = POLLOUT };
 
@@ -61,7 +65,7 @@ static bool is_full(const struct pipe *pipe)
 
 ssize_t bulk_receive(struct engine *engine, struct conn *conn, struct protocol_span *ret_span)
 {
-	struct pipe *pipe = find_pipe(engine, conn);
+	struct bulk_pipe *pipe = find_pipe(engine, conn);
 	bool was_empty;
 	ssize_t n;
 
@@ -81,7 +85,7 @@ ssize_t bulk_receive(struct engine *engine, struct conn *conn, struct protocol_s
 		n = 0;
 	else if (n == 0)
 		conn->flags |= CONN_EXHAUST;
-	pipe_unref(pipe);
+	bulk_pipe_unref(pipe);
 	if (n < 0 && is_refused(n)) {
 		engine->pipes.off = true;
 		conn_clear(conn, CONN_BULK);
@@ -92,7 +96,7 @@ ssize_t bulk_receive(struct engine *engine, struct conn *conn, struct protocol_s
 
 ssize_t bulk_send(const struct conn *conn, const struct protocol_span *span)
 {
-	struct pipe *pipe = span->buffer;
+	struct bulk_pipe *pipe = span->buffer;
 	ssize_t n = call_splice(pipe->out_fd, conn->fd, span->length);
 
 	if (n > 0)
@@ -122,7 +126,7 @@ static int move_a_byte(const int pipe_ends[2])
 int bulk_try(uint32_t *ret_slots)
 {
 	int ends[2];
-	int r = pipe_open(PIPE_SLOTS, ends, ret_slots);
+	int r = bulk_pipe_open(BULK_PIPE_SLOTS, ends, ret_slots);
 
 	if (r < 0)
 		return r;

@@ -25,7 +25,7 @@
 
 /*
  * Whether the next bytes of this connection may move so: it is in bulk, nothing that was copied
- * waits, and nobody looks at its bytes.
+ * waits, and the protocol does not look at its bytes.
  */
 bool bulk_may_move(const struct engine *engine, const struct conn *conn);
 
@@ -42,9 +42,9 @@ ssize_t bulk_send(const struct conn *conn, const struct protocol_span *span);
 
 /*
  * Moves a byte from a socket into a socket here: 0 and the slots that a pipe has, or -errno, as of
- * pipe_open() and splice(2).
+ * bulk_pipe_open() and splice(2).
  */
 int bulk_try(uint32_t *ret_slots);
 
 /* A receive has filled a large buffer: the second in a row begins the bulk, if that can be here. */
-void bulk_note_filled(const struct engine *engine, struct conn *conn);
+void bulk_note_filled(struct engine *engine, struct conn *conn);

@@ -33,7 +33,7 @@ int core_init(struct engine *engine, const struct engine_options *options)
 	engine->pace_ns = CLOCK_NEVER;
 	engine->now_ns = clock_now_ns();
 	buffer_pool_init(&engine->pool, options->pool_bytes);
-	pipe_pool_init(&engine->pipes, &engine->pool, options->splice);
+	bulk_pipe_pool_init(&engine->pipes, &engine->pool, options->splice);
 	conn_table_init(&engine->conns);
 	timer_wheel_init(&engine->timers, engine->now_ns);
 	spin_init(&engine->spin, options->busy_poll_ns);
@@ -48,7 +48,7 @@ void core_fini(struct engine *engine)
 	outgoing_fini(engine);
 	accept_fini(&engine->accept);
 	conn_table_fini(&engine->conns);
-	pipe_pool_fini(&engine->pipes);
+	bulk_pipe_pool_fini(&engine->pipes);
 	buffer_pool_fini(&engine->pool);
 	close(engine->wake_fd);
 	pthread_mutex_destroy(&engine->tasks_lock);

@@ -8,9 +8,9 @@
 
 #include "engine/accept.h"
 #include "engine/buffer.h"
+#include "engine/bulk_pipe.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
-#include "engine/pipe.h"
 #include "engine/postponed.h"
 #include "engine/spin.h"
 #include "engine/timer.h"
@@ -26,7 +26,7 @@ struct engine {
 	struct engine_options options;
 
 	struct buffer_pool pool;
-	struct pipe_pool pipes;
+	struct bulk_pipe_pool pipes;
 	struct conn_table conns;
 	struct timer_wheel timers;
 	struct spin spin;

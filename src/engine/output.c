@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/pipe.h"
+#include "engine/bulk_pipe.h"
 
 #define LEAST_CAPACITY 4
 
@@ -33,7 +33,7 @@ static void ref(const struct protocol_span *span)
 	if (span->buffer == NULL)
 		return;
 	if (protocol_span_is_unseen(span))
-		pipe_ref(span->buffer);
+		bulk_pipe_ref(span->buffer);
 	else
 		buffer_ref(span->buffer);
 }
@@ -41,7 +41,7 @@ static void ref(const struct protocol_span *span)
 static void unref(const struct protocol_span *span)
 {
 	if (protocol_span_is_unseen(span))
-		pipe_unref(span->buffer);
+		bulk_pipe_unref(span->buffer);
 	else
 		buffer_unref(span->buffer);
 }
@@ -142,7 +142,7 @@ void output_advance(struct output *output, size_t count)
 	}
 }
 
-struct pipe *output_last_pipe(const struct output *output)
+struct bulk_pipe *output_last_pipe(const struct output *output)
 {
 	if (output_is_empty(output))
 		return NULL;

@@ -53,7 +53,7 @@ static inline const struct protocol_span *output_first(const struct output *outp
 }
 
 /* The pipe that holds the last span; NULL where the last one is in a buffer, or there is none. */
-struct pipe *output_last_pipe(const struct output *output);
+struct bulk_pipe *output_last_pipe(const struct output *output);
 
 /* Whether the first span is in a pipe. */
 static inline bool output_starts_unseen(const struct output *output)

@@ -45,7 +45,7 @@
 
 /*
  * Bytes somewhere in a buffer of the engine's; or, with `bytes` NULL and a length, bytes that are
- * there and that nobody sees: see takes_unseen.
+ * there and are not shown: see takes_unseen.
  */
 struct protocol_span {
 	const unsigned char *bytes;

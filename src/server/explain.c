@@ -164,7 +164,8 @@ static const char *no_splice_reason(const struct server_options *options)
 		return _("off: --trace shows the bytes");
 	if (options->return_urgent)
 		return _("off: --urgent urgent looks for the mark before each receive");
-	if (options->pool_bytes / threads / 2 < (size_t)PIPE_LEAST_SLOTS * PIPE_SLOT_BYTES)
+	if (options->pool_bytes / threads / 2 <
+		(size_t)BULK_PIPE_LEAST_SLOTS * BULK_PIPE_SLOT_BYTES)
 		return _("off: a pipe may keep 1 MiB, and --pending-total has too little for that");
 	return NULL;
 }

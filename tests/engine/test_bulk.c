@@ -1,5 +1,5 @@
 /*
- * Connections in bulk, whose bytes move through a pipe and are seen by nobody: that they are moved, that they stay
+ * Connections in bulk, whose bytes move through a pipe and are not looked at: that they are moved, that they stay
  * exact, and each way in which splice(2) is unlike a receive and a send. Some look into the engine.
  */
 #include <dirent.h>
@@ -388,7 +388,8 @@ static void what_a_slow_reader_leaves_in_a_pipe_is_counted(void **state)
 		size_t sent = stuff_pipe(&service, slow);
 		struct look full = look(&service);
 
-		assert_true(full.pinned_bytes >= (size_t)PIPE_LEAST_SLOTS * PIPE_SLOT_BYTES);
+		assert_true(
+			full.pinned_bytes >= (size_t)BULK_PIPE_LEAST_SLOTS * BULK_PIPE_SLOT_BYTES);
 		assert_true(full.in_use_bytes >= full.pinned_bytes);
 		/* Others go on, in bulk. */
 		converse(other, 5, 8 * MIB);
@@ -408,7 +409,7 @@ static void when_the_pipes_are_used_up_the_rest_is_copied(void **state)
 {
 	/* Half of it is three pipes of the small kind, and a little. */
 	const struct engine_options options = {
-		.pool_bytes = 6 * PIPE_LEAST_SLOTS * PIPE_SLOT_BYTES + MIB,
+		.pool_bytes = 6 * BULK_PIPE_LEAST_SLOTS * BULK_PIPE_SLOT_BYTES + MIB,
 		.splice = true,
 	};
 	struct service service;
@@ -783,7 +784,7 @@ static void converse_without_pipes(void **state)
 
 static void the_last_descriptors_are_for_connections(void **state)
 {
-	with_descriptors(PIPE_SPARE_DESCRIPTORS + 3, converse_without_pipes, state);
+	with_descriptors(BULK_PIPE_SPARE_DESCRIPTORS + 3, converse_without_pipes, state);
 }
 
 static void take_all_descriptors(void **state)
@@ -816,8 +817,8 @@ static void take_all_descriptors(void **state)
 
 static void a_connection_gets_the_descriptors_of_a_pipe(void **state)
 {
-	with_descriptors(
-		count_descriptors() + 20 + PIPE_SPARE_DESCRIPTORS, take_all_descriptors, state);
+	with_descriptors(count_descriptors() + 20 + BULK_PIPE_SPARE_DESCRIPTORS,
+		take_all_descriptors, state);
 }
 
 int main(void)

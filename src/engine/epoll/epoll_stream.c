@@ -226,7 +226,7 @@ static size_t move(struct epoll_engine *engine, struct conn *conn)
 	if (n > 0) {
 		drive_report(&engine->core, conn, &event, &answer);
 		carry_out_unseen(engine, conn, &answer);
-		pipe_unref(event.span.buffer);
+		bulk_pipe_unref(event.span.buffer);
 	} else if (n < 0) {
 		note_nothing(engine, conn, (int)n);
 	}

@@ -56,7 +56,7 @@ static ssize_t move(struct uring_engine *engine, struct conn *conn)
 	if (n > 0) {
 		drive_report(&engine->core, conn, &event, &answer);
 		carry_out(engine, conn, &answer);
-		pipe_unref(event.span.buffer);
+		bulk_pipe_unref(event.span.buffer);
 	}
 	return n;
 }

@@ -1,8 +1,9 @@
 /*
- * Pipes are opened when they are needed, and a few are kept. Each failure (no descriptors, no
+ * Pipes are opened when they are needed, and a few are kept while there are connections that have
+ * been in bulk. Each failure (no descriptors, no
  * memory, no slots) means copying for a while, and then another try.
  */
-#include "engine/pipe.h"
+#include "engine/bulk_pipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 static size_t cost_bytes(uint32_t slots)
 {
-	return (size_t)slots * PIPE_SLOT_BYTES;
+	return (size_t)slots * BULK_PIPE_SLOT_BYTES;
 }
 
 /* Read once: the server has raised it by then. Without a limit there is enough. */
@@ -26,47 +27,63 @@ static int find_descriptor_end(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
 		return INT32_MAX;
-	return (int)limit.rlim_cur - PIPE_SPARE_DESCRIPTORS;
+	return (int)limit.rlim_cur - BULK_PIPE_SPARE_DESCRIPTORS;
 }
 
-void pipe_pool_init(struct pipe_pool *pool, struct buffer_pool *buffers, bool on)
+void bulk_pipe_pool_init(struct bulk_pipe_pool *pool, struct buffer_pool *buffers, bool on)
 {
-	bool small = buffers->cap_bytes / 16 < cost_bytes(PIPE_SLOTS);
+	bool small = buffers->cap_bytes / 16 < cost_bytes(BULK_PIPE_SLOTS);
 
-	*pool = (struct pipe_pool){
+	*pool = (struct bulk_pipe_pool){
 		.buffers = buffers,
 		.off = !on,
 		.descriptor_end = find_descriptor_end(),
-		.slots = small ? PIPE_LEAST_SLOTS : PIPE_SLOTS,
+		.slots = small ? BULK_PIPE_LEAST_SLOTS : BULK_PIPE_SLOTS,
 	};
 }
 
-static void close_pipe(struct pipe *pipe)
+static void close_pipe(struct bulk_pipe *pipe)
 {
 	close(pipe->in_fd);
 	close(pipe->out_fd);
 	free(pipe);
 }
 
-bool pipe_pool_trim(struct pipe_pool *pool)
+static void close_free(struct bulk_pipe_pool *pool)
 {
-	bool any = pool->free != NULL;
-
 	while (pool->free != NULL) {
-		struct pipe *pipe = pool->free;
+		struct bulk_pipe *pipe = pool->free;
 
 		pool->free = pipe->next_free;
 		close_pipe(pipe);
 	}
 	pool->free_count = 0;
+}
+
+bool bulk_pipe_pool_trim(struct bulk_pipe_pool *pool)
+{
+	bool any = pool->free != NULL;
+
+	close_free(pool);
 	pool->tight = true;
 	return any;
 }
 
-void pipe_pool_fini(struct pipe_pool *pool)
+void bulk_pipe_pool_enter(struct bulk_pipe_pool *pool)
 {
-	pipe_pool_trim(pool);
-	*pool = (struct pipe_pool){ .off = true };
+	pool->users++;
+}
+
+void bulk_pipe_pool_leave(struct bulk_pipe_pool *pool)
+{
+	if (--pool->users == 0)
+		close_free(pool);
+}
+
+void bulk_pipe_pool_fini(struct bulk_pipe_pool *pool)
+{
+	bulk_pipe_pool_trim(pool);
+	*pool = (struct bulk_pipe_pool){ .off = true };
 }
 
 /* The slots that a pipe has, after asking for `wanted`; -errno. */
@@ -84,14 +101,14 @@ static int grow(int fd, uint32_t wanted)
 	return size < 0 ? -errno : (int)(size / page_bytes);
 }
 
-int pipe_open(uint32_t wanted, int ret_fds[2], uint32_t *ret_slots)
+int bulk_pipe_open(uint32_t wanted, int ret_fds[2], uint32_t *ret_slots)
 {
 	int slots;
 
 	if (pipe2(ret_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	slots = grow(ret_fds[1], wanted);
-	if (slots >= (int)PIPE_LEAST_SLOTS) {
+	if (slots >= (int)BULK_PIPE_LEAST_SLOTS) {
 		*ret_slots = (uint32_t)slots;
 		return 0;
 	}
@@ -100,13 +117,13 @@ int pipe_open(uint32_t wanted, int ret_fds[2], uint32_t *ret_slots)
 	return slots < 0 ? slots : -ENOSPC;
 }
 
-static struct pipe *new_pipe(struct pipe_pool *pool)
+static struct bulk_pipe *new_pipe(struct bulk_pipe_pool *pool)
 {
-	struct pipe *pipe;
+	struct bulk_pipe *pipe;
 	int fds[2];
 	uint32_t slots;
 
-	if (pipe_open(pool->slots, fds, &slots) < 0)
+	if (bulk_pipe_open(pool->slots, fds, &slots) < 0)
 		return NULL;
 	pipe = calloc(1, sizeof(*pipe));
 	if (pipe == NULL || fds[0] >= pool->descriptor_end || fds[1] >= pool->descriptor_end) {
@@ -123,7 +140,7 @@ static struct pipe *new_pipe(struct pipe_pool *pool)
 }
 
 /* Whether the pool of buffers can spare so much. */
-static bool is_affordable(const struct pipe_pool *pool, size_t bytes)
+static bool is_affordable(const struct bulk_pipe_pool *pool, size_t bytes)
 {
 	const struct buffer_pool *buffers = pool->buffers;
 
@@ -131,9 +148,9 @@ static bool is_affordable(const struct pipe_pool *pool, size_t bytes)
 		buffers->large_in_use_bytes + bytes <= buffers->cap_bytes;
 }
 
-struct pipe *pipe_get(struct pipe_pool *pool)
+struct bulk_pipe *bulk_pipe_get(struct bulk_pipe_pool *pool)
 {
-	struct pipe *pipe = pool->free;
+	struct bulk_pipe *pipe = pool->free;
 
 	if (pool->off || !is_affordable(pool, cost_bytes(pipe != NULL ? pipe->slots : pool->slots)))
 		return NULL;
@@ -157,17 +174,17 @@ struct pipe *pipe_get(struct pipe_pool *pool)
 	return pipe;
 }
 
-void pipe_ref(struct pipe *pipe)
+void bulk_pipe_ref(struct bulk_pipe *pipe)
 {
 	pipe->references++;
 }
 
-void pipe_unref(struct pipe *pipe)
+void bulk_pipe_unref(struct bulk_pipe *pipe)
 {
 	if (pipe == NULL || --pipe->references > 0)
 		return;
 
-	struct pipe_pool *pool = pipe->pool;
+	struct bulk_pipe_pool *pool = pipe->pool;
 
 	pool->pinned_bytes -= cost_bytes(pipe->slots);
 	pool->buffers->large_in_use_bytes -= cost_bytes(pipe->slots);
