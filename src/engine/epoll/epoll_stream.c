@@ -130,7 +130,7 @@ static ssize_t send_first(const struct conn *conn)
 }
 
 /* Sends what waits. True if anything left. */
-static bool flush(struct epoll_engine *engine, struct conn *conn)
+__attribute__((noinline)) static bool flush(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
@@ -216,21 +216,28 @@ static void carry_out_unseen(
 	carry_out(engine, conn, answer);
 }
 
-/* The same as receive(). 0 also when a receive is to find out why. */
-static size_t move(struct epoll_engine *engine, struct conn *conn)
+/*
+ * Moves bytes instead of receiving them, and reports that: how many, or 0. -1: not now, or a
+ * receive is to find out why nothing came.
+ */
+__attribute__((noinline, cold)) static ssize_t move(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_event event = { .kind = PROTOCOL_BYTES };
 	struct protocol_answer answer;
-	ssize_t n = bulk_receive(&engine->core, conn, &event.span);
+	ssize_t n = bulk_may_move(&engine->core, conn)
+		? bulk_receive(&engine->core, conn, &event.span)
+		: 0;
 
+	if (n == 0)
+		return -1;
 	if (n > 0) {
 		drive_report(&engine->core, conn, &event, &answer);
 		carry_out_unseen(engine, conn, &answer);
 		bulk_pipe_unref(event.span.buffer);
-	} else if (n < 0) {
+	} else {
 		note_nothing(engine, conn, (int)n);
 	}
-	return n > 0 ? (size_t)n : 0;
+	return n > 0 ? n : 0;
 }
 
 /* Receives once and reports it. Returns the bytes that came; 0 also for the end, or when lost. */
@@ -250,9 +257,17 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	unsigned char *start = buffer->bytes + buffer->filled;
 	ssize_t n = 1;
 
-	if (conn->flags & CONN_MARKED) {
-		partial = true;
-		n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
+	/* Two kinds, and one test on the way of a small echo. */
+	if (__builtin_expect((conn->flags & (CONN_MARKED | CONN_BULK)) != 0, 0)) {
+		ssize_t moved = conn->flags & CONN_BULK ? move(engine, conn) : -1;
+
+		if (moved >= 0) {
+			buffer_unref(buffer);
+			return (size_t)moved;
+		}
+		partial = (conn->flags & (CONN_MARKED | CONN_EXHAUST)) != 0;
+		if (conn->flags & CONN_MARKED)
+			n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
 	}
 	if (n > 0)
 		n = receive_some(conn, start, wanted, &partial);
@@ -273,24 +288,6 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	}
 	buffer_unref(buffer);
 	return n > 0 ? (size_t)n : 0;
-}
-
-/* The same for a connection in bulk, whose bytes move unseen if that can be now. */
-static size_t receive_in_bulk(struct epoll_engine *engine, struct conn *conn)
-{
-	if (bulk_may_move(&engine->core, conn)) {
-		size_t n = move(engine, conn);
-
-		if (n > 0 || !(conn->flags & CONN_READABLE) || conn_must_end(conn))
-			return n;
-	}
-	return receive(engine, conn);
-}
-
-static size_t receive_either(struct epoll_engine *engine, struct conn *conn)
-{
-	return __builtin_expect(conn->flags & CONN_BULK, 0) ? receive_in_bulk(engine, conn)
-							    : receive(engine, conn);
 }
 
 /* ---- life ---- */
@@ -349,7 +346,7 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 		if (may_flush(conn))
 			progress = flush(engine, conn);
 		if (may_receive(conn) && !conn_must_end(conn)) {
-			size_t n = receive_either(engine, conn);
+			size_t n = receive(engine, conn);
 
 			received += n;
 			progress = progress || n > 0;
@@ -433,8 +430,7 @@ bool epoll_stream_poll(struct epoll_engine *engine)
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
 	conn->flags |= CONN_READABLE;
-	if (receive_either(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) &&
-		!conn_must_end(conn))
+	if (receive(engine, conn) == 0 && !(conn->flags & CONN_END_SEEN) && !conn_must_end(conn))
 		return false;
 	enqueue(engine, conn);
 	return true;

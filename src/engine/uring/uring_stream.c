@@ -357,6 +357,14 @@ static bool sent_may_wait(const struct uring_engine *engine, const struct conn *
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
 }
 
+static void receive_specially(struct uring_engine *engine, struct conn *conn)
+{
+	if (conn->flags & CONN_FLOW)
+		uring_connect_order_message(engine, conn);
+	else if (!uring_bulk_take_turn(engine, conn))
+		order_receive(engine, conn);
+}
+
 /* All that one connection may do in one round. */
 static void take_turn(struct uring_engine *engine, struct conn *conn)
 {
@@ -390,11 +398,11 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		call_shutdown(conn->fd, SHUT_WR);
 	}
 	if (may_receive(engine, conn)) {
-		if (conn->flags & CONN_FLOW)
-			uring_connect_order_message(engine, conn);
+		if (conn->flags & (CONN_FLOW | CONN_BULK))
+			receive_specially(engine, conn);
 		else if (is_marked(engine, conn))
 			order_marked(engine, conn);
-		else if (!(conn->flags & CONN_BULK) || !uring_bulk_take_turn(engine, conn))
+		else
 			order_receive(engine, conn);
 	}
 	if (!(conn->flags & (ORDERED | CONN_QUEUED)))
