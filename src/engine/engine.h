@@ -43,6 +43,11 @@ struct engine_options {
 	/* How long after the last traffic to poll before sleeping; 0: never. */
 	uint64_t busy_poll_ns;
 	bool mark_urgent; /* report urgent bytes as such (costs a system call a receive) */
+	/*
+	 * Connections in bulk move by splice(2) (engine/bulk.h), where the protocol allows it. Then
+	 * engine_run() blocks SIGPIPE in its thread, for good: splice(2) cannot be told not to raise it.
+	 */
+	bool splice;
 };
 
 /* A connection as its host sees it, valid during the call. */
