@@ -247,25 +247,11 @@ static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t u
 static struct outcome_interval summarize(
 	const struct run *run, const struct load_record *record, uint64_t start_ns, uint64_t end_ns)
 {
-	const struct load_record_counts *counts = &record->counts;
-	const struct histogram *latency = latency_of(run, record);
-	struct outcome_interval interval = {
-		.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0,
-		.length_ns = end_ns - start_ns,
-		.sent = counts->sent,
-		.received = counts->completed,
-		.bytes_received = counts->bytes_received,
-		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
-		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
-		.errors = outcome_errors(counts) - counts->unsent,
-		.p50_ns = histogram_percentile(latency, 50),
-		.p99_ns = histogram_percentile(latency, 99),
-		.max_ns = histogram_max(latency),
-	};
+	struct outcome_interval interval = outcome_summarize(
+		record, latency_of(run, record), end_ns - start_ns);
 	double seconds = (double)interval.length_ns / 1e9;
 
-	if (seconds > 0)
-		interval.reached_per_s = (double)counts->completed / seconds;
+	interval.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0;
 	if (run->open_loop && seconds > 0)
 		interval.asked_per_s = asked_messages(run, start_ns, end_ns) / seconds;
 	return interval;

@@ -61,8 +61,7 @@ struct generator {
 	struct schedule_host schedule_host;
 	struct schedule schedule;
 	const struct profile *profile;
-	uint64_t start_ns, from_ns, until_ns;
-	uint64_t given_up;
+	uint64_t start_ns, from_ns, until_ns, given_up;
 	int schedstat_fd;
 
 	pthread_t thread;

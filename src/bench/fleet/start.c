@@ -4,7 +4,7 @@
  * mktime(3) answers for a time that does not exist, and chooses one of two. Here each offset from UTC that holds around
  * that day is tried instead: none of them fits a time that is skipped, and two fit one that comes twice.
  */
-#include "bench/start.h"
+#include "bench/fleet/start.h"
 
 #include <ctype.h>
 #include <errno.h>
