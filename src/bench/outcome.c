@@ -136,6 +136,21 @@ static bool is_behind(const struct outcome *outcome)
 		(double)outcome->lag_p99_ns > OUTCOME_LAG_SHARE * (double)p99_ns;
 }
 
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns)
+{
+	double cpu, delay;
+
+	if (length_ns == 0)
+		return;
+	cpu = (double)cpu_ns / (double)length_ns;
+	delay = (double)delay_ns / (double)length_ns;
+	if (cpu + delay <= outcome->cpu_share + outcome->delay_share)
+		return;
+	outcome->cpu_share = cpu;
+	outcome->delay_share = delay;
+}
+
 void outcome_judge(struct outcome *outcome, bool spinning)
 {
 	const struct load_record *record = outcome->record;

@@ -90,6 +90,10 @@ int outcome_add_interval(struct outcome *outcome, const struct outcome_interval 
 /* The latency that is not exceeded by as many messages as were handed out in `lag_p99_ns`. */
 uint64_t outcome_late_latency_ns(const struct outcome *outcome);
 
+/* A thread's times of running and of waiting for a processor: those of the busiest one are kept. */
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns);
+
 /* Sets `doubts` by all the rest. `spinning`: with busy polling the processor time says nothing. */
 void outcome_judge(struct outcome *outcome, bool spinning);
 bool outcome_is_trusted(const struct outcome *outcome);

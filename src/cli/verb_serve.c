@@ -61,6 +61,7 @@ enum option_key {
 	KEY_ACTIVATED,
 	KEY_USER,
 	KEY_NO_SANDBOX,
+	KEY_NO_SPLICE,
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
@@ -147,6 +148,8 @@ static const struct options_row rows[] = {
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to poll before sleeping: auto, 0 (never) or a time (default: auto; with "
 		   "--trace: 0)") },
+	{ "no-splice", KEY_NO_SPLICE, NULL, 0,
+		N_("copy bulk too, instead of moving it through pipes inside the kernel") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
 		   "come in there") },
@@ -429,6 +432,7 @@ static int take(int key, const char *text, struct cli_state *state)
 	case 'v': input->server.log_level = LOG_LEVEL_DEBUG; return 0;
 	case CLI_KEY_ARGUMENT: return add_address(input, text, state);
 	case KEY_USER: input->server.user = text; return 0;
+	case KEY_NO_SPLICE: input->server.no_splice = true; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
 	case KEY_UPGRADE:

@@ -161,6 +161,7 @@ void engine_nudge_all(struct engine *engine)
 
 int engine_run(struct engine *engine)
 {
+	core_block_sigpipe(engine);
 	return engine->ops->run(engine);
 }
 

@@ -61,6 +61,7 @@ static void log_what_cannot_change(
 		{ "pending-total", current->pool_bytes == next->pool_bytes },
 		{ "urgent", current->return_urgent == next->return_urgent },
 		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
+		{ "no-splice", current->no_splice == next->no_splice },
 		{ "pin", current->pin == next->pin },
 		{ "activated", has_same_names(current, next) },
 		{ "upgrade", is_same_place(current->upgrade_at, next->upgrade_at) },

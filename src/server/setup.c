@@ -76,6 +76,7 @@ static int make_worker(struct server *server, unsigned index)
 		.pool_bytes = server->pool_bytes,
 		.pending_bytes = options->pending_bytes,
 		.return_urgent = options->return_urgent,
+		.splice = !options->no_splice,
 		.busy_poll_ns = options->busy_poll_ns,
 		.cpu = options->pin ? cpus_nth(index) : -1,
 		.limits = server->limits,

@@ -345,6 +345,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		.pool_bytes = options->pool_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
+		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int r;

@@ -24,6 +24,7 @@ struct worker_options {
 	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
+	bool splice; /* as in engine_options */
 	/* For these: NULL where there is no such limit; the caller's, to outlive the worker. */
 	struct limits *limits;
 	const struct access *access;

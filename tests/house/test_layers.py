@@ -37,6 +37,7 @@ MAY_INCLUDE = {
     "addr": "base net",
     "report/model": "base stats",
     "report": "base stats report/model",
+    "report/fleet": "base stats report/model report",
     "cli": "*",
 }
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
