@@ -13,6 +13,7 @@ MAY_INCLUDE = {
     "base": "",
     "net": "base",
     "stats": "base",
+    "wire": "base net",
     "protocol": "base stats",
     "engine": "base net protocol",
     "engine/epoll": "base net protocol engine",
@@ -20,9 +21,9 @@ MAY_INCLUDE = {
     "server/listen": "base net",
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
-    "server/admission": "base net stats protocol engine",
+    "server/admission": "base net stats wire protocol engine server/listen",
     "server/sandbox": "base engine server/listen server/admission",
-    "server": "base net stats protocol engine server/listen server/upgrade server/fault "
+    "server": "base net stats wire protocol engine server/listen server/upgrade server/fault "
               "server/admission server/sandbox",
     "client": "base net",
     "talk": "base net client",
