@@ -29,6 +29,7 @@
 #include "server/fault/fault_address.h"
 #include "server/fault/fault_spec.h"
 #include "server/listen/activation.h"
+#include "server/reload.h"
 #include "server/server.h"
 
 enum option_key {
@@ -58,6 +59,8 @@ enum option_key {
 	KEY_ALLOW,
 	KEY_DENY,
 	KEY_FAULT,
+	KEY_PROXY_FROM,
+	KEY_PROXY_TIMEOUT,
 	KEY_ACTIVATED,
 	KEY_USER,
 	KEY_NO_SANDBOX,
@@ -123,6 +126,11 @@ static const struct options_row rows[] = {
 	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", OPTIONS_NUMBER,
 		N_("answers a second to one UDP peer whose port is fixed, where a server may be "
 		   "(default: 1000)") },
+	{ .help = N_("Behind a proxy (ADDRESS?proxy=require or ADDRESS?proxy=accept):") },
+	{ "proxy-from", KEY_PROXY_FROM, "BLOCK", OPTIONS_TEXT,
+		N_("proxies whose PROXY header counts: a block, @FILE, or unix; may be given again") },
+	{ "proxy-timeout", KEY_PROXY_TIMEOUT, "TIME", OPTIONS_TIME,
+		N_("how long a proxy's header may take (default: 3s)") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
@@ -201,15 +209,22 @@ static bool make_room_for_address(struct serve_input *input)
 		server->spec_faults = faults;
 		faults[server->spec_count] = NULL;
 	}
-	return specs != NULL && faults != NULL;
+
+	enum listener_proxy *proxies = reallocarray(server->spec_proxies, count, sizeof(*proxies));
+
+	if (proxies != NULL) {
+		server->spec_proxies = proxies;
+		proxies[server->spec_count] = LISTENER_NO_PROXY;
+	}
+	return specs != NULL && faults != NULL && proxies != NULL;
 }
 
 static int add_address(struct serve_input *input, const char *text, struct cli_state *state)
 {
 	struct server_options *server = &input->server;
-	size_t length = fault_address_length(text), column;
-	struct fault_plan plan;
-	const char *why;
+	size_t length = fault_address_length(text);
+	struct fault_address_flaw flaw;
+	struct fault_address parts;
 
 	if (!make_room_for_address(input))
 		return -ENOMEM;
@@ -220,16 +235,20 @@ static int add_address(struct serve_input *input, const char *text, struct cli_s
 
 	if (r < 0)
 		return r;
-	if (fault_address_parse(text, length, addr_socket_type(spec->scheme) == SOCK_DGRAM, &plan,
-		    &column, &why) < 0)
-		return cli_complain(state, _("'%s' has a fault that is none: %s (column %zu)"),
-			text, why, column + 1);
-	if (plan.count > 0) {
+	if (fault_address_parse(
+		    text, length, addr_socket_type(spec->scheme) == SOCK_DGRAM, &parts, &flaw) < 0)
+		return cli_complain(state,
+			flaw.in_proxy
+				? _("'%s' does not say how it stands behind a proxy: %s (column %zu)")
+				: _("'%s' has a fault that is none: %s (column %zu)"),
+			text, flaw.why, flaw.column + 1);
+	server->spec_proxies[server->spec_count] = parts.proxy;
+	if (parts.plan.count > 0) {
 		struct fault_plan *own = malloc(sizeof(*own));
 
 		if (own == NULL)
 			return -ENOMEM;
-		*own = plan;
+		*own = parts.plan;
 		server->spec_faults[server->spec_count] = own;
 	}
 	server->spec_count++;
@@ -333,6 +352,8 @@ static int parse_tuning(
 static int add_block(struct cli_state *state, const char *option, const char *text,
 	struct access_entries *entries)
 {
+	const struct serve_input *input = state->input;
+	const struct access_entries *proxies = &input->server.proxies;
 	struct addr_fault fault;
 	struct cidr cidr;
 	const char **longer = reallocarray(
@@ -341,6 +362,10 @@ static int add_block(struct cli_state *state, const char *option, const char *te
 	if (longer == NULL)
 		return -ENOMEM;
 	entries->texts = longer;
+	if (entries == proxies && strcmp(text, ACCESS_UNIX) == 0) {
+		entries->texts[entries->count++] = text;
+		return 0;
+	}
 	if (text[0] != '@' && cidr_parse(text, &cidr, &fault) < 0)
 		return cli_complain(state,
 			_("%s '%s' is not a block of addresses: %s (column %zu)"), option, text,
@@ -376,6 +401,9 @@ static int parse_limit(
 	switch (key) {
 	case KEY_ALLOW: return add_block(state, "--allow", text, &server->allow);
 	case KEY_DENY: return add_block(state, "--deny", text, &server->deny);
+	case KEY_PROXY_FROM: return add_block(state, "--proxy-from", text, &server->proxies);
+	case KEY_PROXY_TIMEOUT:
+		return take_time(state, "--proxy-timeout", text, &server->proxy_limit_ns);
 	case KEY_FAULT: return add_fault(state, text, &server->faults);
 	case KEY_MAX_CONNECTIONS:
 		return take_u32(state, "--max-connections", text, &server->most_connections);
@@ -408,6 +436,24 @@ static int parse_limit(
 	}
 }
 
+/* A header from anyone is worth nothing: each peer could be any client. */
+static int check_proxies(const struct server_options *server, struct cli_state *state)
+{
+	char text[ADDR_TEXT_SIZE];
+	size_t i = 0;
+
+	while (i < server->spec_count && server->spec_proxies[i] == LISTENER_NO_PROXY)
+		i++;
+	if (i < server->spec_count && server->proxies.count == 0)
+		return cli_complain(state,
+			_("'%s?proxy=' needs --proxy-from: the block of the proxies whose word counts"),
+			addr_spec_format(&server->specs[i], text, sizeof(text)));
+	if (i == server->spec_count && server->proxies.count > 0)
+		return cli_complain(state,
+			_("--proxy-from needs an address with '?proxy=require' or '?proxy=accept'"));
+	return 0;
+}
+
 static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
@@ -435,7 +481,7 @@ static int take(int key, const char *text, struct cli_state *state)
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
 		if (input->server.spec_count > 0 || input->is_offered)
-			return 0;
+			return check_proxies(&input->server, state);
 		input->server.specs_are_default = true;
 		return add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
@@ -468,6 +514,7 @@ static const struct serve_input defaults = {
 		.fixed_port_per_s = PEER_RULE_DEFAULT_PER_S,
 		.idle_ns = CLOCK_NEVER,
 		.lifetime_ns = CLOCK_NEVER,
+		.proxy_limit_ns = SERVER_DEFAULT_PROXY_LIMIT_NS,
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	},
@@ -478,6 +525,8 @@ static void input_fini(struct serve_input *input)
 	for (size_t i = 0; i < input->server.spec_count; i++)
 		free(input->server.spec_faults[i]);
 	free(input->server.spec_faults);
+	free(input->server.spec_proxies);
+	free(input->server.proxies.texts);
 	free(input->specs);
 	free(input->activated);
 	free(input->config);
@@ -525,8 +574,8 @@ static int read_again(void *context, const struct server_options **ret_options)
 /* The lists are all that the options only name. Opens nothing else. */
 static enum cli_status check(const struct server_options *server)
 {
-	struct access *access = NULL;
-	int r = access_new(&server->allow, &server->deny, &access);
+	struct access *access;
+	int r = reload_access(server, &access);
 
 	access_free(access);
 	return r < 0 ? CLI_USAGE : CLI_OK;

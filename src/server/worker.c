@@ -58,11 +58,26 @@ struct worker {
 
 /* ---- on the worker's thread ---- */
 
-static bool on_admit(void *context, int fd, enum addr_scheme scheme)
+static bool on_admit(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct worker *worker = context;
 
-	return gate_admit(&worker->gate, fd, scheme);
+	return gate_admit(&worker->gate, fd, scheme, tag);
+}
+
+static uint64_t on_preface_limit(void *context, const struct engine_conn *conn, unsigned tag)
+{
+	struct worker *worker = context;
+
+	return gate_preface_limit(&worker->gate, conn, tag);
+}
+
+static enum engine_preface_verdict on_preface(void *context, const struct engine_conn *conn,
+	unsigned tag, const struct engine_preface *preface, size_t *ret_length)
+{
+	struct worker *worker = context;
+
+	return gate_preface(&worker->gate, conn, tag, preface, ret_length);
 }
 
 static bool on_admit_datagram(void *context, const struct engine_datagram *datagram)
@@ -77,9 +92,9 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	struct worker *worker = context;
 
 	worker->counters.connections_accepted++;
+	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	conn_log_opened(&worker->conn_log, conn);
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -124,6 +139,10 @@ static void on_closed(
 	struct engine_conn inner = *conn;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
+	if (gate_waits_for_header(&worker->gate, conn)) {
+		gate_abandoned(&worker->gate, conn, reason == ENGINE_CLOSE_CUT);
+		return; /* it was never accepted, as far as clients are counted */
+	}
 	inner.protocol = find_echo(worker, conn, &outer);
 	if (worker->guarded)
 		ending = guard_ending(conn->protocol);
@@ -310,6 +329,11 @@ static struct protocol *set_up_limits(struct worker *worker)
 	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
 	if (options->limits != NULL || options->access != NULL)
 		worker->host.admit = on_admit;
+	if (options->proxied != NULL) {
+		proxied_init(&worker->gate.proxied, options->proxied);
+		worker->host.preface_limit = on_preface_limit;
+		worker->host.preface = on_preface;
+	}
 	if (options->limits != NULL || options->access != NULL || worker->ruled)
 		worker->host.admit_datagram = on_admit_datagram;
 	if (worker->ruled)
