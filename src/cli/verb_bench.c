@@ -38,6 +38,7 @@ enum option_key {
 	KEY_NO_VERIFY,
 	KEY_TIMEOUT,
 	KEY_SOURCE,
+	KEY_SEND_PROXY,
 	KEY_ENGINE,
 	KEY_BUSY_POLL,
 	KEY_FIND_MAX,
@@ -92,6 +93,8 @@ static const struct options_row rows[] = {
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
 		N_("connect from these in turn: an address, a range A-B or a prefix, "
 		   "each also with :PORT or :LOW-HIGH") },
+	{ "send-proxy", KEY_SEND_PROXY, "v1|v2,from=ADDRESS", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin each connection with a header of the PROXY protocol (default: v1, as itself)") },
 	{ .help = N_("How it works:") },
 	{ "threads", 't', "N", OPTIONS_NUMBER, N_("threads (default: half of the processors)") },
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),
@@ -124,6 +127,7 @@ static const struct options_row rows[] = {
 struct input {
 	struct measure_options measure;
 	struct source source;
+	struct send_proxy proxy;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
 	struct ineffective given;
@@ -236,6 +240,8 @@ static int check_target(struct input *input, struct cli_state *state)
 			LOAD_MOST_FLOW_BYTES, mix_most_bytes(load));
 	if (is_datagram && (load->echoes > 0 || load->end_by_reset))
 		return cli_complain(state, _("--churn and --reset are for streams, tcp and unix"));
+	if (take_check_proxy(state, input->measure.bench.proxy, target) < 0)
+		return -EINVAL;
 	if (input->family == AF_UNSPEC)
 		return 0;
 	if (target->family != AF_UNSPEC && target->family != input->family)
@@ -337,6 +343,7 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case KEY_VERIFY: input->verify_given = true; return 0;
 	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
 	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_SEND_PROXY: return take_send_proxy(state, text, &input->proxy, &bench->proxy);
 	case KEY_SOURCE: return take_source(input, text, state);
 	case KEY_ARRIVALS:
 		input->given.arrivals = true;

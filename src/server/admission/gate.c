@@ -243,7 +243,10 @@ bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme, unsigned tag
 		access_is_proxy(gate->access, &peer.generic))
 		return admit_proxy(gate, &subject);
 	if (mode == LISTENER_PROXY_REQUIRED)
-		return refuse(gate, GATE_PROXY_OUTSIDE, &subject);
+		return refuse(gate,
+			peer.generic.sa_family == AF_UNSPEC ? GATE_PROXY_MISSING
+							    : GATE_PROXY_OUTSIDE,
+			&subject);
 	if (gate->access != NULL && !access_admits(gate->access, &peer.generic))
 		return refuse(gate, GATE_BY_ACCESS, &subject);
 	if (gate->limits != NULL) {
