@@ -269,8 +269,8 @@ def fetch(folder, ways=WAYS):
         if way.program and find(way.program, folder) is None:
             wanted |= {way.package, *way.more_packages}
         wanted |= {package for package in way.more_packages if package.startswith(("libnginx", "openssh-server"))}
-    for package in sorted(wanted):
-        subprocess.run(["apt-get", "download", "-q", package], cwd=packages, check=False,
+    if wanted:
+        subprocess.run(["apt-get", "download", "-q", *sorted(wanted)], cwd=packages, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for deb in sorted(packages.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", deb, folder / "root"], check=True)
@@ -344,11 +344,11 @@ class Running:
                 return f"load_module {place};\n"
         return ""
 
-    def start(self, words, pass_fds=(), stdout=subprocess.DEVNULL):
+    def start(self, words):
         log = open(self.folder / "log", "ab")
         with log:
             process = subprocess.Popen(self.inside + words, env=environment(self.cache), stdin=subprocess.DEVNULL,
-                                       stdout=stdout, stderr=log, start_new_session=True, pass_fds=pass_fds)
+                                       stdout=log, stderr=log, start_new_session=True)
         self.processes.append(process)
         return process
 
@@ -399,11 +399,12 @@ class Running:
         self.start([self.meari, "serve", f"tcp://127.0.0.1:{self.back}{proxy}", *block])
         if not way.proxied:
             self.await_port(self.back)
-        for words in way.commands:
-            fds = ()
+        for number, words in enumerate(way.commands):
+            if number > 0:
+                self.await_listening(self.middle)
             if way.pass_fd3:
                 words = ("sh", "-c", 'exec 3>/dev/null; exec "$@"', "sh", *words)
-            self.start([self.fill(word) for word in words], fds)
+            self.start([self.fill(word) for word in words])
         if way.commands:
             self.await_port(self.front)
 
@@ -420,14 +421,25 @@ class Running:
         for name in ("host_key", "key"):
             self.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name)])
 
+    def await_listening(self, port):
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
+            time.sleep(0.01)
+        raise Unavailable(f"it does not listen: {self.last_words()}")
+
+    def last_words(self):
+        told = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+        return told[-1] if told else "it said nothing"
+
     def await_port(self, port):
         """By an exchange, and not by a connection alone: a proxy takes those before its server does."""
         probe = [self.meari, "ping", "--wait", f"{READY_S}s", f"127.0.0.1:{port}"]
         done = subprocess.run(self.inside + probe, capture_output=True, text=True, check=False,
                               env=environment(self.cache))
         if done.returncode != 0:
-            told = (self.folder / "log").read_text(errors="replace").strip().splitlines()
-            raise Unavailable(f"it does not work here: {told[-1] if told else done.stderr.strip()}")
+            raise Unavailable(f"it does not work here: {self.last_words()}")
 
     def check(self, *options, timeout=120):
         words = [self.meari, "check", self.address, "--through", self.way.name, *options]

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdint.h>
 
 #define CLOCK_NS_PER_US 1000ull
@@ -27,3 +28,6 @@ uint64_t clock_after_ns(uint64_t now_ns, uint64_t delay_ns);
  * waking means it has come; -1 for CLOCK_NEVER, 0 when it is past.
  */
 int clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns);
+
+/* A condition whose waits (pthread_cond_timedwait(3)) go by this clock. 0 or -errno; the caller destroys it. */
+int clock_init_condition(pthread_cond_t *condition);

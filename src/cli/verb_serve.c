@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/serve_proxies.h"
 #include "cli/settings.h"
 #include "cli/take.h"
 #include "engine/engine.h"
@@ -436,24 +437,6 @@ static int parse_limit(
 	}
 }
 
-/* A header from anyone is worth nothing: each peer could be any client. */
-static int check_proxies(const struct server_options *server, struct cli_state *state)
-{
-	char text[ADDR_TEXT_SIZE];
-	size_t i = 0;
-
-	while (i < server->spec_count && server->spec_proxies[i] == LISTENER_NO_PROXY)
-		i++;
-	if (i < server->spec_count && server->proxies.count == 0)
-		return cli_complain(state,
-			_("'%s?proxy=' needs --proxy-from: the block of the proxies whose word counts"),
-			addr_spec_format(&server->specs[i], text, sizeof(text)));
-	if (i == server->spec_count && server->proxies.count > 0)
-		return cli_complain(state,
-			_("--proxy-from needs an address with '?proxy=require' or '?proxy=accept'"));
-	return 0;
-}
-
 static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
@@ -481,7 +464,7 @@ static int take(int key, const char *text, struct cli_state *state)
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
 		if (input->server.spec_count > 0 || input->is_offered)
-			return check_proxies(&input->server, state);
+			return serve_proxies_check(&input->server, state);
 		input->server.specs_are_default = true;
 		return add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);

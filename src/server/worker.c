@@ -349,20 +349,6 @@ static struct protocol *set_up_limits(struct worker *worker)
 	return &worker->guard.protocol;
 }
 
-/* Waits on it go by the clock that cannot be set. */
-static int init_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	int r = -pthread_condattr_init(&attributes);
-
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return r;
-}
-
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
@@ -389,7 +375,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = init_condition(&worker->changed);
+	r = clock_init_condition(&worker->changed);
 	if (r < 0)
 		goto fail_cond;
 	r = options->peer_rule != NULL ? peer_rule_init(&worker->peer_rule, options->peer_rule) : 0;

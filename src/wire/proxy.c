@@ -184,7 +184,7 @@ enum proxy_verdict proxy_read(const void *bytes, size_t length, struct proxy_hea
 	if (line > 0)
 		return read_line(bytes, length, ret_header, reterr_fault);
 	if (binary > 0)
-		return proxy_binary_read(bytes, length, ret_header, reterr_fault);
+		return proxy_binary_take(bytes, length, ret_header, reterr_fault);
 	return line == 0 || binary == 0 ? PROXY_MORE : PROXY_NONE;
 }
 

@@ -89,7 +89,7 @@ const char *proxy_fault_key(enum proxy_fault fault);
 /* ---- for proxy_*.c ---- */
 
 /* Version 2, where its signature has come. */
-enum proxy_verdict proxy_binary_read(const unsigned char *bytes, size_t length,
+enum proxy_verdict proxy_binary_take(const unsigned char *bytes, size_t length,
 	struct proxy_header *ret_header, enum proxy_fault *reterr_fault);
 
 #define PROXY_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"

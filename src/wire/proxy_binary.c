@@ -233,7 +233,7 @@ static enum proxy_fault read_behind(const unsigned char *bytes, struct proxy_hea
 	return read_fields(bytes, PROXY_FIXED_BYTES + addresses_bytes[family], header);
 }
 
-enum proxy_verdict proxy_binary_read(const unsigned char *bytes, size_t length,
+enum proxy_verdict proxy_binary_take(const unsigned char *bytes, size_t length,
 	struct proxy_header *ret_header, enum proxy_fault *reterr_fault)
 {
 	struct proxy_header header = { .version = PROXY_V2 };

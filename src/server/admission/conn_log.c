@@ -93,6 +93,27 @@ static void add_piece(FILE *stream, json_t *fields, const char *key, const struc
 	json_object_set_new(fields, key, json_string(text));
 }
 
+/* One word, which is a key as well, and never translated. */
+static void add_word(FILE *stream, const char *word)
+{
+	fprintf(stream, ", %s", word);
+}
+
+static void describe_tls(FILE *stream, json_t *fields, const struct proxy_header *header)
+{
+	if (!header->has_tls)
+		return;
+	add_word(stream, header->client_used_tls ? "tls" : "no tls");
+	json_object_set_new(fields, "tls", json_boolean(header->client_used_tls));
+	add_piece(stream, fields, "tls_version", &header->tls_version);
+	add_piece(stream, fields, "tls_cipher", &header->tls_cipher);
+	add_piece(stream, fields, "tls_name", &header->tls_name);
+	if (!header->client_has_certificate)
+		return;
+	add_word(stream, header->certificate_verified ? "tls_verified" : "tls not verified");
+	json_object_set_new(fields, "tls_verified", json_boolean(header->certificate_verified));
+}
+
 static json_t *describe_header(FILE *stream, const struct proxy_header *header)
 {
 	static const char *const kinds[] = { "client", "unknown", "local" };
@@ -101,7 +122,7 @@ static json_t *describe_header(FILE *stream, const struct proxy_header *header)
 
 	fprintf(stream, _("PROXY version %d, %s"), (int)header->version, kinds[header->kind]);
 	if (header->checked)
-		fprintf(stream, ", CRC-32C");
+		add_word(stream, "checksum");
 	if (header->kind == PROXY_CLIENT) {
 		char text[ADDR_TEXT_SIZE];
 
@@ -113,20 +134,7 @@ static json_t *describe_header(FILE *stream, const struct proxy_header *header)
 	add_piece(stream, fields, "authority", &header->authority);
 	add_piece(stream, fields, "unique_id", &header->unique_id);
 	add_piece(stream, fields, "netns", &header->netns);
-	if (!header->has_tls)
-		return fields;
-	fprintf(stream, ", %s", header->client_used_tls ? "tls" : "no tls");
-	json_object_set_new(fields, "tls", json_boolean(header->client_used_tls));
-	add_piece(stream, fields, "tls_version", &header->tls_version);
-	add_piece(stream, fields, "tls_cipher", &header->tls_cipher);
-	add_piece(stream, fields, "tls_name", &header->tls_name);
-	if (header->client_has_certificate) {
-		fprintf(stream, ", %s",
-			header->certificate_verified ? "certificate verified"
-						     : "certificate not verified");
-		json_object_set_new(
-			fields, "tls_verified", json_boolean(header->certificate_verified));
-	}
+	describe_tls(stream, fields, header);
 	return fields;
 }
 

@@ -213,7 +213,7 @@ static enum gate_reason reason_of(enum limits_verdict verdict)
 	return reasons_of[verdict];
 }
 
-/* A proxy takes a place, whoever its client will be. */
+/* A proxy takes a place, whichever client it has. */
 static bool admit_proxy(struct gate *gate, const struct subject *subject)
 {
 	gate->awaits_header = true;
