@@ -67,6 +67,7 @@ HITCH = """frontend = "[127.0.0.1]:{middle}"
 backend = "[127.0.0.1]:{back}"
 pem-file = "{folder}/pair.pem"
 workers = 1
+user = "nobody"
 daemon = off
 backlog = 1024
 """
@@ -93,6 +94,9 @@ PidFile none
 StrictModes no
 UsePAM no
 """
+# sshd wants a user of its own, and a root who may come in: in a mount namespace, of files of ours, and not of the host.
+SSHD_USERS = ("mount --bind $1/passwd /etc/passwd && mount --bind $1/shadow /etc/shadow && mount -t tmpfs none /run && "
+              "mkdir /run/sshd && exec $2 -D -e -f $3")
 NODE = """const net = require('net');
 net.createServer({options}, (client) => {{
 \tconst server = net.connect({{ port: {back}, host: '127.0.0.1'{more} }});
@@ -201,10 +205,10 @@ WAYS = (
     socat("socat", shown="as it comes: -t 0.5"),
     socat("socat-t", "-t", "3600", shown="-t 3600"),
     Way("ssh-L", "ssh", "openssh-client", ("openssh-server",), version=("{program}", "-V"), config=SSHD, keys=True,
-        commands=(("{sshd}", "-D", "-e", "-f", "{config}"),
+        commands=(("unshare", "-m", "sh", "-c", SSHD_USERS, "sh", "{folder}", "{sshd}", "{config}"),
                   ("{program}", "-N", "-p", "{middle}", "-i", "{folder}/key", "-F", "none", "-oBatchMode=yes",
                    "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile={folder}/known", "-oLogLevel=ERROR",
-                   "-L127.0.0.1:{front}:127.0.0.1:{back}", "{user}@127.0.0.1")),
+                   "-L127.0.0.1:{front}:127.0.0.1:{back}", "root@127.0.0.1")),
         settings="-L"),
     Way("systemd-socket-proxyd", "/usr/lib/systemd/systemd-socket-proxyd", "systemd",
         version=("{program}", "--version"),
@@ -240,15 +244,15 @@ WAYS = (
     Way("node-half-open", "node", "nodejs", version=("{program}", "--version"), config=NODE,
         fill={"options": "{ allowHalfOpen: true }", "more": ", allowHalfOpen: true"},
         commands=(("{program}", "{config}"),), settings="allowHalfOpen: true on both sides"),
-    Way("asyncio-close", "python3", "python3", version=("{program}", "--version"), config=ASYNCIO,
+    Way("asyncio-close", "/usr/bin/python3", "python3", version=("{program}", "--version"), config=ASYNCIO,
         fill={"end": "        writer.close()"}, commands=(("{program}", "{config}"),),
         settings="close() behind each copy"),
-    Way("asyncio-write-eof", "python3", "python3", version=("{program}", "--version"), config=ASYNCIO,
+    Way("asyncio-write-eof", "/usr/bin/python3", "python3", version=("{program}", "--version"), config=ASYNCIO,
         fill={"end": "        if writer.can_write_eof() and not writer.is_closing():\n            writer.write_eof()"},
         commands=(("{program}", "{config}"),), settings="write_eof() behind each copy"),
     Way("nft-dnat", "nft", "nftables", version=("{program}", "--version"), namespace=True, config=NFT,
         prepare=(("ip", "link", "set", "lo", "up"), ("{program}", "-f", "{config}")), settings="dnat to"),
-    Way("ipvs", "ipvsadm", "ipvsadm", version=("{program}", "--version"), namespace=True,
+    Way("ipvs", "ipvsadm", "ipvsadm", ("libpopt0",), version=("{program}", "--version"), namespace=True,
         prepare=(("ip", "link", "set", "lo", "up"),
                  ("{program}", "-A", "-t", "127.0.0.1:{front}"),
                  ("{program}", "-a", "-t", "127.0.0.1:{front}", "-r", "127.0.0.1:{back}", "-m")),
@@ -266,9 +270,12 @@ def fetch(folder, ways=WAYS):
     packages.mkdir(parents=True, exist_ok=True)
     wanted = set()
     for way in ways:
-        if way.program and find(way.program, folder) is None:
-            wanted |= {way.package, *way.more_packages}
-        wanted |= {package for package in way.more_packages if package.startswith(("libnginx", "openssh-server"))}
+        program = find(way.program, folder) if way.program else ""
+        if program is None:
+            wanted.add(way.package)
+        if program is None or program.startswith(str(folder)) or way.program in ("nginx", "ssh"):
+            wanted |= set(way.more_packages)
+    wanted = {package for package in wanted if not list(packages.glob(f"{package}_*.deb"))}
     if wanted:
         subprocess.run(["apt-get", "download", "-q", *sorted(wanted)], cwd=packages, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -307,7 +314,7 @@ class Running:
 
     def __init__(self, way, meari, cache, folder):
         self.way, self.meari, self.cache, self.folder = way, str(meari), cache, pathlib.Path(folder)
-        self.processes, self.holder = [], None
+        self.processes, self.started = [], False
         self.front, self.middle, self.back = free_ports(3)
         self.address = f"127.0.0.1:{self.front if way.commands or way.prepare else self.back}"
         self.inside = []  # what runs a command in the namespace
@@ -333,7 +340,7 @@ class Running:
     def fill(self, text, **more):
         values = {"front": self.front, "middle": self.middle, "back": self.back, "folder": self.folder,
                   "program": self.program, "config": self.folder / "config",
-                  "second": self.folder / "second", "user": "root", "sshd": find("sshd", self.cache),
+                  "second": self.folder / "second", "sshd": find("sshd", self.cache),
                   "modules": self.modules()}
         return str(text).format(**values | more)
 
@@ -363,17 +370,35 @@ class Running:
     def enter_namespace(self):
         if os.geteuid() != 0:
             raise Unavailable("a network of its own needs root")
-        read, write = os.pipe()
-        holder = subprocess.Popen(["unshare", "-n", "sh", "-c", f"echo >&{write}; exec sleep 3600"],
-                                  pass_fds=[write], start_new_session=True, stderr=subprocess.DEVNULL)
+        holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE,
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self.processes.append(holder)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            if not pipe.read(1):
-                raise Unavailable("no network of its own (unshare -n)")
+        if not holder.stdout.readline():
+            raise Unavailable("no network of its own (unshare -n)")
         self.inside = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
 
     def begin(self):
+        if self.processes or self.started:
+            return
+        self.prepare()
+        proxy = f"?proxy={self.way.proxied}" if self.way.proxied else ""
+        block = ["--proxy-from", "127.0.0.1"] if self.way.proxied else []
+        self.start([self.meari, "serve", f"tcp://127.0.0.1:{self.back}{proxy}", *block])
+        if not self.way.proxied:
+            self.await_port(self.back)
+        self.run_commands()
+
+    def start_way(self):
+        """All but the server, which is the caller's, at `back`."""
+        self.started = True
+        try:
+            self.prepare()
+            self.run_commands()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def prepare(self):
         way = self.way
         self.program = find(way.program, self.cache) if way.program else ""
         if self.program is None:
@@ -394,11 +419,9 @@ class Running:
             self.make_keys()
         for words in way.prepare:
             self.run([self.fill(word) for word in words])
-        proxy = f"?proxy={way.proxied}" if way.proxied else ""
-        block = ["--proxy-from", "127.0.0.1"] if way.proxied else []
-        self.start([self.meari, "serve", f"tcp://127.0.0.1:{self.back}{proxy}", *block])
-        if not way.proxied:
-            self.await_port(self.back)
+
+    def run_commands(self):
+        way = self.way
         for number, words in enumerate(way.commands):
             if number > 0:
                 self.await_listening(self.middle)
@@ -417,9 +440,13 @@ class Running:
         (self.folder / "pair.pem").chmod(0o600)
 
     def make_keys(self):
-        os.makedirs("/run/sshd", exist_ok=True)
+        if os.geteuid() != 0:
+            raise Unavailable("sshd needs a mount namespace here, and that needs root")
         for name in ("host_key", "key"):
             self.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name)])
+        passwd = "root:x:0:0::/root:/bin/sh\nsshd:x:990:65534::/run/sshd:/usr/sbin/nologin\n"
+        (self.folder / "passwd").write_text(passwd)
+        (self.folder / "shadow").write_text("root:NP:19000::::::\nsshd:*:19000::::::\n")
 
     def await_listening(self, port):
         until = time.monotonic() + READY_S
@@ -435,10 +462,13 @@ class Running:
 
     def await_port(self, port):
         """By an exchange, and not by a connection alone: a proxy takes those before its server does."""
-        probe = [self.meari, "ping", "--wait", f"{READY_S}s", f"127.0.0.1:{port}"]
-        done = subprocess.run(self.inside + probe, capture_output=True, text=True, check=False,
-                              env=environment(self.cache))
-        if done.returncode != 0:
+        probe = self.inside + [self.meari, "ping", "-q", "-c", "1", "-W", f"{READY_S}s", "-w", f"{READY_S}s",
+                               f"127.0.0.1:{port}"]
+        until = time.monotonic() + READY_S
+        while subprocess.run(probe, capture_output=True, check=False, env=environment(self.cache)).returncode != 0:
+            if time.monotonic() < until:
+                time.sleep(0.05)
+                continue
             raise Unavailable(f"it does not work here: {self.last_words()}")
 
     def check(self, *options, timeout=120):

@@ -140,7 +140,7 @@ static void on_closed(
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
 	if (gate_waits_for_header(&worker->gate, conn)) {
-		gate_abandoned(&worker->gate, conn, reason == ENGINE_CLOSE_CUT);
+		gate_abandoned(&worker->gate, conn);
 		return; /* it was never accepted, as far as clients are counted */
 	}
 	inner.protocol = find_echo(worker, conn, &outer);

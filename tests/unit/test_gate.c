@@ -233,7 +233,7 @@ static void come_behind_proxy(struct gate *gate, enum gate_reason reason, const 
 		preface.state = ENGINE_PREFACE_ENDED;
 	assert_int_equal(gate_preface(gate, &conn, 0, &preface, &length), ENGINE_PREFACE_REFUSED);
 	assert_true(gate_waits_for_header(gate, &conn));
-	gate_abandoned(gate, &conn, true);
+	gate_abandoned(gate, &conn);
 	assert_false(gate_waits_for_header(gate, &conn));
 }
 
@@ -405,7 +405,7 @@ static void behind_a_proxy_the_gate_is_asked_twice(void **state)
 			}
 			assert_int_equal(gate_preface(&gate, &conn, 1, &preface, &length),
 				ENGINE_PREFACE_REFUSED);
-			gate_abandoned(&gate, &conn, true);
+			gate_abandoned(&gate, &conn);
 		}
 		/* The third place is free, a fourth is not. */
 		assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 1));
@@ -413,7 +413,7 @@ static void behind_a_proxy_the_gate_is_asked_twice(void **state)
 
 		assert_true(gate_preface_limit(&gate, &third, 1) > 0);
 		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 1));
-		gate_abandoned(&gate, &third, true);
+		gate_abandoned(&gate, &third);
 		for (uint32_t slot = 0; slot < 2; slot++) {
 			struct engine_conn conn = seen(&pair, slot);
 

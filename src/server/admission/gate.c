@@ -239,14 +239,13 @@ bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme, unsigned tag
 	gate->entered = gate->awaits_header = false;
 	gate->entered_source = NULL;
 	find_source(&subject, &peer);
-	if (mode != LISTENER_NO_PROXY && gate->access != NULL &&
-		access_is_proxy(gate->access, &peer.generic))
+	/* A health check may be over by now, and its peer no longer known: it will be found to be lost. */
+	if (mode != LISTENER_NO_PROXY &&
+		(peer.generic.sa_family == AF_UNSPEC ||
+			(gate->access != NULL && access_is_proxy(gate->access, &peer.generic))))
 		return admit_proxy(gate, &subject);
 	if (mode == LISTENER_PROXY_REQUIRED)
-		return refuse(gate,
-			peer.generic.sa_family == AF_UNSPEC ? GATE_PROXY_MISSING
-							    : GATE_PROXY_OUTSIDE,
-			&subject);
+		return refuse(gate, GATE_PROXY_OUTSIDE, &subject);
 	if (gate->access != NULL && !access_admits(gate->access, &peer.generic))
 		return refuse(gate, GATE_BY_ACCESS, &subject);
 	if (gate->limits != NULL) {
@@ -329,19 +328,16 @@ enum engine_preface_verdict gate_preface(struct gate *gate, const struct engine_
 	case PROXIED_MORE: return ENGINE_PREFACE_MORE;
 	case PROXIED_WHOLE:
 		*ret_length = header.length;
-		client->decided = true;
 		return take_header(gate, conn, client, &header) ? ENGINE_PREFACE_WHOLE
 								: ENGINE_PREFACE_REFUSED;
 	case PROXIED_PLAIN:
 		*ret_length = 0;
-		client->decided = true;
 		return admit_client(gate, conn) ? ENGINE_PREFACE_WHOLE : ENGINE_PREFACE_REFUSED;
 	case PROXIED_WRONG: break;
 	case PROXIED_MISSING: reason = GATE_PROXY_MISSING; break;
 	case PROXIED_LATE: reason = GATE_PROXY_LATE; break;
 	case PROXIED_CUT_SHORT: reason = GATE_PROXY_CUT_SHORT; break;
 	}
-	client->decided = true;
 	refuse(gate, reason, &subject);
 	return ENGINE_PREFACE_REFUSED;
 }
@@ -476,13 +472,8 @@ void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_e
 	proxied_forget(&gate->proxied, conn->slot);
 }
 
-void gate_abandoned(struct gate *gate, const struct engine_conn *conn, bool cut)
+void gate_abandoned(struct gate *gate, const struct engine_conn *conn)
 {
-	const struct proxied_client *client = proxied_find(&gate->proxied, conn->slot);
-	const struct subject subject = { .fd = conn->fd, .scheme = conn->scheme };
-
-	if (!cut && client != NULL && !client->decided)
-		refuse(gate, GATE_PROXY_MISSING, &subject);
 	give_back(gate, slot_table_take(&gate->sources, conn->slot));
 	proxied_forget(&gate->proxied, conn->slot);
 }

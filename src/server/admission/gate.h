@@ -74,8 +74,8 @@ enum engine_preface_verdict gate_preface(struct gate *gate, const struct engine_
 bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagram);
 void gate_opened(struct gate *gate, const struct engine_conn *conn);
 void gate_closed(struct gate *gate, const struct engine_conn *conn, enum guard_ending ending);
-/* In place of gate_closed() for a connection that was not opened; `cut`: it was ended by us, and not by a verdict. */
-void gate_abandoned(struct gate *gate, const struct engine_conn *conn, bool cut);
+/* In place of gate_closed() for a connection that was not opened: refused before, cut, or gone, as a check that only connects. */
+void gate_abandoned(struct gate *gate, const struct engine_conn *conn);
 /* Whether it waits for the header of its proxy: it is not open yet. */
 bool gate_waits_for_header(const struct gate *gate, const struct engine_conn *conn);
 

@@ -19,7 +19,6 @@ struct proxied_options {
 
 struct proxied_client {
 	bool waits; /* it is not open yet */
-	bool decided; /* its header has come, or is missing, and that has been counted */
 	bool named; /* the proxy has said who the client is: `addr`; otherwise it is the socket's own peer */
 	struct addr addr;
 	const struct proxy_header
