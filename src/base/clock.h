@@ -1,6 +1,6 @@
 /*
  * Time as the program uses it: nanoseconds in a uint64_t.
- * Any thread. Never fails: CLOCK_MONOTONIC and CLOCK_REALTIME exist on every Linux.
+ * Any thread. Asking never fails: CLOCK_MONOTONIC and CLOCK_REALTIME exist on every Linux.
  */
 #pragma once
 
@@ -29,5 +29,5 @@ uint64_t clock_after_ns(uint64_t now_ns, uint64_t delay_ns);
  */
 int clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns);
 
-/* A condition whose waits (pthread_cond_timedwait(3)) go by this clock. 0 or -errno; the caller destroys it. */
+/* A condition whose waits end by clock_now_ns(). -errno of pthread_cond_init(3). */
 int clock_init_condition(pthread_cond_t *condition);

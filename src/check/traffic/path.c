@@ -30,7 +30,8 @@ static void format_end(const struct exchange_result *result, char *buffer, size_
 		snprintf(buffer, size, _("connection lost (%s): %s of %s did not come back"),
 			strerror(-ending->error), missing, whole);
 	else if (result->finished && by_reset && ending->received_bytes == ending->sent_bytes)
-		snprintf(buffer, size, "%s", _("half-close arrives as a reset, though all had come back"));
+		snprintf(buffer, size, "%s",
+			_("half-close arrives as a reset, though all had come back"));
 	else if (result->finished && by_reset)
 		snprintf(buffer, size,
 			_("half-close arrives as a reset: %s of %s did not come back"), missing,
