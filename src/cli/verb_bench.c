@@ -101,8 +101,8 @@ static const struct options_row rows[] = {
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
 		N_("connect from these in turn: an address, a range A-B or a prefix, "
 		   "each also with :PORT or :LOW-HIGH") },
-	{ "send-proxy", KEY_SEND_PROXY, "v1|v2,from=ADDRESS", OPTIONS_TEXT | OPTIONS_OPTIONAL,
-		N_("begin each connection with a header of the PROXY protocol (default: v1, as itself)") },
+	{ "send-proxy", KEY_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ .help = N_("One of many:") },
 	{ "start-at", KEY_START_AT, "WHEN", OPTIONS_TEXT,
 		N_("begin the load then: 2026-01-31T12:00:00Z, 12:00:00 (here, today), @SECONDS "

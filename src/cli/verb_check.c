@@ -72,8 +72,8 @@ static const struct options_row rows[] = {
 		rule_choice },
 	{ "list", KEY_LIST, NULL, 0, N_("show the rules and exit") },
 	{ "profile", KEY_PROFILE, "NAME", OPTIONS_CHOICE,
-		N_("chapter (one client at a time), class (several clients), full, or path (what stands "
-		   "before a service; default: full)"),
+		N_("chapter (one client at a time), class (several), full (default), or path (what stands "
+		   "before a service)"),
 		profile_choice },
 	{ "through", KEY_THROUGH, "NAME", OPTIONS_TEXT,
 		N_("the echo at ADDRESS is known to be exact: judge NAME, the way to it (profile path)") },
@@ -83,8 +83,8 @@ static const struct options_row rows[] = {
 		N_("bytes of one conversation, at most (default: 64M)") },
 	{ "idle", KEY_IDLE, "TIME", OPTIONS_TIME,
 		N_("instead of rules: find out how long a silent connection lives, up to TIME") },
-	{ "send-proxy", KEY_SEND_PROXY, "v1|v2,from=ADDRESS", OPTIONS_TEXT | OPTIONS_OPTIONAL,
-		N_("begin each connection with a header of the PROXY protocol (default: v1, as itself)") },
+	{ "send-proxy", KEY_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ .help = N_("A program of your own:") },
 	{ "run", KEY_RUN, "COMMAND", OPTIONS_TEXT,
 		N_("start this service, anew for each rule, instead of ADDRESS; {port} is its port") },

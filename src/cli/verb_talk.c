@@ -36,8 +36,8 @@ static const struct options_row rows[] = {
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", OPTION_SOURCE, "ADDRESS", OPTIONS_TEXT,
 		N_("connect from this address of this machine") },
-	{ "send-proxy", OPTION_SEND_PROXY, "v1|v2,from=ADDRESS", OPTIONS_TEXT | OPTIONS_OPTIONAL,
-		N_("begin each connection with a header of the PROXY protocol (default: v1, as itself)") },
+	{ "send-proxy", OPTION_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ "timeout", OPTION_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("give up connecting, or waiting for an answer, after this time (default: 10s, a "
 		   "datagram's echo 1s)") },
