@@ -27,6 +27,7 @@
 struct bench_options {
 	struct addr_spec target;
 	const struct source *source; /* NULL: the kernel's choice */
+	const struct send_proxy *proxy; /* what each connection begins with; NULL: its messages */
 	const char *engine; /* "auto" or a name */
 	unsigned threads; /* 0: half of the processors, but no more than connections */
 	uint32_t connections;

@@ -319,7 +319,15 @@ static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 	return due_ns < retry_ns ? due_ns : retry_ns;
 }
 
+static int on_connected(void *context, const struct engine_conn *conn)
+{
+	struct generator *generator = context;
+
+	return send_proxy(generator->options.proxy, conn->fd, conn->scheme);
+}
+
 static const struct engine_host host = {
+	.connected = on_connected,
 	.opened = on_opened,
 	.closed = on_closed,
 	.pace = on_pace,
