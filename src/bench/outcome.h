@@ -78,6 +78,10 @@ uint64_t outcome_errors(const struct load_record_counts *counts);
  * beyond recognition are counted so.
  */
 void outcome_settle(struct load_record_counts *counts);
+/* What was recorded in an interval so long; the rate asked, and when it began, are left to the caller. */
+struct outcome_interval outcome_summarize(
+	const struct load_record *record, const struct histogram *latency, uint64_t length_ns);
+
 /* Counts what was never sent in the intervals in which it was due. `end_ns`: the waits' end, as an interval's. */
 void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns);
 /* The latency that the mode stands for. */
@@ -89,6 +93,10 @@ int outcome_add_interval(struct outcome *outcome, const struct outcome_interval 
 
 /* The latency that is not exceeded by as many messages as were handed out in `lag_p99_ns`. */
 uint64_t outcome_late_latency_ns(const struct outcome *outcome);
+
+/* A thread's times of running and of waiting for a processor: those of the busiest one are kept. */
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns);
 
 /* Sets `doubts` by all the rest. `spinning`: with busy polling the processor time says nothing. */
 void outcome_judge(struct outcome *outcome, bool spinning);

@@ -131,6 +131,14 @@ struct protocol *load_protocol(struct load *load)
 	return &load->protocol;
 }
 
+bool load_release(struct load *load)
+{
+	bool held = load->held;
+
+	load->held = false;
+	return held;
+}
+
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns)
 {
 	load->from_ns = from_ns;
@@ -367,6 +375,7 @@ int load_new(const struct load_options *options, struct load **ret_load)
 	pattern_init();
 	load->protocol = (struct protocol){ .name = "load", .handle = handle };
 	load->options = *options;
+	load->held = options->held && !options->open_loop;
 	load->from_ns = load->until_ns = UINT64_MAX;
 	load->first_free_waiting = LOAD_CONN_NOTHING;
 	for (size_t i = 0; i < options->size_count; i++)

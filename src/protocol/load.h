@@ -56,6 +56,7 @@ struct load_options {
 	 */
 	uint32_t train;
 	bool open_loop;
+	bool held; /* closed loop: nothing is sent before load_release() */
 	bool verify; /* otherwise bytes are only counted */
 	bool end_by_reset; /* RST instead of FIN: leaves no TIME-WAIT behind */
 	uint32_t echoes; /* churn: messages of one connection; 0: no end */
@@ -91,6 +92,12 @@ struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t
 void load_not_connected(struct load *load, uint32_t index);
 /* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
+
+/*
+ * Closed loop: what was held may be sent from now on; the connections that are open must be nudged. False:
+ * nothing was held.
+ */
+bool load_release(struct load *load);
 
 /* Only what belongs to this window is counted; before this is called, nothing. */
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);

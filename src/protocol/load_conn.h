@@ -68,6 +68,7 @@ struct load {
 	struct load_gone lost, unsent; /* what will go into the record's histograms at the end */
 	uint64_t from_ns, until_ns; /* the window */
 	bool stopping;
+	bool held; /* closed loop: not to be begun yet */
 	uint32_t next_offer; /* whose turn it is */
 	uint64_t under_way, waiting_count; /* of all connections */
 	uint64_t total_weight;
@@ -135,7 +136,7 @@ static inline uint32_t load_conn_size(
 /* True if one more message may leave now. Here, as it is asked twice for each message. */
 static inline bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
 {
-	if (conn->under_way >= load->options.depth || conn->state != LOAD_CONN_OPEN)
+	if (conn->under_way >= load->options.depth || conn->state != LOAD_CONN_OPEN || load->held)
 		return false;
 	if (load_conn_is_offered(load))
 		return conn->first_waiting != LOAD_CONN_NOTHING;

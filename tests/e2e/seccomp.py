@@ -16,6 +16,7 @@ import pytest
 NUMBERS = {
     "io_uring_setup": {"x86_64": 425, "aarch64": 425},
     "setsockopt": {"x86_64": 54, "aarch64": 208},
+    "splice": {"x86_64": 275, "aarch64": 76},
     "shutdown": {"x86_64": 48, "aarch64": 210},
     "unshare": {"x86_64": 272, "aarch64": 97},
 }

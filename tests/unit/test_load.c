@@ -141,6 +141,32 @@ static size_t waiting_echo(const struct fixture *f, uint32_t index)
 
 /* ---- closed loop ---- */
 
+/* A load that is to begin later: connections are made, and carry nothing. */
+static void nothing_is_sent_while_it_is_held(void **state)
+{
+	struct load_options options = simple(2, 4, 64);
+	struct fixture f;
+
+	options.held = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	report_kind(&f, 0, PROTOCOL_NUDGED);
+	assert_int_equal(f.sent_length[0], 0);
+	assert_true(load_release(f.load));
+	report_kind(&f, 0, PROTOCOL_NUDGED);
+	assert_int_equal(f.sent_length[0], 4 * 64);
+	open_conn(&f, 1);
+	assert_int_equal(f.sent_length[1], 4 * 64);
+	assert_false(load_release(f.load));
+	teardown(&f);
+
+	/* In the open loop the schedule begins later. */
+	options.open_loop = true;
+	setup(&f, &options);
+	assert_false(load_release(f.load));
+	teardown(&f);
+}
+
 /* Whatever the depth: the times of a message are found again when it comes back. */
 static void each_message_keeps_its_own_time(void **state)
 {
@@ -1270,6 +1296,7 @@ static void senseless_trains_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_sent_while_it_is_held),
 		cmocka_unit_test(each_message_keeps_its_own_time),
 		cmocka_unit_test(depth_messages_are_under_way),
 		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
