@@ -36,6 +36,8 @@ enum rule_verdict {
 struct rule_trial {
 	const struct resolve_list *targets; /* the first one is checked */
 	uint64_t patience_ns; /* for anything that should come */
+	struct patience_source
+		source; /* of that patience: the program that is tried; zeroed: not known */
 	uint64_t most_bytes; /* of one conversation */
 	int interrupt_fd; /* readable: give up */
 	uint64_t until_ns; /* CLOCK_NEVER, or a rule must have ended by then */
@@ -93,6 +95,10 @@ int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *re
 bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan);
 /* The same on one that is open. */
 bool rule_exchange_on(struct rule_trial *trial, int fd, const struct exchange_plan *plan);
+
+/* exchange_run() with the patience of the trial. */
+void rule_run_plan(const struct rule_trial *trial, int fd, const struct exchange_plan *plan,
+	struct exchange_result *ret_result);
 
 /* How the last word on an exchange is found. False: it did not end well, and the evidence says how. */
 bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
