@@ -7,9 +7,11 @@ import time
 import meari
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-# A share of one processor that is nothing; and how often what has not come to rest yet is measured again.
+# A share of one processor that is nothing; how much of one may be used until a process has come to rest; and for how long
+# that is watched.
 AT_REST = 0.05
-WINDOWS_MOST = 5
+STILL_UNDER_WAY_S = 1.0
+WINDOWS_MOST = 30
 
 
 def sanitizer():
@@ -78,15 +80,17 @@ def cpu_share_while_idle(pid, window_s=1.0):
     """Part of one processor that the process uses while nobody asks anything of it, once it has come to rest.
 
     Of the time in which it could have one: what a busy machine gives to others is left out, so one that spins uses all
-    of it there, too. What was still under way may fill a window or two, on a slow machine; spinning fills them all.
+    of it there, too. What was still under way costs some tenths of a second of a processor at most, which may fill many
+    windows on a busy machine; one that spins uses more.
     """
-    least = 1.0
-    for _ in range(WINDOWS_MOST):
+    least, sum_s = 1.0, 0
+    for number in range(WINDOWS_MOST):
         before, delay, started = cpu_seconds(pid), delay_seconds(pid), time.monotonic()
         time.sleep(window_s)  # nothing is waited for: this is the measuring
         used, delay = cpu_seconds(pid) - before, max(0, delay_seconds(pid) - delay)
         least = min(least, used / max(time.monotonic() - started - delay, used, 1 / TICKS_A_SECOND))
-        if least < AT_REST:
+        sum_s += used
+        if used == 0 or sum_s > STILL_UNDER_WAY_S or (number >= 2 and least < AT_REST):
             break
     return least
 
