@@ -467,11 +467,12 @@ static const struct {
 	{ RULE_CHAPTER, try_nul },
 	{ RULE_CHAPTER, try_lines },
 	{ RULE_CLASS, try_two },
+	/* The quick ones first: once a mistake was found, there may be no time for the others. */
+	{ RULE_CHAPTER, try_descriptors },
+	{ RULE_CLASS, try_backlog },
 	{ RULE_CLASS, try_death },
 	{ RULE_CLASS, overflow_try_full },
 	{ RULE_CLASS, overflow_try_half_close },
-	{ RULE_CHAPTER, try_descriptors },
-	{ RULE_CLASS, try_backlog },
 };
 
 /* Once a mistake was found, the time for all is limited. */
