@@ -136,6 +136,21 @@ static bool is_behind(const struct outcome *outcome)
 		(double)outcome->lag_p99_ns > OUTCOME_LAG_SHARE * (double)p99_ns;
 }
 
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns)
+{
+	double cpu, delay;
+
+	if (length_ns == 0)
+		return;
+	cpu = (double)cpu_ns / (double)length_ns;
+	delay = (double)delay_ns / (double)length_ns;
+	if (cpu + delay <= outcome->cpu_share + outcome->delay_share)
+		return;
+	outcome->cpu_share = cpu;
+	outcome->delay_share = delay;
+}
+
 void outcome_judge(struct outcome *outcome, bool spinning)
 {
 	const struct load_record *record = outcome->record;
@@ -173,15 +188,19 @@ bool outcome_is_limited(const struct outcome *outcome)
 			outcome_is_own_shortage(outcome->connect_error));
 }
 
+static bool was_refused(const struct outcome *outcome)
+{
+	return outcome->doubts[OUTCOME_UNCONNECTED] &&
+		!outcome_is_own_shortage(outcome->connect_error);
+}
+
 bool outcome_is_complete(const struct outcome *outcome)
 {
 	/* Beyond its own limit the generator leaves messages unsent whatever the service does. */
 	bool unsent = outcome->doubts[OUTCOME_UNSENT] && outcome->given_up == 0 &&
 		!outcome->doubts[OUTCOME_NO_CPU];
-	bool refused = outcome->doubts[OUTCOME_UNCONNECTED] &&
-		!outcome_is_own_shortage(outcome->connect_error);
 
-	return !unsent && !refused && !outcome->doubts[OUTCOME_SILENT];
+	return !unsent && !was_refused(outcome) && !outcome->doubts[OUTCOME_SILENT];
 }
 
 bool outcome_is_wrong(const struct outcome *outcome)
@@ -190,6 +209,14 @@ bool outcome_is_wrong(const struct outcome *outcome)
 
 	return outcome->record->damage.found ||
 		counts->damaged + counts->duplicates + counts->overruns + counts->strays > 0;
+}
+
+bool outcome_has_failed(const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+
+	return outcome_is_wrong(outcome) || was_refused(outcome) ||
+		counts->silent + counts->stalled + counts->resets + counts->ended > 0;
 }
 
 bool outcome_is_trusted(const struct outcome *outcome)
