@@ -467,12 +467,12 @@ static const struct {
 	{ RULE_CHAPTER, try_nul },
 	{ RULE_CHAPTER, try_lines },
 	{ RULE_CLASS, try_two },
-	/* The quick ones first: once a mistake was found, there may be no time for the others. */
-	{ RULE_CHAPTER, try_descriptors },
-	{ RULE_CLASS, try_backlog },
 	{ RULE_CLASS, try_death },
 	{ RULE_CLASS, overflow_try_full },
 	{ RULE_CLASS, overflow_try_half_close },
+	{ RULE_CHAPTER, try_descriptors },
+	/* The last one: its clients are reset, of which a service may die a moment later. */
+	{ RULE_CLASS, try_backlog },
 };
 
 /* Once a mistake was found, the time for all is limited. */
@@ -484,6 +484,18 @@ static int start(struct diagnosis *diagnosis, bool is_well, struct cause_found *
 		life_ns = diagnosis->until_ns > now_ns ? diagnosis->until_ns - now_ns : 0;
 	return service_start(diagnosis->service, !diagnosis->is_steady || !is_well, life_ns,
 		diagnosis->count == 0 ? 2 * LIFE_NS : 0, diagnosis->trial->interrupt_fd, found);
+}
+
+/*
+ * The mistake found last leaves the service as it was, and it serves: starting it anew would only cost time, which an
+ * interpreter on a busy machine may need seconds of.
+ */
+static bool is_unharmed(struct diagnosis *diagnosis)
+{
+	const struct cause *last = diagnosis->found[diagnosis->count - 1].cause;
+
+	return (last == cause_of(CAUSE_ONE_CLIENT_ONLY) || last == cause_of(CAUSE_SMALL_BACKLOG)) &&
+		encounter_visits(diagnosis);
 }
 
 int examination_run(struct diagnosis *diagnosis)
@@ -526,7 +538,7 @@ int examination_run(struct diagnosis *diagnosis)
 			is_well = false;
 			continue;
 		}
-		is_well = diagnosis->count == count;
+		is_well = diagnosis->count == count || is_unharmed(diagnosis);
 		diagnosis->is_steady = diagnosis_note_of(diagnosis, "next-client") != NULL &&
 			!diagnosis_has(diagnosis, CAUSE_NO_EOF);
 	}
