@@ -61,8 +61,7 @@ struct generator {
 	struct schedule_host schedule_host;
 	struct schedule schedule;
 	const struct profile *profile;
-	uint64_t start_ns, from_ns, until_ns;
-	uint64_t given_up;
+	uint64_t start_ns, from_ns, until_ns, given_up;
 	int schedstat_fd;
 
 	pthread_t thread;
@@ -284,10 +283,9 @@ static void on_given_up(void *context, uint64_t due_ns, uint64_t count)
 
 static void nudge_open(struct generator *generator)
 {
-	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
+	for (uint32_t i = 0; i < generator->options.load.connections; i++)
 		if (generator->members[i].is_open)
 			engine_nudge(generator->engine, generator->members[i].name);
-	}
 }
 
 /* The load begins, if its time has come. When to come again. */

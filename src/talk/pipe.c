@@ -1,5 +1,5 @@
 /*
- * A poll loop, and two ways of moving bytes. Without --verify nobody looks at them, and each
+ * A poll loop, and two ways of moving bytes. Without --verify only their number matters, and each
  * direction goes by a passage (passage.h) where there is one. Otherwise by two buffers: the input
  * goes into a ring, from which it is sent; received bytes go into `out`, from which they are
  * written, and no more are received until it is empty: a slow reader slows the server down by TCP's
@@ -356,7 +356,7 @@ static void output_ready(struct pipe_state *s, short events)
 	}
 }
 
-/* Which way each direction takes. With --verify somebody looks at the bytes. */
+/* Which way each direction takes. With --verify the bytes are compared here. */
 static void choose_passages(struct pipe_state *s, enum addr_scheme scheme)
 {
 	const struct pipe_options *options = s->options;
