@@ -68,9 +68,10 @@ __attribute__((format(printf, 4, 5))) static int say(
 
 static int parse(const char *address, struct meari_echo *echo, char *why, size_t size)
 {
-	size_t length = fault_address_length(address), column;
+	size_t length = fault_address_length(address);
 	CLEANUP_FREE char *plain = strndup(address, length);
-	const char *reason;
+	struct fault_address_flaw flaw;
+	struct fault_address parts;
 	struct addr_fault fault;
 
 	if (plain == NULL)
@@ -79,9 +80,13 @@ static int parse(const char *address, struct meari_echo *echo, char *why, size_t
 		return say(why, size, -EINVAL, "'%s' is not an address: %s (column %zu)", plain,
 			fault.text, fault.column + 1);
 	if (fault_address_parse(address, length, addr_socket_type(echo->spec.scheme) == SOCK_DGRAM,
-		    &echo->own, &column, &reason) < 0)
+		    &parts, &flaw) < 0)
 		return say(why, size, -EINVAL, "'%s' has a fault that is none: %s (column %zu)",
-			address, reason, column + 1);
+			address, flaw.why, flaw.column + 1);
+	/* Whose word would count is an option of the server's, and there are none here. */
+	if (parts.proxy != LISTENER_NO_PROXY)
+		return say(why, size, -EINVAL, "'%s': proxy= is for meari serve", address);
+	echo->own = parts.plan;
 	return 0;
 }
 

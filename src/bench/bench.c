@@ -3,8 +3,7 @@
  *
  *	connect ──all settled──▶ warm up ──▶ measure ──time, or signal──▶ finish ──▶ add up
  *
- * With a time to begin at (beginning.h) it waits before connecting and before the warm-up. CLOCK_REALTIME is asked
- * again and again meanwhile, because it may be set.
+ * With a time to begin at (start.h) it waits before connecting and before the warm-up, by a clock that may be set.
  *
  * The main thread only waits and adds up: at every tick each generator hands over what it has recorded
  * since the last one (generator_exchange), so that a figure over time costs the load nothing.
@@ -41,7 +40,7 @@ struct bench {
 	unsigned thread_count;
 	struct interrupt interrupt;
 	int event_fd;
-	struct beginning beginning;
+	struct start beginning;
 };
 
 struct run {
@@ -89,8 +88,8 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (r < 0)
 		goto fail_engine;
 	descriptors_raise_limit();
-	r = target_choose(
-		&bench->options.target, options->source, options->timeout_ns, &bench->target);
+	r = target_choose(&bench->options.target, options->source, options->timeout_ns,
+		options->proxy, &bench->target);
 	if (r == 0 && options->load.train > 1)
 		r = train_check(&bench->target, options->load.sizes[0].bytes);
 	if (r < 0)
@@ -134,7 +133,7 @@ unsigned bench_threads(const struct bench *bench)
 	return bench->thread_count;
 }
 
-const struct beginning *bench_beginning(const struct bench *bench)
+const struct start *bench_beginning(const struct bench *bench)
 {
 	return &bench->beginning;
 }
@@ -159,6 +158,7 @@ static int make_generator(struct run *run, unsigned index)
 		.share_count = bench->thread_count,
 		.to = &bench->target,
 		.source = options->source,
+		.proxy = options->proxy,
 		.arrivals = options->arrivals,
 		.seed = options->seed,
 		.connect_timeout_ns = options->timeout_ns,
@@ -173,7 +173,7 @@ static int make_generator(struct run *run, unsigned index)
 	load->waiting_most = LOAD_DEFAULT_WAITING / bench->thread_count;
 	load->timeout_ns = options->timeout_ns;
 	load->clock = clock_now_ns;
-	load->held = beginning_is_asked(&bench->beginning);
+	load->held = start_is_asked(&bench->beginning);
 	return generator_new(&generator_options, &run->team.generators[index]);
 }
 
@@ -247,25 +247,11 @@ static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t u
 static struct outcome_interval summarize(
 	const struct run *run, const struct load_record *record, uint64_t start_ns, uint64_t end_ns)
 {
-	const struct load_record_counts *counts = &record->counts;
-	const struct histogram *latency = latency_of(run, record);
-	struct outcome_interval interval = {
-		.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0,
-		.length_ns = end_ns - start_ns,
-		.sent = counts->sent,
-		.received = counts->completed,
-		.bytes_received = counts->bytes_received,
-		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
-		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
-		.errors = outcome_errors(counts) - counts->unsent,
-		.p50_ns = histogram_percentile(latency, 50),
-		.p99_ns = histogram_percentile(latency, 99),
-		.max_ns = histogram_max(latency),
-	};
+	struct outcome_interval interval = outcome_summarize(
+		record, latency_of(run, record), end_ns - start_ns);
 	double seconds = (double)interval.length_ns / 1e9;
 
-	if (seconds > 0)
-		interval.reached_per_s = (double)counts->completed / seconds;
+	interval.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0;
 	if (run->open_loop && seconds > 0)
 		interval.asked_per_s = asked_messages(run, start_ns, end_ns) / seconds;
 	return interval;
@@ -415,10 +401,8 @@ static void measure(struct run *run)
 
 static void wait_for_clock(struct run *run, uint64_t unix_ns)
 {
-	uint64_t wall_ns;
-
 	report_phase(run, BENCH_WAITING);
-	while (!is_cut_short(run) && (wall_ns = clock_wall_ns()) < unix_ns) {
+	for (uint64_t wall_ns; !is_cut_short(run) && (wall_ns = clock_wall_ns()) < unix_ns;) {
 		uint64_t left_ns = unix_ns - wall_ns;
 
 		wait_until(
@@ -429,13 +413,13 @@ static void wait_for_clock(struct run *run, uint64_t unix_ns)
 /* All is connected. When the load begins: where a time was asked for, nearly that long is waited. */
 static uint64_t wait_for_start(struct run *run)
 {
-	const struct beginning *beginning = &run->bench->beginning;
+	const struct start *beginning = &run->bench->beginning;
 
-	if (beginning_is_asked(beginning))
-		wait_for_clock(run, beginning_order_unix_ns(beginning));
+	if (start_is_asked(beginning))
+		wait_for_clock(run, start_order_unix_ns(beginning));
 	if (is_cut_short(run))
 		return clock_now_ns() + LEAD_NS;
-	return beginning_start_ns(beginning, clock_now_ns(), clock_wall_ns(), LEAD_NS);
+	return start_monotonic_ns(beginning, clock_now_ns(), clock_wall_ns(), LEAD_NS);
 }
 
 /* Lets what is under way come back, within the timeout. */
@@ -517,9 +501,9 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	uint64_t end_ns, start_unix_ns;
 	int r;
 
-	if (beginning_is_asked(&bench->beginning))
-		wait_for_clock(run,
-			beginning_connect_unix_ns(&bench->beginning, bench->options.connections));
+	if (start_is_asked(&bench->beginning))
+		wait_for_clock(
+			run, start_connect_unix_ns(&bench->beginning, bench->options.connections));
 	if (is_cut_short(run)) {
 		outcome->signal = run->signal;
 		return 0;
@@ -551,7 +535,7 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	/* In churn connections come and go: none is missing. */
 	outcome->connected = bench->options.load.echoes > 0 ? outcome->connections : progress.open;
 	outcome->connect_error = progress.error;
-	beginning_note(&bench->beginning, run->start_ns, start_unix_ns, progress.began_ns);
+	start_note(&bench->beginning, run->start_ns, start_unix_ns, progress.began_ns);
 	finish(run);
 	outcome->signal = run->signal;
 	r = team_join(&run->team);

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bench/beginning.h"
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
+#include "bench/start.h"
 #include "net/addr.h"
 #include "protocol/load.h"
 
@@ -27,6 +27,7 @@
 struct bench_options {
 	struct addr_spec target;
 	const struct source *source; /* NULL: the kernel's choice */
+	const struct send_proxy *proxy; /* what each connection begins with; NULL: its messages */
 	const char *engine; /* "auto" or a name */
 	unsigned threads; /* 0: half of the processors, but no more than connections */
 	uint32_t connections;
@@ -75,7 +76,7 @@ void bench_free(struct bench *bench);
 const char *bench_engine(const struct bench *bench);
 unsigned bench_threads(const struct bench *bench);
 /* How the load of the first run began, by `start_unix_ns`; the bench's. */
-const struct beginning *bench_beginning(const struct bench *bench);
+const struct start *bench_beginning(const struct bench *bench);
 /* The address that accepted. */
 const struct addr *bench_target(const struct bench *bench);
 

@@ -61,8 +61,7 @@ struct generator {
 	struct schedule_host schedule_host;
 	struct schedule schedule;
 	const struct profile *profile;
-	uint64_t start_ns, from_ns, until_ns;
-	uint64_t given_up;
+	uint64_t start_ns, from_ns, until_ns, given_up;
 	int schedstat_fd;
 
 	pthread_t thread;
@@ -284,10 +283,9 @@ static void on_given_up(void *context, uint64_t due_ns, uint64_t count)
 
 static void nudge_open(struct generator *generator)
 {
-	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
+	for (uint32_t i = 0; i < generator->options.load.connections; i++)
 		if (generator->members[i].is_open)
 			engine_nudge(generator->engine, generator->members[i].name);
-	}
 }
 
 /* The load begins, if its time has come. When to come again. */
@@ -321,7 +319,15 @@ static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 	return due_ns < retry_ns ? due_ns : retry_ns;
 }
 
+static int on_connected(void *context, const struct engine_conn *conn)
+{
+	struct generator *generator = context;
+
+	return send_proxy(generator->options.proxy, conn->fd, conn->scheme);
+}
+
 static const struct engine_host host = {
+	.connected = on_connected,
 	.opened = on_opened,
 	.closed = on_closed,
 	.pace = on_pace,

@@ -12,6 +12,7 @@
 
 #include "bench/pace.h"
 #include "bench/source.h"
+#include "client/send_proxy.h"
 #include "engine/engine.h"
 #include "protocol/load.h"
 
@@ -23,6 +24,7 @@ struct generator_options {
 	unsigned index, share_count; /* this thread's, and how many threads there are */
 	const struct addr *to;
 	const struct source *source; /* NULL: the kernel's choice */
+	const struct send_proxy *proxy; /* NULL: nothing comes before the messages */
 	enum pace_arrivals arrivals;
 	uint64_t seed;
 	uint64_t connect_timeout_ns;

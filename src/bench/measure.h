@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "bench/bench.h"
-#include "bench/launcher.h"
+#include "bench/fleet/launcher.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
 

@@ -44,6 +44,27 @@ void outcome_settle(struct load_record_counts *counts)
 	counts->damaged += both;
 }
 
+struct outcome_interval outcome_summarize(
+	const struct load_record *record, const struct histogram *latency, uint64_t length_ns)
+{
+	const struct load_record_counts *counts = &record->counts;
+
+	return (struct outcome_interval){
+		.length_ns = length_ns,
+		.sent = counts->sent,
+		.received = counts->completed,
+		.bytes_received = counts->bytes_received,
+		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
+		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
+		.errors = outcome_errors(counts) - counts->unsent,
+		.reached_per_s = length_ns > 0 ? (double)counts->completed * 1e9 / (double)length_ns
+					       : 0,
+		.p50_ns = histogram_percentile(latency, 50),
+		.p99_ns = histogram_percentile(latency, 99),
+		.max_ns = histogram_max(latency),
+	};
+}
+
 void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns)
 {
 	struct histogram_step step = { 0 };

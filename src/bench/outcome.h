@@ -78,6 +78,10 @@ uint64_t outcome_errors(const struct load_record_counts *counts);
  * beyond recognition are counted so.
  */
 void outcome_settle(struct load_record_counts *counts);
+/* What was recorded in an interval so long; the rate asked, and when it began, are left to the caller. */
+struct outcome_interval outcome_summarize(
+	const struct load_record *record, const struct histogram *latency, uint64_t length_ns);
+
 /* Counts what was never sent in the intervals in which it was due. `end_ns`: the waits' end, as an interval's. */
 void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns);
 /* The latency that the mode stands for. */

@@ -38,7 +38,7 @@ static int fill_command(struct model *model, const struct result_context *contex
 static int fill_fleet(struct model *model, const struct result_context *context)
 {
 	const struct launcher_rank *rank = context->rank;
-	const struct beginning *beginning = bench_beginning(context->bench);
+	const struct start *beginning = bench_beginning(context->bench);
 	struct model_fleet *fleet = &model->fleet;
 	int r = 0;
 

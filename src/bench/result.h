@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "bench/bench.h"
-#include "bench/launcher.h"
+#include "bench/fleet/launcher.h"
 #include "bench/search.h"
 #include "report/model/model.h"
 

@@ -3,6 +3,8 @@
  */
 #include "cli/take.h"
 
+#include <sys/socket.h>
+
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
@@ -47,5 +49,27 @@ int take_time(struct cli_state *state, const char *option, const char *text, uin
 		return cli_complain(
 			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
 	*ret_ns = ns;
+	return 0;
+}
+
+int take_send_proxy(struct cli_state *state, const char *text, struct send_proxy *storage,
+	const struct send_proxy **ret_proxy)
+{
+	size_t column;
+	const char *why;
+
+	if (send_proxy_parse(text, storage, &column, &why) < 0)
+		return cli_complain(
+			state, _("--send-proxy '%s': %s (column %zu)"), text, why, column + 1);
+	*ret_proxy = storage;
+	return 0;
+}
+
+int take_check_proxy(
+	struct cli_state *state, const struct send_proxy *proxy, const struct addr_spec *target)
+{
+	if (proxy != NULL && addr_socket_type(target->scheme) == SOCK_DGRAM)
+		return cli_complain(state,
+			_("--send-proxy is for streams, tcp and unix: a datagram has no header in front"));
 	return 0;
 }

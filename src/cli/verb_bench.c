@@ -9,9 +9,9 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "bench/fleet/start.h"
 #include "bench/measure.h"
 #include "bench/mix.h"
-#include "bench/start.h"
 #include "cli/cli.h"
 #include "cli/ineffective.h"
 #include "cli/take.h"
@@ -41,6 +41,7 @@ enum option_key {
 	KEY_TRAINS,
 	KEY_TIMEOUT,
 	KEY_SOURCE,
+	KEY_SEND_PROXY,
 	KEY_ENGINE,
 	KEY_BUSY_POLL,
 	KEY_FIND_MAX,
@@ -100,6 +101,8 @@ static const struct options_row rows[] = {
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
 		N_("connect from these in turn: an address, a range A-B or a prefix, "
 		   "each also with :PORT or :LOW-HIGH") },
+	{ "send-proxy", KEY_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ .help = N_("One of many:") },
 	{ "start-at", KEY_START_AT, "WHEN", OPTIONS_TEXT,
 		N_("begin the load then: 2026-01-31T12:00:00Z, 12:00:00 (here, today), @SECONDS "
@@ -139,6 +142,7 @@ static const struct options_row rows[] = {
 struct input {
 	struct measure_options measure;
 	struct source source;
+	struct send_proxy proxy;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
 	bool trains_given;
@@ -278,6 +282,8 @@ static int check_target(struct input *input, struct cli_state *state)
 			LOAD_MOST_FLOW_BYTES, mix_most_bytes(load));
 	if (is_datagram && (load->echoes > 0 || load->end_by_reset))
 		return cli_complain(state, _("--churn and --reset are for streams, tcp and unix"));
+	if (take_check_proxy(state, input->measure.bench.proxy, target) < 0)
+		return -EINVAL;
 	if (input->family == AF_UNSPEC)
 		return 0;
 	if (target->family != AF_UNSPEC && target->family != input->family)
@@ -447,6 +453,7 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 		input->train = (uint32_t)number;
 		return r;
 	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_SEND_PROXY: return take_send_proxy(state, text, &input->proxy, &bench->proxy);
 	case KEY_START_AT: return take_start(input, text, state);
 	case KEY_RANK: return take_rank(input, text, state);
 	case KEY_SOURCE: return take_source(input, text, state);

@@ -143,7 +143,7 @@ bool engine_nudge(struct engine *engine, uint64_t name)
 {
 	struct conn *conn = conn_from_token(&engine->conns, name);
 
-	if (conn == NULL || conn->flags & CONN_CONNECTING)
+	if (conn == NULL || conn->flags & CONN_UNTOLD)
 		return false;
 	engine->ops->nudge(engine, conn);
 	return true;
@@ -154,7 +154,7 @@ void engine_nudge_all(struct engine *engine)
 	for (uint32_t slot = 0; slot < engine->conns.used_slots; slot++) {
 		struct conn *conn = conn_at(&engine->conns, slot);
 
-		if (conn != NULL && !(conn->flags & CONN_CONNECTING))
+		if (conn != NULL && !(conn->flags & CONN_UNTOLD))
 			engine->ops->nudge(engine, conn);
 	}
 }
@@ -208,7 +208,7 @@ void engine_visit(struct engine *engine,
 	for (uint32_t slot = 0; more && slot < engine->conns.used_slots; slot++) {
 		const struct conn *conn = conn_at(&engine->conns, slot);
 
-		if (conn != NULL && !(conn->flags & CONN_CONNECTING)) {
+		if (conn != NULL && !(conn->flags & CONN_UNTOLD)) {
 			struct engine_conn view = conn_view(conn);
 
 			more = visit(context, &view);

@@ -130,12 +130,17 @@ void outgoing_connect_again(struct engine *engine)
 	engine->outgoing_retry_ns = CLOCK_NEVER;
 }
 
-int outgoing_finish(struct conn *conn)
+int outgoing_finish(struct engine *engine, struct conn *conn)
 {
 	if (conn->error == 0 && conn->scheme == ADDR_TCP)
 		conn_lose(conn, socket_take_error(conn->fd));
 	if (conn->error == 0 && socket_met_itself(conn->fd, conn->scheme))
 		conn_lose(conn, -ECONNREFUSED);
+	if (conn->error == 0 && engine->host->connected != NULL && !(conn->flags & CONN_FLOW)) {
+		struct engine_conn view = conn_view(conn);
+
+		conn_lose(conn, engine->host->connected(engine->context, &view));
+	}
 	return conn->error;
 }
 

@@ -320,6 +320,22 @@ static void log_faults(FILE *stream, const struct server_options *options)
 	}
 }
 
+static void print_proxies(FILE *stream, const struct server_options *options)
+{
+	for (size_t i = 0; i < options->spec_count; i++) {
+		char address[ADDR_TEXT_SIZE];
+
+		if (options->spec_proxies[i] == LISTENER_NO_PROXY)
+			continue;
+		print_format(stream, "proxy", true,
+			options->spec_proxies[i] == LISTENER_PROXY_REQUIRED
+				? _("'%s' takes connections from --proxy-from only, each with a header of the "
+				    "PROXY protocol")
+				: _("'%s' reads a header of the PROXY protocol where --proxy-from sends one"),
+			addr_spec_format(&options->specs[i], address, sizeof(address)));
+	}
+}
+
 int explain_print(const struct server_options *options, FILE *stream)
 {
 	int result = print_engines(stream, options);
@@ -340,6 +356,7 @@ int explain_print(const struct server_options *options, FILE *stream)
 	if (options->upgrade_at != NULL)
 		print_upgrade(stream, options->upgrade_at);
 	log_faults(stream, options);
+	print_proxies(stream, options);
 	sandbox_explain(
 		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
 		print, stream);

@@ -36,6 +36,7 @@ static bool has_same_addresses(const struct server_options *one, const struct se
 	size_t same = 0;
 
 	while (one->spec_count == other->spec_count && same < one->spec_count &&
+		one->spec_proxies[same] == other->spec_proxies[same] &&
 		strcmp(addr_spec_format(&one->specs[same], text, sizeof(text)),
 			addr_spec_format(&other->specs[same], other_text, sizeof(other_text))) == 0)
 		same++;
@@ -69,6 +70,7 @@ static void log_what_cannot_change(
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
 		{ "user", is_same_text(current->user, next->user) },
 		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
+		{ "proxy-timeout", current->proxy_limit_ns == next->proxy_limit_ns },
 		{ "trace", current->trace == next->trace },
 		{ "log-format", current->log_format == next->log_format },
 		{ "address", has_same_addresses(current, next) },
@@ -143,14 +145,32 @@ static int set_faults(const struct reload *reload, const struct server_options *
 	return r;
 }
 
+int reload_access(const struct server_options *options, struct access **ret_access)
+{
+	struct access *access;
+	int r;
+
+	*ret_access = NULL;
+	if (options->allow.count + options->deny.count + options->proxies.count == 0)
+		return 0;
+	r = access_new(&options->allow, &options->deny, &access);
+	if (r < 0)
+		return r;
+	r = access_read_proxies(access, &options->proxies);
+	if (r < 0) {
+		access_free(access);
+		return r;
+	}
+	*ret_access = access;
+	return 0;
+}
+
 static int adopt(
 	const struct reload *reload, const struct server_options *next, struct access **ret_access)
 {
 	struct limits_options limits;
 	struct access *access = NULL;
-	int r = next->allow.count + next->deny.count > 0
-		? access_new(&next->allow, &next->deny, &access)
-		: 0;
+	int r = reload_access(next, &access);
 
 	if (r == 0)
 		r = set_faults(reload, next);
@@ -184,7 +204,7 @@ int reload_options(const struct reload *reload, struct access **ret_access)
 
 int reload_lists_only(const struct server_options *options, struct access **ret_access)
 {
-	int r = access_new(&options->allow, &options->deny, ret_access);
+	int r = reload_access(options, ret_access);
 
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,

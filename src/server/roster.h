@@ -1,6 +1,6 @@
 /*
- * The connections that are open, as JSON for clients of --control: each an object with "peer" and
- * "received_bytes". One thread at a time.
+ * The connections that are open, as JSON for clients of --control: each an object with "peer",
+ * "received_bytes", and "proxy" where one stands in front. One thread at a time.
  *
  * Limits: `most` are listed, so that a server with a million of them does not stop for the list; all are counted.
  * Without memory some are left out.
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "server/admission/proxied.h"
 
 /* Of all threads together. */
 #define ROSTER_MOST 256
@@ -22,5 +23,6 @@ struct roster {
 	uint64_t open;
 };
 
-/* `conn` is what the echo remembers of it. False: the list is full. */
-bool roster_add(struct roster *roster, const struct engine_conn *conn);
+/* `conn` is what the echo remembers of it, `client` as of gate_client(). False: the list is full. */
+bool roster_add(
+	struct roster *roster, const struct engine_conn *conn, const struct proxied_client *client);

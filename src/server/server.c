@@ -43,6 +43,7 @@ static struct sandbox_options sandbox_options(struct server *server)
 		.open = server->options->no_sandbox,
 		.allow = &server->options->allow,
 		.deny = &server->options->deny,
+		.proxies = &server->options->proxies,
 		.listeners = &server->listeners,
 		.leaving = upgrade_inherited(&server->upgrade),
 		.answering = control_listeners(server->control),
@@ -67,7 +68,7 @@ static int start_helpers(void)
 static int await_signals(struct server *server)
 {
 	const struct server_options *options = server->options;
-	bool lists = options->allow.count + options->deny.count > 0;
+	bool lists = options->allow.count + options->deny.count + options->proxies.count > 0;
 	int r = signals_open(
 		lists || options->read_again != NULL || notify_is_wanted(), &server->signal_fd);
 

@@ -12,8 +12,10 @@
 #include "net/addr.h"
 #include "protocol/fault_plan.h"
 #include "server/admission/access.h"
+#include "server/listen/listener_list.h"
 
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
+#define SERVER_DEFAULT_PROXY_LIMIT_NS (3ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
 #define SERVER_LEAST_POOL_BYTES (1u << 20)
 /* What a connection may need beyond the pool: its small buffer, its slot, and what limits remember. */
@@ -48,6 +50,10 @@ struct server_options {
 	struct fault_plan faults; /* on all listeners; no rules: none */
 	/* For each spec those of its listeners alone, with rules, or NULL; NULL: there are none at all. */
 	struct fault_plan **spec_faults;
+	/* For each spec whether a proxy stands in front; and the proxies whose word counts, at least one if any does. */
+	enum listener_proxy *spec_proxies;
+	struct access_entries proxies;
+	uint64_t proxy_limit_ns; /* how long their headers may take */
 
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */

@@ -63,9 +63,32 @@ static int set_up_limits(struct server *server)
 			return r;
 		}
 	}
-	if (options->allow.count + options->deny.count > 0)
-		r = access_new(&options->allow, &options->deny, &server->access);
-	return r;
+	return reload_access(options, &server->access);
+}
+
+/* Which listeners have a proxy in front; `modes` stays NULL where none has. */
+static int set_up_proxies(struct server *server)
+{
+	const struct server_options *options = server->options;
+	const struct listener_list *listeners = &server->listeners;
+	enum listener_proxy *modes = calloc(listeners->count + 1, sizeof(*modes));
+	bool any = false;
+
+	if (modes == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct addr_spec *spec = listeners->listeners[i].spec;
+
+		if (spec != NULL)
+			modes[i] = options->spec_proxies[spec - options->specs];
+		any = any || modes[i] != LISTENER_NO_PROXY;
+	}
+	if (any)
+		server->proxied.modes = server->proxy_modes = modes;
+	else
+		free(modes);
+	server->proxied.limit_ns = options->proxy_limit_ns;
+	return 0;
 }
 
 static int make_worker(struct server *server, unsigned index)
@@ -82,6 +105,7 @@ static int make_worker(struct server *server, unsigned index)
 		.limits = server->limits,
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
+		.proxied = server->proxied.modes != NULL ? &server->proxied : NULL,
 		.faults = server->faults,
 		.peer_rule = listener_list_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
 									       : NULL,
@@ -210,6 +234,8 @@ int setup_open(struct server *server)
 
 	r = fault_map_new(
 		&faults, options->read_again != NULL, &server->listeners, &server->faults);
+	if (r == 0)
+		r = set_up_proxies(server);
 	if (r == 0) {
 		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
 		server->listeners_logged = calloc(
@@ -247,6 +273,7 @@ void setup_close(struct server *server)
 	crew_free(&server->crew);
 	limits_free(server->limits);
 	access_free(server->access);
+	free(server->proxy_modes);
 	fault_map_free(server->faults);
 	listener_list_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);

@@ -25,6 +25,8 @@ struct server {
 	uint32_t memory_connections; /* for which there is memory; 0: no limit */
 	struct access *access; /* NULL: every peer */
 	struct guard_options guard;
+	struct proxied_options proxied; /* its modes: NULL where no listener has a proxy */
+	enum listener_proxy *proxy_modes; /* the same, to be freed */
 	struct fault_map *faults; /* NULL: none */
 	struct peer_watch peers; /* for datagrams */
 	_Atomic unsigned *listeners_logged; /* for each listener; see worker_options */

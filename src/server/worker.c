@@ -19,6 +19,7 @@
 #include "protocol/echo.h"
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
+#include "server/admission/gate_host.h"
 #include "server/listener_trouble.h"
 #include "server/tuning.h"
 
@@ -26,6 +27,7 @@
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
 
 struct worker {
+	struct gate gate; /* first: see gate_host.h */
 	struct worker_options options;
 	struct engine *engine;
 	struct counters counters; /* written by the thread alone */
@@ -33,7 +35,6 @@ struct worker {
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
 	bool faulted, guarded, gated, ruled;
-	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
 	struct conn_log conn_log;
@@ -55,30 +56,18 @@ struct worker {
 	const struct own_addresses *next_own;
 };
 
+_Static_assert(offsetof(struct worker, gate) == 0, "the host's context begins with the gate");
+
 /* ---- on the worker's thread ---- */
-
-static bool on_admit(void *context, int fd, enum addr_scheme scheme)
-{
-	struct worker *worker = context;
-
-	return gate_admit(&worker->gate, fd, scheme);
-}
-
-static bool on_admit_datagram(void *context, const struct engine_datagram *datagram)
-{
-	struct worker *worker = context;
-
-	return gate_admit_datagram(&worker->gate, datagram);
-}
 
 static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
 
 	worker->counters.connections_accepted++;
+	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	conn_log_opened(&worker->conn_log, conn);
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -123,6 +112,10 @@ static void on_closed(
 	struct engine_conn inner = *conn;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
+	if (gate_waits_for_header(&worker->gate, conn)) {
+		gate_abandoned(&worker->gate, conn);
+		return; /* it was never accepted, as far as clients are counted */
+	}
 	inner.protocol = find_echo(worker, conn, &outer);
 	if (worker->guarded)
 		ending = guard_ending(conn->protocol);
@@ -216,7 +209,7 @@ static bool list_one(void *context, const struct engine_conn *conn)
 	struct engine_conn inner = *conn;
 
 	inner.protocol = find_echo(worker, conn, &outer);
-	return roster_add(&worker->roster, &inner);
+	return roster_add(&worker->roster, &inner, gate_client(&worker->gate, conn));
 }
 
 static void run_roster(struct engine *engine, struct engine_task *task)
@@ -323,9 +316,14 @@ static struct protocol *set_up_limits(struct worker *worker)
 	};
 	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
 	if (options->limits != NULL || options->access != NULL)
-		worker->host.admit = on_admit;
+		worker->host.admit = gate_host_admit;
+	if (options->proxied != NULL) {
+		proxied_init(&worker->gate.proxied, options->proxied);
+		worker->host.preface_limit = gate_host_preface_limit;
+		worker->host.preface = gate_host_preface;
+	}
 	if (options->limits != NULL || options->access != NULL || worker->ruled)
-		worker->host.admit_datagram = on_admit_datagram;
+		worker->host.admit_datagram = gate_host_admit_datagram;
 	if (worker->ruled)
 		worker->gate.peer_rule = &worker->peer_rule;
 	if (!worker->guarded)

@@ -11,6 +11,7 @@
 #include "server/admission/access.h"
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
+#include "server/admission/proxied.h"
 #include "server/fault/fault_map.h"
 #include "server/roster.h"
 #include "stats/counters.h"
@@ -29,6 +30,7 @@ struct worker_options {
 	struct limits *limits;
 	const struct access *access;
 	const struct guard_options *guard;
+	const struct proxied_options *proxied; /* with `access`, which knows the proxies */
 	const struct fault_map *faults;
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */

@@ -130,6 +130,7 @@ static int connect_to_target(const struct talk_options *options, int *ret_fd, st
 	struct dial_options dial_options = {
 		.timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : TALK_TIMEOUT_NS,
 		.sources = options->source_given ? &sources : NULL,
+		.proxy = options->proxy,
 	};
 	uint64_t start_ns = clock_now_ns();
 	int r = find(&options->target, &targets);

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench/launcher.h"
-#include "bench/start.h"
+#include "bench/fleet/launcher.h"
+#include "bench/fleet/start.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "bench/launcher.h"
+#include "bench/fleet/launcher.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -107,14 +107,20 @@ static struct meari_echo *start(const char *address)
 	return echo;
 }
 
-static int dial(const struct meari_echo *echo, int type)
+static int call_up(const struct meari_echo *echo, int fd)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	to.sin_port = htons((uint16_t)meari_echo_port(echo, 0));
+	return connect(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
+static int dial(const struct meari_echo *echo, int type)
+{
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(call_up(echo, fd), 0);
 	return fd;
 }
 
@@ -339,20 +345,23 @@ static void nothing_is_written(void **state)
 {
 	struct meari_echo *echo = start(LOOPBACK);
 	int output = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), fd = dial(echo, SOCK_STREAM);
 	struct rlimit limit, low;
 	off_t written;
-	int fd;
 
+	/* From here on no number is free but those that are taken here. */
+	assert_int_equal(meari_echo_wait(echo, "connections_accepted", 1, PATIENCE_MS), 0);
+	int waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(waiting >= 0 && output >= 0);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	low = limit;
+	low.rlim_cur = (rlim_t)waiting + 1;
 	fflush(stdout);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
-	fd = dial(echo, SOCK_STREAM);
-	getrlimit(RLIMIT_NOFILE, &limit);
-	low = limit;
-	low.rlim_cur = (rlim_t)fd + 2;
 	setrlimit(RLIMIT_NOFILE, &low);
-	int waiting = dial(echo, SOCK_STREAM); /* the kernel accepts it, the server cannot */
+	int called = call_up(echo, waiting); /* the kernel accepts it, the server cannot */
 	int paused = meari_echo_wait(echo, "accept_pauses", 1, PATIENCE_MS);
 
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -368,6 +377,7 @@ static void nothing_is_written(void **state)
 	close(err);
 	close(output);
 	close(waiting);
+	assert_int_equal(called, 0);
 	assert_int_equal(paused, 0);
 	assert_int_equal(lost, 0);
 	assert_int_equal(stopped, 0);

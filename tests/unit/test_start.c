@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "bench/start.h"
+#include "bench/fleet/start.h"
 
 #define S CLOCK_NS_PER_S
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

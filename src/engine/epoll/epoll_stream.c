@@ -19,6 +19,7 @@
 #include "engine/epoll/epoll_flow.h"
 #include "engine/intake.h"
 #include "engine/outgoing.h"
+#include "engine/preface.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -376,7 +377,7 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 
 	if (!conn_must_end(conn) && !(conn->flags & CONN_WRITABLE))
 		return false;
-	if (conn_must_end(conn) || outgoing_finish(conn) < 0) {
+	if (conn_must_end(conn) || outgoing_finish(&engine->core, conn) < 0) {
 		close_conn(engine, conn);
 		return false;
 	}
@@ -386,10 +387,32 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 	return true;
 }
 
-/* The turn of a connecting socket or a flow. True if it is an open stream by now. */
+/* The turn of one whose preface is awaited. True if it is an open stream by now. */
+static bool open_behind_preface(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_answer answer;
+
+	switch (preface_advance(&engine->core, conn, &answer)) {
+	case PREFACE_WAITS: return false;
+	case PREFACE_SHORT:
+		engine->memory_short = true;
+		enqueue(engine, conn);
+		return false;
+	case PREFACE_ENDS: close_conn(engine, conn); return false;
+	case PREFACE_OPEN: break;
+	}
+	/* What is behind the preface may have come with it, and then gives no edge of its own. */
+	conn->flags |= CONN_READABLE;
+	carry_out(engine, conn, &answer);
+	return true;
+}
+
+/* The turn of a connecting socket, a preface or a flow. True if it is an open stream by now. */
 __attribute__((noinline, cold)) static bool take_special_turn(
 	struct epoll_engine *engine, struct conn *conn)
 {
+	if (conn->flags & CONN_PREFACE)
+		return open_behind_preface(engine, conn);
 	if (conn->flags & CONN_CONNECTING && !open_outgoing(engine, conn))
 		return false;
 	if (!(conn->flags & CONN_FLOW))
@@ -415,8 +438,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 		conn_clear(conn, CONN_QUEUED);
 		engine->last_token = conn_token(conn);
 		engine->turn_count++;
-		if (!(conn->flags & (CONN_CONNECTING | CONN_FLOW)) ||
-			take_special_turn(engine, conn))
+		if (!(conn->flags & (CONN_UNTOLD | CONN_FLOW)) || take_special_turn(engine, conn))
 			take_turn(engine, conn);
 	}
 }
@@ -425,7 +447,7 @@ bool epoll_stream_poll(struct epoll_engine *engine)
 {
 	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
 
-	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->credit == 0 ||
+	if (conn == NULL || conn->flags & (CONN_UNTOLD | CONN_FLOW) || conn->credit == 0 ||
 		!output_is_empty(conn->output) ||
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
@@ -476,6 +498,10 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
+	if (preface_begin(core, conn, tag)) {
+		enqueue(engine, conn);
+		return 0;
+	}
 	drive_open(core, conn, tag, &answer);
 	carry_out(engine, conn, &answer);
 	if (is_ending(conn))
@@ -519,7 +545,7 @@ static void touch_by_timer(struct engine *core, struct conn *conn, struct protoc
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 
-	if (!(conn->flags & CONN_CONNECTING))
+	if (!(conn->flags & CONN_UNTOLD))
 		carry_out_either(engine, conn, answer);
 	enqueue(engine, conn);
 }

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "engine/bulk.h"
 #include "engine/drive.h"
+#include "engine/preface.h"
 #include "engine/uring/uring_bulk.h"
 #include "engine/uring/uring_connect.h"
 #include "engine/uring/uring_marked.h"
@@ -357,6 +358,47 @@ static bool sent_may_wait(const struct uring_engine *engine, const struct conn *
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
 }
 
+/*
+ * While a preface is awaited, a poll that stays looks for more; a poll that completes once would do so at each
+ * turn, for what has been peeked is still there.
+ */
+static void order_more(struct uring_engine *engine, struct conn *conn)
+{
+	struct io_uring_sqe *sqe = uring_core_place(engine);
+
+	if (sqe == NULL) {
+		enqueue(engine, conn);
+		return;
+	}
+	io_uring_prep_poll_multishot(sqe, conn->fd, POLLIN | POLLRDHUP | POLLOUT | POLLERR);
+	order(engine, conn, sqe, URING_CORE_WATCH, CONN_WATCHING);
+}
+
+__attribute__((noinline, cold)) static void take_preface_turn(
+	struct uring_engine *engine, struct conn *conn)
+{
+	struct protocol_answer answer;
+
+	switch (preface_advance(&engine->core, conn, &answer)) {
+	case PREFACE_WAITS:
+		if (!(conn->flags & CONN_WATCHING))
+			order_more(engine, conn);
+		return;
+	case PREFACE_SHORT:
+		uring_core_note_short(engine, conn);
+		engine->memory_short = true;
+		break;
+	case PREFACE_OPEN:
+		uring_send_keep(engine, conn, &answer);
+		/* Where this fails, it stays: it reports all that a watch does, and more often than it need. */
+		if (conn->flags & CONN_WATCHING)
+			cancel(engine, conn, URING_CORE_WATCH);
+		break;
+	case PREFACE_ENDS: break;
+	}
+	enqueue(engine, conn); /* it is open or ends now, and has another turn as that */
+}
+
 static void receive_specially(struct uring_engine *engine, struct conn *conn)
 {
 	if (conn->flags & CONN_FLOW)
@@ -382,8 +424,11 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		end(engine, conn);
 		return;
 	}
-	if (conn->flags & CONN_CONNECTING) {
-		uring_connect_take_turn(engine, conn);
+	if (conn->flags & CONN_UNTOLD) {
+		if (conn->flags & CONN_PREFACE)
+			take_preface_turn(engine, conn);
+		else
+			uring_connect_take_turn(engine, conn);
 		return;
 	}
 	if (!output_is_empty(conn->output)) {
@@ -463,6 +508,10 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		return r;
 	}
 	conn->flags |= CONN_WRITABLE;
+	if (preface_begin(core, conn, tag)) {
+		enqueue(engine, conn);
+		return 0;
+	}
 	drive_open(core, conn, tag, &answer);
 	uring_send_keep(engine, conn, &answer);
 	enqueue(engine, conn);

@@ -168,6 +168,8 @@ static int confine_files(const struct sandbox_options *options)
 	r = allow_lists(landlock, options->allow);
 	if (r == 0)
 		r = allow_lists(landlock, options->deny);
+	if (r == 0)
+		r = allow_lists(landlock, options->proxies);
 	if (r == 0 && options->config_path != NULL)
 		r = allow_file(landlock, options->config_path);
 	if (r == 0)

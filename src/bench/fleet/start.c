@@ -4,7 +4,7 @@
  * mktime(3) answers for a time that does not exist, and chooses one of two. Here each offset from UTC that holds around
  * that day is tried instead: none of them fits a time that is skipped, and two fit one that comes twice.
  */
-#include "bench/start.h"
+#include "bench/fleet/start.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,6 +20,8 @@
 /* The year 2262: nanoseconds end in an int64_t, which JSON has. */
 #define MOST_UNIX_S (INT64_MAX / (int64_t)CLOCK_NS_PER_S - 1)
 #define DAY_S 86400
+#define CONNECT_LEAD_NS (5 * CLOCK_NS_PER_S)
+#define CONNECT_EACH_NS (500 * CLOCK_NS_PER_US)
 
 struct reader {
 	const char *text, *at;
@@ -302,4 +304,50 @@ const char *start_format(uint64_t unix_ns, char *buffer, size_t size)
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
 	snprintf(buffer, size, "%s.%03u UTC", date, ms);
 	return buffer;
+}
+
+/* ---- a run that waits for it: sums, each guarded against a time that has passed ---- */
+
+bool start_is_asked(const struct start *beginning)
+{
+	return beginning->unix_ns > 0 && !beginning->over;
+}
+
+static uint64_t before(const struct start *beginning, uint64_t lead_ns)
+{
+	return start_is_asked(beginning) && beginning->unix_ns > lead_ns
+		? beginning->unix_ns - lead_ns
+		: 0;
+}
+
+uint64_t start_connect_unix_ns(const struct start *beginning, uint32_t connections)
+{
+	return before(beginning, CONNECT_LEAD_NS + connections * CONNECT_EACH_NS);
+}
+
+uint64_t start_order_unix_ns(const struct start *beginning)
+{
+	return before(beginning, START_LEAD_NS);
+}
+
+uint64_t start_monotonic_ns(
+	const struct start *beginning, uint64_t now_ns, uint64_t unix_ns, uint64_t lead_ns)
+{
+	if (start_is_asked(beginning) && beginning->unix_ns > unix_ns + lead_ns)
+		lead_ns = beginning->unix_ns - unix_ns;
+	return now_ns + lead_ns;
+}
+
+void start_note(
+	struct start *beginning, uint64_t start_ns, uint64_t start_unix_ns, uint64_t began_ns)
+{
+	if (!start_is_asked(beginning))
+		return;
+	beginning->over = true;
+	beginning->began = began_ns >= start_ns;
+	if (!beginning->began)
+		return;
+	start_unix_ns += began_ns - start_ns;
+	if (start_unix_ns > beginning->unix_ns)
+		beginning->late_ns = start_unix_ns - beginning->unix_ns;
 }

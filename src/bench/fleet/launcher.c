@@ -1,7 +1,7 @@
 /*
  * The table is in the order of precedence. A variable that is empty counts as not there.
  */
-#include "bench/launcher.h"
+#include "bench/fleet/launcher.h"
 
 #include <errno.h>
 #include <stdlib.h>
