@@ -195,7 +195,7 @@ static int check_target(struct cli_state *state, struct arguments *arguments)
 		return cli_complain(state, _("a unix address is not reached by an interface"));
 	if (ping->connect && !stream)
 		return cli_complain(state, _("--connect is for connections, tcp and unix"));
-	if (ping->kernel && ping->target.scheme != ADDR_TCP)
+	if (ping->kernel && !addr_is_tcp(ping->target.scheme))
 		return cli_complain(state, _("--tcp-info is for tcp"));
 	if (ping->ports > 0 && is_unix(&ping->target))
 		return cli_complain(state, _("a unix address has no ports for --ports"));

@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/settings.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -123,6 +124,7 @@ static const struct options_row rows[] = {
 	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", OPTIONS_NUMBER,
 		N_("answers a second to one UDP peer whose port is fixed, where a server may be "
 		   "(default: 1000)") },
+	TLS_OPTIONS_SERVER_ROWS,
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
@@ -170,6 +172,7 @@ struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
 	struct addr upgrade_at;
+	struct tls_options_server tls;
 	const char **activated;
 	char *config; /* the text of --config */
 	bool explain, check;
@@ -273,6 +276,17 @@ static int take_upgrade(struct serve_input *input, const char *text, struct cli_
 	return 0;
 }
 
+/* When all options are known. */
+static int finish_tls(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+
+	server->tls = input->tls.tls;
+	server->tls.pairs = input->tls.pairs;
+	server->handshake_ns = input->tls.handshake_ns;
+	return tls_options_check_server(&input->tls, server->specs, server->spec_count, state);
+}
+
 static bool may_write(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -325,7 +339,7 @@ static int parse_tuning(
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_server(&input->tls, key, text, state);
 	}
 }
 
@@ -435,7 +449,7 @@ static int take(int key, const char *text, struct cli_state *state)
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
 		if (input->server.spec_count > 0 || input->is_offered)
-			return 0;
+			return finish_tls(input, state);
 		input->server.specs_are_default = true;
 		return add_address(input, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
@@ -449,10 +463,11 @@ const struct options_table verb_serve_options = {
 	.argument_kind = OPTIONS_ADDRESS,
 	.default_host = "*",
 	.about = N_("Runs the echo server: every byte comes back, exactly, to every client."),
-	.closing = N_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
-		      "unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
-		      "kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
-		      "counters."),
+	.closing = N_(
+		"ADDRESS: tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+		"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
+		"kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
+		"counters."),
 };
 
 static const struct serve_input defaults = {
@@ -471,6 +486,7 @@ static const struct serve_input defaults = {
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	},
+	.tls = { .handshake_ns = SERVER_DEFAULT_HANDSHAKE_NS },
 };
 
 static void input_fini(struct serve_input *input)

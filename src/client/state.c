@@ -139,7 +139,7 @@ const char *state_describe(int fd, enum addr_scheme scheme, char *buffer, size_t
 	if (socket_name(fd, scheme, &own) == 0 && socket_peer(fd, scheme, &peer) == 0)
 		say(&text, _("between      %s and %s\n"), name_of(&own, own_text, sizeof(own_text)),
 			name_of(&peer, peer_text, sizeof(peer_text)));
-	if (scheme == ADDR_TCP)
+	if (addr_is_tcp(scheme))
 		say_tcp(&text, fd);
 	if (scheme == ADDR_UNIX)
 		say_peer(&text, fd);

@@ -67,6 +67,7 @@ static void log_what_cannot_change(
 		{ "activated", has_same_names(current, next) },
 		{ "upgrade", has_same_upgrade(current, next) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
+		{ "handshake-timeout", current->handshake_ns == next->handshake_ns },
 		{ "user", is_same_text(current->user, next->user) },
 		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
 		{ "trace", current->trace == next->trace },
@@ -154,6 +155,8 @@ static int adopt(
 
 	if (r == 0)
 		r = set_faults(reload, next);
+	if (r == 0)
+		r = keys_read_again(reload->keys, next);
 	if (r < 0) {
 		access_free(access);
 		return r;

@@ -12,7 +12,9 @@
 #include "net/addr.h"
 #include "protocol/fault_plan.h"
 #include "server/admission/access.h"
+#include "wire/tls_context.h"
 
+#define SERVER_DEFAULT_HANDSHAKE_NS (10ull * 1000000000)
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
 #define SERVER_LEAST_POOL_BYTES (1u << 20)
@@ -47,6 +49,9 @@ struct server_options {
 	struct fault_plan faults; /* on all listeners; no rules: none */
 	/* For each spec those of its listeners alone, with rules, or NULL; NULL: there are none at all. */
 	struct fault_plan **spec_faults;
+
+	struct tls_server_options tls; /* for addresses of tls:// */
+	uint64_t handshake_ns; /* for a handshake, at most */
 
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "server/crew.h"
+#include "server/keys.h"
 #include "server/peer_watch.h"
 #include "server/server.h"
 #include "server/upgrade/upgrade.h"
@@ -22,6 +23,7 @@ struct server {
 	struct access *access; /* NULL: every peer */
 	struct guard_options guard;
 	struct fault_map *faults; /* NULL: none */
+	struct keys keys; /* for addresses of tls:// */
 	struct peer_watch peers; /* for datagrams */
 	_Atomic unsigned *listeners_logged; /* for each listener; see worker_options */
 	struct crew crew;

@@ -19,9 +19,8 @@
 #include "protocol/echo.h"
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
+#include "server/listen/listener.h"
 
-/* One poll of the network card: longer, and timers and other connections would wait for it. */
-#define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
 
@@ -35,7 +34,8 @@ struct worker {
 	struct echo echo;
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
-	bool faulted, guarded, gated, ruled;
+	struct secure secure; /* around all, where an address is of tls:// */
+	bool faulted, guarded, gated, ruled, secured;
 	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
@@ -80,6 +80,8 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
 	conn_log_opened(&worker->conn_log, conn);
+	if (worker->secured)
+		secure_opened(&worker->secure, conn);
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -116,10 +118,10 @@ static const struct protocol_conn *find_echo(const struct worker *worker,
 	return memory != NULL ? memory : &nothing;
 }
 
-static void on_closed(
-	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
+/* Of a connection as the protocols within TLS see it. */
+static void close_plain(struct worker *worker, const struct engine_conn *conn,
+	enum engine_close_reason reason, int error)
 {
-	struct worker *worker = context;
 	const struct protocol_conn *outer;
 	struct engine_conn inner = *conn;
 	enum guard_ending ending = GUARD_NOT_ENDED;
@@ -150,6 +152,21 @@ static void on_accept_paused(void *context, int error)
 
 	worker->counters.accept_pauses++;
 	conn_log_paused(&worker->conn_log, error);
+}
+
+static void on_closed(
+	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
+{
+	struct worker *worker = context;
+	struct engine_conn plain = *conn;
+
+	if (worker->secured) {
+		secure_judge(conn, &reason, &error);
+		plain.protocol = staged_inner(conn->protocol);
+	}
+	close_plain(worker, &plain, reason, error);
+	if (worker->secured)
+		secure_closed(&worker->secure, conn);
 }
 
 /* Every thread may notice; the first one logs it. */
@@ -342,11 +359,12 @@ static int init_condition(pthread_cond_t *condition)
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
-		.pool_bytes = options->pool_bytes,
+		.pool_bytes = options->pool_bytes - options->secure.budget_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
+	struct protocol *outermost;
 	int r;
 
 	if (worker == NULL)
@@ -372,14 +390,21 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	if (r < 0)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
-	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
-		worker, &worker->engine);
+	outermost = set_up_limits(worker);
+	worker->secured = options->secure.keys != NULL;
+	if (worker->secured)
+		r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
+			&worker->engine);
 	if (r < 0)
 		goto fail_engine;
 	*ret_worker = worker;
 	return 0;
 
 fail_engine:
+	if (worker->secured)
+		secure_fini(&worker->secure);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
@@ -390,29 +415,13 @@ fail_lock:
 	return r;
 }
 
-static void tune(const struct worker *worker, int fd, enum addr_scheme scheme)
-{
-	uint64_t busy_poll_ns = worker->options.busy_poll_ns;
-
-	if (scheme != ADDR_TCP && scheme != ADDR_UDP)
-		return;
-	if (worker->options.cpu >= 0)
-		socket_set_incoming_cpu(fd, worker->options.cpu);
-	/* Only on request: the kernel then spins for every receive, and knows nothing of "worth it". */
-	if (busy_poll_ns > 0 && busy_poll_ns != ENGINE_BUSY_POLL_AUTO)
-		socket_set_busy_poll(fd,
-			(unsigned)(busy_poll_ns < MOST_CARD_POLL_NS
-					? busy_poll_ns / CLOCK_NS_PER_US
-					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
-}
-
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct addr bound;
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
-	tune(worker, fd, scheme);
+	listener_tune(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
 	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
@@ -577,6 +586,8 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
+	if (worker->secured)
+		secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
 	if (worker->guarded)

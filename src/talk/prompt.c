@@ -376,7 +376,7 @@ static void half_close(struct prompt *p)
 
 static void reset(struct prompt *p)
 {
-	if (p->options->scheme != ADDR_TCP) {
+	if (!addr_is_tcp(p->options->scheme)) {
 		say(p, _("there is nothing to reset, only with tcp"));
 		return;
 	}

@@ -12,17 +12,18 @@ from house import BUILD, ROOT, command, compile_command, sources
 MAY_INCLUDE = {
     "base": "",
     "net": "base",
+    "wire": "base net",
     "stats": "base",
     "protocol": "base stats",
-    "engine": "base net protocol",
+    "engine": "base net protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
     "server/listen": "base net",
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats protocol engine",
-    "server/sandbox": "base engine server/listen server/admission",
-    "server": "base net stats protocol engine server/listen server/upgrade server/fault "
+    "server/sandbox": "base wire engine server/listen server/admission",
+    "server": "base net stats protocol wire engine server/listen server/upgrade server/fault "
               "server/admission server/sandbox",
     "client": "base net",
     "talk": "base net client",
@@ -47,6 +48,7 @@ ONLY_IN = {
     "liburing.h": ("engine/uring/",),
     "sys/epoll.h": ("engine/epoll/", "engine/lookout."),
     "zlib.h": ("stats/hdrlog",),
+    **{f"openssl/{name}.h": ("wire/tls",) for name in ("err", "evp", "pem", "rand", "ssl", "x509", "x509v3")},
 }
 
 

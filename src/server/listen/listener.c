@@ -14,12 +14,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/call.h"
 #include "net/resolve.h"
 #include "net/socket.h"
 #include "server/listen/inheritance.h"
+
+/* One poll of the network card: longer, and timers and other connections would wait for it. */
+#define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 
 /* What to do about it, where that is known; "" where the reason says it all. */
 static const char *next_step(int error, const struct addr *addr)
@@ -331,4 +336,18 @@ int listener_take(struct listener *listener, unsigned thread, unsigned threads)
 			return fd;
 	}
 	return -1;
+}
+
+void listener_tune(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_ns)
+{
+	if (!addr_is_tcp(scheme) && scheme != ADDR_UDP)
+		return;
+	if (cpu >= 0)
+		socket_set_incoming_cpu(fd, cpu);
+	/* Only on request: the kernel then spins for every receive, and knows nothing of "worth it". */
+	if (busy_poll_ns > 0 && busy_poll_ns != DURATION_AUTO)
+		socket_set_busy_poll(fd,
+			(unsigned)(busy_poll_ns < MOST_CARD_POLL_NS
+					? busy_poll_ns / CLOCK_NS_PER_US
+					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
 }

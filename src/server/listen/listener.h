@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/addr.h"
 #include "server/listen/activation.h"
@@ -31,3 +32,9 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 
 /* Hands out a thread's next descriptor: the caller's from now on; -1 where it has no more. */
 int listener_take(struct listener *listener, unsigned thread, unsigned threads);
+
+/*
+ * What a thread wants of its sockets, as far as the kernel can: to stay with one processor (-1: any), and to have the
+ * network card polled (DURATION_AUTO, 0: not).
+ */
+void listener_tune(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_ns);
