@@ -14,12 +14,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "client/channel.h"
 #include "client/interrupt.h"
-#include "net/call.h"
 #include "talk/sink.h"
 
 /* Less free space in the ring is not worth a read(2), unless there is never more. */
@@ -90,7 +91,7 @@ static void send_some(struct pipe_state *s)
 		if (length > s->ring_size - at)
 			length = s->ring_size - at;
 
-		ssize_t n = call_send(s->options->socket, s->ring + at, length, MSG_NOSIGNAL);
+		ssize_t n = channel_send(s->options->socket, s->ring + at, length, MSG_NOSIGNAL);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return;
@@ -102,7 +103,7 @@ static void send_some(struct pipe_state *s)
 		s->progress_ns = clock_now_ns();
 	}
 	if (s->input_over && !s->finished) {
-		int r = call_shutdown(s->options->socket, SHUT_WR);
+		int r = channel_finish(s->options->socket);
 
 		s->finished = true;
 		s->progress_ns = clock_now_ns();
@@ -160,7 +161,7 @@ static void received_end(struct pipe_state *s, int error)
 
 static void receive_some(struct pipe_state *s)
 {
-	ssize_t n = call_recv(s->options->socket, s->out, PIPE_BUFFER, 0);
+	ssize_t n = channel_recv(s->options->socket, s->out, PIPE_BUFFER, 0);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -237,7 +238,7 @@ static void turn(struct pipe_state *s)
 
 	fill_pollfds(s, pollfds);
 
-	int ready = poll(pollfds, POLL_COUNT, clock_poll_ms(clock_now_ns(), until_ns));
+	int ready = channel_poll(pollfds, POLL_COUNT, clock_poll_ms(clock_now_ns(), until_ns));
 
 	if (ready == 0) {
 		decide(s, ENDING_SILENT, 0);

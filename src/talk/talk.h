@@ -15,6 +15,7 @@
 
 struct talk_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	bool source_given;
 	struct addr_spec source;
 	bool verbose;
