@@ -17,6 +17,7 @@
 
 #include "check/traffic/exchange.h"
 #include "check/traffic/volley.h"
+#include "client/channel.h"
 #include "net/resolve.h"
 
 #define RULE_EVIDENCE_SIZE 512
@@ -35,6 +36,7 @@ enum rule_verdict {
 /* What a rule is given, and where it leaves its evidence. */
 struct rule_trial {
 	const struct resolve_list *targets; /* the first one is checked */
+	struct channel_tls tls; /* where they are of tls:// */
 	uint64_t patience_ns; /* for anything that should come */
 	uint64_t most_bytes; /* of one conversation */
 	int interrupt_fd; /* readable: give up */
@@ -69,7 +71,7 @@ struct rule {
 };
 
 #define RULE_OF(scheme) (1u << (scheme))
-#define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_UNIX))
+#define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_TLS) | RULE_OF(ADDR_UNIX))
 #define RULE_DATAGRAMS (RULE_OF(ADDR_UDP) | RULE_OF(ADDR_UNIXGRAM))
 
 /* ---- for rule_* ---- */

@@ -103,8 +103,7 @@ static int check(struct cli_state *state, struct arguments *arguments)
 			_("--verify and --size are for pipes: input or output must not be a terminal"));
 	if (apply_family(state, arguments) < 0)
 		return -EINVAL;
-	return tls_options_open_client(
-		&arguments->tls, &talk->target, state, &arguments->talk.tls);
+	return tls_options_open_client(&arguments->tls, &talk->target, state, &arguments->talk.tls);
 }
 
 static int take(int key, const char *argument, struct cli_state *state)

@@ -152,13 +152,19 @@ static int flush(struct channel *channel)
 			channel->out_start += (size_t)n;
 	}
 	channel->out_start = channel->out_end = 0;
+	if (channel->out_capacity > RECEIVE_BYTES) {
+		free(channel->out);
+		channel->out = NULL;
+		channel->out_capacity = 0;
+	}
 	return channel->error;
 }
 
 static int note(struct channel *channel, int error)
 {
 	if (error == -EPROTO)
-		snprintf(last_why, sizeof(last_why), _("TLS failed: %s"), stage_why(channel->stage));
+		snprintf(
+			last_why, sizeof(last_why), _("TLS failed: %s"), stage_why(channel->stage));
 	return error;
 }
 
@@ -333,8 +339,8 @@ int channel_poll(struct pollfd *pollfds, unsigned count, int timeout_ms)
 				pollfds[i].events |= POLLOUT;
 		}
 
-		int r = poll(pollfds, count,
-			at_once > 0 ? 0 : clock_poll_ms(clock_now_ns(), until_ns));
+		int r = poll(
+			pollfds, count, at_once > 0 ? 0 : clock_poll_ms(clock_now_ns(), until_ns));
 		int error = errno;
 
 		for (unsigned i = 0; i < count; i++)

@@ -64,3 +64,12 @@ int channel_poll(struct pollfd *pollfds, unsigned count, int timeout_ms);
 
 /* The reason of the last -EPROTO on any channel, "" before; OpenSSL's words are English. */
 const char *channel_why(void);
+
+static inline void channel_cleanup(const int *fd)
+{
+	if (*fd >= 0)
+		channel_close(*fd);
+}
+
+/* As CLEANUP_FD (base/cleanup.h). */
+#define CLEANUP_CHANNEL __attribute__((unused, cleanup(channel_cleanup)))

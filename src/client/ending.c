@@ -28,8 +28,7 @@ const char *ending_server_words(int error)
 	case -ECONNABORTED:
 		return _("the server cut the stream off (FIN without close_notify): it may be "
 			 "incomplete");
-	case -EPROTO:
-		return channel_why()[0] != '\0' ? channel_why() : strerror(EPROTO);
+	case -EPROTO: return channel_why()[0] != '\0' ? channel_why() : strerror(EPROTO);
 	default: return strerror(-error);
 	}
 }

@@ -274,7 +274,8 @@ static void turn(struct prompt *p, bool want_keys, uint64_t until_ns)
 		{ .fd = want_keys ? STDIN_FILENO : -1, .events = POLLIN },
 	};
 	uint64_t due_ns = due_ends_ns(p), now_ns = clock_now_ns();
-	int ready = channel_poll(pollfds, 3, clock_poll_ms(now_ns, due_ns < until_ns ? due_ns : until_ns));
+	int ready = channel_poll(
+		pollfds, 3, clock_poll_ms(now_ns, due_ns < until_ns ? due_ns : until_ns));
 
 	if (ready < 0)
 		return;
@@ -372,7 +373,8 @@ static void half_close(struct prompt *p)
 	if (r < 0)
 		sending_failed(p, r);
 	else
-		say(p, p->options->scheme == ADDR_TLS
+		say(p,
+			p->options->scheme == ADDR_TLS
 				? _("finished sending (close_notify); the server may go on")
 				: _("finished sending (FIN); the server may go on"));
 }
