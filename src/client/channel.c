@@ -32,9 +32,9 @@ struct channel {
 	bool wire_ended;
 };
 
-static struct channel **channels; /* by descriptor */
-static int channel_count;
-static char last_why[2 * STAGE_WHY_SIZE];
+static _Thread_local struct channel **channels; /* by descriptor */
+static _Thread_local int channel_count;
+static _Thread_local char last_why[2 * STAGE_WHY_SIZE];
 
 const char *channel_why(void)
 {
@@ -275,6 +275,29 @@ int channel_close(int fd)
 		detach(fd);
 	}
 	return call_close(fd);
+}
+
+bool channel_has_unsent(int fd)
+{
+	const struct channel *channel = find(fd);
+
+	return channel != NULL && channel->out_start < channel->out_end;
+}
+
+int channel_flush(int fd)
+{
+	struct channel *channel = find(fd);
+
+	return channel != NULL ? flush(channel) : 0;
+}
+
+void channel_fini(void)
+{
+	for (int fd = 0; fd < channel_count; fd++)
+		detach(fd);
+	free(channels);
+	channels = NULL;
+	channel_count = 0;
 }
 
 /* ---- waiting ---- */

@@ -9,12 +9,14 @@
  * has the reason.
  *
  * Limits: what is sent is taken up to CHANNEL_MOST_BYTES on the wire; with more, -EAGAIN. Failing:
- * -ENOMEM. Thread: one. Ownership: descriptors are the caller's; a stage ends with channel_close(),
- * or when its descriptor is attached again.
+ * -ENOMEM. Thread: each thread has channels of its own, and a descriptor stays with its thread.
+ * Ownership: descriptors are the caller's; a stage ends with channel_close(), when its descriptor is
+ * attached again, or with channel_fini().
  */
 #pragma once
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -61,6 +63,13 @@ int channel_close(int fd);
  * meanwhile, also where nobody asks for POLLOUT.
  */
 int channel_poll(struct pollfd *pollfds, unsigned count, int timeout_ms);
+
+/* For loops that poll by themselves: bytes wait to leave; sends them (-EAGAIN: not all). */
+bool channel_has_unsent(int fd);
+int channel_flush(int fd);
+
+/* Forgets all channels of this thread; a thread that ends calls it. */
+void channel_fini(void);
 
 /* The reason of the last -EPROTO on any channel, "" before; OpenSSL's words are English. */
 const char *channel_why(void);
