@@ -81,8 +81,8 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (r < 0)
 		goto fail_engine;
 	descriptors_raise_limit();
-	r = target_choose(
-		&bench->options.target, options->source, options->timeout_ns, &bench->target);
+	r = target_choose(&bench->options.target, options->source, options->tls,
+		options->timeout_ns, &bench->target);
 	if (r < 0)
 		goto fail_engine;
 	bench->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -143,6 +143,7 @@ static int make_generator(struct run *run, unsigned index)
 		.index = index,
 		.share_count = bench->thread_count,
 		.to = &bench->target,
+		.tls = { .context = bench->options.tls, .host = bench->options.target.host },
 		.source = options->source,
 		.arrivals = options->arrivals,
 		.seed = options->seed,

@@ -25,6 +25,7 @@
 
 struct bench_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	const struct source *source; /* NULL: the kernel's choice */
 	const char *engine; /* "auto" or a name */
 	unsigned threads; /* 0: half of the processors, but no more than connections */

@@ -45,6 +45,7 @@ struct generator {
 	struct generator_options options;
 	struct engine *engine;
 	struct load *load;
+	struct secured secured; /* around it, with TLS */
 	uint64_t source_next; /* counts connects, so that each has a source of its own */
 
 	/* The thread's own. */
@@ -190,20 +191,27 @@ static void connect_on_time(struct generator *generator, uint64_t intended_ns)
 		give_up_connect(generator, intended_ns);
 }
 
+static void note_open(void *context, uint32_t index)
+{
+	struct generator *generator = context;
+
+	generator->members[index].is_open = true;
+	note(generator, &generator->members[index], 1, 0);
+}
+
 static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct generator *generator = context;
-	struct member *member = &generator->members[load_index(conn->protocol)];
 
-	member->is_open = true;
-	note(generator, member, 1, 0);
+	if (!secured_opening(&generator->secured, conn))
+		note_open(generator, load_index(conn->protocol));
 }
 
 static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct generator *generator = context;
-	uint32_t index = load_index(conn->protocol);
+	uint32_t index = secured_closed(&generator->secured, conn, &reason, &error);
 	struct member *member = &generator->members[index];
 	bool was_open = member->is_open;
 
@@ -426,8 +434,12 @@ static int new_parts(struct generator *generator)
 	if (r == 0)
 		r = load_new(&options->load, &generator->load);
 	if (r == 0)
-		r = engine_new(options->engine, &engine_options, load_protocol(generator->load),
-			&host, generator, &generator->engine);
+		r = secured_init(
+			&generator->secured, &generator->options.tls, generator->load, generator);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options,
+			secured_protocol(&generator->secured), &host, generator,
+			&generator->engine);
 	return r;
 }
 
@@ -439,6 +451,7 @@ int generator_new(const struct generator_options *options, struct generator **re
 	if (generator == NULL)
 		return -ENOMEM;
 	generator->options = *options;
+	generator->options.tls.opened = note_open;
 	generator->schedstat_fd = -1;
 	generator->schedule_host = (struct schedule_host){
 		.hand_out = on_due,
@@ -576,6 +589,7 @@ void generator_free(struct generator *generator)
 	if (generator == NULL)
 		return;
 	engine_free(generator->engine);
+	secured_fini(&generator->secured);
 	load_free(generator->load);
 	schedule_fini(&generator->schedule);
 	free(generator->members);

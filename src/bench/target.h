@@ -9,10 +9,14 @@
 
 #include "bench/source.h"
 #include "net/addr.h"
+#include "wire/tls_context.h"
 
-/* `source` (may be NULL) is where to connect from. -errno: one line has been printed. */
-int target_choose(const struct addr_spec *spec, const struct source *source, uint64_t timeout_ns,
-	struct addr *ret_addr);
+/*
+ * `source` (may be NULL) is where to connect from; with `tls` (may be NULL) a handshake is made, too.
+ * -errno: one line has been printed.
+ */
+int target_choose(const struct addr_spec *spec, const struct source *source,
+	struct tls_context *tls, uint64_t timeout_ns, struct addr *ret_addr);
 
 /* Prints that it could not be reached, and why. */
 void target_report_unreachable(

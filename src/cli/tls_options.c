@@ -116,6 +116,7 @@ int tls_options_take_client(
 	case TLS_OPTIONS_CERT: client->certificate_path = text; return 0;
 	case TLS_OPTIONS_KEY: client->key_path = text; return 0;
 	case TLS_OPTIONS_INSECURE: client->insecure = true; return 0;
+	case TLS_OPTIONS_RESUME: client->resume = true; return 0;
 	case TLS_OPTIONS_SNI:
 		if (text[0] == '\0' || strlen(text) > 253)
 			return cli_complain(state,
@@ -139,6 +140,8 @@ static const char *first_given(const struct tls_client_options *client)
 		return "--alpn";
 	if (client->certificate_path != NULL)
 		return "--cert";
+	if (client->resume)
+		return "--resume";
 	return client->key_path != NULL ? "--key" : NULL;
 }
 

@@ -24,6 +24,7 @@ enum tls_options_key {
 	TLS_OPTIONS_CA,
 	TLS_OPTIONS_SNI,
 	TLS_OPTIONS_INSECURE,
+	TLS_OPTIONS_RESUME, /* has no row of its own: only bench connects often enough */
 };
 
 /* What --tls-min may be. */

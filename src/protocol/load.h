@@ -83,6 +83,9 @@ void load_not_connected(struct load *load, uint32_t index);
 /* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
 
+/* A connection that is about to be OPENED has made a handshake first. On the engine's thread. */
+void load_count_handshake(struct load *load, bool resumed);
+
 /* Only what belongs to this window is counted; before this is called, nothing. */
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);
 
