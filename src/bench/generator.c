@@ -451,7 +451,7 @@ int generator_new(const struct generator_options *options, struct generator **re
 	if (generator == NULL)
 		return -ENOMEM;
 	generator->options = *options;
-	generator->options.tls.opened = note_open;
+	generator->options.tls.opened = note_open; /* of secured.h */
 	generator->schedstat_fd = -1;
 	generator->schedule_host = (struct schedule_host){
 		.hand_out = on_due,

@@ -1,5 +1,5 @@
 /*
- * A client's stream, with or without TLS. Whoever sends and receives goes on to do so by the
+ * A client's stream, with or without TLS. A loop sends and receives by the
  * descriptor: one that has a stage (channel_secure, channel_attach) is looked up here, and any other
  * is passed on to net/call.h. Nothing blocks but channel_secure() and channel_poll().
  *
@@ -60,7 +60,7 @@ int channel_close(int fd);
 
 /*
  * As poll(2). POLLIN is also given where bytes are here already; what waits to leave leaves
- * meanwhile, also where nobody asks for POLLOUT.
+ * meanwhile, also where POLLOUT is not asked for.
  */
 int channel_poll(struct pollfd *pollfds, unsigned count, int timeout_ms);
 

@@ -1,10 +1,4 @@
 /*
- * Bytes on the wire are collected in chunks. A chunk is handed to the engine once, in an answer, and
- * stays until all of it has left; so what the kernel does not take is never copied. An answer sends
- * one chunk at most: further ones wait for the next SENT.
- *
- *	write ──▶ [ last ] ... [ next ] ──answer──▶ [ in the engine ] ... [ first ] ──SENT──▶ freed
- *
  * Plain bytes are read into one buffer of the thread, several records at a time: so many small
  * messages cost the inner protocol one event and the wire one record. An inner protocol that
  * answers with these very bytes gets them written at once.
@@ -21,22 +15,9 @@
 
 #include "base/clock.h"
 
-/* Read, and written, in one piece: a record. */
-#define PLAIN_BYTES 16384u
-/* What a record may add on the way out: header, nonce, padding, tag (SSL3_RT_MAX_ENCRYPTED_OVERHEAD). */
-#define RECORD_EXTRA 320u
-#define CHUNK_BYTES (4 * (PLAIN_BYTES + RECORD_EXTRA))
-/* Less than this is copied into a chunk of its own size. */
-#define SMALL_BYTES 4096u
+#define PLAIN_BYTES STAGED_CHUNK_PLAIN_BYTES
 /* The second word of a connection's memory, once the first is a state. */
 #define MARK 0x73746167u
-
-struct staged_chunk {
-	struct staged_chunk *next;
-	uint32_t capacity, length, sent;
-	uint32_t plain; /* the inner protocol's bytes that end in it */
-	unsigned char bytes[];
-};
 
 enum state { OPENING, OPEN, PARTING, PLAIN };
 
@@ -45,9 +26,7 @@ struct staged_conn {
 	struct staged *staged;
 	struct stage *stage; /* NULL: PLAIN */
 	struct staged_conn *next, **link;
-	struct staged_chunk *first, *last; /* unsent; */
-	struct staged_chunk *unasked; /* from here on not handed to the engine */
-	uint64_t unsent_bytes, unsent_plain; /* in the chunks */
+	struct staged_chunk_queue out;
 	uint32_t inner_credit;
 	uint8_t state;
 	uint8_t inner_end; /* enum protocol_end_kind: the strongest so far */
@@ -64,138 +43,6 @@ static struct staged_conn *state_of(const struct protocol_conn *conn)
 	return conn->word[1] == MARK ? (struct staged_conn *)(uintptr_t)conn->word[0] : NULL;
 }
 
-/* ---- chunks ---- */
-
-static struct staged_chunk *new_chunk(struct staged *staged)
-{
-	struct staged_chunk *chunk = staged->spare;
-
-	staged->spare = NULL;
-	if (chunk == NULL) {
-		chunk = malloc(sizeof(*chunk) + CHUNK_BYTES);
-		if (chunk == NULL)
-			return NULL;
-		chunk->capacity = CHUNK_BYTES;
-	}
-	chunk->next = NULL;
-	chunk->length = chunk->sent = chunk->plain = 0;
-	return chunk;
-}
-
-static void free_chunk(struct staged *staged, struct staged_chunk *chunk)
-{
-	staged->chunk_bytes -= chunk->capacity;
-	if (staged->spare == NULL && chunk->capacity == CHUNK_BYTES)
-		staged->spare = chunk;
-	else
-		free(chunk);
-}
-
-/* A chunk that has not been handed out and has room; NULL: no memory. */
-static struct staged_chunk *chunk_for(struct staged_conn *conn, size_t length)
-{
-	struct staged *staged = conn->staged;
-	struct staged_chunk *chunk = conn->unasked != NULL ? conn->last : NULL;
-
-	if (chunk != NULL && chunk->capacity - chunk->length >= length)
-		return chunk;
-	chunk = new_chunk(staged);
-	if (chunk == NULL)
-		return NULL;
-	staged->chunk_bytes += chunk->capacity;
-	if (conn->last != NULL)
-		conn->last->next = chunk;
-	else
-		conn->first = chunk;
-	conn->last = chunk;
-	if (conn->unasked == NULL)
-		conn->unasked = chunk;
-	return chunk;
-}
-
-/* The stage's sink. */
-static int take_wire(void *context, const unsigned char *bytes, size_t length)
-{
-	struct staged_conn *conn = context;
-
-	while (length > 0) {
-		size_t some = length < PLAIN_BYTES + RECORD_EXTRA ? length
-								  : PLAIN_BYTES + RECORD_EXTRA;
-		struct staged_chunk *chunk = chunk_for(conn, some);
-
-		if (chunk == NULL) {
-			conn->no_memory = true;
-			return -ENOMEM;
-		}
-		memcpy(chunk->bytes + chunk->length, bytes, some);
-		chunk->length += (uint32_t)some;
-		conn->unsent_bytes += some;
-		bytes += some;
-		length -= some;
-	}
-	return 0;
-}
-
-/* A large chunk that holds little is put into a small one, and is there for the next connection. */
-static struct staged_chunk *shrink(struct staged_conn *conn, struct staged_chunk *chunk)
-{
-	struct staged *staged = conn->staged;
-	struct staged_chunk *small;
-
-	if (chunk->length > SMALL_BYTES || chunk->next != NULL || conn->first != chunk ||
-		staged->spare != NULL)
-		return chunk;
-	small = malloc(sizeof(*small) + chunk->length);
-	if (small == NULL)
-		return chunk;
-	*small = *chunk;
-	small->capacity = chunk->length;
-	memcpy(small->bytes, chunk->bytes, chunk->length);
-	staged->chunk_bytes += small->capacity;
-	free_chunk(staged, chunk);
-	conn->first = conn->last = conn->unasked = small;
-	return small;
-}
-
-/* Hands the next chunk to the engine. */
-static void send_chunk(struct staged_conn *conn, struct protocol_answer *answer)
-{
-	struct staged_chunk *chunk = conn->unasked;
-
-	if (chunk == NULL)
-		return;
-	chunk = shrink(conn, chunk);
-	conn->unasked = chunk->next;
-	answer->send = (struct protocol_span){ .bytes = chunk->bytes, .length = chunk->length };
-}
-
-/* Gives how many plain bytes have left with these. */
-static size_t note_sent(struct staged_conn *conn, size_t count)
-{
-	size_t plain = 0;
-
-	assert(count <= conn->unsent_bytes);
-	conn->unsent_bytes -= count;
-	while (count > 0) {
-		struct staged_chunk *chunk = conn->first;
-		uint32_t left = chunk->length - chunk->sent;
-		uint32_t some = count < left ? (uint32_t)count : left;
-
-		assert(chunk != conn->unasked);
-		chunk->sent += some;
-		count -= some;
-		if (chunk->sent < chunk->length)
-			break;
-		plain += chunk->plain;
-		conn->first = chunk->next;
-		if (conn->first == NULL)
-			conn->last = NULL;
-		free_chunk(conn->staged, chunk);
-	}
-	conn->unsent_plain -= plain;
-	return plain;
-}
-
 /* ---- life of a state ---- */
 
 static struct staged_conn *open_conn(
@@ -207,6 +54,7 @@ static struct staged_conn *open_conn(
 	if (conn == NULL)
 		return NULL;
 	conn->staged = staged;
+	conn->out.store = &staged->store;
 	conn->tag = tag;
 	conn->stage = staged->options.make(staged->options.context, tag, &plain);
 	if (conn->stage == NULL && !plain) {
@@ -215,7 +63,7 @@ static struct staged_conn *open_conn(
 	}
 	conn->state = plain ? PLAIN : OPENING;
 	if (!plain)
-		conn->stage->sink = (struct stage_sink){ .take = take_wire, .context = conn };
+		conn->stage->sink = (struct stage_sink){ staged_chunk_take, &conn->out };
 	conn->inner = *memory;
 	memory->word[0] = (uintptr_t)conn;
 	memory->word[1] = MARK;
@@ -232,12 +80,7 @@ static void forget(struct staged *staged, struct staged_conn *conn)
 	*conn->link = conn->next;
 	if (conn->next != NULL)
 		conn->next->link = conn->link;
-	while (conn->first != NULL) {
-		struct staged_chunk *chunk = conn->first;
-
-		conn->first = chunk->next;
-		free_chunk(staged, chunk);
-	}
+	staged_chunk_clear(&conn->out);
 	stage_free(conn->stage);
 	free(conn);
 }
@@ -292,6 +135,7 @@ static void part(struct staged_conn *conn, enum staged_news news, int error)
 		news = STAGED_BROKEN;
 	conn->state = PARTING;
 	conn->error = (int16_t)error;
+	conn->no_memory = conn->no_memory || error == -ENOMEM;
 	tell(conn, news);
 	if (inner_knows && !conn->over) {
 		struct protocol_event lost = { .kind = PROTOCOL_LOST, .error = error };
@@ -315,8 +159,7 @@ static void write_plain(struct staged_conn *conn, const struct protocol_span *sp
 			part(conn, STAGED_FAILED, r);
 			return;
 		}
-		conn->last->plain += some;
-		conn->unsent_plain += some;
+		staged_chunk_note_plain(&conn->out, some);
 		at += some;
 		left -= some;
 	}
@@ -456,13 +299,16 @@ static void take_bytes(struct staged_conn *conn, const struct protocol_event *ev
 static uint32_t credit_of(const struct staged_conn *conn)
 {
 	const struct staged *staged = conn->staged;
-	uint64_t own_bytes = conn->unsent_bytes -
-		(conn->unsent_plain < conn->unsent_bytes ? conn->unsent_plain : conn->unsent_bytes);
+	const struct staged_chunk_queue *out = &conn->out;
+	/* A record is longer than what is in it; but it may not have been written yet. */
+	uint64_t own_bytes = out->unsent_bytes > out->unsent_plain
+		? out->unsent_bytes - out->unsent_plain
+		: 0;
 
-	if (own_bytes > STAGED_MOST_OWN_BYTES + conn->unsent_plain / 8)
+	if (own_bytes > STAGED_MOST_OWN_BYTES + conn->out.unsent_plain / 8)
 		return 0;
-	if (staged->options.budget_bytes != 0 && conn->unsent_bytes > 0 &&
-		staged->chunk_bytes > staged->options.budget_bytes)
+	if (staged->options.budget_bytes != 0 && conn->out.unsent_bytes > 0 &&
+		staged->store.bytes > staged->options.budget_bytes)
 		return 0;
 	switch (conn->state) {
 	case OPENING:
@@ -492,7 +338,7 @@ static void answer_parting(struct staged_conn *conn, const struct protocol_event
 static void settle(struct staged_conn *conn, const struct protocol_event *event, bool was_parting,
 	struct protocol_answer *answer)
 {
-	send_chunk(conn, answer);
+	staged_chunk_send(&conn->out, answer);
 	answer->credit = credit_of(conn);
 	if (conn->no_memory || conn->inner_end == PROTOCOL_RESET) {
 		answer->end = PROTOCOL_RESET;
@@ -500,7 +346,7 @@ static void settle(struct staged_conn *conn, const struct protocol_event *event,
 	}
 	if (conn->state == PARTING && !was_parting)
 		answer->wake_ns = clock_after_ns(conn->staged->options.now_ns(), STAGED_PARTING_NS);
-	if (conn->unasked != NULL)
+	if (conn->out.unasked != NULL)
 		return; /* until then it must not end */
 	if (conn->state == PARTING)
 		answer_parting(conn, event, answer);
@@ -515,7 +361,7 @@ static void take_sent(struct staged_conn *conn, const struct protocol_event *eve
 {
 	struct protocol_event inner = {
 		.kind = PROTOCOL_SENT,
-		.count = note_sent(conn, event->count),
+		.count = staged_chunk_sent(&conn->out, event->count),
 	};
 
 	if (conn->state != OPEN)
@@ -600,7 +446,7 @@ static bool holds_bytes(const struct protocol *self, const struct protocol_conn 
 
 	if (conn == NULL)
 		return false;
-	return conn->unsent_plain > 0 || (conn->stage != NULL && stage_has_more(conn->stage)) ||
+	return conn->out.unsent_plain > 0 || (conn->stage != NULL && stage_has_more(conn->stage)) ||
 		(staged->inner->holds_bytes != NULL &&
 			staged->inner->holds_bytes(staged->inner, &conn->inner));
 }
@@ -624,7 +470,7 @@ void staged_fini(struct staged *staged)
 {
 	while (staged->first != NULL)
 		forget(staged, staged->first);
-	free(staged->spare);
+	staged_chunk_store_fini(&staged->store);
 	free(staged->plain);
 	staged->plain = NULL;
 }

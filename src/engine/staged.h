@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/staged_chunk.h"
 #include "protocol/protocol.h"
 #include "wire/stage.h"
 
@@ -32,7 +33,6 @@
 #define STAGED_PARTING_NS (1000ull * 1000 * 1000)
 
 struct staged_conn;
-struct staged_chunk;
 
 /* What is reported of a stage, each at most once. */
 enum staged_news {
@@ -69,8 +69,7 @@ struct staged {
 	struct protocol *inner;
 	struct staged_options options;
 	struct staged_conn *first;
-	struct staged_chunk *spare; /* for what is written next */
-	size_t chunk_bytes; /* of all connections */
+	struct staged_chunk_store store;
 	unsigned char *plain; /* what is read next */
 };
 

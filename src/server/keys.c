@@ -118,14 +118,14 @@ void keys_check_again(const struct server_options *options)
 	check_file(options->tls.client_ca_path);
 }
 
-int keys_read_again(struct keys *keys, const struct server_options *options)
+int keys_reload(struct keys *keys, const struct server_options *options)
 {
 	struct tls_context *context, *old;
 	char why[TLS_CONTEXT_WHY_SIZE];
 	int r;
 
 	if (keys->context == NULL || options->tls.pair_count == 0)
-		return 0; /* one that was made here stays: its fingerprint is known to somebody */
+		return 0; /* one that was made here stays: its fingerprint is known by now */
 	r = tls_context_new_server(&options->tls, &context, why, sizeof(why));
 	if (r < 0) {
 		log_error("%s", why);

@@ -39,7 +39,7 @@ void keys_check_again(const struct server_options *options);
 /* There is something to be read again. */
 bool keys_can_change(const struct server_options *options);
 /* Reads it. -errno: the old ones stay in force, and lines have been printed. */
-int keys_read_again(struct keys *keys, const struct server_options *options);
+int keys_reload(struct keys *keys, const struct server_options *options);
 
 /* A reference of what is in force. */
 struct tls_context *keys_get(struct keys *keys);

@@ -156,7 +156,7 @@ static int adopt(
 	if (r == 0)
 		r = set_faults(reload, next);
 	if (r == 0)
-		r = keys_read_again(reload->keys, next);
+		r = keys_reload(reload->keys, next);
 	if (r < 0) {
 		access_free(access);
 		return r;

@@ -1,7 +1,7 @@
 /*
  * The peer's name is asked for when it comes, because of one that has gone the kernel knows none:
  * a handshake costs a thousand times as much. Lines about clients that fail are limited in number:
- * whoever can connect can fail.
+ * each peer that can connect can fail.
  */
 #include "server/secure.h"
 

@@ -32,6 +32,7 @@ struct secure {
 /* Puts itself around the protocol, which is told plain bytes only. -ENOMEM. */
 int secure_around(struct secure *secure, struct protocol **protocol,
 	const struct secure_options *options, struct counters *counters);
+/* Zeroed is fine. */
 void secure_fini(struct secure *secure);
 
 void secure_opened(struct secure *secure, const struct engine_conn *conn);

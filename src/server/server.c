@@ -156,7 +156,7 @@ static int reload_all(struct server *server)
 /* The one may be wrong, and the other right. */
 static int reload_without_file(struct server *server)
 {
-	int lists = reload_lists(server), keys = keys_read_again(&server->keys, server->options);
+	int lists = reload_lists(server), keys = keys_reload(&server->keys, server->options);
 
 	return lists < 0 ? lists : keys;
 }

@@ -392,7 +392,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->peer_rule.own = options->own;
 	outermost = set_up_limits(worker);
 	worker->secured = options->secure.keys != NULL;
-	if (worker->secured)
+	if (options->secure.keys != NULL)
 		r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
 	if (r == 0)
 		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
@@ -403,8 +403,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	return 0;
 
 fail_engine:
-	if (worker->secured)
-		secure_fini(&worker->secure);
+	secure_fini(&worker->secure);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
@@ -586,8 +585,7 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
-	if (worker->secured)
-		secure_fini(&worker->secure);
+	secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
 	if (worker->guarded)

@@ -7,8 +7,8 @@
  * handshake begins with 22 (RFC 8446 5.1), and what does not is no TLS. The answer to that is an
  * alert, written by hand, so that a client that does speak TLS, but an old one, is told.
  *
- * The error queue of OpenSSL belongs to the thread. It is empty between two calls: whoever meets an
- * error clears it, so that success pays nothing.
+ * The error queue of OpenSSL belongs to the thread. It is empty between two calls: where
+ * an error is met it is cleared, so that success pays nothing.
  */
 #include "wire/tls.h"
 
@@ -159,10 +159,10 @@ static int fail_by_library(struct tls *tls)
 	if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) > SSL_AD_REASON_OFFSET)
 		return fail(tls, STAGE_REFUSED,
 			SSL_alert_desc_string_long(ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET));
-	return fail(tls, STAGE_BROKEN, tls_openssl_why(why, sizeof(why)));
+	return fail(tls, STAGE_BROKEN, tls_context_why(why, sizeof(why)));
 }
 
-/* RFC 8446 6.2: protocol_version, fatal; in a record of the version that everybody reads. */
+/* RFC 8446 6.2: protocol_version, fatal; in a record of the version that each client reads. */
 static void send_alert_by_hand(struct tls *tls)
 {
 	static const unsigned char alert[] = { RECORD_ALERT, 3, 1, 0, 2, 2, 70 };
@@ -467,7 +467,7 @@ void tls_facts(const struct stage *stage, struct tls_facts *ret_facts)
 
 #else
 
-/* Without a context, which cannot be made then, nobody comes here. */
+/* Without a context, which cannot be made then, this is not called. */
 struct stage *tls_new(struct tls_context *context, const char *host)
 {
 	return NULL;

@@ -1,6 +1,6 @@
 /*
  * A certificate of one's own vouches for nothing but itself: who wants to trust it compares the
- * fingerprint, or copies it. It is no authority (CA:FALSE), so that nobody is tempted to trust it as
+ * fingerprint, or copies it. It is no authority (CA:FALSE), so that it is not trusted as
  * one.
  */
 #include "wire/tls_certificate.h"

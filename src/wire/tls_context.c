@@ -3,7 +3,7 @@
  * RFC 6066 3) is put in while the ClientHello is read. Files are read once, here: later nothing of
  * OpenSSL opens any, so a sandbox may close the door.
  *
- * A key with a password is refused: there would be nobody to ask.
+ * A key with a password is refused: there is no terminal to ask at.
  */
 #include "wire/tls_context.h"
 
@@ -41,7 +41,7 @@ const char *tls_context_library(void)
 	return OpenSSL_version(OPENSSL_VERSION);
 }
 
-const char *tls_openssl_why(char *buffer, size_t size)
+const char *tls_context_why(char *buffer, size_t size)
 {
 	unsigned long error = ERR_peek_last_error();
 	const char *reason = NULL;
@@ -75,7 +75,7 @@ static int fail(const char *format, const char *path, char *reterr_why, size_t s
 	bool no_memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 	char why[TLS_CONTEXT_WHY_SIZE / 2];
 
-	tls_openssl_why(why, sizeof(why));
+	tls_context_why(why, sizeof(why));
 	if (no_memory) {
 		snprintf(reterr_why, size, "%s", strerror(ENOMEM));
 		return -ENOMEM;
@@ -107,7 +107,7 @@ static int load_pair(SSL_CTX *ctx, const char *certificate_path, const char *key
 	if (taken != 1 && password_asked) {
 		ERR_clear_error();
 		snprintf(reterr_why, size,
-			_("the key '%s' has a password, and there is nobody to ask"), key_path);
+			_("the key '%s' has a password, which cannot be asked for here"), key_path);
 		return -EBADMSG;
 	}
 	if (taken != 1 && ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509) {
@@ -264,7 +264,7 @@ static int set_up_server(struct tls_context *context, size_t index,
 		return -ENOMEM;
 	set_up(ctx, options->least);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	/* Tickets are bytes that nobody has asked for, and a key that lives as long as the server. */
+	/* Tickets are bytes that no client has asked for, and a key that lives as long as the server. */
 	if (!options->tickets) {
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 		SSL_CTX_set_num_tickets(ctx, 0);

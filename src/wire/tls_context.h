@@ -5,7 +5,7 @@
  *
  * Failing: -EOPNOTSUPP: built without OpenSSL; -ENOMEM; otherwise -errno or -EBADMSG, and one
  * sentence in `reterr_why`, translated, without a full stop. No text holds anything of a key.
- * Thread: any; references are counted. Ownership: whoever has a reference gives it back by
+ * Thread: any; references are counted. Ownership: each reference is given back by
  * tls_context_free().
  */
 #pragma once
@@ -41,7 +41,7 @@ struct tls_server_options {
 	const struct tls_pair *pairs; /* the first is for names that none of them has */
 	size_t pair_count;
 	bool self_signed; /* a key and a certificate in memory, for localhost and this host */
-	const char *client_ca_path; /* PEM: who may come; NULL: everybody */
+	const char *client_ca_path; /* PEM: of which clients; NULL: of all */
 	enum tls_version least;
 	const char *
 		alpn; /* "a,b": what the server speaks, best first; NULL: whatever is asked is left alone */
@@ -49,7 +49,7 @@ struct tls_server_options {
 };
 
 struct tls_client_options {
-	bool insecure; /* whoever answers is believed */
+	bool insecure; /* any server is believed */
 	const char *ca_path; /* PEM file; NULL: the system's store */
 	const char *certificate_path, *key_path; /* our own, where asked for; NULL: none */
 	const char *sni; /* the name to ask for and to verify instead of the host's; NULL: that */

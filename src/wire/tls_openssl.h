@@ -1,5 +1,5 @@
 /*
- * What the files of wire/tls* share of OpenSSL. Nobody else includes it. Ownership: a context owns
+ * What the files of wire/tls* share of OpenSSL. No other file includes it. Ownership: a context owns
  * all that it points to.
  */
 #pragma once
@@ -28,5 +28,5 @@ struct tls_context {
 };
 
 /* The newest error of this thread in words, and none is left behind. Returns `buffer`. */
-const char *tls_openssl_why(char *buffer, size_t size);
+const char *tls_context_why(char *buffer, size_t size);
 #endif
