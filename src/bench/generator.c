@@ -106,6 +106,7 @@ static void note(struct generator *generator, struct member *member, int open_ch
 	bool all;
 
 	pthread_mutex_lock(&generator->lock);
+	member->is_open = open_change > 0;
 	generator->progress.open += (uint32_t)open_change;
 	generator->progress.reached = generator->progress.reached || open_change > 0;
 	if (error < 0)
@@ -195,7 +196,6 @@ static void note_open(void *context, uint32_t index)
 {
 	struct generator *generator = context;
 
-	generator->members[index].is_open = true;
 	note(generator, &generator->members[index], 1, 0);
 }
 
@@ -216,7 +216,6 @@ static void on_closed(
 	bool was_open = member->is_open;
 
 	note(generator, member, was_open ? -1 : 0, reason == ENGINE_CLOSE_LOST ? error : 0);
-	member->is_open = false;
 	if (generator->stopping)
 		return;
 	if (is_timed_churn(generator))
@@ -435,7 +434,7 @@ static int new_parts(struct generator *generator)
 		r = load_new(&options->load, &generator->load);
 	if (r == 0)
 		r = secured_init(
-			&generator->secured, &generator->options.tls, generator->load, generator);
+			&generator->secured, &options->tls, generator->load, note_open, generator);
 	if (r == 0)
 		r = engine_new(options->engine, &engine_options,
 			secured_protocol(&generator->secured), &host, generator,
@@ -451,7 +450,6 @@ int generator_new(const struct generator_options *options, struct generator **re
 	if (generator == NULL)
 		return -ENOMEM;
 	generator->options = *options;
-	generator->options.tls.opened = note_open; /* of secured.h */
 	generator->schedstat_fd = -1;
 	generator->schedule_host = (struct schedule_host){
 		.hand_out = on_due,

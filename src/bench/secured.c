@@ -24,11 +24,11 @@ static void on_news(void *context, const struct stage *stage, enum staged_news n
 	if (news != STAGED_OPENED)
 		return; /* the load is told that the connection is lost */
 	load_count_handshake(secured->load, tls_is_resumed(stage));
-	secured->options.opened(secured->context, stage->owner);
+	secured->opened(secured->context, stage->owner);
 }
 
 int secured_init(struct secured *secured, const struct secured_options *options, struct load *load,
-	void *context)
+	void (*opened)(void *context, uint32_t index), void *context)
 {
 	const struct staged_options staged = {
 		.make = make_stage,
@@ -40,7 +40,12 @@ int secured_init(struct secured *secured, const struct secured_options *options,
 		.client = true,
 	};
 
-	*secured = (struct secured){ .options = *options, .load = load, .context = context };
+	*secured = (struct secured){
+		.options = *options,
+		.load = load,
+		.opened = opened,
+		.context = context,
+	};
 	return options->context != NULL
 		? staged_init(&secured->staged, load_protocol(load), &staged)
 		: 0;

@@ -13,20 +13,20 @@
 struct secured_options {
 	struct tls_context *context; /* NULL: no TLS */
 	const char *host; /* as in the address */
-	void (*opened)(void *context, uint32_t index); /* of the load's connection */
 };
 
 struct secured {
 	struct staged staged;
 	struct secured_options options;
 	struct load *load;
-	void *context; /* of `opened` */
+	void (*opened)(void *context, uint32_t index); /* of the load's connection */
+	void *context;
 	uint32_t opening; /* whose connection is being opened */
 };
 
-/* Without a context it does nothing. -ENOMEM. `load` is the caller's, to outlive it. */
+/* Without TLS it does nothing. -ENOMEM. `load` is the caller's, to outlive it. */
 int secured_init(struct secured *secured, const struct secured_options *options, struct load *load,
-	void *context);
+	void (*opened)(void *context, uint32_t index), void *context);
 /* What the engine is to be given: the load's protocol, or around it. */
 struct protocol *secured_protocol(struct secured *secured);
 /* Zeroed is fine. */

@@ -50,7 +50,9 @@ static void log_failure(struct secure *secure, const struct stage *stage, enum s
 	bool was_open = news == STAGED_BROKEN;
 	uint64_t left_out;
 
-	if (!log_limit_is_due(&secure->failures, clock_now_ns(), &left_out))
+	/* With -v each connection has its lines. */
+	if (!log_limit_is_due(&secure->failures, clock_now_ns(), &left_out) &&
+		!log_enabled(LOG_LEVEL_DEBUG))
 		return;
 	LOG_EVENT(LOG_LEVEL_WARNING, was_open ? "tls_failed" : "handshake_failed",
 		json_pack("{s:s, s:s, s:s, s:I}", "peer", peer, "failure", key_of(stage, news),
