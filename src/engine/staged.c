@@ -247,6 +247,10 @@ static void work(struct staged_conn *conn, struct protocol_answer *answer)
 		if (most == 0)
 			return;
 		n = read_plain(conn, most, &length);
+		if (n < 0 && n != -EAGAIN) {
+			part(conn, STAGED_FAILED, (int)n); /* nothing can be answered any more */
+			return;
+		}
 		if (length > 0) {
 			struct protocol_event event = {
 				.kind = PROTOCOL_BYTES,
@@ -260,8 +264,6 @@ static void work(struct staged_conn *conn, struct protocol_answer *answer)
 			continue;
 		if (n == 0)
 			end(conn, true, answer);
-		else if (n != -EAGAIN)
-			part(conn, STAGED_FAILED, (int)n);
 		else if (conn->wire_ended)
 			end(conn, false, answer);
 		else

@@ -10,7 +10,7 @@
  * Limits: received beyond the inner credit and held: one record and what one receive has brought;
  * unsent on the wire: what the inner protocol has sent, plus STAGED_MOST_OWN_BYTES of the stage's
  * own. Beyond `budget_bytes` of all connections together, one with unsent bytes is not read from.
- * Opening takes `opening_ns` at most. Failing: a connection without memory is lost.
+ * Opening takes `opening_ns` at most, and is reset then. Failing: a connection without memory is lost.
  *
  * Thread: one; a struct staged serves all connections of its engine. Ownership: it holds
  * allocations for each connection until staged_forget() or staged_fini(). Before OPENED the

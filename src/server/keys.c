@@ -12,6 +12,7 @@
 
 #include "base/i18n.h"
 #include "base/log.h"
+#include "wire/tls_rehearsal.h"
 
 #define TIME_TEXT_SIZE 32
 
@@ -40,8 +41,10 @@ int keys_open(struct keys *keys, const struct server_options *options)
 		return 0;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	r = tls_context_new_server(&options->tls, &keys->context, why, sizeof(why));
+	if (r == 0)
+		r = tls_rehearsal_run(keys->context, why, sizeof(why));
 	if (r < 0)
-		log_error("%s", why);
+		log_error(_("cannot prepare TLS: %s"), why);
 	return r;
 }
 
@@ -127,6 +130,11 @@ int keys_reload(struct keys *keys, const struct server_options *options)
 	if (keys->context == NULL || options->tls.pair_count == 0)
 		return 0; /* one that was made here stays: its fingerprint is known by now */
 	r = tls_context_new_server(&options->tls, &context, why, sizeof(why));
+	if (r == 0) {
+		r = tls_rehearsal_run(context, why, sizeof(why));
+		if (r < 0)
+			tls_context_free(context);
+	}
 	if (r < 0) {
 		log_error("%s", why);
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,

@@ -315,6 +315,11 @@ bool tls_context_certificate(
 	return true;
 }
 
+bool tls_context_wants_certificates(const struct tls_context *context)
+{
+	return SSL_CTX_get_verify_mode(context->ctxs[0]) != SSL_VERIFY_NONE;
+}
+
 /* ---- a client's ---- */
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)
@@ -416,6 +421,11 @@ void tls_context_free(struct tls_context *context)
 
 bool tls_context_certificate(
 	const struct tls_context *context, size_t index, struct tls_certificate *ret_certificate)
+{
+	return false;
+}
+
+bool tls_context_wants_certificates(const struct tls_context *context)
 {
 	return false;
 }

@@ -71,6 +71,9 @@ void tls_context_free(struct tls_context *context);
 bool tls_context_certificate(
 	const struct tls_context *context, size_t index, struct tls_certificate *ret_certificate);
 
+/* A server's that lets no client in without one. */
+bool tls_context_wants_certificates(const struct tls_context *context);
+
 /* "a,b" as a list of names of 1 to 255 bytes: 0 or -EINVAL. */
 int tls_context_check_alpn(const char *text);
 

@@ -21,6 +21,12 @@ def client_context():
     return context
 
 
+class Near(socket.socket):
+    """The test's end; `link` tells how the other one has ended."""
+
+    link = None
+
+
 class Link:
     """One connection: `near` is the test's pair, `wire` the server's socket."""
 
@@ -147,9 +153,11 @@ class Pump:
         threading.Thread(target=self._run, daemon=True).start()
 
     def add(self, wire):
-        near, far = socket.socketpair()
+        one, far = socket.socketpair()
+        near = Near(fileno=one.detach())
+        near.link = Link(far, wire, self.context)
         with self.lock:
-            self.new.append(Link(far, wire, self.context))
+            self.new.append(near.link)
         self.wake.send(b"!")
         return near
 
