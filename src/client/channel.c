@@ -298,6 +298,7 @@ void channel_fini(void)
 	free(channels);
 	channels = NULL;
 	channel_count = 0;
+	tls_end_thread();
 }
 
 /* ---- waiting ---- */

@@ -63,6 +63,8 @@ static size_t take(struct tls *tls, unsigned char *bytes, size_t size)
 		return length;
 	}
 	length = size < tls->window_length ? size : tls->window_length;
+	if (length == 0)
+		return 0; /* there may be no window */
 	memcpy(bytes, tls->window, length);
 	tls->window += length;
 	tls->window_length -= length;
@@ -465,6 +467,11 @@ void tls_facts(const struct stage *stage, struct tls_facts *ret_facts)
 	tls_certificate_describe(SSL_get0_peer_certificate(tls->ssl), &ret_facts->peer);
 }
 
+void tls_end_thread(void)
+{
+	OPENSSL_thread_stop();
+}
+
 #else
 
 /* Without a context, which cannot be made then, this is not called. */
@@ -481,6 +488,10 @@ void tls_facts(const struct stage *stage, struct tls_facts *ret_facts)
 bool tls_is_resumed(const struct stage *stage)
 {
 	return false;
+}
+
+void tls_end_thread(void)
+{
 }
 
 #endif

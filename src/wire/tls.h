@@ -39,3 +39,6 @@ void tls_facts(const struct stage *stage, struct tls_facts *ret_facts);
 
 /* Whether it goes on with the keys of an earlier connection. */
 bool tls_is_resumed(const struct stage *stage);
+
+/* Gives back what the library keeps for this thread, which ends, and does so before the process may. */
+void tls_end_thread(void);
