@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/fleet/start.h"
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
@@ -38,9 +39,17 @@ struct bench_options {
 	uint64_t busy_poll_ns;
 	uint64_t tick_ns; /* how often `tick` is called; 0: once an interval */
 	uint64_t interval_ns; /* of the figures over time */
+	/* When the first run begins its load, warm-up included (start.h); 0: at once. It connects before. */
+	uint64_t start_unix_ns;
 };
 
-enum bench_phase { BENCH_CONNECTING, BENCH_WARMING_UP, BENCH_MEASURING, BENCH_FINISHING };
+enum bench_phase {
+	BENCH_WAITING,
+	BENCH_CONNECTING,
+	BENCH_WARMING_UP,
+	BENCH_MEASURING,
+	BENCH_FINISHING
+};
 
 /* The progress of a run. */
 struct bench_progress {
@@ -66,6 +75,8 @@ void bench_free(struct bench *bench);
 
 const char *bench_engine(const struct bench *bench);
 unsigned bench_threads(const struct bench *bench);
+/* How the load of the first run began, by `start_unix_ns`; the bench's. */
+const struct start *bench_beginning(const struct bench *bench);
 /* The address that accepted. */
 const struct addr *bench_target(const struct bench *bench);
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "bench/bench.h"
+#include "bench/fleet/launcher.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
 
@@ -24,6 +25,7 @@ struct measure_options {
 	bool has_goal;
 	struct promise goal; /* of --find-max */
 	bool json, json_lines, quiet;
+	struct launcher_rank rank;
 	const char *hdr_path, *html_path, *label; /* NULL: none */
 	int argc;
 	char **argv;

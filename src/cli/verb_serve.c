@@ -62,9 +62,11 @@ enum option_key {
 	KEY_ACTIVATED,
 	KEY_USER,
 	KEY_NO_SANDBOX,
+	KEY_NO_SPLICE,
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
+	KEY_CONTROL,
 };
 
 static const char *urgent_choice(size_t index)
@@ -148,6 +150,8 @@ static const struct options_row rows[] = {
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to poll before sleeping: auto, 0 (never) or a time (default: auto; with "
 		   "--trace: 0)") },
+	{ "no-splice", KEY_NO_SPLICE, NULL, 0,
+		N_("copy bulk too, instead of moving it through pipes inside the kernel") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
 		   "come in there") },
@@ -160,9 +164,12 @@ static const struct options_row rows[] = {
 		N_("such as delay=20ms or drop,p=1%; may be given again; for one address alone: "
 		   "ADDRESS?fault=SPEC"),
 		fault_spec_beginning },
-	{ .help = N_("Log and trace:") },
+	{ .help = N_("Log, figures, trace:") },
 	{ "log-format", KEY_LOG_FORMAT, "FORMAT", OPTIONS_CHOICE,
 		N_("text or json (default: text)"), log_format_choice },
+	{ "control", KEY_CONTROL, "PATH", OPTIONS_FILE,
+		N_("answer what this user asks at PATH: counters, faults or connections, a line of "
+		   "JSON each") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
 	{ 0 },
@@ -171,7 +178,7 @@ static const struct options_row rows[] = {
 struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
-	struct addr upgrade_at;
+	struct addr upgrade_at, control_at;
 	struct tls_options_server tls;
 	const char **activated;
 	char *config; /* the text of --config */
@@ -254,7 +261,8 @@ static int add_activated(struct serve_input *input, const char *name)
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
-static int take_upgrade(struct serve_input *input, const char *text, struct cli_state *state)
+static int take_place(
+	struct cli_state *state, const char *option, const char *text, struct addr *ret_at)
 {
 	static const char scheme[] = "unix:";
 	char full[ADDR_TEXT_SIZE];
@@ -265,14 +273,13 @@ static int take_upgrade(struct serve_input *input, const char *text, struct cli_
 
 	if (snprintf(full, sizeof(full), "%s%s", has_scheme ? "" : scheme, text) >=
 		(int)sizeof(full))
-		return cli_complain(state, _("--upgrade '%s' is too long for a path"), text);
+		return cli_complain(state, _("%s '%s' is too long for a path"), option, text);
 	if (addr_parse(full, &spec, &fault) < 0)
-		return cli_complain(state, _("--upgrade '%s' is not the path of a socket: %s"),
+		return cli_complain(state, _("%s '%s' is not the path of a socket: %s"), option,
 			text, fault.text);
 	if (resolve(&spec, RESOLVE_LISTEN, &found) < 0)
 		return -EINVAL;
-	input->upgrade_at = found.addrs[0];
-	input->server.upgrade_at = &input->upgrade_at;
+	*ret_at = found.addrs[0];
 	return 0;
 }
 
@@ -439,9 +446,15 @@ static int take(int key, const char *text, struct cli_state *state)
 	case 'v': input->server.log_level = LOG_LEVEL_DEBUG; return 0;
 	case CLI_KEY_ARGUMENT: return add_address(input, text, state);
 	case KEY_USER: input->server.user = text; return 0;
+	case KEY_NO_SPLICE: input->server.no_splice = true; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
-	case KEY_UPGRADE: return take_upgrade(input, text, state);
+	case KEY_UPGRADE:
+		input->server.upgrade_at = &input->upgrade_at;
+		return take_place(state, "--upgrade", text, &input->upgrade_at);
+	case KEY_CONTROL:
+		input->server.control_at = &input->control_at;
+		return take_place(state, "--control", text, &input->control_at);
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));

@@ -48,6 +48,12 @@ enum conn_flag {
 	CONN_RECEIVING_LARGE = 1 << 20, /* with RECEIVING: into a large buffer */
 	CONN_SHORT = 1 << 21, /* there was no memory for it: it waits a moment */
 	CONN_AWAITING_WRITABLE = 1 << 22, /* uring: a poll that completes once: it is writable */
+	CONN_FILLED = 1 << 23, /* the last receive filled a large buffer */
+	CONN_BULK = 1 << 24, /* moves by a pipe, where that can be; see bulk.h */
+	CONN_BULK_ONCE = 1 << 28, /* has been in bulk */
+	CONN_PIPED = 1 << 25, /* the first bytes of the output are in a pipe */
+	CONN_RECEIVING_POLL = 1 << 26, /* with RECEIVING: a poll, in bulk */
+	CONN_MARKED = 1 << 27, /* epoll: its urgent bytes are reported as such */
 };
 
 #define CONN_NO_SLOT UINT32_MAX

@@ -128,5 +128,7 @@ void drive_close(struct engine *engine, struct conn *conn)
 	conn->output = NULL;
 	output_free(conn->held);
 	conn->held = NULL;
+	if (__builtin_expect(conn->flags & CONN_BULK_ONCE, 0))
+		bulk_pipe_pool_leave(&engine->pipes);
 	conn_release(&engine->conns, conn);
 }

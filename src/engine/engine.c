@@ -161,6 +161,7 @@ void engine_nudge_all(struct engine *engine)
 
 int engine_run(struct engine *engine)
 {
+	core_block_sigpipe(engine);
 	return engine->ops->run(engine);
 }
 
@@ -197,6 +198,27 @@ unsigned engine_cut(struct engine *engine)
 {
 	engine_drain(engine);
 	return engine->ops->cut(engine, NULL, NULL);
+}
+
+void engine_visit(struct engine *engine,
+	bool (*visit)(void *context, const struct engine_conn *conn), void *context)
+{
+	bool more = true;
+
+	for (uint32_t slot = 0; more && slot < engine->conns.used_slots; slot++) {
+		const struct conn *conn = conn_at(&engine->conns, slot);
+
+		if (conn != NULL && !(conn->flags & CONN_CONNECTING)) {
+			struct engine_conn view = conn_view(conn);
+
+			more = visit(context, &view);
+		}
+	}
+}
+
+uint32_t engine_count(const struct engine *engine)
+{
+	return engine->conns.open_count;
 }
 
 unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context)

@@ -43,6 +43,11 @@ struct engine_options {
 	/* How long after the last traffic to poll before sleeping; 0: never. */
 	uint64_t busy_poll_ns;
 	bool mark_urgent; /* report urgent bytes as such (costs a system call a receive) */
+	/*
+	 * Connections in bulk move by splice(2) (engine/bulk.h), where the protocol allows it. Then
+	 * engine_run() blocks SIGPIPE in its thread, for good: splice(2) cannot be told not to raise it.
+	 */
+	bool splice;
 };
 
 /* A connection as its host sees it, valid during the call. */
@@ -120,6 +125,12 @@ struct engine_connect_options {
 	 */
 	const struct addr *from;
 	uint64_t deadline_ns; /* then it is LOST, -ETIMEDOUT; 0: as long as the kernel tries */
+	/*
+	 * A UDP flow whose answers the kernel cuts into datagrams of so many bytes (UDP_SEGMENT); the
+	 * last may be shorter. SENT and FAULT then count the bytes of a whole answer. 0: an answer is
+	 * a datagram. -ENOPROTOOPT: this kernel does not do that.
+	 */
+	uint16_t segment_bytes;
 	struct protocol_conn
 		memory; /* the protocol's memory before the first event: to recognise it */
 };
@@ -263,6 +274,13 @@ void engine_drain(struct engine *engine);
 void engine_recheck(struct engine *engine);
 /* From a task: closes every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
+/*
+ * From a task: shows each connection that is established, until `visit` returns false. It must not change anything.
+ */
+void engine_visit(struct engine *engine,
+	bool (*visit)(void *context, const struct engine_conn *conn), void *context);
+/* How many connections are open. From a task. */
+uint32_t engine_count(const struct engine *engine);
 /*
  * From a task: closes at once the connections for which `condemned` returns true; the others go on.
  */

@@ -453,6 +453,16 @@ static bool holds_bytes(const struct protocol *self, const struct protocol_conn 
 			staged->inner->holds_bytes(staged->inner, &conn->inner));
 }
 
+/* What a stage reads it must see; what has none is as it would be without this. */
+static bool takes_unseen(const struct protocol *self, const struct protocol_conn *memory)
+{
+	const struct staged *staged = (const struct staged *)self;
+	const struct staged_conn *conn = state_of(memory);
+
+	return conn != NULL && conn->state == PLAIN &&
+		staged->inner->takes_unseen(staged->inner, &conn->inner);
+}
+
 int staged_init(struct staged *staged, struct protocol *inner, const struct staged_options *options)
 {
 	*staged = (struct staged){
@@ -460,6 +470,7 @@ int staged_init(struct staged *staged, struct protocol *inner, const struct stag
 			.name = inner->name,
 			.handle = staged_handle,
 			.holds_bytes = holds_bytes,
+			.takes_unseen = inner->takes_unseen != NULL ? takes_unseen : NULL,
 		},
 		.inner = inner,
 		.options = *options,

@@ -331,9 +331,10 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	return 0;
 }
 
-int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure)
+int socket_open_control(
+	const struct addr *addr, int type, int *ret_fd, struct socket_failure *reterr_failure)
 {
-	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	CLEANUP_FD int fd = call_socket(AF_UNIX, type | SOCK_NONBLOCK, 0);
 	int r;
 
 	if (fd < 0)

@@ -31,11 +31,11 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	int *ret_fd, struct addr *ret_bound, struct socket_failure *reterr_failure);
 
 /*
- * Opens a listening socket for messages (SOCK_SEQPACKET) on a unix address, for its owner only
- * (mode 0600). Stale files and errors as above.
+ * Opens a listening socket of this type (SOCK_STREAM, or SOCK_SEQPACKET for messages) on a unix address, for its owner
+ * only (mode 0600). Stale files and errors as above.
  */
 int socket_open_control(
-	const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure);
+	const struct addr *addr, int type, int *ret_fd, struct socket_failure *reterr_failure);
 
 /*
  * Makes a socket that another process has bound (socket activation) into one as above, except that

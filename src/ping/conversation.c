@@ -397,9 +397,13 @@ static size_t take_piece(struct conversation *conversation, const unsigned char 
 	conversation->receive_number += settings->step;
 	settings->host->replied(
 		settings->context, conversation, number, damage.count > 0 ? &damage : NULL, now_ns);
-	if (damage.count * 2 > size && conversation->state == CONVERSATION_OPEN) {
+	if (conversation->state != CONVERSATION_OPEN)
+		return count;
+	if (damage.count * 2 > size) {
 		settings->host->out_of_step(settings->context, conversation, NULL, 0, now_ns);
 		conversation_close(conversation, true);
+	} else if (settings->one_reply && length == count) {
+		conversation_close(conversation, false);
 	}
 	return count;
 }

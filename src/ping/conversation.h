@@ -86,6 +86,7 @@ struct conversation_settings {
 	bool keep_port; /* a new connection has the same source port as the one before */
 	uint64_t timeout_ns;
 	uint64_t step; /* between the numbers of one conversation */
+	bool one_reply; /* a connection carries one probe, and is closed after its reply */
 	struct conversation_scratch *scratch;
 };
 

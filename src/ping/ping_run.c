@@ -361,6 +361,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.keep_port = manner->by_port,
 		.timeout_ns = manner->timeout_ns,
 		.step = options->ports,
+		.one_reply = manner->connect,
 		.scratch = &run.scratch,
 	};
 	run.scratch = (struct conversation_scratch){

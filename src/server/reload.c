@@ -42,11 +42,9 @@ static bool has_same_addresses(const struct server_options *one, const struct se
 	return one->spec_count == other->spec_count && same == one->spec_count;
 }
 
-static bool has_same_upgrade(const struct server_options *one, const struct server_options *other)
+static bool is_same_place(const struct addr *one, const struct addr *other)
 {
-	return one->upgrade_at == other->upgrade_at ||
-		(one->upgrade_at != NULL && other->upgrade_at != NULL &&
-			addr_equal(one->upgrade_at, other->upgrade_at));
+	return one == other || (one != NULL && other != NULL && addr_equal(one, other));
 }
 
 static void log_what_cannot_change(
@@ -63,9 +61,11 @@ static void log_what_cannot_change(
 		{ "pending-total", current->pool_bytes == next->pool_bytes },
 		{ "urgent", current->return_urgent == next->return_urgent },
 		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
+		{ "no-splice", current->no_splice == next->no_splice },
 		{ "pin", current->pin == next->pin },
 		{ "activated", has_same_names(current, next) },
-		{ "upgrade", has_same_upgrade(current, next) },
+		{ "upgrade", is_same_place(current->upgrade_at, next->upgrade_at) },
+		{ "control", is_same_place(current->control_at, next->control_at) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
 		{ "handshake-timeout", current->handshake_ns == next->handshake_ns },
 		{ "user", is_same_text(current->user, next->user) },

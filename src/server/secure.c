@@ -168,6 +168,8 @@ void secure_opened(struct secure *secure, const struct engine_conn *conn)
 	char name[ADDR_TEXT_SIZE];
 	void **place;
 
+	if (secure->staged.inner == NULL)
+		return;
 	secure->opening_slot = conn->slot;
 	if (conn->scheme != ADDR_TLS)
 		return;
@@ -179,18 +181,27 @@ void secure_opened(struct secure *secure, const struct engine_conn *conn)
 	*place = strdup(name);
 }
 
-void secure_judge(const struct engine_conn *conn, enum engine_close_reason *reason, int *error)
+struct engine_conn secure_judge(const struct secure *secure, const struct engine_conn *conn,
+	enum engine_close_reason *reason, int *error)
 {
-	int failed = staged_error(conn->protocol);
+	struct engine_conn plain = *conn;
+	int failed;
 
-	if (failed == 0 || *reason == ENGINE_CLOSE_LOST)
-		return;
-	*reason = ENGINE_CLOSE_LOST;
-	*error = failed;
+	if (secure->staged.inner == NULL)
+		return plain;
+	failed = staged_error(conn->protocol);
+	if (failed < 0 && *reason != ENGINE_CLOSE_LOST) {
+		*reason = ENGINE_CLOSE_LOST;
+		*error = failed;
+	}
+	plain.protocol = staged_inner(conn->protocol);
+	return plain;
 }
 
 void secure_closed(struct secure *secure, const struct engine_conn *conn)
 {
+	if (secure->staged.inner == NULL)
+		return;
 	free(slot_table_take(&secure->peers, conn->slot));
 	staged_forget(&secure->staged, conn->protocol);
 }

@@ -35,11 +35,13 @@ int secure_around(struct secure *secure, struct protocol **protocol,
 /* Zeroed is fine. */
 void secure_fini(struct secure *secure);
 
+/* These do nothing where `secure` is zeroed: there is no TLS. */
 void secure_opened(struct secure *secure, const struct engine_conn *conn);
 
 /*
- * What the engine takes for a proper end may be a failure of the stage: gives the reason and the
- * error that it really was. Behind it, the memory of the inner protocol is gone.
+ * What the engine takes for a proper end may be a failure of the stage: reason and error become what it
+ * really was. Gives the connection as the protocols inside know it, until secure_closed().
  */
-void secure_judge(const struct engine_conn *conn, enum engine_close_reason *reason, int *error);
+struct engine_conn secure_judge(const struct secure *secure, const struct engine_conn *conn,
+	enum engine_close_reason *reason, int *error);
 void secure_closed(struct secure *secure, const struct engine_conn *conn);

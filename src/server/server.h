@@ -34,6 +34,7 @@ struct server_options {
 	size_t pool_bytes; /* buffers of all connections together, at most */
 	bool return_urgent;
 	uint64_t busy_poll_ns; /* as in engine_options */
+	bool no_splice; /* bulk is copied; see engine_options */
 	bool pin; /* each thread keeps to one processor, and to the connections that come in there */
 	uint64_t drain_ns;
 
@@ -55,6 +56,9 @@ struct server_options {
 
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
+
+	const struct addr
+		*control_at; /* where it answers what it is asked (control.h); NULL: nowhere */
 
 	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;

@@ -76,6 +76,7 @@ static int make_worker(struct server *server, unsigned index)
 		.pool_bytes = server->pool_bytes,
 		.pending_bytes = options->pending_bytes,
 		.return_urgent = options->return_urgent,
+		.splice = !options->no_splice,
 		.busy_poll_ns = options->busy_poll_ns,
 		.cpu = options->pin ? cpus_nth(index) : -1,
 		.limits = server->limits,
@@ -115,6 +116,7 @@ static int adopt_sockets(struct server *server)
 {
 	const struct server_options *options = server->options;
 	struct activation activation;
+	char why[LISTENER_WHY_SIZE];
 	int r;
 
 	/* Those that another server had been given come from there, and the manager gives none. */
@@ -125,8 +127,29 @@ static int adopt_sockets(struct server *server)
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, server->thread_count, &server->listeners);
+	r = listener_adopt_all(
+		&activation, server->thread_count, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	activation_fini(&activation);
+	return r;
+}
+
+static int open_control(struct server *server)
+{
+	struct control_options options = {
+		.at = server->options->control_at,
+		.inherited = upgrade_inherited(&server->upgrade),
+		.answer = control_answer_write,
+		.context = &server->answers,
+	};
+	int r;
+
+	if (options.at == NULL)
+		return 0;
+	r = control_new(&options, &server->control);
+	if (r == 0)
+		upgrade_give_too(&server->upgrade, control_listeners(server->control));
 	return r;
 }
 
@@ -140,13 +163,19 @@ static int open_listeners(struct server *server)
 		.inherited = upgrade_inherited(&server->upgrade),
 	};
 	size_t count = options->spec_count;
+	char why[LISTENER_WHY_SIZE];
 	int r = adopt_sockets(server);
 
 	if (r < 0)
 		return r;
 	if (options->specs_are_default && server->listeners.count > 0)
 		count = 0;
-	r = listener_open_all(options->specs, count, &listener_options, &server->listeners);
+	r = listener_open_all(
+		options->specs, count, &listener_options, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
+	else
+		r = open_control(server);
 	if (r < 0)
 		return r;
 	return upgrade_prepare(&server->upgrade, &server->listeners, server->watchdog_ns);
@@ -214,6 +243,13 @@ int setup_open(struct server *server)
 			strerror(-r));
 	else if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
+	server->answers = (struct control_answer){
+		.crew = &server->crew,
+		.listeners = &server->listeners,
+		.faults = server->faults,
+		.engine = server->engine->name,
+		.started_ns = clock_now_ns(),
+	};
 	return r;
 }
 
@@ -226,6 +262,7 @@ void setup_close(struct server *server)
 	keys_close(&server->keys);
 	listener_list_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
+	control_free(server->control);
 	notify_close();
 	peer_watch_fini(&server->peers);
 	free(server->listeners_logged);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "server/control/control.h"
+#include "server/control_answer.h"
 #include "server/crew.h"
 #include "server/keys.h"
 #include "server/peer_watch.h"
@@ -17,6 +19,8 @@ struct server {
 	unsigned thread_count;
 	struct listener_list listeners;
 	struct upgrade upgrade; /* what --upgrade asks for */
+	struct control *control; /* NULL: none */
+	struct control_answer answers; /* what is told there */
 	size_t pool_bytes; /* of each thread */
 	struct limits *limits; /* NULL: none */
 	uint32_t memory_connections; /* for which there is memory; 0: no limit */

@@ -19,13 +19,11 @@
 #include "protocol/echo.h"
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
-#include "server/listen/listener.h"
+#include "server/listener_trouble.h"
+#include "server/tuning.h"
 
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
-
-/* What other processes do to a socket that they share. */
-enum listener_trouble { MADE_BLOCKING = 1, SHUT_DOWN = 2 };
 
 struct worker {
 	struct worker_options options;
@@ -35,7 +33,7 @@ struct worker {
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
 	struct secure secure; /* around all, where an address is of tls:// */
-	bool faulted, guarded, gated, ruled, secured;
+	bool faulted, guarded, gated, ruled;
 	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
@@ -45,13 +43,15 @@ struct worker {
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, check_task, snapshot_task, access_task, own_task;
+	struct engine_task drain_task, cut_task, check_task;
+	struct engine_task snapshot_task, roster_task, access_task, own_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
 	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
-	bool snapshot_wanted, access_wanted, own_wanted;
+	bool snapshot_wanted, roster_wanted, access_wanted, own_wanted;
 	struct counters snapshot;
+	struct roster roster; /* its list is ours until it is asked for */
 	const struct access *next_access;
 	const struct own_addresses *next_own;
 };
@@ -80,8 +80,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
 	conn_log_opened(&worker->conn_log, conn);
-	if (worker->secured)
-		secure_opened(&worker->secure, conn);
+	secure_opened(&worker->secure, conn);
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -158,37 +157,24 @@ static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct worker *worker = context;
-	struct engine_conn plain = *conn;
+	struct engine_conn plain = secure_judge(&worker->secure, conn, &reason, &error);
 
-	if (worker->secured) {
-		secure_judge(conn, &reason, &error);
-		plain.protocol = staged_inner(conn->protocol);
-	}
 	close_plain(worker, &plain, reason, error);
-	if (worker->secured)
-		secure_closed(&worker->secure, conn);
-}
-
-/* Every thread may notice; the first one logs it. */
-static bool is_first(const struct worker *worker, unsigned tag, enum listener_trouble trouble)
-{
-	_Atomic unsigned *logged = worker->options.listeners_logged;
-
-	return logged != NULL && (atomic_fetch_or(&logged[tag], trouble) & trouble) == 0;
+	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	if (is_first(context, tag, MADE_BLOCKING))
-		conn_log_mended(fd, scheme);
+	struct worker *worker = context;
+
+	listener_trouble_mended(worker->options.listeners_logged, tag, fd, scheme);
 }
 
 static void on_listener_lost(void *context, unsigned tag)
 {
 	struct worker *worker = context;
 
-	if (is_first(worker, tag, SHUT_DOWN))
-		conn_log_lost(&worker->options.listeners->listeners[tag].bound);
+	listener_trouble_lost(worker->options.listeners_logged, tag, worker->options.listeners);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -233,6 +219,29 @@ static void run_snapshot(struct engine *engine, struct engine_task *task)
 	worker->snapshot = worker->counters;
 	pthread_mutex_unlock(&worker->lock);
 	answer(worker, &worker->snapshot_wanted);
+}
+
+static bool list_one(void *context, const struct engine_conn *conn)
+{
+	struct worker *worker = context;
+	const struct protocol_conn *outer;
+	struct engine_conn inner = *conn;
+
+	inner.protocol = find_echo(worker, conn, &outer);
+	return roster_add(&worker->roster, &inner);
+}
+
+static void run_roster(struct engine *engine, struct engine_task *task)
+{
+	struct worker *worker = worker_of(task, offsetof(struct worker, roster_task));
+
+	pthread_mutex_lock(&worker->lock);
+	json_decref(worker->roster.list);
+	worker->roster.list = json_array();
+	worker->roster.open = engine_count(engine);
+	engine_visit(engine, list_one, worker);
+	pthread_mutex_unlock(&worker->lock);
+	answer(worker, &worker->roster_wanted);
 }
 
 static bool is_condemned(void *context, const struct engine_conn *conn)
@@ -342,26 +351,13 @@ static struct protocol *set_up_limits(struct worker *worker)
 	return &worker->guard.protocol;
 }
 
-/* Waits on it go by the clock that cannot be set. */
-static int init_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	int r = -pthread_condattr_init(&attributes);
-
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return r;
-}
-
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
 		.pool_bytes = options->pool_bytes - options->secure.budget_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
+		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
 	struct protocol *outermost;
@@ -374,6 +370,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->cut_task.run = run_cut;
 	worker->check_task.run = run_check;
 	worker->snapshot_task.run = run_snapshot;
+	worker->roster_task.run = run_roster;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
 	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
@@ -383,7 +380,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = init_condition(&worker->changed);
+	r = clock_init_condition(&worker->changed);
 	if (r < 0)
 		goto fail_cond;
 	r = options->peer_rule != NULL ? peer_rule_init(&worker->peer_rule, options->peer_rule) : 0;
@@ -391,7 +388,6 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
 	outermost = set_up_limits(worker);
-	worker->secured = options->secure.keys != NULL;
 	if (options->secure.keys != NULL)
 		r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
 	if (r == 0)
@@ -420,7 +416,7 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsign
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
-	listener_tune(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
+	tuning_apply(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
 	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
@@ -517,6 +513,25 @@ bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *
 	return answered;
 }
 
+bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *roster)
+{
+	bool answered = true;
+
+	pthread_mutex_lock(&worker->lock);
+	worker->roster.most = roster->most;
+	roster->open = 0;
+	roster->list = NULL;
+	if (is_running(worker))
+		answered = ask(worker, &worker->roster_task, &worker->roster_wanted, until_ns);
+	if (answered && is_running(worker)) {
+		roster->open = worker->roster.open;
+		roster->list = worker->roster.list;
+		worker->roster.list = NULL;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return answered;
+}
+
 int worker_wait_running(struct worker *worker)
 {
 	struct counters ignored;
@@ -593,6 +608,7 @@ void worker_free(struct worker *worker)
 	if (worker->faulted)
 		fault_fini(&worker->fault);
 	conn_log_fini(&worker->conn_log);
+	json_decref(worker->roster.list);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);

@@ -12,6 +12,7 @@
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
 #include "server/fault/fault_map.h"
+#include "server/roster.h"
 #include "server/secure.h"
 #include "stats/counters.h"
 
@@ -24,6 +25,7 @@ struct worker_options {
 	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
+	bool splice; /* as in engine_options */
 	/* For these: NULL where there is no such limit; the caller's, to outlive the worker. */
 	struct limits *limits;
 	const struct access *access;
@@ -60,6 +62,12 @@ void worker_check_again(struct worker *worker);
  * it has not, and the counters are those of the last time.
  */
 bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters);
+
+/*
+ * The connections that are open, at most roster->most of them; sets the rest, whose list is the caller's then (NULL: no
+ * memory, or no thread). False: the thread has not come to it in time.
+ */
+bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *roster);
 
 /*
  * New lists, where the worker was made with lists or limits: a connection whose peer is not allowed any more is

@@ -204,6 +204,7 @@ static int converse(const struct talk_options *options, int fd, enum addr_scheme
 	if (stream) {
 		struct pipe_options pipe = {
 			.socket = fd,
+			.scheme = scheme,
 			.input = STDIN_FILENO,
 			.output = STDOUT_FILENO,
 			.verify = options->verify,

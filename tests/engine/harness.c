@@ -89,7 +89,10 @@ static void *run(void *context)
 void harness_start(struct harness *harness, const struct engine_ops *ops, struct protocol *protocol,
 	const struct engine_options *options)
 {
-	struct engine_options defaults = { .pool_bytes = ENGINE_DEFAULT_POOL_BYTES };
+	struct engine_options defaults = {
+		.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+		.splice = true,
+	};
 
 	*harness = (struct harness){ 0 };
 	assert_int_equal(engine_new(ops, options != NULL ? options : &defaults, protocol, &host,

@@ -22,9 +22,10 @@ MAY_INCLUDE = {
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats protocol engine",
+    "server/control": "base net server/listen",
     "server/sandbox": "base wire engine server/listen server/admission",
     "server": "base net stats protocol wire engine server/listen server/upgrade server/fault "
-              "server/admission server/sandbox",
+              "server/admission server/sandbox server/control",
     "client": "base net wire",
     "talk": "base net wire client",
     "tour/stops": "",
@@ -33,10 +34,12 @@ MAY_INCLUDE = {
     "check/traffic": "base net client protocol",
     "check": "base net wire client protocol check/program check/traffic",
     "ping": "base net wire client stats",
-    "bench": "base net stats protocol wire engine client report report/model",
+    "bench": "base net stats protocol wire engine client report report/model bench/fleet",
+    "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",
     "report": "base stats report/model",
+    "report/fleet": "base stats report/model report",
     "cli": "*",
 }
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
@@ -95,6 +98,13 @@ def test_every_socket_option_has_a_name_in_the_trace():
     for path in sources(".c"):
         for level, option in re.findall(pattern, (ROOT / "src" / path).read_text()):
             assert (level, option) in named, f"src/{path}: {option} has no name in net/call_text.c"
+
+
+def test_the_library_is_a_worker_and_nothing_around_it():
+    allowed = "base net protocol engine server server/listen server/fault".split()
+    for path in (ROOT / "lib").glob("*.[ch]"):
+        for header in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
+            assert header in GENERATED | {"meari_echo.h"} or folder_of(header) in allowed, f"{path.name}: {header}"
 
 
 def test_a_folder_is_a_topic():

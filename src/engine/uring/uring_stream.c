@@ -15,7 +15,9 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "engine/bulk.h"
 #include "engine/drive.h"
+#include "engine/uring/uring_bulk.h"
 #include "engine/uring/uring_connect.h"
 #include "engine/uring/uring_marked.h"
 #include "engine/uring/uring_send.h"
@@ -204,10 +206,13 @@ static void note_bytes(
 	event.span.length = length;
 	event.span.buffer = buffer;
 	/* A full buffer means that more was there: the next receive is for a large one. */
-	if (length == buffer->capacity)
+	if (length == buffer->capacity) {
 		conn->flags |= CONN_LARGE;
-	else if (length <= BUFFER_SMALL_BYTES / 2)
-		conn_clear(conn, CONN_LARGE);
+		if (length == BUFFER_LARGE_BYTES)
+			bulk_note_filled(&engine->core, conn);
+	} else if (length <= BUFFER_SMALL_BYTES / 2) {
+		conn_clear(conn, CONN_LARGE | CONN_FILLED);
+	}
 	if (conn->held != NULL || length > conn->credit)
 		hold(conn, &event.span);
 	else
@@ -313,9 +318,10 @@ static bool cancel_all(struct uring_engine *engine, const struct conn *conn)
 
 	if (conn->flags & CONN_RECEIVING)
 		ok = cancel(engine, conn,
-			is_marked(engine, conn) && !is_flow          ? URING_CORE_MARKED
-				: conn->flags & CONN_RECEIVING_LARGE ? URING_CORE_RECEIVE_LARGE
-								     : URING_CORE_RECEIVE_SMALL);
+			conn->flags & CONN_RECEIVING_POLL             ? URING_CORE_BULK
+				: is_marked(engine, conn) && !is_flow ? URING_CORE_MARKED
+				: conn->flags & CONN_RECEIVING_LARGE  ? URING_CORE_RECEIVE_LARGE
+								      : URING_CORE_RECEIVE_SMALL);
 	if (ok && conn->flags & CONN_WATCHING)
 		ok = cancel(engine, conn, URING_CORE_WATCH);
 	if (ok && conn->flags & CONN_AWAITING_WRITABLE)
@@ -346,9 +352,17 @@ static void end(struct uring_engine *engine, struct conn *conn)
 static bool sent_may_wait(const struct uring_engine *engine, const struct conn *conn)
 {
 	return engine->quiet_sends &&
-		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED)) &&
+		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED | CONN_BULK)) &&
 		conn->credit >= BUFFER_LARGE_BYTES &&
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
+}
+
+static void receive_specially(struct uring_engine *engine, struct conn *conn)
+{
+	if (conn->flags & CONN_FLOW)
+		uring_connect_order_message(engine, conn);
+	else if (!uring_bulk_take_turn(engine, conn))
+		order_receive(engine, conn);
 }
 
 /* All that one connection may do in one round. */
@@ -373,15 +387,19 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		return;
 	}
 	if (!output_is_empty(conn->output)) {
-		if (!(conn->flags & CONN_SENDING) && may_send(engine, conn))
-			uring_send_order(engine, conn, sent_may_wait(engine, conn));
+		if (!(conn->flags & (CONN_SENDING | CONN_PIPED))) {
+			if (may_send(engine, conn))
+				uring_send_order(engine, conn, sent_may_wait(engine, conn));
+		} else if (conn->flags & CONN_PIPED && may_send(engine, conn)) {
+			uring_bulk_flush(engine, conn);
+		}
 	} else if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
 		conn->flags |= CONN_FINISHED;
 		call_shutdown(conn->fd, SHUT_WR);
 	}
 	if (may_receive(engine, conn)) {
-		if (conn->flags & CONN_FLOW)
-			uring_connect_order_message(engine, conn);
+		if (conn->flags & (CONN_FLOW | CONN_BULK))
+			receive_specially(engine, conn);
 		else if (is_marked(engine, conn))
 			order_marked(engine, conn);
 		else
@@ -423,6 +441,7 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 			if (!engine->cutting)
 				note_marked(engine, conn);
 			break;
+		case URING_CORE_BULK: uring_bulk_polled(conn, cqe); break;
 		case URING_CORE_WRITABLE: uring_connect_done(conn, cqe); break;
 		default: note_received(engine, conn, buffer, cqe); break;
 		}

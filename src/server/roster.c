@@ -1,0 +1,20 @@
+/*
+ * Names are asked for when the list is made: a server that is not asked pays nothing for it.
+ */
+#include "server/roster.h"
+
+#include "protocol/echo.h"
+#include "server/admission/conn_log.h"
+
+bool roster_add(struct roster *roster, const struct engine_conn *conn)
+{
+	char peer[ADDR_TEXT_SIZE];
+
+	if (json_array_size(roster->list) >= roster->most)
+		return false;
+	conn_log_name_peer(conn->fd, conn->scheme, peer, sizeof(peer));
+	json_array_append_new(roster->list,
+		json_pack("{s:s, s:I}", "peer", peer, "received_bytes",
+			(json_int_t)echo_received_bytes(conn->protocol)));
+	return true;
+}
