@@ -93,6 +93,9 @@ void load_not_connected(struct load *load, uint32_t index);
 /* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
 
+/* A connection that is about to be OPENED has made a handshake first. On the engine's thread. */
+void load_count_handshake(struct load *load, bool resumed);
+
 /*
  * Closed loop: what was held may be sent from now on; the connections that are open must be nudged. False:
  * nothing was held.

@@ -23,8 +23,7 @@
 #include "server/listener_trouble.h"
 #include "server/tuning.h"
 
-/* For an engine to begin. */
-#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
+#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
 
 struct worker {
 	struct gate gate; /* first: see gate_host.h */
@@ -34,6 +33,7 @@ struct worker {
 	struct echo echo;
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
+	struct secure secure; /* around all, where an address is of tls:// */
 	bool faulted, guarded, gated, ruled;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
@@ -68,6 +68,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
+	secure_opened(&worker->secure, conn, gate_client(&worker->gate, conn));
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -109,16 +110,18 @@ static void on_closed(
 {
 	struct worker *worker = context;
 	const struct protocol_conn *outer;
-	struct engine_conn inner = *conn;
+	struct engine_conn plain, inner;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
 	if (gate_waits_for_header(&worker->gate, conn)) {
 		gate_abandoned(&worker->gate, conn);
 		return; /* it was never accepted, as far as clients are counted */
 	}
-	inner.protocol = find_echo(worker, conn, &outer);
+	plain = secure_judge(&worker->secure, conn, &reason, &error);
+	inner = plain;
+	inner.protocol = find_echo(worker, &plain, &outer);
 	if (worker->guarded)
-		ending = guard_ending(conn->protocol);
+		ending = guard_ending(plain.protocol);
 	if (reason == ENGINE_CLOSE_DONE &&
 		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
@@ -129,11 +132,12 @@ static void on_closed(
 	}
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
-		gate_closed(&worker->gate, conn, ending);
+		gate_closed(&worker->gate, &plain, ending);
 	if (worker->faulted)
 		fault_forget(outer);
 	if (worker->guarded)
-		guard_forget(conn->protocol);
+		guard_forget(plain.protocol);
+	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_paused(void *context, int error)
@@ -163,7 +167,6 @@ static struct worker *worker_of(struct engine_task *task, size_t offset)
 	return (struct worker *)((char *)task - offset);
 }
 
-/* The main thread waits for it. */
 static void answer(struct worker *worker, bool *wanted)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -340,12 +343,13 @@ static struct protocol *set_up_limits(struct worker *worker)
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
-		.pool_bytes = options->pool_bytes,
+		.pool_bytes = options->pool_bytes - options->secure.budget_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
 		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
+	struct protocol *outermost;
 	int r;
 
 	if (worker == NULL)
@@ -372,14 +376,18 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	if (r < 0)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
-	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
-		worker, &worker->engine);
+	outermost = set_up_limits(worker);
+	r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
+			&worker->engine);
 	if (r < 0)
 		goto fail_engine;
 	*ret_worker = worker;
 	return 0;
 
 fail_engine:
+	secure_fini(&worker->secure);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
@@ -416,7 +424,6 @@ int worker_start(struct worker *worker)
 	return r;
 }
 
-/* Posts unless the thread is past its end. */
 static void post(struct worker *worker, struct engine_task *task)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -448,10 +455,7 @@ void worker_check_again(struct worker *worker)
 /* With the lock: until then, or until something has changed. False: it is then. */
 static bool wait_for_change(struct worker *worker, uint64_t until_ns)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
-		.tv_nsec = (long)(until_ns % CLOCK_NS_PER_S),
-	};
+	struct timespec until = clock_timespec(until_ns);
 
 	return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
 }
@@ -580,6 +584,7 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
+	secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
 	if (worker->guarded)

@@ -12,10 +12,10 @@ from house import BUILD, ROOT, command, compile_command, sources
 MAY_INCLUDE = {
     "base": "",
     "net": "base",
-    "stats": "base",
     "wire": "base net",
+    "stats": "base",
     "protocol": "base stats",
-    "engine": "base net protocol",
+    "engine": "base net protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
     "server/listen": "base net",
@@ -23,8 +23,8 @@ MAY_INCLUDE = {
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats wire protocol engine server/listen",
     "server/control": "base net server/listen",
-    "server/sandbox": "base engine server/listen server/admission",
-    "server": "base net stats wire protocol engine server/listen server/upgrade server/fault "
+    "server/sandbox": "base wire engine server/listen server/admission",
+    "server": "base net stats protocol wire engine server/listen server/upgrade server/fault "
               "server/admission server/sandbox server/control",
     "client": "base net wire",
     "talk": "base net wire client",
@@ -33,8 +33,8 @@ MAY_INCLUDE = {
     "check/program": "base net client",
     "check/traffic": "base net client protocol",
     "check": "base net wire client protocol check/program check/traffic",
-    "ping": "base net client stats",
-    "bench": "base net stats protocol engine client report report/model bench/fleet",
+    "ping": "base net wire client stats",
+    "bench": "base net stats protocol wire engine client report report/model bench/fleet",
     "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",
@@ -51,6 +51,7 @@ ONLY_IN = {
     "liburing.h": ("engine/uring/",),
     "sys/epoll.h": ("engine/epoll/", "engine/lookout."),
     "zlib.h": ("stats/hdrlog",),
+    **{f"openssl/{name}.h": ("wire/tls",) for name in ("err", "evp", "pem", "rand", "ssl", "x509", "x509v3")},
 }
 
 
