@@ -206,8 +206,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct generator *generator = context;
 
-	if (!secured_opening(&generator->secured, conn))
-		note_open(generator, load_index(conn->protocol));
+	secured_opening(&generator->secured, conn);
 }
 
 static void on_closed(

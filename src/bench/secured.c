@@ -62,10 +62,11 @@ void secured_fini(struct secured *secured)
 	staged_fini(&secured->staged);
 }
 
-bool secured_opening(struct secured *secured, const struct engine_conn *conn)
+void secured_opening(struct secured *secured, const struct engine_conn *conn)
 {
 	secured->opening = load_index(conn->protocol);
-	return secured->options.context != NULL;
+	if (secured->options.context == NULL)
+		secured->opened(secured->context, secured->opening);
 }
 
 uint32_t secured_closed(struct secured *secured, const struct engine_conn *conn,

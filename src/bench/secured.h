@@ -6,7 +6,7 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "protocol/load.h"
 #include "wire/tls_context.h"
 
@@ -32,8 +32,8 @@ struct protocol *secured_protocol(struct secured *secured);
 /* Zeroed is fine. */
 void secured_fini(struct secured *secured);
 
-/* It has connected, and the handshake begins. False: there is none. */
-bool secured_opening(struct secured *secured, const struct engine_conn *conn);
+/* It has connected: the handshake begins, or without TLS it is open. */
+void secured_opening(struct secured *secured, const struct engine_conn *conn);
 
 /*
  * It has ended: gives which connection of the load it is. Where TLS has ended it, reason and error are

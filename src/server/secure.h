@@ -7,7 +7,7 @@
 
 #include "base/log_limit.h"
 #include "engine/engine.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "server/admission/slot_table.h"
 #include "server/keys.h"
 #include "server/listen/listener_list.h"
@@ -29,7 +29,7 @@ struct secure {
 	uint32_t opening_slot; /* of the connection that is being opened */
 };
 
-/* Puts itself around the protocol, which is told plain bytes only. -ENOMEM. */
+/* Puts itself around the protocol, which is told plain bytes only; without keys not. -ENOMEM. */
 int secure_around(struct secure *secure, struct protocol **protocol,
 	const struct secure_options *options, struct counters *counters);
 /* Zeroed is fine. */

@@ -22,8 +22,7 @@
 #include "server/listener_trouble.h"
 #include "server/tuning.h"
 
-/* For an engine to begin. */
-#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
+#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
 
 struct worker {
 	struct worker_options options;
@@ -117,17 +116,18 @@ static const struct protocol_conn *find_echo(const struct worker *worker,
 	return memory != NULL ? memory : &nothing;
 }
 
-/* Of a connection as the protocols within TLS see it. */
-static void close_plain(struct worker *worker, const struct engine_conn *conn,
-	enum engine_close_reason reason, int error)
+static void on_closed(
+	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
+	struct worker *worker = context;
 	const struct protocol_conn *outer;
-	struct engine_conn inner = *conn;
+	struct engine_conn plain = secure_judge(&worker->secure, conn, &reason, &error),
+			   inner = plain;
 	enum guard_ending ending = GUARD_NOT_ENDED;
 
-	inner.protocol = find_echo(worker, conn, &outer);
+	inner.protocol = find_echo(worker, &plain, &outer);
 	if (worker->guarded)
-		ending = guard_ending(conn->protocol);
+		ending = guard_ending(plain.protocol);
 	if (reason == ENGINE_CLOSE_DONE &&
 		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
@@ -138,11 +138,12 @@ static void close_plain(struct worker *worker, const struct engine_conn *conn,
 	}
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
-		gate_closed(&worker->gate, conn, ending);
+		gate_closed(&worker->gate, &plain, ending);
 	if (worker->faulted)
 		fault_forget(outer);
 	if (worker->guarded)
-		guard_forget(conn->protocol);
+		guard_forget(plain.protocol);
+	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_paused(void *context, int error)
@@ -151,16 +152,6 @@ static void on_accept_paused(void *context, int error)
 
 	worker->counters.accept_pauses++;
 	conn_log_paused(&worker->conn_log, error);
-}
-
-static void on_closed(
-	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
-{
-	struct worker *worker = context;
-	struct engine_conn plain = secure_judge(&worker->secure, conn, &reason, &error);
-
-	close_plain(worker, &plain, reason, error);
-	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
@@ -182,7 +173,6 @@ static struct worker *worker_of(struct engine_task *task, size_t offset)
 	return (struct worker *)((char *)task - offset);
 }
 
-/* The main thread waits for it. */
 static void answer(struct worker *worker, bool *wanted)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -388,8 +378,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
 	outermost = set_up_limits(worker);
-	if (options->secure.keys != NULL)
-		r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
+	r = secure_around(&worker->secure, &outermost, &options->secure, &worker->counters);
 	if (r == 0)
 		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
 			&worker->engine);
@@ -436,7 +425,6 @@ int worker_start(struct worker *worker)
 	return r;
 }
 
-/* Posts unless the thread is past its end. */
 static void post(struct worker *worker, struct engine_task *task)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -468,10 +456,7 @@ void worker_check_again(struct worker *worker)
 /* With the lock: until then, or until something has changed. False: it is then. */
 static bool wait_for_change(struct worker *worker, uint64_t until_ns)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
-		.tv_nsec = (long)(until_ns % CLOCK_NS_PER_S),
-	};
+	struct timespec until = clock_timespec(until_ns);
 
 	return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
 }
