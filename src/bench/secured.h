@@ -6,7 +6,7 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "protocol/load.h"
 #include "wire/tls_context.h"
 

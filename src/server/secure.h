@@ -7,7 +7,7 @@
 
 #include "base/log_limit.h"
 #include "engine/engine.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "server/admission/proxied.h"
 #include "server/admission/slot_table.h"
 #include "server/keys.h"

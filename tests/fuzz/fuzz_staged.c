@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "protocol/echo.h"
 #include "wire/tls.h"
 

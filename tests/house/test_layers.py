@@ -15,7 +15,8 @@ MAY_INCLUDE = {
     "wire": "base net",
     "stats": "base",
     "protocol": "base stats",
-    "engine": "base net protocol wire",
+    "engine": "base net protocol",
+    "engine/staged": "base protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
     "server/listen": "base net",
@@ -24,7 +25,7 @@ MAY_INCLUDE = {
     "server/admission": "base net stats wire protocol engine server/listen",
     "server/control": "base net server/listen",
     "server/sandbox": "base wire engine server/listen server/admission",
-    "server": "base net stats protocol wire engine server/listen server/upgrade server/fault "
+    "server": "base net stats protocol wire engine engine/staged server/listen server/upgrade server/fault "
               "server/admission server/sandbox server/control",
     "client": "base net wire",
     "talk": "base net wire client",
@@ -34,7 +35,7 @@ MAY_INCLUDE = {
     "check/traffic": "base net client protocol",
     "check": "base net wire client protocol check/program check/traffic",
     "ping": "base net wire client stats",
-    "bench": "base net stats protocol wire engine client report report/model bench/fleet",
+    "bench": "base net stats protocol wire engine engine/staged client report report/model bench/fleet",
     "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 #include "protocol/echo.h"
 #include "wire/tls.h"
 

@@ -2,7 +2,7 @@
  * One large chunk is always at hand. What is small is copied out of it before it is handed on: else
  * a slow peer with many small messages would hold a large chunk for each.
  */
-#include "engine/staged_chunk.h"
+#include "engine/staged/staged_chunk.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
  *	OPENING ──▶ OPEN ──inner CLOSE, FINISH──▶ (said) ──all chunks gone──▶ the engine's turn
  *	   └── fails ──▶ PARTING: an alert is on its way; what comes is dropped, for a second at most
  */
-#include "engine/staged.h"
+#include "engine/staged/staged.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/staged_chunk.h"
+#include "engine/staged/staged_chunk.h"
 #include "protocol/protocol.h"
 #include "wire/stage.h"
 
