@@ -1,8 +1,6 @@
 /*
  * Once a round of the engine the pacer keeps the schedule (schedule.c), and reconnects the connections that
- * were lost RETRY_NS ago.
- *
- * RETRY_NS is the same for all connections, so those that wait form a queue in the order of their times.
+ * were lost RETRY_NS ago: it is the same for all, so those that wait form a queue in the order of their times.
  */
 #include "bench/generator.h"
 
@@ -19,16 +17,10 @@
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
 /* Reconnected in one round, at most: then the engine serves its sockets. */
 #define BURST 256
-/*
- * connect(2) is called for so long, then the engine serves its sockets. If all were called at once, the
- * deadline of the first would pass before the last is called.
- */
+/* The same for a first connect, in time: the deadline of the first must not pass before the last. */
 #define CONNECTING_NS (20 * CLOCK_NS_PER_MS)
 
-/*
- * One connection of the share, through all its lives. Its states are the engine's (conn.h) and the load's
- * (load_conn.h).
- */
+/* One connection of the share, through all its lives; its states are in conn.h and load_conn.h. */
 struct member {
 	uint64_t name; /* for engine_nudge() */
 	bool is_open; /* `name` can be nudged */
@@ -134,8 +126,7 @@ static bool connect_member(struct generator *generator, uint32_t index, uint64_t
 	struct engine_connect_options connect = {
 		.to = options->to,
 		.deadline_ns = clock_after_ns(clock_now_ns(), options->connect_timeout_ns),
-		.segment_bytes = (uint16_t)(options->load.train > 1 ? options->load.sizes[0].bytes
-								    : 0),
+		.segment_bytes = load_segment_bytes(&options->load),
 		.memory = load_connecting(generator->load, index, intended_ns),
 	};
 	struct addr from;

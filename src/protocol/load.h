@@ -72,6 +72,12 @@ struct load_options {
 	uint64_t (*clock)(void); /* clock_now_ns, but for tests */
 };
 
+/* Into datagrams of how many bytes a flow's socket is to cut what is handed over; 0: it is one. */
+static inline uint16_t load_segment_bytes(const struct load_options *options)
+{
+	return options->train > 1 ? (uint16_t)options->sizes[0].bytes : 0;
+}
+
 struct load;
 
 /* -EINVAL: options out of range; -ENOMEM. */
