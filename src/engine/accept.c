@@ -125,9 +125,10 @@ static bool has_pending(int fd)
 }
 
 /* Asks the host; a refused connection is reset. */
-static bool is_admitted(struct engine *engine, int fd, enum addr_scheme scheme)
+static bool is_admitted(struct engine *engine, int fd, const struct accept_listener *listener)
 {
-	if (engine->host->admit == NULL || engine->host->admit(engine->context, fd, scheme))
+	if (engine->host->admit == NULL ||
+		engine->host->admit(engine->context, fd, listener->scheme, listener->tag))
 		return true;
 	socket_set_reset_on_close(fd);
 	call_close(fd);
@@ -178,7 +179,7 @@ bool accept_some(struct engine *engine, unsigned which, unsigned most)
 			return true;
 		if (r == -EAGAIN || r == -EINVAL || (is_short(r) && !has_pending(listener.fd)))
 			return true;
-		if (r >= 0 && !is_admitted(engine, r, listener.scheme))
+		if (r >= 0 && !is_admitted(engine, r, &listener))
 			continue;
 		if (r >= 0 && listener.scheme == ADDR_UNIX)
 			r = tune(r); /* TCP inherits it from the listener */

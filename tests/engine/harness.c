@@ -22,7 +22,7 @@
 
 /* ---- the host ---- */
 
-static bool on_admit(void *context, int fd, enum addr_scheme scheme)
+static bool on_admit(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct harness *harness = context;
 
