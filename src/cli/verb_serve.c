@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/settings.h"
 #include "cli/take.h"
+#include "cli/web_input.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -64,6 +65,9 @@ enum option_key {
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
+	KEY_WEB,
+	KEY_WEB_ALLOW,
+	KEY_WEB_NAME,
 };
 
 static const char *urgent_choice(size_t index)
@@ -123,6 +127,13 @@ static const struct options_row rows[] = {
 	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", OPTIONS_NUMBER,
 		N_("answers a second to one UDP peer whose port is fixed, where a server may be "
 		   "(default: 1000)") },
+	{ .help = N_("Metrics and a live page:") },
+	{ "web", KEY_WEB, "ADDRESS", OPTIONS_ADDRESS,
+		N_("serve them at http://ADDRESS, or on the manager's socket fd:NAME; may be given again") },
+	{ "web-allow", KEY_WEB_ALLOW, "BLOCK", OPTIONS_TEXT,
+		N_("peers in this block may see them, too (default: this machine alone); may be given again") },
+	{ "web-name", KEY_WEB_NAME, "NAME", OPTIONS_TEXT,
+		N_("a name, beside addresses and localhost, that browsers may ask for; may be given again") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
@@ -171,6 +182,7 @@ struct serve_input {
 	struct addr_spec *specs;
 	struct addr upgrade_at;
 	const char **activated;
+	struct web_input web;
 	char *config; /* the text of --config */
 	bool explain, check;
 	bool is_offered; /* there are sockets of a service manager */
@@ -239,15 +251,10 @@ static int add_address(struct serve_input *input, const char *text, struct cli_s
 static int add_activated(struct serve_input *input, const char *name)
 {
 	struct server_options *server = &input->server;
-	const char **longer = reallocarray(
-		input->activated, server->activated_count + 1, sizeof(const char *));
+	int r = web_input_append(name, &input->activated, &server->activated_count);
 
-	if (longer == NULL)
-		return -ENOMEM;
-	longer[server->activated_count++] = name;
-	input->activated = longer;
-	server->activated = longer;
-	return 0;
+	server->activated = input->activated;
+	return r;
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
@@ -408,6 +415,25 @@ static int parse_limit(
 	}
 }
 
+/* What only concerns pages is a mistake without them. */
+static int check_web(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+	const struct web_input *web = &input->web;
+
+	server->web_specs = web->specs;
+	server->web_spec_count = web->spec_count;
+	server->web_activated = web->activated;
+	server->web_activated_count = web->activated_count;
+	server->web_names = web->names;
+	server->web_name_count = web->name_count;
+	if (web->spec_count + web->activated_count > 0 ||
+		web->name_count + server->web_allow.count == 0)
+		return 0;
+	return cli_complain(
+		state, _("%s needs --web"), web->name_count > 0 ? "--web-name" : "--web-allow");
+}
+
 static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
@@ -428,12 +454,17 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
 	case KEY_UPGRADE: return take_upgrade(input, text, state);
+	case KEY_WEB: return web_input_add(&input->web, text, state);
+	case KEY_WEB_NAME: return web_input_add_name(&input->web, text, state);
+	case KEY_WEB_ALLOW: return add_block(state, "--web-allow", text, &input->server.web_allow);
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
 		input->server.config_path = text;
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
+		if (check_web(input, state) < 0)
+			return -EINVAL;
 		if (input->server.spec_count > 0 || input->is_offered)
 			return 0;
 		input->server.specs_are_default = true;
@@ -480,6 +511,8 @@ static void input_fini(struct serve_input *input)
 	free(input->server.spec_faults);
 	free(input->specs);
 	free(input->activated);
+	web_input_fini(&input->web);
+	free(input->server.web_allow.texts);
 	free(input->config);
 	free(input->server.allow.texts);
 	free(input->server.deny.texts);

@@ -66,14 +66,12 @@ int socket_remove_stale(const struct addr *addr);
 int socket_tune_stream(int fd, enum addr_scheme scheme);
 
 /*
- * Hints; what the kernel does not know or does not allow stays as it is.
- * - Calls on the socket, and on those that it accepts, may ask the network card itself for so many
- *   microseconds (SO_BUSY_POLL, socket(7)). Nothing for loopback.
- * - Of the sockets that share its port, this one is for what comes in on that processor (SO_INCOMING_CPU).
+ * Hints for a server's socket; what the kernel does not know or does not allow stays as it is. Nothing for unix.
+ * - Calls on the socket, and on those that it accepts, may ask the network card itself for so long (SO_BUSY_POLL,
+ *   socket(7)); not with 0 or DURATION_AUTO. Nothing for loopback.
+ * - Of the sockets that share its port, this one is for what comes in on that processor (SO_INCOMING_CPU); -1: none.
  */
-void socket_set_busy_poll(int fd, unsigned busy_poll_us);
-void socket_set_incoming_cpu(int fd, int cpu);
-
+void socket_tune_server(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_ns);
 /*
  * O_NONBLOCK belongs to the open file description, and each process that shares it can clear it.
  * accept(2) has no flag of its own against waiting. So the socket gets a time limit of its own

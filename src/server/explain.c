@@ -207,7 +207,7 @@ static int print_activated(FILE *stream, const struct server_options *options)
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, 1, &list);
+	r = listener_adopt_all(&activation, 1, false, &list);
 	for (size_t i = 0; i < list.count; i++)
 		print_format(stream, "listen", true, _("%s (handed over by the service manager)"),
 			addr_format(&list.listeners[i].bound, text, sizeof(text)));

@@ -20,26 +20,40 @@ static bool is_same_text(const char *one, const char *other)
 	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
 }
 
-static bool has_same_names(const struct server_options *one, const struct server_options *other)
+static bool is_same_list(
+	const char *const *one, size_t one_count, const char *const *other, size_t other_count)
 {
 	size_t same = 0;
 
-	while (one->activated_count == other->activated_count && same < one->activated_count &&
-		strcmp(one->activated[same], other->activated[same]) == 0)
+	while (one_count == other_count && same < one_count && strcmp(one[same], other[same]) == 0)
 		same++;
-	return one->activated_count == other->activated_count && same == one->activated_count;
+	return one_count == other_count && same == one_count;
 }
 
-static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
+static bool is_same_place(const struct addr_spec *one, size_t one_count,
+	const struct addr_spec *other, size_t other_count)
 {
 	char text[ADDR_TEXT_SIZE], other_text[ADDR_TEXT_SIZE];
 	size_t same = 0;
 
-	while (one->spec_count == other->spec_count && same < one->spec_count &&
-		strcmp(addr_spec_format(&one->specs[same], text, sizeof(text)),
-			addr_spec_format(&other->specs[same], other_text, sizeof(other_text))) == 0)
+	while (one_count == other_count && same < one_count &&
+		strcmp(addr_spec_format(&one[same], text, sizeof(text)),
+			addr_spec_format(&other[same], other_text, sizeof(other_text))) == 0)
 		same++;
-	return one->spec_count == other->spec_count && same == one->spec_count;
+	return one_count == other_count && same == one_count;
+}
+
+static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
+{
+	return is_same_place(one->specs, one->spec_count, other->specs, other->spec_count);
+}
+
+static bool has_same_pages(const struct server_options *one, const struct server_options *other)
+{
+	return is_same_place(one->web_specs, one->web_spec_count, other->web_specs,
+		       other->web_spec_count) &&
+		is_same_list(one->web_activated, one->web_activated_count, other->web_activated,
+			other->web_activated_count);
 }
 
 static bool has_same_upgrade(const struct server_options *one, const struct server_options *other)
@@ -64,7 +78,9 @@ static void log_what_cannot_change(
 		{ "urgent", current->return_urgent == next->return_urgent },
 		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
 		{ "pin", current->pin == next->pin },
-		{ "activated", has_same_names(current, next) },
+		{ "activated",
+			is_same_list(current->activated, current->activated_count, next->activated,
+				next->activated_count) },
 		{ "upgrade", has_same_upgrade(current, next) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
 		{ "user", is_same_text(current->user, next->user) },
@@ -72,6 +88,13 @@ static void log_what_cannot_change(
 		{ "trace", current->trace == next->trace },
 		{ "log-format", current->log_format == next->log_format },
 		{ "address", has_same_addresses(current, next) },
+		{ "web", has_same_pages(current, next) },
+		{ "web-allow",
+			is_same_list(current->web_allow.texts, current->web_allow.count,
+				next->web_allow.texts, next->web_allow.count) },
+		{ "web-name",
+			is_same_list(current->web_names, current->web_name_count, next->web_names,
+				next->web_name_count) },
 	};
 
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {

@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/cpus.h"
 #include "base/i18n.h"
 #include "base/log.h"
@@ -20,18 +20,13 @@
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
 
-/* One poll of the network card: longer, and timers and other connections would wait for it. */
-#define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
-
-/* What other processes do to a socket that they share. */
-enum listener_trouble { MADE_BLOCKING = 1, SHUT_DOWN = 2 };
 
 struct worker {
 	struct worker_options options;
 	struct engine *engine;
-	struct counters counters; /* written by the thread alone */
+	struct record record; /* written by the thread alone, but for its copy */
 	struct echo echo;
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
@@ -51,17 +46,18 @@ struct worker {
 	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
 	bool snapshot_wanted, access_wanted, own_wanted;
-	struct counters snapshot;
+	unsigned looks; /* connections that the next snapshot looks at */
 	const struct access *next_access;
 	const struct own_addresses *next_own;
 };
 
 /* ---- on the worker's thread ---- */
 
-static bool on_admit(void *context, int fd, enum addr_scheme scheme)
+static bool on_admit(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
 	struct worker *worker = context;
 
+	worker->gate.counters = &worker->record.counters[tag];
 	return gate_admit(&worker->gate, fd, scheme);
 }
 
@@ -69,6 +65,7 @@ static bool on_admit_datagram(void *context, const struct engine_datagram *datag
 {
 	struct worker *worker = context;
 
+	worker->gate.counters = &worker->record.counters[datagram->tag];
 	return gate_admit_datagram(&worker->gate, datagram);
 }
 
@@ -76,7 +73,8 @@ static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
 
-	worker->counters.connections_accepted++;
+	worker->record.counters[conn->tag].connections_accepted++;
+	lives_opened(&worker->record.lives, conn->slot);
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
 	conn_log_opened(&worker->conn_log, conn);
@@ -101,13 +99,16 @@ static void on_paused(void *context)
 	gate_slowed(&worker->gate);
 }
 
-/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
+/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. The outermost knows the listener. */
 static const struct protocol_conn *find_echo(const struct worker *worker,
-	const struct engine_conn *conn, const struct protocol_conn **ret_outer)
+	const struct engine_conn *conn, const struct protocol_conn **ret_outer, unsigned *ret_tag)
 {
 	static const struct protocol_conn nothing;
 	const struct protocol_conn *memory = conn->protocol;
 
+	*ret_tag = worker->guarded ? guard_tag(memory)
+		: worker->faulted  ? fault_tag(memory)
+				   : echo_tag(memory);
 	if (worker->guarded)
 		memory = guard_inner(memory);
 	*ret_outer = memory != NULL ? memory : &nothing;
@@ -123,18 +124,22 @@ static void on_closed(
 	const struct protocol_conn *outer;
 	struct engine_conn inner = *conn;
 	enum guard_ending ending = GUARD_NOT_ENDED;
+	unsigned tag;
 
-	inner.protocol = find_echo(worker, conn, &outer);
+	inner.protocol = find_echo(worker, conn, &outer, &tag);
+	worker->gate.counters = &worker->record.counters[tag];
 	if (worker->guarded)
 		ending = guard_ending(conn->protocol);
 	if (reason == ENGINE_CLOSE_DONE &&
 		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
 	switch (reason) {
-	case ENGINE_CLOSE_DONE: worker->counters.connections_finished++; break;
-	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
-	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
+	case ENGINE_CLOSE_DONE: worker->gate.counters->connections_finished++; break;
+	case ENGINE_CLOSE_LOST: worker->gate.counters->connections_lost++; break;
+	case ENGINE_CLOSE_CUT: worker->gate.counters->connections_cut++; break;
 	}
+	worker->gate.counters->bytes_dropped += echo_pending_bytes(inner.protocol);
+	lives_closed(&worker->record.lives, conn->slot, tag, echo_received_bytes(inner.protocol));
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
 		gate_closed(&worker->gate, conn, ending);
@@ -148,30 +153,22 @@ static void on_accept_paused(void *context, int error)
 {
 	struct worker *worker = context;
 
-	worker->counters.accept_pauses++;
+	worker->record.counters[0].accept_pauses++; /* of all listeners */
 	conn_log_paused(&worker->conn_log, error);
-}
-
-/* Every thread may notice; the first one logs it. */
-static bool is_first(const struct worker *worker, unsigned tag, enum listener_trouble trouble)
-{
-	_Atomic unsigned *logged = worker->options.listeners_logged;
-
-	return logged != NULL && (atomic_fetch_or(&logged[tag], trouble) & trouble) == 0;
 }
 
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	if (is_first(context, tag, MADE_BLOCKING))
-		conn_log_mended(fd, scheme);
+	const struct worker_options *options = &((struct worker *)context)->options;
+
+	conn_log_mended(options->listeners_logged, tag, fd, scheme);
 }
 
 static void on_listener_lost(void *context, unsigned tag)
 {
-	struct worker *worker = context;
+	const struct worker_options *options = &((struct worker *)context)->options;
 
-	if (is_first(worker, tag, SHUT_DOWN))
-		conn_log_lost(&worker->options.listeners->listeners[tag].bound);
+	conn_log_lost(options->listeners_logged, tag, &options->listeners->listeners[tag].bound);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -208,12 +205,32 @@ static void run_check(struct engine *engine, struct engine_task *task)
 	engine_recheck(engine);
 }
 
+/* What the census must know. */
+static void know(void *context, const struct engine_conn *conn, struct census_fact *ret_fact)
+{
+	const struct worker *worker = context;
+	unsigned tag;
+	const struct protocol_conn *outer, *inner = find_echo(worker, conn, &outer, &tag);
+
+	*ret_fact = (struct census_fact){
+		.opened_ns = lives_opened_ns(&worker->record.lives, conn->slot),
+		.listener = tag,
+		.received_bytes = echo_received_bytes(inner),
+		.pending_bytes = echo_pending_bytes(inner),
+	};
+}
+
 static void run_snapshot(struct engine *engine, struct engine_task *task)
 {
 	struct worker *worker = worker_of(task, offsetof(struct worker, snapshot_task));
 
 	pthread_mutex_lock(&worker->lock);
-	worker->snapshot = worker->counters;
+	if (worker->looks > 0)
+		census_take(&worker->record.census, engine, worker->looks, know, worker);
+	worker->looks = 0;
+	record_copy(&worker->record);
+	if (worker->options.shown)
+		record_measure(&worker->record.copied_thread);
 	pthread_mutex_unlock(&worker->lock);
 	answer(worker, &worker->snapshot_wanted);
 }
@@ -286,7 +303,7 @@ static struct protocol *set_up_faults(struct worker *worker)
 	if (!worker->faulted)
 		return &worker->echo.protocol;
 	options.sites = fault_map_sites(map);
-	fault_init(&worker->fault, &worker->echo.protocol, &worker->counters, &options);
+	fault_init(&worker->fault, &worker->echo.protocol, worker->record.counters, &options);
 	return &worker->fault.protocol;
 }
 
@@ -307,7 +324,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 		.accept_mended = on_accept_mended,
 		.listener_lost = on_listener_lost,
 	};
-	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
+	gate_init(&worker->gate, options->limits, options->access, worker->record.counters);
 	if (options->limits != NULL || options->access != NULL)
 		worker->host.admit = on_admit;
 	if (options->limits != NULL || options->access != NULL || worker->ruled)
@@ -321,22 +338,8 @@ static struct protocol *set_up_limits(struct worker *worker)
 
 	guard.report_paused = on_paused;
 	guard.context = worker;
-	guard_init(&worker->guard, inner, &worker->counters, &guard);
+	guard_init(&worker->guard, inner, worker->record.counters, &guard);
 	return &worker->guard.protocol;
-}
-
-/* Waits on it go by the clock that cannot be set. */
-static int init_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	int r = -pthread_condattr_init(&attributes);
-
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return r;
 }
 
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
@@ -358,14 +361,19 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->snapshot_task.run = run_snapshot;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
-	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
+	r = record_init(&worker->record, options->listeners != NULL ? options->listeners->count : 0,
+		options->shown);
+	if (r < 0)
+		goto fail_lock;
+	echo_init(&worker->echo, worker->record.counters, options->pending_bytes,
+		options->return_urgent);
 	worker->echo.report_looped = on_looped;
 	worker->echo.context = worker;
 	conn_log_init(&worker->conn_log);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = init_condition(&worker->changed);
+	r = condition_init(&worker->changed);
 	if (r < 0)
 		goto fail_cond;
 	r = options->peer_rule != NULL ? peer_rule_init(&worker->peer_rule, options->peer_rule) : 0;
@@ -386,24 +394,9 @@ fail_rule:
 fail_cond:
 	pthread_mutex_destroy(&worker->lock);
 fail_lock:
+	record_fini(&worker->record);
 	free(worker);
 	return r;
-}
-
-static void tune(const struct worker *worker, int fd, enum addr_scheme scheme)
-{
-	uint64_t busy_poll_ns = worker->options.busy_poll_ns;
-
-	if (scheme != ADDR_TCP && scheme != ADDR_UDP)
-		return;
-	if (worker->options.cpu >= 0)
-		socket_set_incoming_cpu(fd, worker->options.cpu);
-	/* Only on request: the kernel then spins for every receive, and knows nothing of "worth it". */
-	if (busy_poll_ns > 0 && busy_poll_ns != ENGINE_BUSY_POLL_AUTO)
-		socket_set_busy_poll(fd,
-			(unsigned)(busy_poll_ns < MOST_CARD_POLL_NS
-					? busy_poll_ns / CLOCK_NS_PER_US
-					: MOST_CARD_POLL_NS / CLOCK_NS_PER_US));
 }
 
 int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsigned tag)
@@ -412,7 +405,7 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsign
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
-	tune(worker, fd, scheme);
+	socket_tune_server(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
 	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
@@ -461,17 +454,6 @@ void worker_check_again(struct worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-/* With the lock: until then, or until something has changed. False: it is then. */
-static bool wait_for_change(struct worker *worker, uint64_t until_ns)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
-		.tv_nsec = (long)(until_ns % CLOCK_NS_PER_S),
-	};
-
-	return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
-}
-
 /*
  * With the lock, while the thread runs: has it run a task, and waits for that. What an earlier call gave up
  * waiting for is still posted, and does for this one, too. False: it has not been done in time.
@@ -485,7 +467,7 @@ static bool ask(struct worker *worker, struct engine_task *task, bool *wanted, u
 		engine_post(worker->engine, task);
 	}
 	while (*wanted && in_time)
-		in_time = wait_for_change(worker, until_ns);
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
 	return !*wanted;
 }
 
@@ -494,24 +476,51 @@ static bool is_running(const struct worker *worker)
 	return worker->started && !worker->finished;
 }
 
-bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters)
+bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *sum)
 {
 	bool answered = true;
 
 	pthread_mutex_lock(&worker->lock);
-	if (is_running(worker)) {
+	if (is_running(worker))
 		answered = ask(worker, &worker->snapshot_task, &worker->snapshot_wanted, until_ns);
-		*ret_counters = worker->snapshot;
-	} else {
-		*ret_counters = worker->counters; /* they are not written any more */
-	}
+	else
+		record_copy(&worker->record); /* nothing is written any more */
+	record_sum(&worker->record, sum);
 	pthread_mutex_unlock(&worker->lock);
 	return answered;
 }
 
+void worker_ask_figures(struct worker *worker, unsigned looks)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (is_running(worker)) {
+		worker->looks = looks;
+		if (!worker->snapshot_wanted)
+			engine_post(worker->engine, &worker->snapshot_task);
+		worker->snapshot_wanted = true;
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_add_figures(struct worker *worker, uint64_t until_ns, struct figures_listener *sums,
+	struct census *census, struct figures_thread *ret_thread)
+{
+	bool in_time = true;
+
+	pthread_mutex_lock(&worker->lock);
+	while (is_running(worker) && worker->snapshot_wanted && in_time)
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
+	if (!is_running(worker))
+		record_copy(&worker->record);
+	record_add(&worker->record, sums, census);
+	*ret_thread = worker->record.copied_thread;
+	ret_thread->answered = in_time;
+	pthread_mutex_unlock(&worker->lock);
+}
+
 int worker_wait_running(struct worker *worker)
 {
-	struct counters ignored;
+	struct counters ignored = { 0 };
 	/* It is the engine's loop that answers. */
 	bool answered = worker_snapshot(
 		worker, clock_after_ns(clock_now_ns(), START_PATIENCE_NS), &ignored);
@@ -562,7 +571,7 @@ int worker_join(struct worker *worker, uint64_t until_ns)
 		return 0;
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->finished && in_time)
-		in_time = wait_for_change(worker, until_ns);
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
 	in_time = worker->finished;
 	pthread_mutex_unlock(&worker->lock);
 	if (!in_time)
@@ -586,5 +595,6 @@ void worker_free(struct worker *worker)
 	conn_log_fini(&worker->conn_log);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	record_fini(&worker->record);
 	free(worker);
 }

@@ -5,6 +5,7 @@
 #include "server/admission/conn_log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@
 #include "net/call.h"
 #include "net/socket.h"
 #include "protocol/echo.h"
+
+/* What other processes do to a socket that they share. */
+enum listener_trouble { MADE_BLOCKING = 1, SHUT_DOWN = 2 };
 
 struct conn_log_entry {
 	uint64_t opened_ns;
@@ -133,10 +137,19 @@ void conn_log_paused(struct conn_log *conn_log, int error)
 		strerror(-error));
 }
 
-void conn_log_mended(int fd, enum addr_scheme scheme)
+/* Every thread may notice; the first one logs it. */
+static bool is_first(_Atomic unsigned *logged, unsigned tag, enum listener_trouble trouble)
+{
+	return logged != NULL && (atomic_fetch_or(&logged[tag], trouble) & trouble) == 0;
+}
+
+void conn_log_mended(_Atomic unsigned *logged, unsigned tag, int fd, enum addr_scheme scheme)
 {
 	char text[ADDR_TEXT_SIZE];
 	struct addr addr;
+
+	if (!is_first(logged, tag, MADE_BLOCKING))
+		return;
 
 	snprintf(text, sizeof(text), "%s:?", addr_scheme_name(scheme));
 	if (socket_name(fd, scheme, &addr) == 0)
@@ -147,9 +160,12 @@ void conn_log_mended(int fd, enum addr_scheme scheme)
 		text);
 }
 
-void conn_log_lost(const struct addr *bound)
+void conn_log_lost(_Atomic unsigned *logged, unsigned tag, const struct addr *bound)
 {
 	char text[ADDR_TEXT_SIZE];
+
+	if (!is_first(logged, tag, SHUT_DOWN))
+		return;
 
 	addr_format(bound, text, sizeof(text));
 	LOG_EVENT(LOG_LEVEL_WARNING, "listener_lost", json_pack("{s:s}", "address", text),

@@ -27,8 +27,9 @@ void conn_log_closed(struct conn_log *conn_log, const struct engine_conn *conn,
 	enum engine_close_reason reason, int error);
 void conn_log_paused(struct conn_log *conn_log, int error);
 
-/* A listener was shut down by another process, and is not served any more. Any thread. */
-void conn_log_lost(const struct addr *bound);
-
-/* A listener had been made blocking by another process, and is not any more. Any thread. */
-void conn_log_mended(int fd, enum addr_scheme scheme);
+/*
+ * A listener was shut down by another process, and is not served any more; it had been made blocking, and is not any
+ * more. Each is logged once for a listener: `logged`, 0 for each tag at the start, remembers it for all threads; NULL: not at all. Any thread.
+ */
+void conn_log_lost(_Atomic unsigned *logged, unsigned tag, const struct addr *bound);
+void conn_log_mended(_Atomic unsigned *logged, unsigned tag, int fd, enum addr_scheme scheme);

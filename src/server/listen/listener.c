@@ -209,6 +209,7 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 		if (r < 0)
 			return complain(list, addr, &failure, r);
 		next->spec = spec;
+		next->web = options->web;
 		list->count++;
 		opened++;
 	}
@@ -291,7 +292,8 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 	return 0;
 }
 
-int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list)
+int listener_adopt_all(
+	struct activation *activation, unsigned threads, bool web, struct listener_list *list)
 {
 	struct listener *longer;
 
@@ -316,6 +318,7 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 			return complain_of_adopted(activation->names[i], (unsigned)fd, r);
 		}
 		activation->fds[i] = -1;
+		list->listeners[list->count].web = web;
 		list->count++;
 	}
 	return 0;

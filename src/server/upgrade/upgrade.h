@@ -49,9 +49,9 @@ bool upgrade_is_in_charge(const struct upgrade *upgrade);
 int upgrade_begin(struct upgrade *upgrade);
 /* What was taken, for listener_options; NULL: nothing. */
 struct listener_list *upgrade_inherited(struct upgrade *upgrade);
-/* Adds those of a service manager's to the list. -ENOMEM, logged. */
+/* Adds those of a service manager's to the list, for web pages or for the echo. -ENOMEM, logged. */
 int upgrade_add_activated(
-	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners);
+	struct upgrade *upgrade, unsigned threads, bool web, struct listener_list *listeners);
 
 /* Everything is open, and nothing given away yet: makes ready to be taken over in turn. */
 int upgrade_prepare(struct upgrade *upgrade, struct listener_list *listeners, uint64_t watchdog_ns);
