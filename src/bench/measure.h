@@ -10,6 +10,7 @@
 #include "bench/bench.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
+#include "stats/plot.h"
 
 #define MEASURE_MOST_PROMISES 32
 
@@ -24,6 +25,8 @@ struct measure_options {
 	bool has_goal;
 	struct promise goal; /* of --find-max */
 	bool json, json_lines, quiet;
+	bool plots; /* draws pictures below the figures */
+	enum plot_style plot_style;
 	const char *hdr_path, *html_path, *label; /* NULL: none */
 	int argc;
 	char **argv;

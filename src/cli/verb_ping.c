@@ -12,6 +12,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/meant.h"
+#include "cli/take.h"
 #include "net/call.h"
 #include "ping/ping.h"
 #include "ping/ping_wait.h"
@@ -22,6 +23,7 @@ enum {
 	OPTION_JSON,
 	OPTION_PORTS,
 	OPTION_TCP_INFO,
+	OPTION_PLOT,
 	OPTION_TRACE,
 	OPTION_WAIT,
 };
@@ -75,6 +77,9 @@ static const struct options_row rows[] = {
 		N_("report a probe that has no reply when the next one is sent") },
 	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
 		N_("show the kernel's own round-trip time, retransmissions and window, too") },
+	{ "plot", OPTION_PLOT, "HOW", OPTIONS_CHOICE | OPTIONS_OPTIONAL,
+		N_("draw the times at the end: auto, braille or ascii (default: auto)"),
+		take_plot_choice },
 	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
 	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
 	{ 0 },
@@ -217,6 +222,8 @@ static int check(struct cli_state *state, struct arguments *arguments)
 
 	if (!arguments->target_given)
 		return cli_complain(state, _("there is no address to ping"));
+	if (ping->json && ping->plots)
+		return cli_complain(state, _("--plot is for people: it does not go with --json"));
 	if (arguments->wait_ns != 0 && arguments->unfit != NULL)
 		return cli_complain(state, _("--wait does not go with --%s"), arguments->unfit);
 	if (arguments->wait_ns != 0 && ping->size_bytes == 0)
@@ -308,6 +315,10 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_PORTS: return read_ports(state, argument, &ping->ports);
 	case OPTION_TCP_INFO: ping->kernel = true; return 0;
 	case OPTION_JSON: ping->json = true; return 0;
+	case OPTION_PLOT:
+		ping->plots = true;
+		ping->plot_style = take_plot_style(argument);
+		return 0;
 	case OPTION_TRACE: arguments->trace = true; return 0;
 	case OPTION_WAIT: return read_time(state, argument, "--wait", 1, &arguments->wait_ns);
 	case CLI_KEY_ARGUMENT: return take_address(state, argument);

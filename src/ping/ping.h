@@ -24,6 +24,8 @@ struct ping_options {
 	struct addr_spec source;
 	const char *device; /* NULL: any */
 	bool connect, flood, quiet, show_waiting, wall_times, json, kernel;
+	bool plots; /* text only */
+	enum plot_style plot_style;
 	size_t size_bytes;
 	size_t ports; /* 0: one, and nothing is counted by port */
 	uint64_t count; /* 0: no end */
