@@ -10,7 +10,12 @@ FIGURES = {
     "bytes_per_s": ("bytes echoed a second", "MB/s", 1e-6, False),
     "echoes_per_s": ("echoes a second", "/s", 1.0, False),
     "bytes_per_connection": ("user memory a connection", "B", 1.0, True),
+    "rtt_p99_ns": ("p99 from the intended time", "us", 1e-3, True),
 }
+
+# What goes on beside an open loop of small messages.
+BULK_CONNECTIONS, BULK_BYTES = 4, 1 << 20
+STORM_CONNECTS_PER_S, STORM_CONNECTIONS = 2000, 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Cell:
     one_core: bool = False  # server and client share a core
     ranked_by: str = "cpu_ns_per_echo"
     warm_ms: int = 150
+    beside: str = None  # "bulk" or "storm": open loop, with that going on (beside.py)
+    rate: int = None  # of the open loop, messages a second
 
     @property
     def idle(self):
@@ -33,6 +40,15 @@ class Cell:
     @property
     def spin(self):
         return "--spin" in self.options
+
+    @property
+    def churns(self):
+        return "--churn" in self.options
+
+    @property
+    def all_connections(self):
+        return self.connections + {None: 0, "bulk": BULK_CONNECTIONS,
+                                   "storm": STORM_CONNECTIONS}[self.beside]
 
     @property
     def less_is_better(self):
@@ -67,6 +83,10 @@ def all_cells():
              ranked_by="bytes_per_s"),
         Cell("tcp-churn", "connect, one echo of 64 B, close; 50 at a time", connections=50,
              options=("--churn",), ranked_by="echoes_per_s"),
+        Cell("mixed", f"64 B, 50 connections by schedule, beside {BULK_CONNECTIONS} that move 1 MiB without pause",
+             connections=50, beside="bulk", rate=10000, ranked_by="rtt_p99_ns"),
+        Cell("storm", f"64 B, 50 connections by schedule, beside {STORM_CONNECTS_PER_S:,} new connections a second",
+             connections=50, beside="storm", rate=10000, ranked_by="rtt_p99_ns"),
         Cell("udp-64", "datagrams of 64 B, 8 sockets, 32 under way on each, sent as trains",
              family="udp", connections=8, depth=32, options=("--trains",),
              ranked_by="echoes_per_s"),

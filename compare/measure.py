@@ -167,12 +167,16 @@ class Counter:
 class Load:
     """The load generator, running."""
 
-    def __init__(self, program, running, cell, seconds, cpu):
+    def __init__(self, program, running, cell, seconds, cpu, nice=0):
+        def prepare():
+            os.sched_setaffinity(0, {cpu})
+            os.nice(nice)
+
         self._errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [str(program), running.address, *cell.load_options(seconds)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+            preexec_fn=prepare)
         self._watch = None
 
     def __enter__(self):

@@ -102,6 +102,7 @@ PROGRAMS = {
     "floor-epoll": floor("epoll"),
     "floor-thread": floor("thread"),
     "floor-spin": floor("spin"),
+    "floor-splice": floor("splice"),
     "floor-uring": floor("uring", ["uring"], header="liburing.h", package="liburing-dev"),
     "floor-client": floor("client"),
     "floor-udp": floor("udp"),

@@ -61,14 +61,20 @@ class Server:
     most_connections: int = 1 << 30
     usual: bool = True  # measured unless others are asked for
     only_spin: bool = False
+    probed: bool = None  # is it asked whether it is an echo; None: ours and peers are
+    splices: bool = False  # moves bulk without copying
     only_cells: tuple = ()  # empty: all of its families
+
+    @property
+    def is_probed(self):
+        return self.role in ("ours", "peer") if self.probed is None else self.probed
 
     def suits(self, cell):
         if self.only_cells and cell.name not in self.only_cells:
             return False
         if self.only_spin and not cell.spin:
             return False
-        return cell.family in self.families and cell.connections <= self.most_connections
+        return cell.family in self.families and cell.all_connections <= self.most_connections
 
 
 def known(build_folder, meari):
@@ -103,6 +109,8 @@ def known(build_folder, meari):
         floor("thread", "a thread per connection", only_cells=(
             "tcp-64x1-core", "tcp-64x1", "tcp-64x50", "tcp-16k", "tcp-1m")),
         floor("spin", "a loop that never sleeps", only_cells=("tcp-64x1-spin",)),
+        floor("splice", "a pipe per connection, nothing copied", only_cells=("tcp-1m",), probed=True,
+              splices=True),
         floor("udp", "recvfrom, sendto", families=("udp",)),
         floor("udp_batch", "recvmmsg, sendmmsg", families=("udp",)),
         floor("udp_train", "the same with trains, in and out", families=("udp",)),
@@ -116,6 +124,9 @@ def known(build_folder, meari):
         peer("event", "libevent, C"),
         peer("tokio", "tokio, Rust", families=("tcp", "unix", "udp")),
         peer("go", "Go", families=("tcp", "unix", "udp")),
+        Server("go-copy", "peer", "Go's io.Copy, which splices",
+               (str(build_folder / "peer-go"), "{address}", "copy"), program="peer-go",
+               families=("tcp",), only_cells=("tcp-1m",), splices=True),
         Server("node", "peer", "Node", ("node", str(programs.BENCH / "peers/node.js"), "{address}"),
                binary="node", package="nodejs", families=("tcp", "unix", "udp")),
         socat("socat", "socat with cat, two processes per connection", "EXEC:/bin/cat"),

@@ -71,23 +71,44 @@ def remark(cell, one):
     return ", ".join(said)
 
 
+def what_it_cost(one):
+    """The columns behind the ratios of a usual cell."""
+    medians = one["medians"]
+    cpu, rss = medians.get("cpu_ns_per_echo"), medians.get("rss_bytes")
+    return [number(medians.get("echoes_per_s")), number(cpu and cpu / 1e3),
+            number(one.get("syscalls_per_echo"), 3), number(medians.get("switches_per_echo"), 3),
+            number(rss and rss / (1 << 20), 1), round_trip(medians)]
+
+
+def what_went_on(one):
+    """The same of a cell with something beside the small messages."""
+    medians = one["medians"]
+    rate, connects = medians.get("beside_bytes_per_s"), medians.get("beside_connects_per_s")
+    return [number(medians.get("echoes_per_s")),
+            *(number(medians[key] / 1e3) if key in medians else "-" for key in ("rtt_p50_ns", "rtt_p999_ns")),
+            number(rate and rate / 1e6) if rate else number(connects), number(medians.get("server_busy"))]
+
+
+def columns(cell):
+    """The titles of those columns, and the function that fills them."""
+    beside = {"bulk": "beside MB/s", "storm": "beside conn/s"}.get(cell.get("beside"))
+    if beside:
+        return ["echoes/s", "p50 us", "p99.9 us", beside, "busy"], what_went_on
+    each = "conn" if cell.get("churns") else "echo"
+    return [f"{'conns' if each == 'conn' else 'echoes'}/s", "CPU us", f"calls/{each}", "sleeps", "RSS MiB",
+            "rtt us"], what_it_cost
+
+
 def cell_as_text(cell, markdown):
     title, unit, factor, _ = cell_definitions.FIGURES[cell["ranked_by"]]
-    head = ["server", f"{title}, {unit}", "to floor", "to peer", "echoes/s", "CPU us", "calls",
-            "sleeps", "RSS MiB", "rtt us", "remarks"]
-    rows = [head]
+    titles, fill = columns(cell)
+    rows = [["server", f"{title}, {unit}", "to floor", "to peer", *titles, "remarks"]]
     order = 1 if cell["better"] == "less" else -1
     shown = sorted(cell["servers"], key=lambda one: (
         not one["counts"], order * one["ranked"]["median"] if one["ranked"] else 0))
     for one in shown:
-        medians = one["medians"]
-        cpu, rss = medians.get("cpu_ns_per_echo"), medians.get("rss_bytes")
-        rows.append([
-            one["name"], with_spread(one["ranked"], factor), with_spread(one["ratio_to_floor"]),
-            with_spread(one["ratio_to_peer"]), number(medians.get("echoes_per_s")),
-            number(cpu and cpu / 1e3), number(one.get("syscalls_per_echo"), 3),
-            number(medians.get("switches_per_echo"), 3), number(rss and rss / (1 << 20), 1),
-            round_trip(medians), remark(cell, one)])
+        rows.append([one["name"], with_spread(one["ranked"], factor), with_spread(one["ratio_to_floor"]),
+                     with_spread(one["ratio_to_peer"]), *fill(one), remark(cell, one)])
     mark = "### " if markdown else "== "
     return (f"{mark}{cell['name']}: {cell['title']}\n"
             f"ranked by {title}, {cell['better']} is better\n\n" + rows_as_text(rows, markdown))

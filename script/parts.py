@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
 PART_LIMIT_S = 900
 # The longest that a single test of pytest may take; under a sanitizer SLOWER times as long. Less than PART_LIMIT_S.
-LIMITS_S = {"house": 120, "e2e": 120, "examples": 60, "torture": 800, "systemd": 800, "package": 800}
+LIMITS_S = {"house": 120, "e2e": 120, "examples": 60, "torture": 800, "systemd": 800, "package": 800, "fleet": 200}
 SLOWER = 4
 PROGRAM_LIMIT_S = 120
 TAIL_LINES = 150
@@ -54,12 +54,12 @@ EXAMPLES = pathlib.Path("tests/e2e/test_examples.py")
 TSAN_E2E = "test_serve*.py"
 
 LANES = [
-    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e", "systemd", "package"],
+    ["format", "build", "house", "unit", "engine", "fuzz", "examples", "torture", "e2e", "systemd", "package", "fleet"],
     ["build-asan", "asan-unit", "asan-engine", "asan-fuzz", "asan-torture", "asan-e2e"],
     ["build-tsan", "tsan-engine", "tsan-e2e", "build-clang"],
 ]
 # What needs more than a machine to build on: where one of them cannot run, it is skipped and its reason is printed.
-NEEDS_MORE = {"systemd", "package"}
+NEEDS_MORE = {"systemd", "package", "fleet"}
 # Left out without an argument: these, and what would make it longer than ten minutes on two processors. The
 # sanitizers see units, engines, fuzzers and torture in any case.
 ONLY_IN_ALL = NEEDS_MORE | {"asan-e2e", "tsan-e2e"}
@@ -77,6 +77,7 @@ WHAT = {
     "torture": "each call of the server fails once",
     "e2e": "the program from outside",
     "systemd": "a real systemd in a container runs the server",
+    "fleet": "many load generators, by each launcher that is here",
     "package": "Debian packages in a Debian of their own, the program as one file, the image",
 }
 
@@ -387,7 +388,7 @@ def run_part(part, arguments, targets=()):
         status, result = make_packages(log), Result(failed=1)
         if status == 0:
             result, status = pytest_folder(folder, pathlib.Path("tests/package"), results, arguments, env)
-    elif kind in ("house", "torture", "e2e", "systemd"):
+    elif kind in ("house", "torture", "e2e", "systemd", "fleet"):
         tests = pathlib.Path("tests") / kind
         if part == "tsan-e2e" and not arguments:
             found = list((ROOT / tests).glob(TSAN_E2E))

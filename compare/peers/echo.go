@@ -1,11 +1,12 @@
 // An exact echo in Go's usual form: a goroutine a connection, Read, Write (which resumes short
-// sends), with a buffer of its own. io.Copy is left aside: it would splice through a pipe, which costs
-// small messages dearly.
+// sends), with a buffer of its own. With "copy" each connection is one io.Copy, which splices
+// through a pipe: it costs small messages dearly, and is the best that Go has for bulk.
 //
-//	peer-go tcp:PORT|unix:PATH|udp:PORT
+//	peer-go tcp:PORT|unix:PATH|udp:PORT [copy]
 package main
 
 import (
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -27,6 +28,11 @@ func serve(connection net.Conn) {
 	}
 }
 
+func serveByCopy(connection net.Conn) {
+	defer connection.Close()
+	io.Copy(connection, connection)
+}
+
 func serveDatagrams(socket *net.UDPConn) {
 	buffer := make([]byte, 65536)
 	for {
@@ -38,7 +44,8 @@ func serveDatagrams(socket *net.UDPConn) {
 }
 
 func main() {
-	if len(os.Args) != 2 {
+	copies := len(os.Args) == 3 && os.Args[2] == "copy"
+	if len(os.Args) != 2 && !copies {
 		os.Exit(2)
 	}
 	network, place, _ := strings.Cut(os.Args[1], ":")
@@ -62,7 +69,12 @@ func main() {
 	}
 	for {
 		connection, err := listener.Accept()
-		if err == nil {
+		if err != nil {
+			continue
+		}
+		if copies {
+			go serveByCopy(connection)
+		} else {
 			go serve(connection)
 		}
 	}

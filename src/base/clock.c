@@ -42,3 +42,16 @@ int clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns)
 
 	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
+
+int clock_init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+	int r = -pthread_condattr_init(&attributes);
+
+	if (r < 0)
+		return r;
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	r = -pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return r;
+}

@@ -1,9 +1,10 @@
 /*
  * Time as the program uses it: nanoseconds in a uint64_t.
- * Any thread. Never fails: CLOCK_MONOTONIC and CLOCK_REALTIME exist on every Linux.
+ * Any thread. Asking never fails: CLOCK_MONOTONIC and CLOCK_REALTIME exist on every Linux.
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdint.h>
 
 #define CLOCK_NS_PER_US 1000ull
@@ -27,3 +28,6 @@ uint64_t clock_after_ns(uint64_t now_ns, uint64_t delay_ns);
  * waking means it has come; -1 for CLOCK_NEVER, 0 when it is past.
  */
 int clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns);
+
+/* A condition whose waits end by clock_now_ns(). -errno of pthread_cond_init(3). */
+int clock_init_condition(pthread_cond_t *condition);

@@ -1,5 +1,5 @@
 /*
- * By default a condition's time limit goes by the clock that people set.
+ * The time limit is one of the condition's own clock (clock_init_condition).
  */
 #include "base/condition.h"
 
@@ -7,19 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-
-int condition_init(pthread_cond_t *condition)
-{
-	pthread_condattr_t attributes;
-	int r = -pthread_condattr_init(&attributes);
-
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-	return r;
-}
 
 bool condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t until_ns)
 {

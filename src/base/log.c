@@ -37,7 +37,7 @@ static _Atomic bool reader_is_stuck; /* it had its chance */
 static _Atomic uint64_t left_out; /* without an outlet */
 static struct outlet *_Atomic the_outlet; /* NULL: each thread writes its own lines */
 
-static const char *const level_names[] = { "error", "warning", "info", "debug" };
+static const char *const level_names[] = { "none", "error", "warning", "info", "debug" };
 
 void log_init(enum log_level most, enum log_format format)
 {

@@ -141,14 +141,8 @@ static void *run_thread(void *context)
 
 static int init_conditions(struct outlet *outlet)
 {
-	pthread_condattr_t attributes;
-	int r = -pthread_condattr_init(&attributes);
+	int r = clock_init_condition(&outlet->progress);
 
-	if (r < 0)
-		return r;
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	r = -pthread_cond_init(&outlet->progress, &attributes);
-	pthread_condattr_destroy(&attributes);
 	if (r < 0)
 		return r;
 	r = -pthread_cond_init(&outlet->more, NULL);

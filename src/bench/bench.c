@@ -3,6 +3,8 @@
  *
  *	connect ──all settled──▶ warm up ──▶ measure ──time, or signal──▶ finish ──▶ add up
  *
+ * With a time to begin at (start.h) it waits before connecting and before the warm-up, by a clock that may be set.
+ *
  * The main thread only waits and adds up: at every tick each generator hands over what it has recorded
  * since the last one (generator_exchange), so that a figure over time costs the load nothing.
  */
@@ -22,10 +24,14 @@
 #include "base/log.h"
 #include "bench/generator.h"
 #include "bench/target.h"
+#include "bench/team.h"
+#include "bench/train.h"
 #include "client/interrupt.h"
 
 /* From the order to begin until the first message is meant to leave: all threads have read it by then. */
 #define LEAD_NS (2 * CLOCK_NS_PER_MS)
+/* How long a clock that was set goes unnoticed. */
+#define CLOCK_STEP_NS (100 * CLOCK_NS_PER_MS)
 
 struct bench {
 	struct bench_options options;
@@ -34,15 +40,15 @@ struct bench {
 	unsigned thread_count;
 	struct interrupt interrupt;
 	int event_fd;
+	struct start beginning;
 };
 
-/* One run, while it goes on. */
 struct run {
 	struct bench *bench;
 	const struct bench_watch *watch;
 	struct profile profile; /* with the warm-up in front */
 	bool open_loop;
-	struct generator **generators; /* thread_count of them; NULL where not made yet */
+	struct team team;
 	struct load_record *spare; /* empty, for the next exchange */
 	struct load_record *tick, *interval; /* being filled */
 	struct generator_sample *first, *last; /* of each generator: for its processor time */
@@ -74,6 +80,7 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (bench == NULL)
 		return -ENOMEM;
 	bench->options = *options;
+	bench->beginning.unix_ns = options->start_unix_ns;
 	bench->thread_count = options->threads > 0 ? options->threads : (cpus_available() + 1) / 2;
 	if (bench->thread_count > options->connections)
 		bench->thread_count = options->connections;
@@ -81,8 +88,10 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (r < 0)
 		goto fail_engine;
 	descriptors_raise_limit();
-	r = target_choose(
-		&bench->options.target, options->source, options->timeout_ns, &bench->target);
+	r = target_choose(&bench->options.target, options->source, options->timeout_ns,
+		options->proxy, &bench->target);
+	if (r == 0 && options->load.train > 1)
+		r = train_check(&bench->target, options->load.sizes[0].bytes);
 	if (r < 0)
 		goto fail_engine;
 	bench->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -124,6 +133,11 @@ unsigned bench_threads(const struct bench *bench)
 	return bench->thread_count;
 }
 
+const struct start *bench_beginning(const struct bench *bench)
+{
+	return &bench->beginning;
+}
+
 const struct addr *bench_target(const struct bench *bench)
 {
 	return &bench->target;
@@ -144,6 +158,7 @@ static int make_generator(struct run *run, unsigned index)
 		.share_count = bench->thread_count,
 		.to = &bench->target,
 		.source = options->source,
+		.proxy = options->proxy,
 		.arrivals = options->arrivals,
 		.seed = options->seed,
 		.connect_timeout_ns = options->timeout_ns,
@@ -158,18 +173,18 @@ static int make_generator(struct run *run, unsigned index)
 	load->waiting_most = LOAD_DEFAULT_WAITING / bench->thread_count;
 	load->timeout_ns = options->timeout_ns;
 	load->clock = clock_now_ns;
-	return generator_new(&generator_options, &run->generators[index]);
+	load->held = start_is_asked(&bench->beginning);
+	return generator_new(&generator_options, &run->team.generators[index]);
 }
 
 static int make_run(struct run *run)
 {
 	unsigned count = run->bench->thread_count;
-	int r;
+	int r = team_init(&run->team, count);
 
-	run->generators = calloc(count, sizeof(struct generator *));
 	run->first = calloc(count, sizeof(struct generator_sample));
 	run->last = calloc(count, sizeof(struct generator_sample));
-	if (run->generators == NULL || run->first == NULL || run->last == NULL)
+	if (r < 0 || run->first == NULL || run->last == NULL)
 		return -ENOMEM;
 	r = load_record_new(&run->spare);
 	if (r == 0)
@@ -179,7 +194,7 @@ static int make_run(struct run *run)
 	for (unsigned i = 0; r == 0 && i < count; i++)
 		r = make_generator(run, i);
 	for (unsigned i = 0; r == 0 && i < count; i++)
-		r = generator_start(run->generators[i]);
+		r = generator_start(run->team.generators[i]);
 	return r;
 }
 
@@ -212,23 +227,6 @@ static void wait_until(struct run *run, uint64_t until_ns)
 		return;
 }
 
-static struct generator_progress sum_progress(const struct run *run)
-{
-	struct generator_progress sum = { .ended = true };
-
-	for (unsigned i = 0; i < run->bench->thread_count; i++) {
-		struct generator_progress one = generator_progress(run->generators[i]);
-
-		sum.open += one.open;
-		sum.reached = sum.reached || one.reached;
-		sum.settled += one.settled;
-		sum.error = one.error < 0 ? one.error : sum.error;
-		sum.result = one.result < 0 ? one.result : sum.result;
-		sum.ended = sum.ended && one.ended;
-	}
-	return sum;
-}
-
 /* ---- one run: adding up ---- */
 
 static const struct histogram *latency_of(const struct run *run, const struct load_record *record)
@@ -249,25 +247,11 @@ static double asked_messages(const struct run *run, uint64_t from_ns, uint64_t u
 static struct outcome_interval summarize(
 	const struct run *run, const struct load_record *record, uint64_t start_ns, uint64_t end_ns)
 {
-	const struct load_record_counts *counts = &record->counts;
-	const struct histogram *latency = latency_of(run, record);
-	struct outcome_interval interval = {
-		.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0,
-		.length_ns = end_ns - start_ns,
-		.sent = counts->sent,
-		.received = counts->completed,
-		.bytes_received = counts->bytes_received,
-		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
-		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
-		.errors = outcome_errors(counts) - counts->unsent,
-		.p50_ns = histogram_percentile(latency, 50),
-		.p99_ns = histogram_percentile(latency, 99),
-		.max_ns = histogram_max(latency),
-	};
+	struct outcome_interval interval = outcome_summarize(
+		record, latency_of(run, record), end_ns - start_ns);
 	double seconds = (double)interval.length_ns / 1e9;
 
-	if (seconds > 0)
-		interval.reached_per_s = (double)counts->completed / seconds;
+	interval.start_ns = start_ns > run->from_ns ? start_ns - run->from_ns : 0;
 	if (run->open_loop && seconds > 0)
 		interval.asked_per_s = asked_messages(run, start_ns, end_ns) / seconds;
 	return interval;
@@ -279,7 +263,7 @@ static void collect(struct run *run, bool is_first)
 	for (unsigned i = 0; i < run->bench->thread_count; i++) {
 		struct generator_sample sample;
 
-		generator_exchange(run->generators[i], run->spare, &sample);
+		generator_exchange(run->team.generators[i], run->spare, &sample);
 		load_record_merge(run->tick, sample.record);
 		run->spare = sample.record;
 		load_record_reset(run->spare);
@@ -341,7 +325,7 @@ static int connect_all(struct run *run)
 	/* When none has settled for so long, the rest counts as missing when the load is judged. */
 	uint64_t silence_ns = options->timeout_ns + CLOCK_NS_PER_S;
 	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
-	struct generator_progress progress = sum_progress(run);
+	struct generator_progress progress = team_progress(&run->team);
 
 	report_phase(run, BENCH_CONNECTING);
 	while (progress.settled < options->connections && clock_now_ns() < deadline_ns &&
@@ -349,7 +333,7 @@ static int connect_all(struct run *run)
 		uint32_t before = progress.settled;
 
 		wait_until(run, deadline_ns);
-		progress = sum_progress(run);
+		progress = team_progress(&run->team);
 		if (progress.settled > before)
 			deadline_ns = clock_after_ns(clock_now_ns(), silence_ns);
 	}
@@ -365,7 +349,7 @@ static int connect_all(struct run *run)
 
 static bool goes_on(const struct run *run)
 {
-	return !is_cut_short(run) && !sum_progress(run).ended;
+	return !is_cut_short(run) && !team_progress(&run->team).ended;
 }
 
 /* Waits for the end of this tick of the phase from `from_ns` to `until_ns`, if the run goes on so long. */
@@ -390,7 +374,7 @@ static void warm_up(struct run *run)
 
 		wait_tick(run, run->start_ns, run->from_ns);
 		now_ns = clock_now_ns();
-		if (now_ns >= run->from_ns)
+		if (now_ns >= run->from_ns || now_ns < run->start_ns)
 			return; /* some of what is to be collected has been measured already */
 		collect(run, false);
 		end_tick(run, BENCH_WARMING_UP, now_ns);
@@ -415,6 +399,29 @@ static void measure(struct run *run)
 	} while (goes_on(run) && now_ns < run->until_ns);
 }
 
+static void wait_for_clock(struct run *run, uint64_t unix_ns)
+{
+	report_phase(run, BENCH_WAITING);
+	for (uint64_t wall_ns; !is_cut_short(run) && (wall_ns = clock_wall_ns()) < unix_ns;) {
+		uint64_t left_ns = unix_ns - wall_ns;
+
+		wait_until(
+			run, clock_now_ns() + (left_ns < CLOCK_STEP_NS ? left_ns : CLOCK_STEP_NS));
+	}
+}
+
+/* All is connected. When the load begins: where a time was asked for, nearly that long is waited. */
+static uint64_t wait_for_start(struct run *run)
+{
+	const struct start *beginning = &run->bench->beginning;
+
+	if (start_is_asked(beginning))
+		wait_for_clock(run, start_order_unix_ns(beginning));
+	if (is_cut_short(run))
+		return clock_now_ns() + LEAD_NS;
+	return start_monotonic_ns(beginning, clock_now_ns(), clock_wall_ns(), LEAD_NS);
+}
+
 /* Lets what is under way come back, within the timeout. */
 static void finish(struct run *run)
 {
@@ -422,13 +429,12 @@ static void finish(struct run *run)
 	uint64_t deadline_ns = clock_after_ns(clock_now_ns(), bench->options.timeout_ns);
 	unsigned signals = run->signals;
 
-	for (unsigned i = 0; i < bench->thread_count; i++)
-		generator_stop(run->generators[i]);
+	team_stop(&run->team);
 	report_phase(run, BENCH_FINISHING);
-	while (!sum_progress(run).ended && clock_now_ns() < deadline_ns && run->signals == signals)
+	while (!team_progress(&run->team).ended && clock_now_ns() < deadline_ns &&
+		run->signals == signals)
 		wait_until(run, deadline_ns);
-	for (unsigned i = 0; i < bench->thread_count; i++)
-		generator_cut(run->generators[i]);
+	team_cut(&run->team);
 }
 
 static void add_up(struct run *run, uint64_t end_ns)
@@ -440,20 +446,12 @@ static void add_up(struct run *run, uint64_t end_ns)
 
 	for (unsigned i = 0; i < bench->thread_count; i++) {
 		const struct generator_sample *first = &run->first[i], *last = &run->last[i];
-		double length_ns = (double)(last->at_ns - first->at_ns);
 		const struct histogram *one;
 
-		if (length_ns > 0) {
-			double cpu = (double)(last->cpu_ns - first->cpu_ns) / length_ns;
-			double delay = (double)(last->delay_ns - first->delay_ns) / length_ns;
-
-			if (cpu + delay > outcome->cpu_share + outcome->delay_share) {
-				outcome->cpu_share = cpu;
-				outcome->delay_share = delay;
-			}
-		}
-		outcome->given_up += generator_given_up(run->generators[i]);
-		one = generator_conclude(run->generators[i]);
+		outcome_note_thread(outcome, last->at_ns - first->at_ns,
+			last->cpu_ns - first->cpu_ns, last->delay_ns - first->delay_ns);
+		outcome->given_up += generator_given_up(run->team.generators[i]);
+		one = generator_conclude(run->team.generators[i]);
 		if (lag == NULL)
 			histogram_copy(one, &lag);
 		else
@@ -480,7 +478,10 @@ static void conclude(struct run *run, uint64_t end_ns)
 
 	outcome_settle(counts);
 	outcome->open_loop = run->open_loop;
-	outcome->warm_up_ns = (end_ns < run->from_ns ? end_ns : run->from_ns) - run->start_ns;
+	/* A signal may come before the start. */
+	if (end_ns > run->start_ns)
+		outcome->warm_up_ns = (end_ns < run->from_ns ? end_ns : run->from_ns) -
+			run->start_ns;
 	outcome->duration_ns = end_ns > run->from_ns ? end_ns - run->from_ns : 0;
 	seconds = (double)outcome->duration_ns / 1e9;
 	if (seconds > 0) {
@@ -497,9 +498,17 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	struct bench *bench = run->bench;
 	struct outcome *outcome = run->outcome;
 	struct generator_progress progress;
-	uint64_t end_ns;
-	int r = make_run(run);
+	uint64_t end_ns, start_unix_ns;
+	int r;
 
+	if (start_is_asked(&bench->beginning))
+		wait_for_clock(
+			run, start_connect_unix_ns(&bench->beginning, bench->options.connections));
+	if (is_cut_short(run)) {
+		outcome->signal = run->signal;
+		return 0;
+	}
+	r = make_run(run);
 	if (r < 0) {
 		log_error(
 			_("cannot prepare the load: %s%s"), strerror(-r), target_advice(r, false));
@@ -508,31 +517,28 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 	r = connect_all(run);
 	if (r < 0)
 		return r;
-	run->start_ns = clock_now_ns() + LEAD_NS;
+	run->start_ns = wait_for_start(run);
+	start_unix_ns = clock_wall_ns() + (run->start_ns - clock_now_ns());
 	run->from_ns = clock_after_ns(run->start_ns, warm_up_ns);
 	run->until_ns = clock_after_ns(run->from_ns, duration_ns);
-	outcome->started_unix_ns = clock_wall_ns() + LEAD_NS + warm_up_ns;
-	for (unsigned i = 0; i < bench->thread_count; i++)
-		generator_begin(run->generators[i], run->open_loop ? &run->profile : NULL,
-			run->start_ns, run->from_ns, run->until_ns);
+	outcome->started_unix_ns = start_unix_ns + warm_up_ns;
+	team_begin(&run->team, run->open_loop ? &run->profile : NULL, run->start_ns, run->from_ns,
+		run->until_ns);
 	run->interval_start_ns = run->from_ns;
 	warm_up(run);
 	if (goes_on(run))
 		measure(run);
 	outcome->verified = bench->options.load.verify;
-	progress = sum_progress(run);
+	progress = team_progress(&run->team);
 	end_ns = clock_now_ns() < run->until_ns ? clock_now_ns() : run->until_ns;
 	outcome->connections = bench->options.connections;
 	/* In churn connections come and go: none is missing. */
 	outcome->connected = bench->options.load.echoes > 0 ? outcome->connections : progress.open;
 	outcome->connect_error = progress.error;
+	start_note(&bench->beginning, run->start_ns, start_unix_ns, progress.began_ns);
 	finish(run);
 	outcome->signal = run->signal;
-	for (unsigned i = 0; i < bench->thread_count; i++) {
-		int one = generator_join(run->generators[i]);
-
-		r = one < 0 ? one : r;
-	}
+	r = team_join(&run->team);
 	if (r < 0) {
 		log_error(_("the engine '%s' failed: %s"), bench->engine->name, strerror(-r));
 		return r;
@@ -544,14 +550,7 @@ static int go(struct run *run, uint64_t warm_up_ns, uint64_t duration_ns)
 
 static void free_run(struct run *run)
 {
-	for (unsigned i = 0; run->generators != NULL && i < run->bench->thread_count; i++) {
-		if (run->generators[i] == NULL)
-			continue;
-		generator_cut(run->generators[i]);
-		generator_join(run->generators[i]);
-		generator_free(run->generators[i]);
-	}
-	free(run->generators);
+	team_fini(&run->team);
 	free(run->first);
 	free(run->last);
 	load_record_free(run->spare);

@@ -13,6 +13,7 @@
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
+#include "bench/start.h"
 #include "net/addr.h"
 #include "protocol/load.h"
 
@@ -26,6 +27,7 @@
 struct bench_options {
 	struct addr_spec target;
 	const struct source *source; /* NULL: the kernel's choice */
+	const struct send_proxy *proxy; /* what each connection begins with; NULL: its messages */
 	const char *engine; /* "auto" or a name */
 	unsigned threads; /* 0: half of the processors, but no more than connections */
 	uint32_t connections;
@@ -37,9 +39,17 @@ struct bench_options {
 	uint64_t busy_poll_ns;
 	uint64_t tick_ns; /* how often `tick` is called; 0: once an interval */
 	uint64_t interval_ns; /* of the figures over time */
+	/* When the first run begins its load, warm-up included (start.h); 0: at once. It connects before. */
+	uint64_t start_unix_ns;
 };
 
-enum bench_phase { BENCH_CONNECTING, BENCH_WARMING_UP, BENCH_MEASURING, BENCH_FINISHING };
+enum bench_phase {
+	BENCH_WAITING,
+	BENCH_CONNECTING,
+	BENCH_WARMING_UP,
+	BENCH_MEASURING,
+	BENCH_FINISHING
+};
 
 /* The progress of a run. */
 struct bench_progress {
@@ -65,6 +75,8 @@ void bench_free(struct bench *bench);
 
 const char *bench_engine(const struct bench *bench);
 unsigned bench_threads(const struct bench *bench);
+/* How the load of the first run began, by `start_unix_ns`; the bench's. */
+const struct start *bench_beginning(const struct bench *bench);
 /* The address that accepted. */
 const struct addr *bench_target(const struct bench *bench);
 

@@ -24,10 +24,13 @@ static struct search_step judge(const struct promise *promise, const struct outc
 		facts.errors == 0 && outcome->reached_per_s >= CLIMB_CARRIED_LEAST * carried;
 	step.trusted = outcome_is_trusted(outcome);
 	step.wrong = outcome_is_wrong(outcome);
-	/* What holds in spite of a generator at its limit holds all the more. */
-	step.outcome = kept                    ? SEARCH_KEPT
-		: !outcome_is_limited(outcome) ? SEARCH_BROKEN
-					       : SEARCH_NOT_TRUSTED;
+	/*
+	 * What holds in spite of a generator at its limit holds all the more. What breaks there may be the
+	 * generator's doing, unless the service did what no late message explains.
+	 */
+	step.outcome = kept                                                   ? SEARCH_KEPT
+		: !outcome_is_limited(outcome) || outcome_has_failed(outcome) ? SEARCH_BROKEN
+									      : SEARCH_NOT_TRUSTED;
 	return step;
 }
 

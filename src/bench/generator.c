@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -62,8 +61,7 @@ struct generator {
 	struct schedule_host schedule_host;
 	struct schedule schedule;
 	const struct profile *profile;
-	uint64_t start_ns, from_ns, until_ns;
-	uint64_t given_up;
+	uint64_t start_ns, from_ns, until_ns, given_up;
 	int schedstat_fd;
 
 	pthread_t thread;
@@ -134,6 +132,8 @@ static bool connect_member(struct generator *generator, uint32_t index, uint64_t
 	struct engine_connect_options connect = {
 		.to = options->to,
 		.deadline_ns = clock_after_ns(clock_now_ns(), options->connect_timeout_ns),
+		.segment_bytes = (uint16_t)(options->load.train > 1 ? options->load.sizes[0].bytes
+								    : 0),
 		.memory = load_connecting(generator->load, index, intended_ns),
 	};
 	struct addr from;
@@ -156,19 +156,22 @@ static bool connect_member(struct generator *generator, uint32_t index, uint64_t
 	return false;
 }
 
-/* Churn by a schedule: this connection is free for the next one that is due, if one waits already. */
-static void take_next(struct generator *generator, uint32_t index)
+static uint64_t take_late(struct generator *generator)
 {
-	if (generator->late_count == 0) {
-		generator->idle[generator->idle_count++] = index;
-		return;
-	}
-
 	uint64_t intended_ns = generator->late[generator->late_first];
 
 	generator->late_first = (generator->late_first + 1) % generator->options.load.waiting_most;
 	generator->late_count--;
-	connect_member(generator, index, intended_ns);
+	return intended_ns;
+}
+
+/* Churn by a schedule: this connection is free for the next one that is due, if one waits already. */
+static void take_next(struct generator *generator, uint32_t index)
+{
+	if (generator->late_count == 0)
+		generator->idle[generator->idle_count++] = index;
+	else
+		connect_member(generator, index, take_late(generator));
 }
 
 /* A connection that was due will not be made; its messages are never sent. */
@@ -278,6 +281,26 @@ static void on_given_up(void *context, uint64_t due_ns, uint64_t count)
 	load_give_up(generator->load, due_ns, count);
 }
 
+static void nudge_open(struct generator *generator)
+{
+	for (uint32_t i = 0; i < generator->options.load.connections; i++)
+		if (generator->members[i].is_open)
+			engine_nudge(generator->engine, generator->members[i].name);
+}
+
+/* The load begins, if its time has come. When to come again. */
+static uint64_t begin_load(struct generator *generator, uint64_t now_ns)
+{
+	if (now_ns < generator->start_ns)
+		return generator->start_ns;
+	pthread_mutex_lock(&generator->lock);
+	generator->progress.began_ns = now_ns;
+	pthread_mutex_unlock(&generator->lock);
+	if (load_release(generator->load))
+		nudge_open(generator);
+	return CLOCK_NEVER;
+}
+
 static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 {
 	struct generator *generator = context;
@@ -289,12 +312,22 @@ static uint64_t on_pace(void *context, struct engine *engine, uint64_t now_ns)
 		retry_ns = connect_first(generator, now_ns);
 	if (generator->unconnected == 0)
 		retry_ns = reconnect(generator, now_ns);
-	if (generator->begun)
+	if (generator->begun && generator->progress.began_ns == 0)
+		due_ns = begin_load(generator, now_ns);
+	if (generator->begun && due_ns == CLOCK_NEVER)
 		due_ns = schedule_keep(&generator->schedule, now_ns);
 	return due_ns < retry_ns ? due_ns : retry_ns;
 }
 
+static int on_connected(void *context, const struct engine_conn *conn)
+{
+	struct generator *generator = context;
+
+	return send_proxy(generator->options.proxy, conn->fd, conn->scheme);
+}
+
 static const struct engine_host host = {
+	.connected = on_connected,
 	.opened = on_opened,
 	.closed = on_closed,
 	.pace = on_pace,
@@ -308,7 +341,6 @@ static struct generator *generator_of(struct engine_task *task, size_t offset)
 static void run_connect(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, connect_task));
-
 	uint32_t connections = generator->options.load.connections;
 
 	if (!is_timed_churn(generator)) {
@@ -347,10 +379,7 @@ static void run_stop(struct engine *engine, struct engine_task *task)
 	}
 	generator->stopping = true;
 	load_stop(generator->load);
-	for (uint32_t i = 0; i < generator->options.load.connections; i++) {
-		if (generator->members[i].is_open)
-			engine_nudge(engine, generator->members[i].name);
-	}
+	nudge_open(generator);
 	engine_drain(engine);
 }
 
@@ -365,15 +394,13 @@ static void run_cut(struct engine *engine, struct engine_task *task)
 static void run_exchange(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, exchange_task));
-	struct timespec cpu;
 	struct generator_sample sample = {
 		.record = load_exchange(generator->load, generator->fresh),
 		.at_ns = clock_now_ns(),
+		.cpu_ns = schedstat_ran_ns(),
 		.delay_ns = schedstat_waited_ns(generator->schedstat_fd),
 	};
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-	sample.cpu_ns = (uint64_t)cpu.tv_sec * CLOCK_NS_PER_S + (uint64_t)cpu.tv_nsec;
 	pthread_mutex_lock(&generator->lock);
 	generator->sample = sample;
 	generator->exchange_wanted = false;
@@ -473,16 +500,12 @@ fail_lock:
 }
 
 /* Posts unless the thread is past its end. */
-static bool post(struct generator *generator, struct engine_task *task)
+static void post(struct generator *generator, struct engine_task *task)
 {
-	bool posted;
-
 	pthread_mutex_lock(&generator->lock);
-	posted = generator->started && !generator->progress.ended;
-	if (posted)
+	if (generator->started && !generator->progress.ended)
 		engine_post(generator->engine, task);
 	pthread_mutex_unlock(&generator->lock);
-	return posted;
 }
 
 int generator_start(struct generator *generator)
@@ -556,12 +579,8 @@ int generator_join(struct generator *generator)
 
 const struct histogram *generator_conclude(struct generator *generator)
 {
-	uint32_t size = generator->options.load.waiting_most;
-
-	for (; generator->late_count > 0; generator->late_count--) {
-		give_up_connect(generator, generator->late[generator->late_first]);
-		generator->late_first = (generator->late_first + 1) % size;
-	}
+	while (generator->late_count > 0)
+		give_up_connect(generator, take_late(generator));
 	load_conclude(generator->load);
 	return generator->schedule.lag;
 }

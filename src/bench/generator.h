@@ -12,6 +12,7 @@
 
 #include "bench/pace.h"
 #include "bench/source.h"
+#include "client/send_proxy.h"
 #include "engine/engine.h"
 #include "protocol/load.h"
 
@@ -23,6 +24,7 @@ struct generator_options {
 	unsigned index, share_count; /* this thread's, and how many threads there are */
 	const struct addr *to;
 	const struct source *source; /* NULL: the kernel's choice */
+	const struct send_proxy *proxy; /* NULL: nothing comes before the messages */
 	enum pace_arrivals arrivals;
 	uint64_t seed;
 	uint64_t connect_timeout_ns;
@@ -34,6 +36,7 @@ struct generator_options {
 struct generator_progress {
 	uint32_t open; /* of the connections asked for, now */
 	bool reached; /* at least one has been open */
+	uint64_t began_ns; /* when the load proper did; 0: it has not yet */
 	uint32_t settled; /* are open, or have failed once */
 	int error; /* -errno of the last connect that failed; 0: none has */
 	bool ended; /* the thread ends; `result` is its engine's */
@@ -55,8 +58,8 @@ int generator_start(struct generator *generator);
 struct generator_progress generator_progress(struct generator *generator);
 
 /*
- * The load proper: the schedule (NULL: closed loop; the caller's) begins at `start_ns`, what belongs to
- * the time from `from_ns` to `until_ns` is counted.
+ * The load proper: the schedule (NULL: closed loop; the caller's) begins at `start_ns`, and so does a closed loop
+ * that was held (load.h), once all have been read by the thread. What belongs to the time from `from_ns` to `until_ns` is counted.
  */
 void generator_begin(struct generator *generator, const struct profile *profile, uint64_t start_ns,
 	uint64_t from_ns, uint64_t until_ns);

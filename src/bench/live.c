@@ -100,6 +100,7 @@ void live_draw_bars(const double *values, size_t count, bool use_blocks, char *b
 static const char *phase_name(enum bench_phase phase)
 {
 	switch (phase) {
+	case BENCH_WAITING: return _("waiting for the time to begin");
 	case BENCH_CONNECTING: return _("connecting");
 	case BENCH_WARMING_UP: return _("warming up");
 	case BENCH_MEASURING: return _("measuring");

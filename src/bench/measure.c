@@ -30,6 +30,8 @@
 /* The period of drawing at a terminal. */
 #define TICK_NS (250 * CLOCK_NS_PER_MS)
 #define TITLE_SIZE 200
+/* A line of JSON up to this leaves in one write(2): generators that share a file do not mix theirs up. */
+#define LINE_BYTES (1u << 20)
 
 struct measurement {
 	const struct measure_options *options;
@@ -222,12 +224,19 @@ static void print_search(const struct measurement *measurement)
 			goal, rate);
 		break;
 	case SEARCH_NONE:
-		fprintf(measurement->people,
-			search->upper_not_trusted
-				? _("no rate was found that keeps %s: what was measured is the "
-				    "generator's limit\n")
-				: _("no rate keeps %s\n"),
-			goal);
+		if (!search->upper_not_trusted && search_once_kept(search) > 0)
+			fprintf(measurement->people,
+				_("no rate keeps %s any more: %s/s kept it at first, and later no "
+				  "rate did\n"),
+				goal,
+				number_format_rate(search_once_kept(search), rate, sizeof(rate)));
+		else
+			fprintf(measurement->people,
+				search->upper_not_trusted
+					? _("no rate was found that keeps %s: what was measured is "
+					    "the generator's limit\n")
+					: _("no rate keeps %s\n"),
+				goal);
 		break;
 	case SEARCH_GOES_ON:
 		if (search->kept_per_s > 0)
@@ -297,6 +306,7 @@ static struct result_context context_of(const struct measurement *measurement)
 		.label = options->label,
 		.options = &options->bench,
 		.bench = measurement->bench,
+		.rank = &options->rank,
 		.rate_text = options->rate_text,
 		.rate_per_s = options->has_goal ? measurement->search.best_per_s
 			: is_constant           ? stage->from_per_s
@@ -562,11 +572,14 @@ static enum measure_verdict run_and_print(struct measurement *measurement, int *
 
 enum measure_verdict measure(const struct measure_options *options, int *ret_signal)
 {
+	static char line[LINE_BYTES]; /* the stream's until the program ends */
 	bool json = options->json || options->json_lines;
 	struct measurement measurement = { .options = options, .people = json ? stderr : stdout };
 	struct bench_options bench = options->bench;
 	enum measure_verdict verdict = MEASURE_FAILED;
 
+	if (json)
+		setvbuf(stdout, line, _IOFBF, sizeof(line));
 	live_init(&measurement.live, measurement.people, measurement.title);
 	if (live_redraws(&measurement.live) && !options->quiet && bench.interval_ns > TICK_NS)
 		bench.tick_ns = TICK_NS;

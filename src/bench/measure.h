@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "bench/bench.h"
+#include "bench/fleet/launcher.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
 #include "stats/plot.h"
@@ -27,6 +28,7 @@ struct measure_options {
 	bool json, json_lines, quiet;
 	bool plots; /* draws pictures below the figures */
 	enum plot_style plot_style;
+	struct launcher_rank rank;
 	const char *hdr_path, *html_path, *label; /* NULL: none */
 	int argc;
 	char **argv;

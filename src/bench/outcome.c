@@ -44,6 +44,27 @@ void outcome_settle(struct load_record_counts *counts)
 	counts->damaged += both;
 }
 
+struct outcome_interval outcome_summarize(
+	const struct load_record *record, const struct histogram *latency, uint64_t length_ns)
+{
+	const struct load_record_counts *counts = &record->counts;
+
+	return (struct outcome_interval){
+		.length_ns = length_ns,
+		.sent = counts->sent,
+		.received = counts->completed,
+		.bytes_received = counts->bytes_received,
+		/* What waits may still be sent: at the end it is known, and counted where it belongs. */
+		.unsent = counts->offered > counts->sent ? counts->offered - counts->sent : 0,
+		.errors = outcome_errors(counts) - counts->unsent,
+		.reached_per_s = length_ns > 0 ? (double)counts->completed * 1e9 / (double)length_ns
+					       : 0,
+		.p50_ns = histogram_percentile(latency, 50),
+		.p99_ns = histogram_percentile(latency, 99),
+		.max_ns = histogram_max(latency),
+	};
+}
+
 void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns)
 {
 	struct histogram_step step = { 0 };
@@ -136,6 +157,21 @@ static bool is_behind(const struct outcome *outcome)
 		(double)outcome->lag_p99_ns > OUTCOME_LAG_SHARE * (double)p99_ns;
 }
 
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns)
+{
+	double cpu, delay;
+
+	if (length_ns == 0)
+		return;
+	cpu = (double)cpu_ns / (double)length_ns;
+	delay = (double)delay_ns / (double)length_ns;
+	if (cpu + delay <= outcome->cpu_share + outcome->delay_share)
+		return;
+	outcome->cpu_share = cpu;
+	outcome->delay_share = delay;
+}
+
 void outcome_judge(struct outcome *outcome, bool spinning)
 {
 	const struct load_record *record = outcome->record;
@@ -173,15 +209,19 @@ bool outcome_is_limited(const struct outcome *outcome)
 			outcome_is_own_shortage(outcome->connect_error));
 }
 
+static bool was_refused(const struct outcome *outcome)
+{
+	return outcome->doubts[OUTCOME_UNCONNECTED] &&
+		!outcome_is_own_shortage(outcome->connect_error);
+}
+
 bool outcome_is_complete(const struct outcome *outcome)
 {
 	/* Beyond its own limit the generator leaves messages unsent whatever the service does. */
 	bool unsent = outcome->doubts[OUTCOME_UNSENT] && outcome->given_up == 0 &&
 		!outcome->doubts[OUTCOME_NO_CPU];
-	bool refused = outcome->doubts[OUTCOME_UNCONNECTED] &&
-		!outcome_is_own_shortage(outcome->connect_error);
 
-	return !unsent && !refused && !outcome->doubts[OUTCOME_SILENT];
+	return !unsent && !was_refused(outcome) && !outcome->doubts[OUTCOME_SILENT];
 }
 
 bool outcome_is_wrong(const struct outcome *outcome)
@@ -190,6 +230,14 @@ bool outcome_is_wrong(const struct outcome *outcome)
 
 	return outcome->record->damage.found ||
 		counts->damaged + counts->duplicates + counts->overruns + counts->strays > 0;
+}
+
+bool outcome_has_failed(const struct outcome *outcome)
+{
+	const struct load_record_counts *counts = &outcome->record->counts;
+
+	return outcome_is_wrong(outcome) || was_refused(outcome) ||
+		counts->silent + counts->stalled + counts->resets + counts->ended > 0;
 }
 
 bool outcome_is_trusted(const struct outcome *outcome)

@@ -78,6 +78,10 @@ uint64_t outcome_errors(const struct load_record_counts *counts);
  * beyond recognition are counted so.
  */
 void outcome_settle(struct load_record_counts *counts);
+/* What was recorded in an interval so long; the rate asked, and when it began, are left to the caller. */
+struct outcome_interval outcome_summarize(
+	const struct load_record *record, const struct histogram *latency, uint64_t length_ns);
+
 /* Counts what was never sent in the intervals in which it was due. `end_ns`: the waits' end, as an interval's. */
 void outcome_spread_unsent(struct outcome *outcome, uint64_t end_ns);
 /* The latency that the mode stands for. */
@@ -89,6 +93,10 @@ int outcome_add_interval(struct outcome *outcome, const struct outcome_interval 
 
 /* The latency that is not exceeded by as many messages as were handed out in `lag_p99_ns`. */
 uint64_t outcome_late_latency_ns(const struct outcome *outcome);
+
+/* A thread's times of running and of waiting for a processor: those of the busiest one are kept. */
+void outcome_note_thread(
+	struct outcome *outcome, uint64_t length_ns, uint64_t cpu_ns, uint64_t delay_ns);
 
 /* Sets `doubts` by all the rest. `spinning`: with busy polling the processor time says nothing. */
 void outcome_judge(struct outcome *outcome, bool spinning);
@@ -104,6 +112,11 @@ bool outcome_is_complete(const struct outcome *outcome);
 bool outcome_is_own_shortage(int error);
 /* Something came back damaged, twice, unknown, or in addition to what was sent. */
 bool outcome_is_wrong(const struct outcome *outcome);
+/*
+ * The service did what a generator at its limit does not cause: something is wrong, or connections were silent,
+ * stalled, reset, ended, or refused by the service.
+ */
+bool outcome_has_failed(const struct outcome *outcome);
 
 /* "generator-cpu": its code in a result (report/model/reason.h has the sentence). */
 const char *outcome_doubt_code(enum outcome_doubt_kind kind);

@@ -35,6 +35,22 @@ static int fill_command(struct model *model, const struct result_context *contex
 	return r;
 }
 
+static int fill_fleet(struct model *model, const struct result_context *context)
+{
+	const struct launcher_rank *rank = context->rank;
+	const struct start *beginning = bench_beginning(context->bench);
+	struct model_fleet *fleet = &model->fleet;
+	int r = 0;
+
+	fleet->rank = (struct model_known){ rank->rank, rank->known };
+	fleet->size = (struct model_known){ rank->size, rank->size > 0 };
+	fleet->start_unix_ns = (struct model_known){ beginning->unix_ns, beginning->unix_ns > 0 };
+	fleet->late_ns = (struct model_known){ beginning->late_ns, beginning->began };
+	if (rank->known)
+		r = environment_read_host(&fleet->host);
+	return r < 0 ? r : model_set_text(&fleet->from, rank->from);
+}
+
 static int fill_environment(struct model *model, const struct result_context *context)
 {
 	char text[ADDR_TEXT_SIZE];
@@ -48,6 +64,10 @@ static int fill_environment(struct model *model, const struct result_context *co
 	}
 	if (r == 0 && context->options->busy_poll_ns == ENGINE_BUSY_POLL_AUTO)
 		r = add_option(model, "busy-poll", "auto");
+	if (r == 0 && context->options->load.train > 1) {
+		snprintf(text, sizeof(text), "%u", context->options->load.train);
+		r = add_option(model, "trains", text);
+	}
 	if (r == 0 && context->options->load.end_by_reset)
 		r = add_option(model, "reset", "yes");
 	if (r == 0)
@@ -302,6 +322,8 @@ int result_fill(
 {
 	int r = fill_command(model, context);
 
+	if (r == 0)
+		r = fill_fleet(model, context);
 	if (r == 0)
 		r = fill_environment(model, context);
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "bench/bench.h"
+#include "bench/fleet/launcher.h"
 #include "bench/search.h"
 #include "report/model/model.h"
 
@@ -17,6 +18,7 @@ struct result_context {
 	const char *label; /* NULL: none */
 	const struct bench_options *options;
 	const struct bench *bench;
+	const struct launcher_rank *rank;
 	const char *rate_text; /* --rate as it was given; NULL: closed loop */
 	double rate_per_s; /* 0: it changes, or there is none */
 	const struct promise *promises; /* of --assert */

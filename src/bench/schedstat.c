@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 int schedstat_open(void)
 {
@@ -14,6 +17,14 @@ int schedstat_open(void)
 
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/schedstat", syscall(SYS_gettid));
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+uint64_t schedstat_ran_ns(void)
+{
+	struct timespec ran;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+	return (uint64_t)ran.tv_sec * CLOCK_NS_PER_S + (uint64_t)ran.tv_nsec;
 }
 
 uint64_t schedstat_waited_ns(int fd)

@@ -91,6 +91,17 @@ static void record_broken(struct search *search, bool not_trusted)
 	choose(search);
 }
 
+double search_once_kept(const struct search *search)
+{
+	double highest_per_s = 0;
+
+	for (unsigned i = 0; i < search->step_count; i++) {
+		if (search->steps[i].outcome == SEARCH_KEPT)
+			highest_per_s = fmax(highest_per_s, search->steps[i].rate_per_s);
+	}
+	return highest_per_s;
+}
+
 void search_record(struct search *search, const struct search_step *step)
 {
 	struct search_step *kept = &search->steps[search->step_count++];
@@ -99,11 +110,16 @@ void search_record(struct search *search, const struct search_step *step)
 	kept->rate_per_s = search->asked_per_s;
 	if (step->outcome == SEARCH_KEPT) {
 		search->broken_in_a_row = 0;
+		search->failed_in_a_row = 0;
 		record_kept(search);
 		return;
 	}
+	if (step->outcome == SEARCH_BROKEN)
+		search->failed_in_a_row++;
 	if (++search->broken_in_a_row < BROKEN_ENOUGH)
 		return; /* the same once more */
+	/* One run that broke for certain is enough to know that the limit is not the generator's. */
+	record_broken(search, search->failed_in_a_row == 0);
 	search->broken_in_a_row = 0;
-	record_broken(search, step->outcome == SEARCH_NOT_TRUSTED);
+	search->failed_in_a_row = 0;
 }

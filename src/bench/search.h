@@ -58,7 +58,8 @@ struct search {
 	double kept_per_s, broken_per_s; /* the bracket; 0: no such end yet */
 	bool upper_not_trusted; /* what bounds it above is the generator */
 	double asked_per_s;
-	unsigned broken_in_a_row;
+	unsigned broken_in_a_row,
+		failed_in_a_row; /* the latter: of them, those that are SEARCH_BROKEN */
 	bool confirming;
 };
 
@@ -68,3 +69,6 @@ void search_start(struct search *search, const struct search_options *options);
 bool search_next(struct search *search, double *ret_per_s);
 
 void search_record(struct search *search, const struct search_step *step);
+
+/* The highest rate that kept it in any run, also where it broke there later; 0: none did. */
+double search_once_kept(const struct search *search);

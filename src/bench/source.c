@@ -284,6 +284,26 @@ uint64_t source_count(const struct source *source, int family)
 	return count;
 }
 
+void source_split(struct source *source, uint32_t rank, uint32_t size)
+{
+	source->rank = rank;
+	source->size = size;
+}
+
+/* Among all of the family. */
+static uint64_t own_index(const struct source *source, uint64_t index, uint64_t count)
+{
+	uint64_t first, end;
+
+	if (source->size == 0)
+		return index % count;
+	if (count < source->size)
+		return source->rank % count;
+	first = (uint64_t)((unsigned __int128)count * source->rank / source->size);
+	end = (uint64_t)((unsigned __int128)count * (source->rank + 1u) / source->size);
+	return first + index % (end - first);
+}
+
 bool source_at(const struct source *source, uint64_t index, enum addr_scheme scheme, int family,
 	struct addr *ret_addr)
 {
@@ -292,7 +312,7 @@ bool source_at(const struct source *source, uint64_t index, enum addr_scheme sch
 
 	if (count == 0)
 		return false;
-	index %= count;
+	index = own_index(source, index, count);
 	for (;; range++) {
 		if (range->family != family)
 			continue;

@@ -8,7 +8,7 @@
  *
  * Of an IPv4 prefix the first and the last address are left out, of an IPv6 prefix the first (RFC 1122
  * 3.2.1.3, RFC 4291 2.6.1). A zone (RFC 4007) is an interface's name or index; the last address of a range
- * may repeat it. Resolves names of interfaces; otherwise pure. Any thread; nothing is allocated.
+ * may repeat it. Of several generators each may take a share of its own (source_split). Resolves names of interfaces; otherwise pure. Any thread; nothing is allocated.
  */
 #pragma once
 
@@ -32,6 +32,7 @@ struct source_range {
 struct source {
 	size_t count; /* at least 1 */
 	struct source_range ranges[SOURCE_MOST_RANGES];
+	uint32_t rank, size; /* source_split(); size 0: all are this generator's */
 };
 
 /*
@@ -41,11 +42,17 @@ struct source {
 int source_parse(
 	const char *text, struct source *ret_source, size_t *ret_column, const char **ret_why);
 
-/* How many different sources there are for a family. */
+/*
+ * From now on the source is the share of generator `rank` (from 0) of `size`: consecutive ones, so that no two
+ * generators have one in common. Where there are fewer than generators, each has one.
+ */
+void source_split(struct source *source, uint32_t rank, uint32_t size);
+
+/* How many different sources there are for a family, all generators' together. */
 uint64_t source_count(const struct source *source, int family);
 
 /*
- * The one with `index` (taken modulo their count) for a target of this scheme and family: addresses
+ * The one of this generator with `index` (taken modulo the count of its own) for a target of this scheme and family: addresses
  * change first, then ports. False: there is none of the family.
  */
 bool source_at(const struct source *source, uint64_t index, enum addr_scheme scheme, int family,

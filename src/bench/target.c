@@ -65,10 +65,10 @@ static void fill_sources(
 }
 
 int target_choose(const struct addr_spec *spec, const struct source *source, uint64_t timeout_ns,
-	struct addr *ret_addr)
+	const struct send_proxy *proxy, struct addr *ret_addr)
 {
 	struct resolve_list targets, sources = { 0 };
-	struct dial_options options = { .timeout_ns = timeout_ns };
+	struct dial_options options = { .timeout_ns = timeout_ns, .proxy = proxy };
 	struct dial_report report;
 	int fd, r = find(spec, &targets);
 

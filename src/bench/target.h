@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 #include "bench/source.h"
+#include "client/send_proxy.h"
 #include "net/addr.h"
 
-/* `source` (may be NULL) is where to connect from. -errno: one line has been printed. */
+/* `source` (may be NULL) is where to connect from, `proxy` (may be NULL) what to begin with. -errno: one line has been printed. */
 int target_choose(const struct addr_spec *spec, const struct source *source, uint64_t timeout_ns,
-	struct addr *ret_addr);
+	const struct send_proxy *proxy, struct addr *ret_addr);
 
 /* Prints that it could not be reached, and why. */
 void target_report_unreachable(

@@ -346,7 +346,9 @@ static int open_junit(struct run *run)
 
 static int write_junit(struct run *run, const char *target)
 {
-	int r = junit_write(&run->findings, target, outfile_stream(run->junit));
+	int r = junit_write(&run->findings,
+		run->options->through != NULL ? run->options->through : target,
+		outfile_stream(run->junit));
 
 	r = outfile_commit(run->junit, r);
 	run->junit = NULL;
@@ -391,11 +393,16 @@ static int report(struct run *run, bool was_tried)
 /* A name may have several addresses: which one is checked must be known. */
 static void print_address(const struct run *run)
 {
-	char target[ADDR_TEXT_SIZE], address[ADDR_TEXT_SIZE];
+	char target[ADDR_TEXT_SIZE], address[ADDR_TEXT_SIZE], name[ADDR_TEXT_SIZE];
 
 	addr_spec_format(&run->options->target, target, sizeof(target));
 	addr_format(&run->targets.addrs[0], address, sizeof(address));
-	if (is_for_people(run->options) && strcmp(target, address) != 0)
+	if (!is_for_people(run->options))
+		return;
+	if (run->options->through != NULL)
+		printf(_("judging '%s', the way to '%s'\n"),
+			quote_text(run->options->through, name, sizeof(name)), address);
+	else if (strcmp(target, address) != 0)
 		printf(_("checking '%s' at '%s'\n"), target, address);
 }
 
@@ -548,13 +555,17 @@ int check(const struct check_options *options, enum check_outcome *ret_outcome)
 		.interrupt = &interrupt,
 		.began_ns = clock_now_ns(),
 		.service.options = &options->service,
-		.findings = { .hint = options->hint, .grade = options->grade },
+		.findings = { .hint = options->hint,
+			.grade = options->grade,
+			.through = options->through },
 	};
 
 	run.trial = (struct rule_trial){
 		.targets = &run.targets,
 		.patience_ns = options->patience_ns,
 		.most_bytes = options->most_bytes,
+		.proxy = options->proxy,
+		.through = options->through,
 		.interrupt_fd = interrupt.fd,
 		.until_ns = CLOCK_NEVER,
 		.first_fd = -1,

@@ -11,6 +11,7 @@
 #include "check/program/service.h"
 #include "check/rule.h"
 #include "check/scope.h"
+#include "client/send_proxy.h"
 #include "net/addr.h"
 
 #define CHECK_MOST_RULES 64
@@ -31,6 +32,10 @@ struct check_options {
 	enum findings_hint hint;
 	bool wanted[CHECK_MOST_RULES]; /* by rules_nth's number */
 	bool asked; /* rules were named: those that are not for this kind of address are shown as skipped */
+	const char *
+		through; /* the way to the target, which is judged instead of it; NULL: the target is */
+	const struct send_proxy
+		*proxy; /* --send-proxy: the service expects such headers; NULL: none */
 	uint64_t patience_ns;
 	uint64_t most_bytes;
 	bool json; /* instead of lines */

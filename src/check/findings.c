@@ -308,6 +308,9 @@ static json_t *all_json(const struct findings *findings, const char *target, con
 		(json_int_t)findings->took_ns);
 	int r = root == NULL ? -1 : add_score(findings, root);
 
+	if (r == 0 && findings->through != NULL)
+		r = set(root, "through", json_string(findings->through));
+
 	for (size_t i = 0; r == 0 && i < findings->count; i++)
 		r = json_array_append_new(rules, rule_json(findings, &findings->list[i]));
 	if (r == 0)

@@ -33,6 +33,8 @@ enum findings_hint {
 struct findings {
 	enum findings_hint hint;
 	const struct grade *grade; /* NULL: no points are given */
+	const char *
+		through; /* what is judged: the way to the target of this name; NULL: the target itself */
 	const struct cause_found *causes; /* the mistakes that were found */
 	size_t cause_count;
 	struct finding *list;

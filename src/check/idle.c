@@ -17,6 +17,7 @@
 #include "base/i18n.h"
 #include "base/json_text.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -133,6 +134,20 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 	return idle->death == DEATH_NONE;
 }
 
+/* What the way does with them; the service behind it is known to wait for ever. */
+static void print_path(const struct idle *idle, const char *dead)
+{
+	const char *how = idle->death == DEATH_FIN ? _("by FIN")
+		: idle->death == DEATH_RST         ? _("by RST")
+						   : _("in silence");
+	char name[ADDR_TEXT_SIZE];
+
+	quote_text(idle->trial->through, name, sizeof(name));
+	printf(idle->announced ? _("%s: idle connections end after %s %s\n")
+			       : _("%s: idle connections end before %s %s\n"),
+		name, dead, how);
+}
+
 static void print_text(const struct idle *idle, uint64_t bound_ns)
 {
 	char alive[DURATION_TEXT_SIZE], dead[DURATION_TEXT_SIZE];
@@ -142,7 +157,9 @@ static void print_text(const struct idle *idle, uint64_t bound_ns)
 
 	duration_format(idle->alive_ns, alive, sizeof(alive));
 	duration_format(idle->dead_ns, dead, sizeof(dead));
-	if (idle->interrupted && idle->alive_ns == 0)
+	if (idle->trial->through != NULL && !idle->interrupted && idle->death != DEATH_NONE)
+		print_path(idle, dead);
+	else if (idle->interrupted && idle->alive_ns == 0)
 		puts(_("interrupted: nothing is known yet of a silent connection"));
 	else if (idle->interrupted)
 		printf(_("interrupted: a silent connection lives for %s at least; no more is known\n"),
@@ -162,6 +179,8 @@ static void print_json(const struct idle *idle)
 	json_t *root = json_pack("{s:I, s:s, s:b}", "alive_ns", (json_int_t)idle->alive_ns, "end",
 		end, "announced", idle->announced);
 
+	if (idle->trial->through != NULL)
+		json_object_set_new(root, "through", json_string(idle->trial->through));
 	if (idle->death != DEATH_NONE)
 		json_object_set_new(root, "dead_ns", json_integer((json_int_t)idle->dead_ns));
 	json_text_write(root, 0, stdout);

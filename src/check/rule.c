@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "check/traffic/path.h"
 #include "client/dial.h"
 #include "net/call.h"
 
@@ -53,10 +54,11 @@ static uint64_t connect_time_ns(const struct rule_trial *trial)
 								   : trial->patience_ns;
 }
 
-int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
+static int connect_with(struct rule_trial *trial, const struct addr *target,
+	const struct send_proxy *proxy, int *ret_fd)
 {
 	struct resolve_list one = { .count = 1, .addrs = { *target } };
-	struct dial_options options = { .timeout_ns = connect_time_ns(trial) };
+	struct dial_options options = { .timeout_ns = connect_time_ns(trial), .proxy = proxy };
 	struct dial_report report;
 	struct addr reached;
 	int r = dial(&one, &options, &report, ret_fd, &reached);
@@ -69,6 +71,16 @@ int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *re
 			addr_format(target, text, sizeof(text)), strerror(-r));
 	}
 	return r;
+}
+
+int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
+{
+	return connect_with(trial, target, trial->proxy, ret_fd);
+}
+
+int rule_connect_bare(struct rule_trial *trial, int *ret_fd)
+{
+	return connect_with(trial, &trial->targets->addrs[0], NULL, ret_fd);
 }
 
 int rule_connect(struct rule_trial *trial, int *ret_fd)
@@ -86,7 +98,9 @@ bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
 	char text[EXCHANGE_TEXT_SIZE];
 
 	if (result->ending.kind != ENDING_FINE) {
-		rule_say(trial, RULE_FAIL, "%s", exchange_format(result, text, sizeof(text)));
+		rule_say(trial, RULE_FAIL, "%s",
+			trial->through != NULL ? path_format(plan, result, text, sizeof(text))
+					       : exchange_format(result, text, sizeof(text)));
 		return false;
 	}
 	if (!plan->finish && plan->bytes > 0 &&

@@ -8,6 +8,7 @@
  *   rule_ending     what becomes of bytes when one side ends
  *   rule_others     that one client's fate is not another's
  *   rule_datagram   whole messages
+ *   rule_proxy      a PROXY header in front of the stream
  *   rule_program    what is seen only of a program that check starts
  */
 #pragma once
@@ -17,6 +18,7 @@
 
 #include "check/traffic/exchange.h"
 #include "check/traffic/volley.h"
+#include "client/send_proxy.h"
 #include "net/resolve.h"
 
 #define RULE_EVIDENCE_SIZE 512
@@ -37,6 +39,9 @@ struct rule_trial {
 	const struct resolve_list *targets; /* the first one is checked */
 	uint64_t patience_ns; /* for anything that should come */
 	uint64_t most_bytes; /* of one conversation */
+	const struct send_proxy *proxy; /* what each connection begins with; NULL: nothing */
+	/* The way to the target, which is judged instead of it; NULL: the target is. */
+	const char *through;
 	int interrupt_fd; /* readable: give up */
 	uint64_t until_ns; /* CLOCK_NEVER, or a rule must have ended by then */
 	int first_fd; /* connected to the first target, for the first that asks for one; -1: none */
@@ -54,10 +59,16 @@ enum rule_profile {
 	RULE_CHAPTER, /* one client at a time */
 	RULE_CLASS, /* several clients, half-close, reset */
 	RULE_FULL,
+	RULE_PATH, /* of what stands before a service (check/traffic/path.h); a set beside the others */
 };
 
 /* What is tried: a service at an address, one that check starts, or a client that it starts. */
-enum rule_subject { RULE_OF_ANY, RULE_OF_PROGRAM, RULE_OF_CLIENT };
+enum rule_subject {
+	RULE_OF_ANY,
+	RULE_OF_PROGRAM,
+	RULE_OF_CLIENT,
+	RULE_OF_PROXIED, /* a service at an address that expects a PROXY header (--send-proxy) */
+};
 
 struct rule {
 	const char *name; /* on the command line and in results; never translated */
@@ -66,6 +77,7 @@ struct rule {
 	enum rule_verdict (*run)(struct rule_trial *trial); /* NULL: found by the diagnosis */
 	enum rule_profile profile;
 	enum rule_subject subject;
+	bool of_service; /* no way to a service is asked for it: not in RULE_PATH */
 };
 
 #define RULE_OF(scheme) (1u << (scheme))
@@ -76,7 +88,7 @@ struct rule {
 
 /* Each list ends with a name of NULL. */
 extern const struct rule rule_bytes_list[], rule_ending_list[], rule_others_list[],
-	rule_datagram_list[], rule_program_list[];
+	rule_datagram_list[], rule_program_list[], rule_proxy_list[];
 
 /* Writes the evidence and gives the verdict. */
 enum rule_verdict rule_say(struct rule_trial *trial, enum rule_verdict verdict, const char *format,
@@ -88,6 +100,8 @@ enum rule_verdict rule_say(struct rule_trial *trial, enum rule_verdict verdict, 
  */
 int rule_connect(struct rule_trial *trial, int *ret_fd);
 int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd);
+/* A connection to the target on which nothing has been sent, not even the header of trial->proxy. */
+int rule_connect_bare(struct rule_trial *trial, int *ret_fd);
 
 /* Runs a plan on a connection of its own. False: it did not end well, and the evidence says how. */
 bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan);

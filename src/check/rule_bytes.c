@@ -1,6 +1,8 @@
 /*
  * Every byte, in order, once: in pieces of any size, at any pace of the reader (RFC 862).
  */
+#include <stdio.h>
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/duration.h"
@@ -48,13 +50,37 @@ static enum rule_verdict say_size(struct rule_trial *trial, uint64_t bytes, cons
 	return rule_say(trial, RULE_PASS, how, number_format_size(bytes, size, sizeof(size)));
 }
 
+/* The way has one byte, and gives nothing: perhaps it does once there is more. */
+static void say_held_back(struct rule_trial *trial, int fd)
+{
+	struct exchange_plan plan = plan_of(trial, 64u << 10);
+	struct exchange_result result;
+	char size[NUMBER_TEXT_SIZE];
+
+	plan.sent_before = 1;
+	plan.finish = true;
+	exchange_run(fd, &plan, &result);
+	if (result.ending.received_bytes > 0)
+		rule_say(trial, RULE_FAIL,
+			_("held back until more came: one byte did not come back before %s were sent"),
+			number_format_size(result.ending.sent_bytes, size, sizeof(size)));
+}
+
 static enum rule_verdict one_byte(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1);
+	struct exchange_result result;
+	CLEANUP_FD int fd = -1;
 
-	/* No more is sent until it is back: a service that waits for a full buffer or a line is found. */
-	if (!rule_exchange(trial, &plan))
+	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
+	/* No more is sent until it is back: a service that waits for a full buffer or a line is found. */
+	exchange_run(fd, &plan, &result);
+	if (!rule_judge(trial, &plan, &result)) {
+		if (trial->through != NULL && result.ending.kind == ENDING_SILENT)
+			say_held_back(trial, fd);
+		return RULE_FAIL;
+	}
 	return rule_say(trial, RULE_PASS, _("one byte came back before another was sent"));
 }
 
@@ -204,6 +230,15 @@ static enum rule_verdict say_urgent(struct rule_trial *trial, const struct excha
 	return rule_judge(trial, plan, result) ? RULE_PASS : RULE_FAIL;
 }
 
+/* No proxy is asked to keep it; what it does instead is worth knowing. */
+static enum rule_verdict tell_urgent(struct rule_trial *trial)
+{
+	char seen[RULE_EVIDENCE_SIZE];
+
+	snprintf(seen, sizeof(seen), "%s", trial->evidence);
+	return rule_say(trial, RULE_SKIP, _("no way is asked to keep it, but: %s"), seen);
+}
+
 static enum rule_verdict urgent(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 20000);
@@ -217,7 +252,7 @@ static enum rule_verdict urgent(struct rule_trial *trial)
 	plan.urgent_at = plan.bytes / 2;
 	exchange_run(fd, &plan, &result);
 	if (say_urgent(trial, &plan, &result) != RULE_PASS)
-		return RULE_FAIL;
+		return trial->through != NULL ? tell_urgent(trial) : RULE_FAIL;
 	return rule_say(trial, RULE_PASS, _("the urgent byte came back in its place"));
 }
 

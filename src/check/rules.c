@@ -10,6 +10,7 @@ static const struct rule *const lists[] = {
 	rule_bytes_list,
 	rule_ending_list,
 	rule_others_list,
+	rule_proxy_list,
 	rule_datagram_list,
 };
 

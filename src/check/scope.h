@@ -9,6 +9,7 @@ struct scope {
 	enum rule_subject subject;
 	enum rule_profile profile;
 	enum addr_scheme scheme;
+	bool proxied; /* --send-proxy */
 };
 
 bool scope_fits(const struct scope *scope, const struct rule *rule);

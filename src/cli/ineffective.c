@@ -70,9 +70,21 @@ static void say_chance(const struct ineffective *given, const struct bench_optio
 		      "is)"));
 }
 
+/* Generators of one host that share their sources take ports from one another. */
+static void say_fleet(const struct measure_options *options)
+{
+	const struct bench_options *bench = &options->bench;
+
+	if (bench->source != NULL && options->rank.known && options->rank.size == 0)
+		SAY(_("--source is not split: this is rank %u, and how many there are is not known "
+		      "(--rank %u/N says it)"),
+			options->rank.rank, options->rank.rank);
+}
+
 void ineffective_say(const struct ineffective *given, const struct measure_options *options)
 {
 	say_times(given, options);
 	say_numbers(given, &options->bench);
 	say_chance(given, &options->bench);
+	say_fleet(options);
 }

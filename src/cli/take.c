@@ -4,6 +4,7 @@
 #include "cli/take.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/duration.h"
 #include "base/i18n.h"
@@ -66,4 +67,26 @@ enum plot_style take_plot_style(const char *text)
 	if (text != NULL && strcmp(text, "ascii") == 0)
 		return PLOT_ASCII;
 	return plot_style_of_terminal();
+}
+
+int take_send_proxy(struct cli_state *state, const char *text, struct send_proxy *storage,
+	const struct send_proxy **ret_proxy)
+{
+	size_t column;
+	const char *why;
+
+	if (send_proxy_parse(text, storage, &column, &why) < 0)
+		return cli_complain(
+			state, _("--send-proxy '%s': %s (column %zu)"), text, why, column + 1);
+	*ret_proxy = storage;
+	return 0;
+}
+
+int take_check_proxy(
+	struct cli_state *state, const struct send_proxy *proxy, const struct addr_spec *target)
+{
+	if (proxy != NULL && addr_socket_type(target->scheme) == SOCK_DGRAM)
+		return cli_complain(state,
+			_("--send-proxy is for streams, tcp and unix: a datagram has no header in front"));
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "bench/fleet/start.h"
 #include "bench/measure.h"
 #include "bench/mix.h"
 #include "cli/cli.h"
@@ -28,6 +29,7 @@
 #define CLOSED_DEPTH 1
 #define OPEN_DEPTH 16
 #define DEFAULT_MESSAGE_BYTES 64
+#define DEFAULT_TRAIN 32
 
 enum option_key {
 	KEY_ARRIVALS = 256,
@@ -36,8 +38,10 @@ enum option_key {
 	KEY_RESET,
 	KEY_VERIFY,
 	KEY_NO_VERIFY,
+	KEY_TRAINS,
 	KEY_TIMEOUT,
 	KEY_SOURCE,
+	KEY_SEND_PROXY,
 	KEY_ENGINE,
 	KEY_BUSY_POLL,
 	KEY_FIND_MAX,
@@ -49,6 +53,8 @@ enum option_key {
 	KEY_PLOT,
 	KEY_LABEL,
 	KEY_INTERVAL,
+	KEY_START_AT,
+	KEY_RANK,
 	KEY_TRACE,
 };
 
@@ -85,6 +91,9 @@ static const struct options_row rows[] = {
 	{ "verify", KEY_VERIFY, NULL, 0,
 		N_("compare every byte (default: for messages up to 64K and up to 1 GB a second)") },
 	{ "no-verify", KEY_NO_VERIFY, NULL, 0, N_("only count the bytes") },
+	{ "trains", KEY_TRAINS, "N", OPTIONS_NUMBER | OPTIONS_OPTIONAL,
+		N_("udp: datagrams leave N at a time, as one for the kernel (default: half of "
+		   "--pipeline)") },
 	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("for connecting, for a datagram's echo, and for what is under way at the end "
 		   "(default: 1s)") },
@@ -93,6 +102,15 @@ static const struct options_row rows[] = {
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
 		N_("connect from these in turn: an address, a range A-B or a prefix, "
 		   "each also with :PORT or :LOW-HIGH") },
+	{ "send-proxy", KEY_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
+	{ .help = N_("One of many:") },
+	{ "start-at", KEY_START_AT, "WHEN", OPTIONS_TEXT,
+		N_("begin the load then: 2026-01-31T12:00:00Z, 12:00:00 (here, today), @SECONDS "
+		   "since 1970 or +10s") },
+	{ "rank", KEY_RANK, "I/N", OPTIONS_TEXT,
+		N_("this is generator I of N, from 0 (default: what mpirun, srun, parallel ... "
+		   "say)") },
 	{ .help = N_("How it works:") },
 	{ "threads", 't', "N", OPTIONS_NUMBER, N_("threads (default: half of the processors)") },
 	{ "engine", KEY_ENGINE, "NAME", OPTIONS_CHOICE, N_("auto, epoll or uring (default: auto)"),
@@ -128,8 +146,11 @@ static const struct options_row rows[] = {
 struct input {
 	struct measure_options measure;
 	struct source source;
+	struct send_proxy proxy;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
+	bool trains_given;
+	uint32_t train; /* datagrams in one; 0: not said */
 	struct ineffective given;
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 };
@@ -212,6 +233,31 @@ static int take_goal(struct input *input, const char *text, struct cli_state *st
 	return 0;
 }
 
+static int take_start(struct input *input, const char *text, struct cli_state *state)
+{
+	char clock[START_TEXT_SIZE];
+	uint64_t now_ns = clock_wall_ns();
+	const char *why;
+	size_t column;
+	int r = start_parse(text, now_ns, &input->measure.bench.start_unix_ns, &column, &why);
+
+	if (r == -EINVAL)
+		return complain_of_text(state, "--start-at", text, why, column);
+	if (r < 0)
+		return cli_complain(state, _("--start-at '%s' has passed: it is %s now"), text,
+			start_format(now_ns, clock, sizeof(clock)));
+	return 0;
+}
+
+static int take_rank(struct input *input, const char *text, struct cli_state *state)
+{
+	const char *why;
+
+	if (launcher_parse(text, &input->measure.rank, &why) < 0)
+		return cli_complain(state, "--rank '%s': %s", text, why);
+	return 0;
+}
+
 static int take_family(struct input *input, int family, struct cli_state *state)
 {
 	if (input->family != AF_UNSPEC && input->family != family)
@@ -240,6 +286,8 @@ static int check_target(struct input *input, struct cli_state *state)
 			LOAD_MOST_FLOW_BYTES, mix_most_bytes(load));
 	if (is_datagram && (load->echoes > 0 || load->end_by_reset))
 		return cli_complain(state, _("--churn and --reset are for streams, tcp and unix"));
+	if (take_check_proxy(state, input->measure.bench.proxy, target) < 0)
+		return -EINVAL;
 	if (input->family == AF_UNSPEC)
 		return 0;
 	if (target->family != AF_UNSPEC && target->family != input->family)
@@ -264,6 +312,62 @@ static int check_goal(const struct input *input, struct cli_state *state)
 			measure->rate_text);
 	if (measure->hdr_path != NULL)
 		return cli_complain(state, _("--hdr is the log of one run, not of --find-max"));
+	return 0;
+}
+
+/* Which of many generators this is, and which sources are its own. */
+static int settle_rank(struct input *input, struct cli_state *state)
+{
+	struct launcher_rank *rank = &input->measure.rank;
+	struct launcher_fault fault;
+
+	if (!rank->known && launcher_find(rank, &fault) < 0)
+		return cli_complain(state,
+			_("%s '%s' in the environment: %s (--rank I/N wins over it)"),
+			fault.variable, fault.value, fault.why);
+	if (rank->size > 0)
+		source_split(&input->source, rank->rank, rank->size);
+	return 0;
+}
+
+/* How many datagrams are in a train, and under way. */
+static int check_trains(struct input *input, struct cli_state *state)
+{
+	struct load_options *load = &input->measure.bench.load;
+	uint32_t most = LOAD_MOST_FLOW_BYTES / load->sizes[0].bytes;
+	uint32_t train = input->train;
+
+	if (!input->trains_given)
+		return 0;
+	if (input->measure.bench.target.scheme != ADDR_UDP)
+		return cli_complain(state, _("--trains is for udp"));
+	if (load->open_loop)
+		return cli_complain(
+			state, _("--trains is for the closed loop, without --rate and --find-max"));
+	if (load->size_count > 1)
+		return cli_complain(state,
+			_("--trains takes one --size: the datagrams of a train are "
+			  "equally long"));
+	if (most > LOAD_MOST_TRAIN)
+		most = LOAD_MOST_TRAIN;
+	if (train == 0 && !input->depth_given)
+		train = DEFAULT_TRAIN;
+	else if (train == 0)
+		train = load->depth / 2 > 2 ? load->depth / 2 : 2;
+	if (input->train == 0 && train > most)
+		train = most;
+	if (most < 2 || train > most)
+		return cli_complain(state,
+			_("--trains: of datagrams of %u bytes, a train takes %u at most"),
+			load->sizes[0].bytes, most);
+	if (input->depth_given && train > load->depth)
+		return cli_complain(state,
+			_("--trains: --pipeline %u is not enough for a train of %u datagrams"),
+			load->depth, train);
+	load->train = train;
+	if (!input->depth_given)
+		load->depth = 2 * train; /* one on its way there, one on its way back */
+	input->depth_given = true;
 	return 0;
 }
 
@@ -307,6 +411,11 @@ static int check(struct input *input, struct cli_state *state)
 		return cli_complain(state, _("--arrivals is for --rate and --find-max"));
 	if (measure->json && measure->json_lines)
 		return cli_complain(state, _("--json and --json-lines exclude each other"));
+	r = settle_rank(input, state);
+	if (r == 0)
+		r = check_trains(input, state);
+	if (r != 0)
+		return r;
 	complete(input);
 	ineffective_say(&input->given, measure);
 	return 0;
@@ -340,7 +449,17 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case KEY_RESET: bench->load.end_by_reset = true; return 0;
 	case KEY_VERIFY: input->verify_given = true; return 0;
 	case KEY_NO_VERIFY: input->no_verify_given = true; return 0;
+	case KEY_TRAINS:
+		number = 0;
+		r = text != NULL ? take_count(state, "--trains", text, 2, LOAD_MOST_TRAIN, &number)
+				 : 0;
+		input->trains_given = true;
+		input->train = (uint32_t)number;
+		return r;
 	case KEY_TIMEOUT: return take_time_from(state, "--timeout", text, 1, &bench->timeout_ns);
+	case KEY_SEND_PROXY: return take_send_proxy(state, text, &input->proxy, &bench->proxy);
+	case KEY_START_AT: return take_start(input, text, state);
+	case KEY_RANK: return take_rank(input, text, state);
 	case KEY_SOURCE: return take_source(input, text, state);
 	case KEY_ARRIVALS:
 		input->given.arrivals = true;

@@ -24,6 +24,8 @@ enum option_key {
 	KEY_IDLE,
 	KEY_TIMEOUT,
 	KEY_SIZE,
+	KEY_SEND_PROXY,
+	KEY_THROUGH,
 	KEY_TRACE,
 	KEY_RUN,
 	KEY_CLIENT,
@@ -40,6 +42,7 @@ static const char *const profiles[] = {
 	[RULE_CHAPTER] = "chapter",
 	[RULE_CLASS] = "class",
 	[RULE_FULL] = "full",
+	[RULE_PATH] = "path",
 };
 
 static const char *profile_choice(size_t index)
@@ -69,14 +72,19 @@ static const struct options_row rows[] = {
 		rule_choice },
 	{ "list", KEY_LIST, NULL, 0, N_("show the rules and exit") },
 	{ "profile", KEY_PROFILE, "NAME", OPTIONS_CHOICE,
-		N_("chapter (one client at a time), class (several clients) or full (default: full)"),
+		N_("chapter (one client at a time), class (several), full (default), or path (what stands "
+		   "before a service)"),
 		profile_choice },
+	{ "through", KEY_THROUGH, "NAME", OPTIONS_TEXT,
+		N_("the echo at ADDRESS is known to be exact: judge NAME, the way to it (profile path)") },
 	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("how long to wait for an answer (default: 5s; of a program: 1s)") },
 	{ "size", KEY_SIZE, "SIZE", OPTIONS_SIZE,
 		N_("bytes of one conversation, at most (default: 64M)") },
 	{ "idle", KEY_IDLE, "TIME", OPTIONS_TIME,
 		N_("instead of rules: find out how long a silent connection lives, up to TIME") },
+	{ "send-proxy", KEY_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ .help = N_("A program of your own:") },
 	{ "run", KEY_RUN, "COMMAND", OPTIONS_TEXT,
 		N_("start this service, anew for each rule, instead of ADDRESS; {port} is its port") },
@@ -108,7 +116,8 @@ struct check_input {
 	struct check_options check;
 	bool target_given, some_wanted, some_skipped, list;
 	bool skipped[CHECK_MOST_RULES];
-	bool port_given, limited;
+	bool port_given, limited, profile_given;
+	struct send_proxy proxy;
 	struct grade grade;
 };
 
@@ -234,6 +243,23 @@ static int finish_program(struct cli_state *state, struct check_input *input)
 	return 0;
 }
 
+static int finish_path(struct cli_state *state, struct check_input *input)
+{
+	struct check_options *check = &input->check;
+
+	check->scope.proxied = check->proxy != NULL;
+	if (check->through == NULL)
+		return 0;
+	if (check->scope.subject != RULE_OF_ANY)
+		return cli_complain(
+			state, _("--through needs an ADDRESS: a way leads to a service"));
+	if (check->through[0] == '\0')
+		return cli_complain(state, _("--through needs a name for the way"));
+	if (!input->profile_given)
+		check->scope.profile = RULE_PATH;
+	return 0;
+}
+
 static int finish(struct cli_state *state, struct check_input *input)
 {
 	bool to_stdout = input->check.junit_path != NULL &&
@@ -241,7 +267,13 @@ static int finish(struct cli_state *state, struct check_input *input)
 
 	if (input->list)
 		return 0;
-	if (finish_program(state, input) < 0)
+	if (finish_program(state, input) < 0 ||
+		take_check_proxy(state, input->check.proxy, &input->check.target) < 0)
+		return -EINVAL;
+	if (input->check.proxy != NULL && input->check.scope.subject == RULE_OF_CLIENT)
+		return cli_complain(
+			state, _("--send-proxy is what a client sends, and --client is one"));
+	if (finish_path(state, input) < 0)
 		return -EINVAL;
 	if (input->check.json && to_stdout)
 		return cli_complain(state, _("--json and --junit - both want standard output"));
@@ -295,11 +327,16 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_JUNIT: check->junit_path = text; return 0;
 	case KEY_IDLE: return take_time(state, "--idle", text, &check->idle_ns);
 	case KEY_TIMEOUT: return take_time(state, "--timeout", text, &check->patience_ns);
+	case KEY_SEND_PROXY: return take_send_proxy(state, text, &input->proxy, &check->proxy);
 	case KEY_SIZE: return take_size(state, "--size", text, 1, 1ull << 40, &check->most_bytes);
 	case KEY_RUN: check->service.command = text; return 0;
 	case KEY_CLIENT: check->client = text; return 0;
 	case KEY_PORT: input->port_given = true; return take_port(state, text);
-	case KEY_PROFILE: check->scope.profile = choose(profile_choice, text); return 0;
+	case KEY_THROUGH: check->through = text; return 0;
+	case KEY_PROFILE:
+		input->profile_given = true;
+		check->scope.profile = choose(profile_choice, text);
+		return 0;
 	case KEY_HINT: check->hint = choose(hint_choice, text); return 0;
 	case KEY_GRADE: return take_grade(state, text);
 	case KEY_LIMIT_TIME:

@@ -22,6 +22,7 @@ enum {
 	OPTION_CONNECT,
 	OPTION_JSON,
 	OPTION_PORTS,
+	OPTION_SEND_PROXY,
 	OPTION_TCP_INFO,
 	OPTION_PLOT,
 	OPTION_TRACE,
@@ -33,6 +34,7 @@ enum { STATUS_UNANSWERED = 1, STATUS_ERROR = 2, STATUS_DAMAGED = 3 };
 
 struct arguments {
 	struct ping_options ping;
+	struct send_proxy proxy; /* of --send-proxy */
 	bool target_given;
 	uint64_t wait_ns; /* of --wait; 0: it was not given */
 	size_t target_count; /* of --wait */
@@ -65,6 +67,8 @@ static const struct options_row rows[] = {
 		   "of a path with several") },
 	{ "source", 'I', "ADDRESS", OPTIONS_TEXT,
 		N_("send from this address, or through this interface, of this machine") },
+	{ "send-proxy", OPTION_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "busy-poll", OPTION_BUSY_POLL, "TIME", OPTIONS_TIME,
@@ -211,7 +215,8 @@ static int check_target(struct cli_state *state, struct arguments *arguments)
 		ping->source.port != 0 && ping->source.port + ping->ports > 65536)
 		return cli_complain(state,
 			_("--ports needs more ports than there are from that of --source on"));
-	if (check_size(state, ping) != 0)
+	if (check_size(state, ping) != 0 ||
+		take_check_proxy(state, ping->proxy, &ping->target) != 0)
 		return -EINVAL;
 	return apply_family(state, arguments);
 }
@@ -247,6 +252,7 @@ static void note_unfit(struct arguments *arguments, int key)
 	case 's':
 	case 'W':
 	case 'q':
+	case OPTION_SEND_PROXY:
 	case OPTION_TRACE:
 	case OPTION_WAIT: return;
 	}
@@ -313,6 +319,8 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_BUSY_POLL: return read_busy(state, argument, &ping->busy_ns);
 	case OPTION_CONNECT: ping->connect = true; return 0;
 	case OPTION_PORTS: return read_ports(state, argument, &ping->ports);
+	case OPTION_SEND_PROXY:
+		return take_send_proxy(state, argument, &arguments->proxy, &ping->proxy);
 	case OPTION_TCP_INFO: ping->kernel = true; return 0;
 	case OPTION_JSON: ping->json = true; return 0;
 	case OPTION_PLOT:
@@ -344,6 +352,7 @@ static enum cli_status wait_for_all(const struct arguments *arguments)
 		.size_bytes = arguments->ping.size_bytes,
 		.patience_ns = arguments->wait_ns,
 		.timeout_ns = arguments->ping.timeout_ns,
+		.proxy = arguments->ping.proxy,
 	};
 	int r = ping_wait(&options);
 

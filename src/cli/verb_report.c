@@ -18,9 +18,12 @@
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "cli/cli.h"
+#include "cli/expect.h"
+#include "cli/take.h"
 #include "report/compare.h"
 #include "report/compare_json.h"
 #include "report/difference.h"
+#include "report/fleet/fleet.h"
 #include "report/html.h"
 #include "report/merge.h"
 #include "report/model/model_write.h"
@@ -45,6 +48,7 @@ struct options {
 	bool fail_if_worse;
 	double margin;
 	bool margin_given;
+	uint64_t ranks; /* of --expect; 0: not given */
 };
 
 /* All that is printed. */
@@ -59,7 +63,16 @@ struct findings {
 	bool compared;
 };
 
-enum key { KEY_JSON = 0x100, KEY_HTML, KEY_LABEL, KEY_TAG, KEY_UNIT, KEY_MARGIN, KEY_FAIL };
+enum key {
+	KEY_JSON = 0x100,
+	KEY_HTML,
+	KEY_LABEL,
+	KEY_TAG,
+	KEY_UNIT,
+	KEY_MARGIN,
+	KEY_FAIL,
+	KEY_EXPECT
+};
 
 static const struct {
 	const char *name;
@@ -81,6 +94,9 @@ static const struct options_row rows[] = {
 		N_("the values of a histogram log are ns, us, ms or s (default: ns)"),
 		unit_choice },
 	{ .help = N_("Verdict:") },
+	{ "expect", KEY_EXPECT, "N", OPTIONS_NUMBER,
+		N_("the results of N generators that ran at once, ranks 0 to N-1: status 3 unless "
+		   "each is there once") },
 	{ "margin", KEY_MARGIN, N_("PERCENT"), OPTIONS_NUMBER,
 		N_("differences up to this count as none (default: 1)") },
 	{ "fail-if-worse", KEY_FAIL, NULL, 0,
@@ -138,9 +154,19 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case KEY_MARGIN: return parse_margin(argument, options, state);
 	case KEY_FAIL: options->fail_if_worse = true; return 0;
 	case CLI_KEY_ARGUMENT: options->paths[options->path_count++] = argument; return 0;
+	case KEY_EXPECT:
+		return take_count(
+			state, "--expect", argument, 1, FLEET_MOST_RANKS, &options->ranks);
 	case CLI_KEY_END:
 		if (options->path_count == 0)
 			return cli_complain(state, _("no file is given"));
+		if (options->ranks > 0 &&
+			(options->baseline_count > 0 || options->tag != NULL ||
+				options->unit_ns > 0))
+			return cli_complain(state, _("--expect and %s exclude each other"),
+				options->baseline_count > 0    ? "--baseline"
+					: options->tag != NULL ? "--tag"
+							       : "--unit");
 		if (options->baseline_count == 0 &&
 			(options->fail_if_worse || options->margin_given))
 			return cli_complain(state, _("'%s' needs --baseline"),
@@ -378,6 +404,17 @@ static enum cli_status print_findings(
 							: CLI_OK;
 }
 
+/* Ranks that do not know of one another look like a whole fleet. */
+static void say_missing_ranks(const struct runs *runs)
+{
+	uint64_t size = runs->items[0].fleet.size.known ? runs->items[0].fleet.size.count : 0;
+
+	if (runs->count < size && merge_is_fleet(runs->items, runs->count))
+		log_write(LOG_LEVEL_WARNING, "ranks-missing", NULL,
+			_("these are %zu of %llu ranks (--expect %llu says which are missing)"),
+			runs->count, (unsigned long long)size, (unsigned long long)size);
+}
+
 /* --unit and --tag are for logs. */
 static void say_ineffective(const struct options *options, const struct findings *findings)
 {
@@ -410,12 +447,25 @@ enum cli_status verb_report(int argc, char **argv)
 			options.html);
 		return CLI_FAILED;
 	}
+	if (options.ranks > 0) {
+		struct expect_options expected = {
+			.ranks = (uint32_t)options.ranks,
+			.paths = options.paths,
+			.path_count = options.path_count,
+			.label = options.label,
+			.html = options.html,
+			.json = options.json,
+		};
+
+		return expect_report(&expected);
+	}
 	if (load(options.paths, options.path_count, &options, &findings.now) == 0 &&
 		load(options.baselines, options.baseline_count, &options, &findings.baseline) ==
 			0) {
 		int r = find(&options, &findings);
 
 		say_ineffective(&options, &findings);
+		say_missing_ranks(&findings.now);
 		say_twice(&findings.now, false);
 		say_twice(&findings.baseline, true);
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/serve_address.h"
 #include "cli/settings.h"
 #include "cli/take.h"
 #include "cli/web_input.h"
@@ -27,9 +28,9 @@
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
 #include "server/explain.h"
-#include "server/fault/fault_address.h"
 #include "server/fault/fault_spec.h"
 #include "server/listen/activation.h"
+#include "server/reload.h"
 #include "server/server.h"
 
 enum option_key {
@@ -59,15 +60,19 @@ enum option_key {
 	KEY_ALLOW,
 	KEY_DENY,
 	KEY_FAULT,
+	KEY_PROXY_FROM,
+	KEY_PROXY_TIMEOUT,
 	KEY_ACTIVATED,
 	KEY_USER,
 	KEY_NO_SANDBOX,
+	KEY_NO_SPLICE,
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
 	KEY_WEB,
 	KEY_WEB_ALLOW,
 	KEY_WEB_NAME,
+	KEY_CONTROL,
 };
 
 static const char *urgent_choice(size_t index)
@@ -127,6 +132,11 @@ static const struct options_row rows[] = {
 	{ "fixed-port-rate", KEY_FIXED_PORT_RATE, "N", OPTIONS_NUMBER,
 		N_("answers a second to one UDP peer whose port is fixed, where a server may be "
 		   "(default: 1000)") },
+	{ .help = N_("Behind a proxy (ADDRESS?proxy=require or ADDRESS?proxy=accept):") },
+	{ "proxy-from", KEY_PROXY_FROM, "BLOCK", OPTIONS_TEXT,
+		N_("proxies whose PROXY header counts: a block, @FILE, or unix; may be given again") },
+	{ "proxy-timeout", KEY_PROXY_TIMEOUT, "TIME", OPTIONS_TIME,
+		N_("how long a proxy's header may take (default: 3s)") },
 	{ .help = N_("Metrics and a live page:") },
 	{ "web", KEY_WEB, "ADDRESS", OPTIONS_ADDRESS,
 		N_("serve them at http://ADDRESS, or on the manager's socket fd:NAME; may be given again") },
@@ -157,6 +167,8 @@ static const struct options_row rows[] = {
 	{ "busy-poll", KEY_BUSY_POLL, "TIME", OPTIONS_TIME,
 		N_("how long to poll before sleeping: auto, 0 (never) or a time (default: auto; with "
 		   "--trace: 0)") },
+	{ "no-splice", KEY_NO_SPLICE, NULL, 0,
+		N_("copy bulk too, instead of moving it through pipes inside the kernel") },
 	{ "pin", KEY_PIN, NULL, 0,
 		N_("keep each thread on a processor of its own, and give it the connections that "
 		   "come in there") },
@@ -169,9 +181,12 @@ static const struct options_row rows[] = {
 		N_("such as delay=20ms or drop,p=1%; may be given again; for one address alone: "
 		   "ADDRESS?fault=SPEC"),
 		fault_spec_beginning },
-	{ .help = N_("Log and trace:") },
+	{ .help = N_("Log, figures, trace:") },
 	{ "log-format", KEY_LOG_FORMAT, "FORMAT", OPTIONS_CHOICE,
 		N_("text or json (default: text)"), log_format_choice },
+	{ "control", KEY_CONTROL, "PATH", OPTIONS_FILE,
+		N_("answer what this user asks at PATH: counters, faults or connections, a line of "
+		   "JSON each") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
 	{ 0 },
@@ -180,7 +195,7 @@ static const struct options_row rows[] = {
 struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
-	struct addr upgrade_at;
+	struct addr upgrade_at, control_at;
 	const char **activated;
 	struct web_input web;
 	char *config; /* the text of --config */
@@ -197,57 +212,6 @@ struct rereading {
 	struct serve_input *last; /* NULL: none yet */
 };
 
-/* For one more; its faults are NULL then. */
-static bool make_room_for_address(struct serve_input *input)
-{
-	struct server_options *server = &input->server;
-	size_t count = server->spec_count + 1;
-	struct addr_spec *specs = reallocarray(input->specs, count, sizeof(*specs));
-
-	if (specs != NULL)
-		server->specs = input->specs = specs;
-
-	struct fault_plan **faults = reallocarray(server->spec_faults, count, sizeof(*faults));
-
-	if (faults != NULL) {
-		server->spec_faults = faults;
-		faults[server->spec_count] = NULL;
-	}
-	return specs != NULL && faults != NULL;
-}
-
-static int add_address(struct serve_input *input, const char *text, struct cli_state *state)
-{
-	struct server_options *server = &input->server;
-	size_t length = fault_address_length(text), column;
-	struct fault_plan plan;
-	const char *why;
-
-	if (!make_room_for_address(input))
-		return -ENOMEM;
-
-	struct addr_spec *spec = &input->specs[server->spec_count];
-
-	int r = cli_take_address_part(state, text, length, spec);
-
-	if (r < 0)
-		return r;
-	if (fault_address_parse(text, length, addr_socket_type(spec->scheme) == SOCK_DGRAM, &plan,
-		    &column, &why) < 0)
-		return cli_complain(state, _("'%s' has a fault that is none: %s (column %zu)"),
-			text, why, column + 1);
-	if (plan.count > 0) {
-		struct fault_plan *own = malloc(sizeof(*own));
-
-		if (own == NULL)
-			return -ENOMEM;
-		*own = plan;
-		server->spec_faults[server->spec_count] = own;
-	}
-	server->spec_count++;
-	return 0;
-}
-
 static int add_activated(struct serve_input *input, const char *name)
 {
 	struct server_options *server = &input->server;
@@ -258,7 +222,8 @@ static int add_activated(struct serve_input *input, const char *name)
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
-static int take_upgrade(struct serve_input *input, const char *text, struct cli_state *state)
+static int take_place(
+	struct cli_state *state, const char *option, const char *text, struct addr *ret_at)
 {
 	static const char scheme[] = "unix:";
 	char full[ADDR_TEXT_SIZE];
@@ -269,14 +234,13 @@ static int take_upgrade(struct serve_input *input, const char *text, struct cli_
 
 	if (snprintf(full, sizeof(full), "%s%s", has_scheme ? "" : scheme, text) >=
 		(int)sizeof(full))
-		return cli_complain(state, _("--upgrade '%s' is too long for a path"), text);
+		return cli_complain(state, _("%s '%s' is too long for a path"), option, text);
 	if (addr_parse(full, &spec, &fault) < 0)
-		return cli_complain(state, _("--upgrade '%s' is not the path of a socket: %s"),
+		return cli_complain(state, _("%s '%s' is not the path of a socket: %s"), option,
 			text, fault.text);
 	if (resolve(&spec, RESOLVE_LISTEN, &found) < 0)
 		return -EINVAL;
-	input->upgrade_at = found.addrs[0];
-	input->server.upgrade_at = &input->upgrade_at;
+	*ret_at = found.addrs[0];
 	return 0;
 }
 
@@ -340,6 +304,8 @@ static int parse_tuning(
 static int add_block(struct cli_state *state, const char *option, const char *text,
 	struct access_entries *entries)
 {
+	const struct serve_input *input = state->input;
+	const struct access_entries *proxies = &input->server.proxies;
 	struct addr_fault fault;
 	struct cidr cidr;
 	const char **longer = reallocarray(
@@ -348,6 +314,10 @@ static int add_block(struct cli_state *state, const char *option, const char *te
 	if (longer == NULL)
 		return -ENOMEM;
 	entries->texts = longer;
+	if (entries == proxies && strcmp(text, ACCESS_UNIX) == 0) {
+		entries->texts[entries->count++] = text;
+		return 0;
+	}
 	if (text[0] != '@' && cidr_parse(text, &cidr, &fault) < 0)
 		return cli_complain(state,
 			_("%s '%s' is not a block of addresses: %s (column %zu)"), option, text,
@@ -383,6 +353,9 @@ static int parse_limit(
 	switch (key) {
 	case KEY_ALLOW: return add_block(state, "--allow", text, &server->allow);
 	case KEY_DENY: return add_block(state, "--deny", text, &server->deny);
+	case KEY_PROXY_FROM: return add_block(state, "--proxy-from", text, &server->proxies);
+	case KEY_PROXY_TIMEOUT:
+		return take_time(state, "--proxy-timeout", text, &server->proxy_limit_ns);
 	case KEY_FAULT: return add_fault(state, text, &server->faults);
 	case KEY_MAX_CONNECTIONS:
 		return take_u32(state, "--max-connections", text, &server->most_connections);
@@ -449,11 +422,17 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_EXPLAIN: input->explain = true; return 0;
 	case KEY_CHECK_CONFIG: input->check = true; return 0;
 	case 'v': input->server.log_level = LOG_LEVEL_DEBUG; return 0;
-	case CLI_KEY_ARGUMENT: return add_address(input, text, state);
+	case CLI_KEY_ARGUMENT: return serve_address_add(&input->server, &input->specs, text, state);
 	case KEY_USER: input->server.user = text; return 0;
+	case KEY_NO_SPLICE: input->server.no_splice = true; return 0;
 	case KEY_NO_SANDBOX: input->server.no_sandbox = true; return 0;
 	case KEY_ACTIVATED: return add_activated(input, text);
-	case KEY_UPGRADE: return take_upgrade(input, text, state);
+	case KEY_UPGRADE:
+		input->server.upgrade_at = &input->upgrade_at;
+		return take_place(state, "--upgrade", text, &input->upgrade_at);
+	case KEY_CONTROL:
+		input->server.control_at = &input->control_at;
+		return take_place(state, "--control", text, &input->control_at);
 	case KEY_WEB: return web_input_add(&input->web, text, state);
 	case KEY_WEB_NAME: return web_input_add_name(&input->web, text, state);
 	case KEY_WEB_ALLOW: return add_block(state, "--web-allow", text, &input->server.web_allow);
@@ -466,9 +445,9 @@ static int take(int key, const char *text, struct cli_state *state)
 		if (check_web(input, state) < 0)
 			return -EINVAL;
 		if (input->server.spec_count > 0 || input->is_offered)
-			return 0;
+			return serve_address_check(&input->server, state);
 		input->server.specs_are_default = true;
-		return add_address(input, "tcp://*", state);
+		return serve_address_add(&input->server, &input->specs, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
 	}
 }
@@ -499,6 +478,7 @@ static const struct serve_input defaults = {
 		.fixed_port_per_s = PEER_RULE_DEFAULT_PER_S,
 		.idle_ns = CLOCK_NEVER,
 		.lifetime_ns = CLOCK_NEVER,
+		.proxy_limit_ns = SERVER_DEFAULT_PROXY_LIMIT_NS,
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	},
@@ -509,6 +489,8 @@ static void input_fini(struct serve_input *input)
 	for (size_t i = 0; i < input->server.spec_count; i++)
 		free(input->server.spec_faults[i]);
 	free(input->server.spec_faults);
+	free(input->server.spec_proxies);
+	free(input->server.proxies.texts);
 	free(input->specs);
 	free(input->activated);
 	web_input_fini(&input->web);
@@ -558,8 +540,8 @@ static int read_again(void *context, const struct server_options **ret_options)
 /* The lists are all that the options only name. Opens nothing else. */
 static enum cli_status check(const struct server_options *server)
 {
-	struct access *access = NULL;
-	int r = access_new(&server->allow, &server->deny, &access);
+	struct access *access;
+	int r = reload_access(server, &access);
 
 	access_free(access);
 	return r < 0 ? CLI_USAGE : CLI_OK;

@@ -9,14 +9,23 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "cli/cli.h"
+#include "cli/take.h"
 #include "net/call.h"
 #include "talk/lockstep.h"
 #include "talk/talk.h"
 
-enum { OPTION_VERIFY = 256, OPTION_SIZE, OPTION_TIMEOUT, OPTION_SOURCE, OPTION_TRACE };
+enum {
+	OPTION_VERIFY = 256,
+	OPTION_SIZE,
+	OPTION_TIMEOUT,
+	OPTION_SOURCE,
+	OPTION_SEND_PROXY,
+	OPTION_TRACE
+};
 
 struct arguments {
 	struct talk_options talk;
+	struct send_proxy proxy; /* of --send-proxy */
 	bool target_given;
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 	bool trace;
@@ -27,6 +36,8 @@ static const struct options_row rows[] = {
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", OPTION_SOURCE, "ADDRESS", OPTIONS_TEXT,
 		N_("connect from this address of this machine") },
+	{ "send-proxy", OPTION_SEND_PROXY, "SPEC", OPTIONS_TEXT | OPTIONS_OPTIONAL,
+		N_("begin with a PROXY header: v1 (default) or v2; with ,from=ADDRESS another client's") },
 	{ "timeout", OPTION_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("give up connecting, or waiting for an answer, after this time (default: 10s, a "
 		   "datagram's echo 1s)") },
@@ -98,6 +109,8 @@ static int check(struct cli_state *state, struct arguments *arguments)
 	if ((talk->verify || talk->size_bytes != 0) && talk_is_by_hand())
 		return cli_complain(state,
 			_("--verify and --size are for pipes: input or output must not be a terminal"));
+	if (take_check_proxy(state, talk->proxy, &talk->target) < 0)
+		return -EINVAL;
 	return apply_family(state, arguments);
 }
 
@@ -121,6 +134,8 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_TRACE: arguments->trace = true; return 0;
 	case OPTION_TIMEOUT: return read_timeout(state, argument, &talk->timeout_ns);
 	case OPTION_SIZE: return read_size(state, argument, &talk->size_bytes);
+	case OPTION_SEND_PROXY:
+		return take_send_proxy(state, argument, &arguments->proxy, &talk->proxy);
 	case OPTION_SOURCE:
 		talk->source_given = true;
 		return cli_take_address(state, argument, &talk->source);

@@ -332,6 +332,15 @@ int dial(const struct resolve_list *list, const struct dial_options *options,
 			return r;
 		}
 	}
+	r = addr_socket_type(list->addrs[0].scheme) == SOCK_STREAM
+		? send_proxy(options->proxy, fd, report->attempts[index].addr.scheme)
+		: 0;
+	if (r < 0) {
+		report->attempts[index].error = r;
+		report->attempts[index].call = "send";
+		call_close(fd);
+		return r;
+	}
 	*ret_fd = fd;
 	*ret_addr = report->attempts[index].addr;
 	return 0;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 #include "net/resolve.h"
 
@@ -23,11 +24,12 @@ struct dial_options {
 	uint64_t stagger_ns; /* the head start; 0 means the RFC's 250 ms */
 	const struct resolve_list *sources; /* bind to the one of the same family; NULL: kernel's */
 	const char *device; /* SO_BINDTODEVICE; NULL: any */
+	const struct send_proxy *proxy; /* sent on the stream that won; NULL: nothing is */
 };
 
 struct dial_attempt {
 	struct addr addr;
-	const char *call; /* what failed: "connect"; NULL where nothing did */
+	const char *call; /* what failed: "connect", "send"; NULL where nothing did */
 	int error; /* -errno; 0 for the one that answered, and for those that lost the race */
 };
 

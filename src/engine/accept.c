@@ -66,7 +66,10 @@ void accept_pause(struct engine *engine, int error)
 	struct accept *accept = &engine->accept;
 
 	accept->paused = true;
-	accept->retry_ns = engine->now_ns + RETRY_NS;
+	accept->retry_ns = engine->now_ns;
+	/* A connection needs a descriptor more than a pipe does. */
+	if (!bulk_pipe_pool_trim(&engine->pipes))
+		accept->retry_ns += RETRY_NS;
 	if (!accept->pause_reported && engine->host->accept_paused != NULL)
 		engine->host->accept_paused(engine->context, error);
 	accept->pause_reported = true;

@@ -21,6 +21,7 @@
  *   (free) ──acquire──▶ open ──peer's end──▶ END_SEEN ──▶ released
  *      │                 ▲ │                                ▲
  *      └── CONNECTING ───┘ └── CLOSE_WANTED, FINISH_WANTED: when the output is empty
+ *          or PREFACE
  */
 enum conn_flag {
 	CONN_IN_USE = 1 << 0,
@@ -48,6 +49,14 @@ enum conn_flag {
 	CONN_RECEIVING_LARGE = 1 << 20, /* with RECEIVING: into a large buffer */
 	CONN_SHORT = 1 << 21, /* there was no memory for it: it waits a moment */
 	CONN_AWAITING_WRITABLE = 1 << 22, /* uring: a poll that completes once: it is writable */
+	CONN_FILLED = 1 << 23, /* the last receive filled a large buffer */
+	CONN_BULK = 1 << 24, /* moves by a pipe, where that can be; see bulk.h */
+	CONN_BULK_ONCE = 1 << 28, /* has been in bulk */
+	CONN_PIPED = 1 << 25, /* the first bytes of the output are in a pipe */
+	CONN_RECEIVING_POLL = 1 << 26, /* with RECEIVING: a poll, in bulk */
+	CONN_MARKED = 1 << 27, /* epoll: its urgent bytes are reported as such */
+	CONN_PREFACE = 1
+		<< 29, /* no event has been reported: bytes in front of the stream are awaited (preface.h) */
 };
 
 #define CONN_NO_SLOT UINT32_MAX
@@ -129,6 +138,9 @@ static inline bool conn_must_end(const struct conn *conn)
 {
 	return conn->error != 0 || conn->flags & CONN_CUT;
 }
+
+/* The protocol has not been told of it yet. */
+#define CONN_UNTOLD (CONN_CONNECTING | CONN_PREFACE)
 
 /* Why a connection that ends now does so. */
 enum engine_close_reason conn_close_reason(const struct conn *conn);

@@ -4,6 +4,7 @@
 #include "engine/core.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ int core_init(struct engine *engine, const struct engine_options *options)
 	engine->pace_ns = CLOCK_NEVER;
 	engine->now_ns = clock_now_ns();
 	buffer_pool_init(&engine->pool, options->pool_bytes);
+	bulk_pipe_pool_init(&engine->pipes, &engine->pool, options->splice);
 	conn_table_init(&engine->conns);
 	timer_wheel_init(&engine->timers, engine->now_ns);
 	spin_init(&engine->spin, options->busy_poll_ns);
@@ -46,9 +48,22 @@ void core_fini(struct engine *engine)
 	outgoing_fini(engine);
 	accept_fini(&engine->accept);
 	conn_table_fini(&engine->conns);
+	bulk_pipe_pool_fini(&engine->pipes);
 	buffer_pool_fini(&engine->pool);
 	close(engine->wake_fd);
 	pthread_mutex_destroy(&engine->tasks_lock);
+}
+
+void core_block_sigpipe(struct engine *engine)
+{
+	sigset_t set;
+
+	if (engine->pipes.off)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		engine->pipes.off = true;
 }
 
 void core_begin_pacing(struct engine *engine)

@@ -8,6 +8,7 @@
 
 #include "engine/accept.h"
 #include "engine/buffer.h"
+#include "engine/bulk_pipe.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
 #include "engine/postponed.h"
@@ -25,6 +26,7 @@ struct engine {
 	struct engine_options options;
 
 	struct buffer_pool pool;
+	struct bulk_pipe_pool pipes;
 	struct conn_table conns;
 	struct timer_wheel timers;
 	struct spin spin;
@@ -48,6 +50,9 @@ struct engine {
 /* For implementations: sets up and releases the shared part. core_init: -errno. */
 int core_init(struct engine *engine, const struct engine_options *options);
 void core_fini(struct engine *engine);
+
+/* Before run(): a thread that splices must not die of a peer that is gone. */
+void core_block_sigpipe(struct engine *engine);
 
 /* At the begin of run(): the pacer is called in the first round, and waits end in time for it. */
 void core_begin_pacing(struct engine *engine);

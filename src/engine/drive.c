@@ -69,7 +69,7 @@ static void fire(void *context, struct timer *timer)
 	}
 	if (conn->flags & CONN_CONNECTING)
 		conn_lose(conn, -ETIMEDOUT);
-	else
+	else if (!(conn->flags & CONN_PREFACE)) /* which sees it by itself, in its turn */
 		drive_report(round->engine, conn, &event, &answer);
 	round->touched(round->engine, conn, &answer);
 }
@@ -94,7 +94,7 @@ static bool has_unsent_bytes(const struct engine *engine, const struct conn *con
 	const struct protocol *protocol = engine->protocol;
 
 	return !output_is_empty(conn->output) ||
-		(protocol->holds_bytes != NULL && !(conn->flags & CONN_CONNECTING) &&
+		(protocol->holds_bytes != NULL && !(conn->flags & CONN_UNTOLD) &&
 			protocol->holds_bytes(protocol, &conn->protocol));
 }
 
@@ -113,12 +113,14 @@ void drive_close(struct engine *engine, struct conn *conn)
 	enum engine_close_reason reason = conn_close_reason(conn);
 
 	assert(conn->flags & CONN_IN_USE);
-	if (reason == ENGINE_CLOSE_LOST) {
+	if (reason == ENGINE_CLOSE_LOST && !(conn->flags & CONN_PREFACE)) {
 		struct protocol_event event = { .kind = PROTOCOL_LOST, .error = conn->error };
 		struct protocol_answer ignored;
 
 		drive_report(engine, conn, &event, &ignored);
 	}
+	if (conn->flags & CONN_PREFACE)
+		conn->protocol = (struct protocol_conn){ 0 }; /* it was the preface's */
 	if (engine->host->closed != NULL) {
 		struct engine_conn view = conn_view(conn);
 
@@ -129,5 +131,7 @@ void drive_close(struct engine *engine, struct conn *conn)
 	conn->output = NULL;
 	output_free(conn->held);
 	conn->held = NULL;
+	if (__builtin_expect(conn->flags & CONN_BULK_ONCE, 0))
+		bulk_pipe_pool_leave(&engine->pipes);
 	conn_release(&engine->conns, conn);
 }

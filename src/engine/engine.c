@@ -143,7 +143,7 @@ bool engine_nudge(struct engine *engine, uint64_t name)
 {
 	struct conn *conn = conn_from_token(&engine->conns, name);
 
-	if (conn == NULL || conn->flags & CONN_CONNECTING)
+	if (conn == NULL || conn->flags & CONN_UNTOLD)
 		return false;
 	engine->ops->nudge(engine, conn);
 	return true;
@@ -154,7 +154,7 @@ void engine_nudge_all(struct engine *engine)
 	for (uint32_t slot = 0; slot < engine->conns.used_slots; slot++) {
 		struct conn *conn = conn_at(&engine->conns, slot);
 
-		if (conn != NULL && !(conn->flags & CONN_CONNECTING))
+		if (conn != NULL && !(conn->flags & CONN_UNTOLD))
 			engine->ops->nudge(engine, conn);
 	}
 }
@@ -180,6 +180,7 @@ uint32_t engine_look(struct engine *engine, uint32_t from, uint32_t most_slots,
 
 int engine_run(struct engine *engine)
 {
+	core_block_sigpipe(engine);
 	return engine->ops->run(engine);
 }
 
@@ -216,6 +217,27 @@ unsigned engine_cut(struct engine *engine)
 {
 	engine_drain(engine);
 	return engine->ops->cut(engine, NULL, NULL);
+}
+
+void engine_visit(struct engine *engine,
+	bool (*visit)(void *context, const struct engine_conn *conn), void *context)
+{
+	bool more = true;
+
+	for (uint32_t slot = 0; more && slot < engine->conns.used_slots; slot++) {
+		const struct conn *conn = conn_at(&engine->conns, slot);
+
+		if (conn != NULL && !(conn->flags & CONN_UNTOLD)) {
+			struct engine_conn view = conn_view(conn);
+
+			more = visit(context, &view);
+		}
+	}
+}
+
+uint32_t engine_count(const struct engine *engine)
+{
+	return engine->conns.open_count;
 }
 
 unsigned engine_cut_some(struct engine *engine, engine_condemn_fn *condemned, void *context)

@@ -43,6 +43,11 @@ struct engine_options {
 	/* How long after the last traffic to poll before sleeping; 0: never. */
 	uint64_t busy_poll_ns;
 	bool mark_urgent; /* report urgent bytes as such (costs a system call a receive) */
+	/*
+	 * Connections in bulk move by splice(2) (engine/bulk.h), where the protocol allows it. Then
+	 * engine_run() blocks SIGPIPE in its thread, for good: splice(2) cannot be told not to raise it.
+	 */
+	bool splice;
 };
 
 /* A connection as its host sees it, valid during the call. */
@@ -62,6 +67,28 @@ struct engine_datagram {
 	unsigned tag; /* of the listener */
 };
 
+/* A preface may have so many bytes at most: no more are shown to the host. */
+#define ENGINE_PREFACE_MOST_BYTES 4096u
+
+enum engine_preface_state {
+	ENGINE_PREFACE_GROWS, /* more may come */
+	ENGINE_PREFACE_ENDED, /* the peer has finished, or is gone: nothing more will come */
+	ENGINE_PREFACE_LATE, /* the time is over */
+};
+
+/* All that has come of a connection so far, valid during the call; perhaps nothing. */
+struct engine_preface {
+	const unsigned char *bytes;
+	size_t length;
+	enum engine_preface_state state;
+};
+
+enum engine_preface_verdict {
+	ENGINE_PREFACE_MORE, /* to be asked again; only for a preface that grows, otherwise it is refused */
+	ENGINE_PREFACE_WHOLE, /* the stream begins behind so many bytes, perhaps none */
+	ENGINE_PREFACE_REFUSED, /* the connection is reset */
+};
+
 enum engine_close_reason {
 	ENGINE_CLOSE_DONE, /* the protocol closed it, and everything is sent */
 	ENGINE_CLOSE_LOST, /* for the reason in `error` */
@@ -74,17 +101,35 @@ typedef bool engine_condemn_fn(void *context, const struct engine_conn *conn);
 /*
  * What the engine calls in its owner; every function may be NULL. Called on the engine's thread.
  * `closed` is called once for every accepted or connecting connection; without a preceding `opened`
- * when connecting failed.
+ * when connecting failed, or the preface was refused or never came.
  */
 struct engine_host {
 	/*
 	 * Whether a connection that has just been accepted is admitted; otherwise it is reset.
-	 * NULL: all are. `tag`: of the listener (engine_listen).
+	 * NULL: all are. `tag` as in engine_listen().
 	 */
 	bool (*admit)(void *context, int fd, enum addr_scheme scheme, unsigned tag);
 	/* The same for a datagram: otherwise it is dropped, and not reported to the protocol. */
 	bool (*admit_datagram)(void *context, const struct engine_datagram *datagram);
+	/*
+	 * Asked next, of a connection that was accepted: until when it may bring a preface, bytes in front of its
+	 * stream that are not the protocol's; 0: it has none. With a preface, it is `opened` when that has come.
+	 * NULL: none has.
+	 */
+	uint64_t (*preface_limit)(void *context, const struct engine_conn *conn, unsigned tag);
+	/*
+	 * Reads a preface: called at once, whenever more has come, at the end of the stream and at the limit.
+	 * `ret_length` of ENGINE_PREFACE_WHOLE: how long it is, at most preface->length; what `preface` points to is valid
+	 * until `opened` has returned. The connection's `protocol` is not to be read.
+	 */
+	enum engine_preface_verdict (*preface)(void *context, const struct engine_conn *conn,
+		unsigned tag, const struct engine_preface *preface, size_t *ret_length);
 	void (*opened)(void *context, const struct engine_conn *conn);
+	/*
+	 * An outgoing stream is connected, and nothing has been sent: the host may send a preface of its own by `fd`.
+	 * -errno: the connection is lost. NULL: there is none.
+	 */
+	int (*connected)(void *context, const struct engine_conn *conn);
 	void (*closed)(void *context, const struct engine_conn *conn,
 		enum engine_close_reason reason, int error);
 	/*
@@ -122,6 +167,12 @@ struct engine_connect_options {
 	 */
 	const struct addr *from;
 	uint64_t deadline_ns; /* then it is LOST, -ETIMEDOUT; 0: as long as the kernel tries */
+	/*
+	 * A UDP flow whose answers the kernel cuts into datagrams of so many bytes (UDP_SEGMENT); the
+	 * last may be shorter. SENT and FAULT then count the bytes of a whole answer. 0: an answer is
+	 * a datagram. -ENOPROTOOPT: this kernel does not do that.
+	 */
+	uint16_t segment_bytes;
 	struct protocol_conn
 		memory; /* the protocol's memory before the first event: to recognise it */
 };
@@ -273,6 +324,13 @@ void engine_drain(struct engine *engine);
 void engine_recheck(struct engine *engine);
 /* From a task: closes every connection now; returns how many there were. Implies engine_drain(). */
 unsigned engine_cut(struct engine *engine);
+/*
+ * From a task: shows each connection that is established, until `visit` returns false. It must not change anything.
+ */
+void engine_visit(struct engine *engine,
+	bool (*visit)(void *context, const struct engine_conn *conn), void *context);
+/* How many connections are open. From a task. */
+uint32_t engine_count(const struct engine *engine);
 /*
  * From a task: closes at once the connections for which `condemned` returns true; the others go on.
  */

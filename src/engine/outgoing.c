@@ -9,6 +9,8 @@
 #include "engine/outgoing.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -52,6 +54,13 @@ static bool try_to_connect(struct conn *conn, const struct addr *to)
 	return false;
 }
 
+static int cut_into(int fd, int segment_bytes)
+{
+	if (segment_bytes == 0)
+		return 0;
+	return call_setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment_bytes, sizeof(segment_bytes));
+}
+
 int outgoing_begin(
 	struct engine *engine, const struct engine_connect_options *options, struct conn **ret_conn)
 {
@@ -62,6 +71,11 @@ int outgoing_begin(
 
 	if (r < 0)
 		return r;
+	r = cut_into(fd, options->segment_bytes);
+	if (r < 0) {
+		call_close(fd);
+		return r;
+	}
 	r = conn_acquire(&engine->conns, fd, to->scheme, &conn);
 	if (r < 0) {
 		call_close(fd);
@@ -116,12 +130,17 @@ void outgoing_connect_again(struct engine *engine)
 	engine->outgoing_retry_ns = CLOCK_NEVER;
 }
 
-int outgoing_finish(struct conn *conn)
+int outgoing_finish(struct engine *engine, struct conn *conn)
 {
 	if (conn->error == 0 && conn->scheme == ADDR_TCP)
 		conn_lose(conn, socket_take_error(conn->fd));
 	if (conn->error == 0 && socket_met_itself(conn->fd, conn->scheme))
 		conn_lose(conn, -ECONNREFUSED);
+	if (conn->error == 0 && engine->host->connected != NULL && !(conn->flags & CONN_FLOW)) {
+		struct engine_conn view = conn_view(conn);
+
+		conn_lose(conn, engine->host->connected(engine->context, &view));
+	}
 	return conn->error;
 }
 

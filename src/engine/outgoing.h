@@ -29,8 +29,11 @@ static inline void outgoing_retry(struct engine *engine)
 		outgoing_connect_again(engine);
 }
 
-/* The socket is writable: 0 if it is connected, otherwise -errno, which is conn->error too. */
-int outgoing_finish(struct conn *conn);
+/*
+ * The socket is writable: 0 if it is connected, and the host has sent what it had to; otherwise -errno, which is
+ * conn->error too.
+ */
+int outgoing_finish(struct engine *engine, struct conn *conn);
 
 /* Forgets the connections that wait for a backlog. */
 void outgoing_fini(struct engine *engine);

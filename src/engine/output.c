@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/bulk_pipe.h"
+
 #define LEAST_CAPACITY 4
 
 int output_new(struct output **ret_output)
@@ -26,12 +28,30 @@ static struct output_entry *entry_at(const struct output *output, uint32_t index
 	return &output->entries[(output->first + index) & (output->capacity - 1)];
 }
 
+static void ref(const struct protocol_span *span)
+{
+	if (span->buffer == NULL)
+		return;
+	if (protocol_span_is_unseen(span))
+		bulk_pipe_ref(span->buffer);
+	else
+		buffer_ref(span->buffer);
+}
+
+static void unref(const struct protocol_span *span)
+{
+	if (protocol_span_is_unseen(span))
+		bulk_pipe_unref(span->buffer);
+	else
+		buffer_unref(span->buffer);
+}
+
 void output_free(struct output *output)
 {
 	if (output == NULL)
 		return;
 	for (uint32_t i = 0; i < output->count; i++)
-		buffer_unref(entry_at(output, i)->span.buffer);
+		unref(&entry_at(output, i)->span);
 	free(output->entries);
 	free(output);
 }
@@ -60,8 +80,9 @@ static bool continues_last(const struct output *output, const struct protocol_sp
 
 	const struct output_entry *last = entry_at(output, output->count - 1);
 
-	return !last->urgent && last->span.buffer == span->buffer &&
-		last->span.bytes + last->span.length == span->bytes;
+	if (last->urgent || last->span.buffer != span->buffer)
+		return false;
+	return span->bytes == NULL || last->span.bytes + last->span.length == span->bytes;
 }
 
 int output_push(struct output *output, const struct protocol_span *span, bool urgent)
@@ -78,8 +99,7 @@ int output_push(struct output *output, const struct protocol_span *span, bool ur
 	}
 	*entry_at(output, output->count) = (struct output_entry){ .span = *span, .urgent = urgent };
 	output->count++;
-	if (span->buffer != NULL)
-		buffer_ref(span->buffer);
+	ref(span);
 	return 0;
 }
 
@@ -93,7 +113,7 @@ unsigned output_peek(
 		const struct output_entry *entry = entry_at(output, count);
 
 		/* MSG_OOB marks the last byte of its call: an urgent span travels alone. */
-		if (entry->urgent && count > 0)
+		if ((entry->urgent && count > 0) || protocol_span_is_unseen(&entry->span))
 			break;
 		vectors[count].iov_base = (void *)entry->span.bytes;
 		vectors[count].iov_len = entry->span.length;
@@ -110,15 +130,26 @@ void output_advance(struct output *output, size_t count)
 		struct protocol_span *span = &entry_at(output, 0)->span;
 
 		if (count < span->length) {
-			span->bytes += count;
+			if (span->bytes != NULL)
+				span->bytes += count;
 			span->length -= (uint32_t)count;
 			return;
 		}
 		count -= span->length;
-		buffer_unref(span->buffer);
+		unref(span);
 		output->first = (output->first + 1) & (output->capacity - 1);
 		output->count--;
 	}
+}
+
+struct bulk_pipe *output_last_pipe(const struct output *output)
+{
+	if (output_is_empty(output))
+		return NULL;
+
+	const struct protocol_span *last = &entry_at(output, output->count - 1)->span;
+
+	return protocol_span_is_unseen(last) ? last->buffer : NULL;
 }
 
 struct buffer *output_tail(const struct output *output)
@@ -129,7 +160,8 @@ struct buffer *output_tail(const struct output *output)
 	const struct protocol_span *last = &entry_at(output, output->count - 1)->span;
 	struct buffer *buffer = last->buffer;
 
-	if (buffer == NULL || last->bytes + last->length != buffer->bytes + buffer->filled ||
+	if (buffer == NULL || last->bytes == NULL ||
+		last->bytes + last->length != buffer->bytes + buffer->filled ||
 		buffer->filled == buffer->capacity)
 		return NULL;
 	return buffer;

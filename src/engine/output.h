@@ -1,9 +1,10 @@
 /*
- * The bytes that wait to be sent on one connection: spans of buffers in order. Allocated when the
- * kernel takes less than everything, and freed when all has left, so an idle connection has none.
+ * The bytes that wait to be sent on one connection: spans of buffers, and of pipes (without
+ * content), in order. Allocated when the kernel takes less than everything, and freed when all has
+ * left, so an idle connection has none.
  *
  * Limits: the credit of the protocol bounds the bytes. Failing: -ENOMEM, and nothing has changed.
- * Thread: one. Ownership: it holds a reference of each buffer.
+ * Thread: one. Ownership: it holds a reference of each buffer and pipe.
  */
 #pragma once
 
@@ -40,7 +41,7 @@ int output_push(struct output *output, const struct protocol_span *span, bool ur
 
 /*
  * Fills `vectors` with what may go into one system call: plain spans (`ret_urgent` false), or one
- * urgent span alone (true). Returns their number.
+ * urgent span alone (true). Returns their number; 0: the first span is in a pipe.
  */
 unsigned output_peek(
 	const struct output *output, struct iovec vectors[OUTPUT_BATCH], bool *ret_urgent);
@@ -49,6 +50,15 @@ unsigned output_peek(
 static inline const struct protocol_span *output_first(const struct output *output)
 {
 	return &output->entries[output->first].span;
+}
+
+/* The pipe that holds the last span; NULL where the last one is in a buffer, or there is none. */
+struct bulk_pipe *output_last_pipe(const struct output *output);
+
+/* Whether the first span is in a pipe. */
+static inline bool output_starts_unseen(const struct output *output)
+{
+	return output->count > 0 && protocol_span_is_unseen(output_first(output));
 }
 
 /* Drops the first `count` bytes: they have been sent. */

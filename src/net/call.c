@@ -6,6 +6,7 @@
 #include "net/call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ int call_connect(int fd, const struct sockaddr *address, socklen_t length)
 /* listen, shutdown, close: a descriptor and at most one number. */
 static void report_number(const char *name, int fd, const char *number, int64_t result)
 {
-	char text[64];
+	char text[96];
 
 	if (number != NULL)
 		snprintf(text, sizeof(text), "%d, %s", fd, number);
@@ -283,6 +284,20 @@ int call_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 
 	if (IS_WATCHED)
 		report_address("getpeername", fd, r < 0 ? NULL : address, r < 0 ? 0 : *length, r);
+	return r;
+}
+
+ssize_t call_splice(int from, int to, size_t length)
+{
+	ssize_t r = (ssize_t)outcome(
+		splice(from, NULL, to, NULL, length, SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+
+	if (IS_WATCHED) {
+		char numbers[64];
+
+		snprintf(numbers, sizeof(numbers), "NULL, %d, NULL, %zu", to, length);
+		report_number("splice", from, numbers, r);
+	}
 	return r;
 }
 

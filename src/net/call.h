@@ -55,6 +55,11 @@ int call_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 int call_getsockopt(int fd, int level, int option, void *value, socklen_t *length);
 int call_getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int call_getpeername(int fd, struct sockaddr *address, socklen_t *length);
+/*
+ * splice(2) between a socket and a pipe, either way, of what is there now: the socket must be
+ * O_NONBLOCK. It may raise SIGPIPE in this thread.
+ */
+ssize_t call_splice(int from, int to, size_t length);
 /* 1: the next byte to be received is the urgent one (SIOCATMARK); 0: it is not. */
 int call_sockatmark(int fd);
 

@@ -20,14 +20,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/duration.h"
 #include "net/call.h"
 #include "net/passrights.h"
 #include "net/path_lock.h"
-
-/* One poll of the network card: longer, and timers and other connections would wait for it. */
-#define MOST_CARD_POLL_NS (50 * CLOCK_NS_PER_US)
 
 /* Remembers which call failed; gives the error back so that it can be returned in one line. */
 static int failed(struct socket_failure *failure, const char *call, int error)
@@ -72,19 +67,16 @@ int socket_tune_stream(int fd, enum addr_scheme scheme)
 	return 0;
 }
 
-void socket_tune_server(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_ns)
+void socket_set_busy_poll(int fd, unsigned busy_poll_us)
 {
-	int busy_poll_us = (int)((busy_poll_ns < MOST_CARD_POLL_NS ? busy_poll_ns
-								   : MOST_CARD_POLL_NS) /
-		CLOCK_NS_PER_US);
+	int value = (int)busy_poll_us;
 
-	if (scheme != ADDR_TCP && scheme != ADDR_UDP)
-		return;
-	if (cpu >= 0)
-		call_setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
-	/* Only on request: the kernel then spins for every receive, and knows nothing of "worth it". */
-	if (busy_poll_ns > 0 && busy_poll_ns != DURATION_AUTO)
-		call_setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_poll_us, sizeof(busy_poll_us));
+	call_setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &value, sizeof(value));
+}
+
+void socket_set_incoming_cpu(int fd, int cpu)
+{
+	call_setsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, sizeof(cpu));
 }
 
 void socket_limit_accept(int fd)
@@ -339,9 +331,10 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	return 0;
 }
 
-int socket_open_control(const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure)
+int socket_open_control(
+	const struct addr *addr, int type, int *ret_fd, struct socket_failure *reterr_failure)
 {
-	CLEANUP_FD int fd = call_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	CLEANUP_FD int fd = call_socket(AF_UNIX, type | SOCK_NONBLOCK, 0);
 	int r;
 
 	if (fd < 0)

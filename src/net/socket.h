@@ -31,11 +31,11 @@ int socket_open_server(const struct addr *addr, const struct socket_listen_optio
 	int *ret_fd, struct addr *ret_bound, struct socket_failure *reterr_failure);
 
 /*
- * Opens a listening socket for messages (SOCK_SEQPACKET) on a unix address, for its owner only
- * (mode 0600). Stale files and errors as above.
+ * Opens a listening socket of this type (SOCK_STREAM, or SOCK_SEQPACKET for messages) on a unix address, for its owner
+ * only (mode 0600). Stale files and errors as above.
  */
 int socket_open_control(
-	const struct addr *addr, int *ret_fd, struct socket_failure *reterr_failure);
+	const struct addr *addr, int type, int *ret_fd, struct socket_failure *reterr_failure);
 
 /*
  * Makes a socket that another process has bound (socket activation) into one as above, except that
@@ -66,12 +66,14 @@ int socket_remove_stale(const struct addr *addr);
 int socket_tune_stream(int fd, enum addr_scheme scheme);
 
 /*
- * Hints for a server's socket; what the kernel does not know or does not allow stays as it is. Nothing for unix.
- * - Calls on the socket, and on those that it accepts, may ask the network card itself for so long (SO_BUSY_POLL,
- *   socket(7)); not with 0 or DURATION_AUTO. Nothing for loopback.
- * - Of the sockets that share its port, this one is for what comes in on that processor (SO_INCOMING_CPU); -1: none.
+ * Hints; what the kernel does not know or does not allow stays as it is.
+ * - Calls on the socket, and on those that it accepts, may ask the network card itself for so many
+ *   microseconds (SO_BUSY_POLL, socket(7)). Nothing for loopback.
+ * - Of the sockets that share its port, this one is for what comes in on that processor (SO_INCOMING_CPU).
  */
-void socket_tune_server(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_ns);
+void socket_set_busy_poll(int fd, unsigned busy_poll_us);
+void socket_set_incoming_cpu(int fd, int cpu);
+
 /*
  * O_NONBLOCK belongs to the open file description, and each process that shares it can clear it.
  * accept(2) has no flag of its own against waiting. So the socket gets a time limit of its own

@@ -270,6 +270,8 @@ static void begin(struct conversation *conversation, uint64_t now_ns)
 	}
 	if (r == 0 && socket_met_itself(conversation->fd, target->scheme))
 		r = -ECONNREFUSED;
+	if (r == 0)
+		r = send_proxy(settings->proxy, conversation->fd, target->scheme);
 	if (r < 0)
 		end(conversation, r, now_ns);
 	else
@@ -364,9 +366,13 @@ static size_t take_piece(struct conversation *conversation, const unsigned char 
 	conversation->receive_number += settings->step;
 	settings->host->replied(
 		settings->context, conversation, number, damage.count > 0 ? &damage : NULL, now_ns);
-	if (damage.count * 2 > size && conversation->state == CONVERSATION_OPEN) {
+	if (conversation->state != CONVERSATION_OPEN)
+		return count;
+	if (damage.count * 2 > size) {
 		settings->host->out_of_step(settings->context, conversation, NULL, 0, now_ns);
 		conversation_close(conversation, true);
+	} else if (settings->one_reply && length == count) {
+		conversation_close(conversation, false);
 	}
 	return count;
 }
@@ -444,11 +450,13 @@ short conversation_events(const struct conversation *conversation)
 void conversation_ready(struct conversation *conversation, short events, uint64_t now_ns)
 {
 	if (conversation->state == CONVERSATION_CONNECTING && events != 0) {
+		const struct conversation_settings *settings = conversation->settings;
 		int r = socket_take_error(conversation->fd);
 
-		if (r == 0 &&
-			socket_met_itself(conversation->fd, conversation->settings->target.scheme))
+		if (r == 0 && socket_met_itself(conversation->fd, settings->target.scheme))
 			r = -ECONNREFUSED;
+		if (r == 0)
+			r = send_proxy(settings->proxy, conversation->fd, settings->target.scheme);
 		if (r < 0)
 			end(conversation, r, now_ns);
 		else

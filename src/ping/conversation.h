@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/flight.h"
 #include "ping/gap.h"
@@ -80,9 +81,12 @@ struct conversation_settings {
 	struct addr target;
 	const struct addr *source; /* NULL: the kernel's choice */
 	const char *device; /* SO_BINDTODEVICE; NULL: any */
+	const struct send_proxy
+		*proxy; /* what each stream begins with; NULL: nothing before the probes */
 	bool keep_port; /* a new connection has the same source port as the one before */
 	uint64_t timeout_ns;
 	uint64_t step; /* between the numbers of one conversation */
+	bool one_reply; /* a connection carries one probe, and is closed after its reply */
 	struct conversation_scratch *scratch;
 };
 

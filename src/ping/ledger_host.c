@@ -41,8 +41,6 @@ static void on_replied(void *context, struct conversation *conversation, uint64_
 			ledger->probe.size, damage, now_ns);
 	else
 		ledger_reply_exact(ledger, conversation, number, sent_ns, now_ns);
-	if (ledger->manner->connect)
-		conversation_close(conversation, false);
 }
 
 static void on_cut_short(void *context, struct conversation *conversation, uint64_t number,

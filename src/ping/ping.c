@@ -50,6 +50,7 @@ static void choose_target(const struct ping_options *options, struct ends *ends)
 		.timeout_ns = options->timeout_ns,
 		.sources = options->source_given ? &ends->sources : NULL,
 		.device = options->device,
+		.proxy = options->proxy,
 	};
 	struct dial_report report;
 	uint64_t start_ns = clock_now_ns();
@@ -230,6 +231,7 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 		.printer = options->json ? &ping_json_printer : &ping_text_printer,
 		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
+		.proxy = options->proxy,
 		.ports = options->ports > 0 ? options->ports : 1,
 		.count = options->count,
 		.interval_ns = interval_ns,

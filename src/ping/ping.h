@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/ping_run.h"
 #include "ping/probe.h"
@@ -23,6 +24,7 @@ struct ping_options {
 	bool source_given;
 	struct addr_spec source;
 	const char *device; /* NULL: any */
+	const struct send_proxy *proxy; /* --send-proxy; NULL: none */
 	bool connect, flood, quiet, show_waiting, wall_times, json, kernel;
 	bool plots; /* text only */
 	enum plot_style plot_style;

@@ -357,9 +357,11 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.target = manner->peer,
 		.source = options->source,
 		.device = options->device,
+		.proxy = options->proxy,
 		.keep_port = manner->by_port,
 		.timeout_ns = manner->timeout_ns,
 		.step = options->ports,
+		.one_reply = manner->connect,
 		.scratch = &run.scratch,
 	};
 	run.scratch = (struct conversation_scratch){

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/ping_event.h"
 
@@ -26,6 +27,7 @@ struct ping_run_options {
 	const struct ping_event_printer *printer;
 	const struct addr *source; /* NULL: the kernel's choice */
 	const char *device; /* NULL: any */
+	const struct send_proxy *proxy; /* has been sent on connected_fd; NULL: none */
 	size_t ports; /* 1 or more conversations at a time, each from a port of its own */
 	uint64_t count; /* 0: no end */
 	uint64_t interval_ns; /* 0: a flood's rate */

@@ -45,6 +45,7 @@ struct watch {
 	struct addr_spec target;
 	size_t size;
 	uint64_t timeout_ns;
+	const struct send_proxy *proxy;
 	int done_fd; /* of all watches; told when this one has been echoed */
 	atomic_bool done;
 	atomic_int outcome; /* as above; NOT_FOUND with `lookup_error` */
@@ -146,6 +147,8 @@ static bool advance(struct watch *watch, struct attempt *attempt, short events)
 
 		if (r == 0 && socket_met_itself(attempt->fd, watch->target.scheme))
 			r = -ECONNREFUSED; /* no service is there */
+		if (r == 0)
+			r = send_proxy(watch->proxy, attempt->fd, watch->target.scheme);
 		if (r < 0) {
 			fail(watch, attempt, r);
 			return false;
@@ -356,6 +359,7 @@ int ping_wait(const struct ping_wait_options *options)
 		watches[i].target = options->targets[i];
 		watches[i].size = options->size_bytes;
 		watches[i].timeout_ns = options->timeout_ns;
+		watches[i].proxy = options->proxy;
 		watches[i].done_fd = done_fd;
 		r = start(&watches[i]);
 	}

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 
 #define PING_WAIT_INTERVAL_NS 100000000u
@@ -22,6 +23,7 @@ struct ping_wait_options {
 	size_t count;
 	size_t size_bytes; /* of a probe: 1 or more */
 	uint64_t patience_ns; /* for all addresses together */
+	const struct send_proxy *proxy; /* --send-proxy; NULL: none */
 	uint64_t timeout_ns; /* a probe without an answer for so long is given up */
 };
 

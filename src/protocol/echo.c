@@ -175,10 +175,21 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	}
 }
 
+/* It only counts; urgent bytes are not reported unseen. */
+static bool takes_unseen(const struct protocol *self, const struct protocol_conn *conn)
+{
+	return true;
+}
+
 void echo_init(struct echo *echo, struct counters *counters, uint32_t cap_bytes, bool return_urgent)
 {
 	*echo = (struct echo){
-		.protocol = { .name = "echo", .sent_can_wait = true, .handle = echo_handle },
+		.protocol = {
+			.name = "echo",
+			.sent_can_wait = true,
+			.takes_unseen = takes_unseen,
+			.handle = echo_handle,
+		},
 		.counters = counters,
 		.cap_bytes = cap_bytes,
 		.return_urgent = return_urgent,

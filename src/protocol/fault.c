@@ -567,6 +567,16 @@ static bool holds_bytes(const struct protocol *self, const struct protocol_conn 
 			fault->inner->holds_bytes(fault->inner, &state->inner));
 }
 
+/* A plan looks: it counts to the byte that it flips, and keeps copies of what it delays. */
+static bool takes_unseen(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct fault *fault = (const struct fault *)self;
+	struct fault_conn *state = state_of(conn);
+
+	return state != NULL && planned_of(state) == NULL &&
+		fault->inner->takes_unseen(fault->inner, &state->inner);
+}
+
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options)
 {
@@ -574,6 +584,7 @@ void fault_init(struct fault *fault, struct protocol *inner, struct counters *co
 		.protocol = {
 			.name = inner->name,
 			.handle = fault_handle,
+			.takes_unseen = inner->takes_unseen != NULL ? takes_unseen : NULL,
 			.holds_bytes = holds_bytes,
 		},
 		.inner = inner,

@@ -287,6 +287,15 @@ static bool holds_bytes(const struct protocol *self, const struct protocol_conn 
 		guard->inner->holds_bytes(guard->inner, &state->inner);
 }
 
+/* A guard only counts, too. */
+static bool takes_unseen(const struct protocol *self, const struct protocol_conn *conn)
+{
+	const struct guard *guard = (const struct guard *)self;
+	const struct guard_conn *state = state_of(conn);
+
+	return state != NULL && guard->inner->takes_unseen(guard->inner, &state->inner);
+}
+
 void guard_init(struct guard *guard, struct protocol *inner, struct counters *counters,
 	const struct guard_options *options)
 {
@@ -295,6 +304,7 @@ void guard_init(struct guard *guard, struct protocol *inner, struct counters *co
 			.name = inner->name,
 			.handle = guard_handle,
 			.holds_bytes = holds_bytes,
+			.takes_unseen = inner->takes_unseen != NULL ? takes_unseen : NULL,
 		},
 		.inner = inner,
 		.counters = counters,

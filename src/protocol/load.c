@@ -90,6 +90,8 @@ static void leave_if_finished(
 {
 	uint32_t echoes = load->options.echoes;
 
+	if (echoes == 0 && !load->stopping)
+		return; /* most of the time */
 	if (conn->under_way > 0 || conn->unsent_bytes > 0 || conn->state != LOAD_CONN_OPEN)
 		return;
 	if (!(echoes != 0 && conn->sent_messages >= echoes) &&
@@ -127,6 +129,14 @@ static void handle(struct protocol *protocol, struct protocol_conn *memory,
 struct protocol *load_protocol(struct load *load)
 {
 	return &load->protocol;
+}
+
+bool load_release(struct load *load)
+{
+	bool held = load->held;
+
+	load->held = false;
+	return held;
 }
 
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns)
@@ -310,6 +320,11 @@ static bool are_sound(const struct load_options *options)
 		(options->open_loop && options->echoes == 0 && options->waiting_most == 0) ||
 		options->waiting_most == LOAD_CONN_NOTHING)
 		return false;
+	if (options->train > 1 &&
+		(!options->flows || options->open_loop || options->size_count != 1 ||
+			options->train > LOAD_MOST_TRAIN || options->train > options->depth ||
+			(uint64_t)options->train * options->sizes[0].bytes > LOAD_MOST_FLOW_BYTES))
+		return false;
 	for (size_t i = 0; i < options->size_count; i++) {
 		if (options->sizes[i].bytes == 0 || options->sizes[i].bytes > most ||
 			options->sizes[i].weight == 0)
@@ -360,6 +375,7 @@ int load_new(const struct load_options *options, struct load **ret_load)
 	pattern_init();
 	load->protocol = (struct protocol){ .name = "load", .handle = handle };
 	load->options = *options;
+	load->held = options->held && !options->open_loop;
 	load->from_ns = load->until_ns = UINT64_MAX;
 	load->first_free_waiting = LOAD_CONN_NOTHING;
 	for (size_t i = 0; i < options->size_count; i++)

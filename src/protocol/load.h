@@ -14,7 +14,8 @@
  * Messages of streams have no marks in them: a service may cut the stream as it likes. Messages of
  * flows (datagrams) carry 16 bytes that identify them, if they are long enough; see load_flow.c.
  *
- * Clock: read right after a receive has returned and right before a send is handed over. Limits:
+ * Clock: read right after a receive has returned and right before a send is handed over; where the two
+ * are nearer to each other than a reading takes, once. Limits:
  * all memory is allocated in load_new(); struct load_options says how much for each connection. A
  * message beyond `waiting_most` is counted as unsent. Thread: one. Ownership: the caller's, until
  * load_free().
@@ -34,6 +35,7 @@
 #define LOAD_MOST_FLOW_BYTES 65507u /* the largest payload of UDP over IPv4 */
 #define LOAD_DEFAULT_WAITING (1u << 20)
 #define LOAD_MOST_SLOT_BYTES 64u /* of a message under way */
+#define LOAD_MOST_TRAIN 64u /* what every kernel with UDP_SEGMENT takes apart */
 
 /* A size of messages, and how often it is to occur among the others. */
 struct load_size {
@@ -46,7 +48,15 @@ struct load_options {
 	uint32_t first_number; /* of this thread's connections: the bytes of each number differ */
 	uint32_t depth; /* messages under way on a connection, at most; 24 bytes each (flows: 48) */
 	bool flows; /* the connections are flows */
+	/*
+	 * Flows in a closed loop, with one size: so many messages leave together, handed over as one
+	 * answer whose bytes the socket cuts (engine_connect_options.segment_bytes), as soon as so many
+	 * may leave. Each is a message of its own in every count. No more than LOAD_MOST_TRAIN, `depth`,
+	 * and LOAD_MOST_FLOW_BYTES together. 0 or 1: each by itself.
+	 */
+	uint32_t train;
 	bool open_loop;
+	bool held; /* closed loop: nothing is sent before load_release() */
 	bool verify; /* otherwise bytes are only counted */
 	bool end_by_reset; /* RST instead of FIN: leaves no TIME-WAIT behind */
 	uint32_t echoes; /* churn: messages of one connection; 0: no end */
@@ -82,6 +92,12 @@ struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t
 void load_not_connected(struct load *load, uint32_t index);
 /* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
+
+/*
+ * Closed loop: what was held may be sent from now on; the connections that are open must be nudged. False:
+ * nothing was held.
+ */
+bool load_release(struct load *load);
 
 /* Only what belongs to this window is counted; before this is called, nothing. */
 void load_set_window(struct load *load, uint64_t from_ns, uint64_t until_ns);

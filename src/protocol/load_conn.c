@@ -12,12 +12,10 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message)
+uint32_t load_conn_mixed_size(
+	const struct load *load, const struct load_conn *conn, uint64_t message)
 {
 	const struct load_size *size = load->options.sizes;
-
-	if (load->options.size_count == 1)
-		return size->bytes;
 
 	/* Only the times of a message under way are kept: its size is computed again. */
 	uint64_t which = mix(mix((uint64_t)conn->start << 32 ^ conn->life) + message) %
@@ -28,18 +26,6 @@ uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, u
 		size++;
 	}
 	return size->bytes;
-}
-
-bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
-{
-	if (conn->state != LOAD_CONN_OPEN || conn->under_way >= load->options.depth)
-		return false;
-	if (load_conn_is_offered(load))
-		return conn->first_waiting != LOAD_CONN_NOTHING;
-	if (load->options.echoes != 0 && conn->sent_messages >= load->options.echoes)
-		return false;
-	/* The first one of a connection that was due is due itself. */
-	return !load->stopping || (load_conn_is_timed_churn(load) && conn->sent_messages == 0);
 }
 
 uint64_t load_conn_take_waiting(struct load *load, struct load_conn *conn)

@@ -68,6 +68,7 @@ struct load {
 	struct load_gone lost, unsent; /* what will go into the record's histograms at the end */
 	uint64_t from_ns, until_ns; /* the window */
 	bool stopping;
+	bool held; /* closed loop: not to be begun yet */
 	uint32_t next_offer; /* whose turn it is */
 	uint64_t under_way, waiting_count; /* of all connections */
 	uint64_t total_weight;
@@ -119,11 +120,32 @@ static inline bool load_conn_has_begun(const struct load *load, uint64_t now_ns)
  */
 uint64_t load_conn_take_waiting(struct load *load, struct load_conn *conn);
 
-/* How many bytes the message of this number has. */
-uint32_t load_conn_size(const struct load *load, const struct load_conn *conn, uint64_t message);
+/* How many bytes the message of this number has, where there are several sizes. */
+uint32_t load_conn_mixed_size(
+	const struct load *load, const struct load_conn *conn, uint64_t message);
 
-/* True if one more message may leave now. */
-bool load_conn_may_begin(const struct load *load, const struct load_conn *conn);
+/* How many bytes the message of this number has. */
+static inline uint32_t load_conn_size(
+	const struct load *load, const struct load_conn *conn, uint64_t message)
+{
+	if (__builtin_expect(load->options.size_count == 1, 1))
+		return load->options.sizes[0].bytes;
+	return load_conn_mixed_size(load, conn, message);
+}
+
+/* True if one more message may leave now. Here, as it is asked twice for each message. */
+static inline bool load_conn_may_begin(const struct load *load, const struct load_conn *conn)
+{
+	if (conn->under_way >= load->options.depth || conn->state != LOAD_CONN_OPEN || load->held)
+		return false;
+	if (load_conn_is_offered(load))
+		return conn->first_waiting != LOAD_CONN_NOTHING;
+	if (load->options.echoes != 0 && conn->sent_messages >= load->options.echoes)
+		return false;
+	/* The first one of a connection that was due is due itself. */
+	return !load->stopping || (load_conn_is_timed_churn(load) && conn->sent_messages == 0);
+}
+
 /*
  * One more message leaves: counts it, and gives its times. Not as a return value: gcc 12 evaluates
  * the place that a returned struct is assigned to after the call, and the number of the message has

@@ -55,8 +55,8 @@ struct load_flow {
 	uint32_t most_bytes; /* of a message */
 	struct side *sides; /* one for each connection */
 	struct slot *slots; /* `depth` for each connection */
-	unsigned char
-		*outgoing; /* `most_bytes` for each connection: the message that is handed over */
+	uint32_t train; /* messages that are handed over together; 1: each by itself */
+	unsigned char *outgoing; /* room for a train for each connection: what is handed over */
 };
 
 /* A connection, with all that belongs to it. */
@@ -78,7 +78,8 @@ static struct view view_of(struct load *load, struct load_conn *conn)
 		.conn = conn,
 		.side = &load->flow->sides[index],
 		.slots = &load->flow->slots[(size_t)index * load->options.depth],
-		.outgoing = load->flow->outgoing + (size_t)index * load->flow->most_bytes,
+		.outgoing = load->flow->outgoing +
+			(size_t)index * load->flow->train * load->flow->most_bytes,
 		.number = load->options.first_number + index,
 	};
 }
@@ -169,39 +170,49 @@ static size_t match(const struct view *v, uint64_t number, uint16_t slot,
 		pattern_match(bytes + from, end - from, v->conn->start, number * STRIDE + from);
 }
 
-static void compose(const struct view *v, uint64_t number, uint16_t slot, uint32_t size)
+static void compose(
+	const struct view *v, uint64_t number, uint16_t slot, uint32_t size, unsigned char *message)
 {
 	struct mark mark = mark_of(v, number, slot);
 
-	memcpy(v->outgoing, pattern_at(v->conn->start, number * STRIDE), size);
+	memcpy(message, pattern_at(v->conn->start, number * STRIDE), size);
 	if (size >= sizeof(mark))
-		memcpy(v->outgoing, &mark, sizeof(mark));
+		memcpy(message, &mark, sizeof(mark));
 }
 
 /* ---- sending ---- */
 
-/* One message at a time: its bytes stay where they are until the kernel has them. */
+/*
+ * One message at a time, or one train: its bytes stay where they are until the kernel has them. All of a
+ * train have the time at which it left.
+ */
 static void hand_over(const struct view *v, struct protocol_answer *answer)
 {
 	struct load_conn *conn = v->conn;
-	uint64_t now_ns, number = conn->sent_messages;
-	uint16_t which;
-	uint32_t size;
+	uint64_t now_ns, first = conn->sent_messages;
+	uint32_t train = v->load->flow->train, length = 0;
+	uint16_t slots[LOAD_MOST_TRAIN];
 
-	if (conn->unsent_bytes > 0 || !load_conn_may_begin(v->load, conn))
+	if (conn->unsent_bytes > 0 || v->load->options.depth - conn->under_way < train ||
+		!load_conn_may_begin(v->load, conn))
 		return;
-	which = take_slot(v);
-	size = load_conn_size(v->load, conn, number);
-	compose(v, number, which, size);
-	note_come(v->side, number, false);
+	for (uint32_t i = 0; i < train; i++) {
+		uint32_t size = load_conn_size(v->load, conn, first + i);
+
+		slots[i] = take_slot(v);
+		v->slots[slots[i]].number = first + i;
+		note_come(v->side, first + i, false);
+		compose(v, first + i, slots[i], size, v->outgoing + length);
+		length += size;
+	}
 	now_ns = v->load->options.clock();
-	v->slots[which].number = number;
-	load_conn_begin(v->load, conn, now_ns, &v->slots[which].times);
-	conn->unsent_bytes = size;
+	for (uint32_t i = 0; i < train; i++)
+		load_conn_begin(v->load, conn, now_ns, &v->slots[slots[i]].times);
+	conn->unsent_bytes = length;
 	answer->send.bytes = v->outgoing;
-	answer->send.length = size;
+	answer->send.length = length;
 	if (load_conn_in_window(v->load, now_ns))
-		v->load->record->counts.bytes_sent += size;
+		v->load->record->counts.bytes_sent += length;
 }
 
 static void expire(const struct view *v)
@@ -303,14 +314,20 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 {
 	struct mark mark;
 	size_t right = arrival->length;
+	uint32_t size;
 
 	if (arrival->length < sizeof(mark))
 		return false;
 	memcpy(&mark, arrival->bytes, sizeof(mark));
 	if (mark.connection != v->number || mark.life != (uint16_t)v->conn->life ||
-		mark.number >= v->conn->sent_messages || mark.slot >= v->load->options.depth ||
-		load_conn_size(v->load, v->conn, mark.number) < sizeof(mark))
+		mark.number >= v->conn->sent_messages || mark.slot >= v->load->options.depth)
 		return false;
+	size = load_conn_size(v->load, v->conn, mark.number);
+	if (size < sizeof(mark))
+		return false;
+	/* Bytes beyond the message's end are wrong, compared or not. */
+	if (right > size)
+		right = size;
 	if (v->load->options.verify)
 		right = match(
 			v, mark.number, mark.slot, arrival->bytes, arrival->length, sizeof(mark));
@@ -319,8 +336,7 @@ static bool settle_by_mark(const struct view *v, const struct arrival *arrival)
 		return true;
 	}
 	/* The mark itself may be what is damaged: then it is identified by its other bytes. */
-	if (right < arrival->length ||
-		arrival->length != load_conn_size(v->load, v->conn, mark.number))
+	if (right < arrival->length || arrival->length != size)
 		return false;
 	settle_again(v, arrival, mark.number);
 	return true;
@@ -477,9 +493,10 @@ int load_flow_new(const struct load_options *options, struct load_flow **ret_flo
 		if (options->sizes[i].bytes > flow->most_bytes)
 			flow->most_bytes = options->sizes[i].bytes;
 	}
+	flow->train = options->train > 1 ? options->train : 1;
 	flow->sides = calloc(options->connections, sizeof(*flow->sides));
 	flow->slots = calloc((size_t)options->connections * options->depth, sizeof(*flow->slots));
-	flow->outgoing = calloc(options->connections, flow->most_bytes);
+	flow->outgoing = calloc(options->connections, (size_t)flow->train * flow->most_bytes);
 	if (flow->sides == NULL || flow->slots == NULL || flow->outgoing == NULL) {
 		load_flow_free(flow);
 		return -ENOMEM;

@@ -8,6 +8,11 @@
 
 /* Nothing that comes is kept: this only bounds one event. */
 #define CREDIT_BYTES (1u << 20)
+/*
+ * So many bytes are compared in less time than reading the clock takes: then one reading is the time
+ * of what has come and of what leaves in answer to it.
+ */
+#define QUICK_BYTES 1024u
 
 static struct load_conn_message *message_at(
 	const struct load *load, const struct load_conn *conn, uint64_t number)
@@ -17,11 +22,11 @@ static struct load_conn_message *message_at(
 	return &load->messages[(size_t)load_conn_index(load, conn) * depth + number % depth];
 }
 
-/* Sends as many messages as may leave, or the next piece of a long one. */
-static void hand_over(struct load *load, struct load_conn *conn, struct protocol_answer *answer)
+/* Sends as many messages as may leave, or the next piece of a long one. `now_ns` 0: to be read. */
+static void hand_over(
+	struct load *load, struct load_conn *conn, uint64_t now_ns, struct protocol_answer *answer)
 {
 	uint32_t length = 0;
-	uint64_t now_ns = 0;
 
 	if (conn->unsent_bytes > 0)
 		return;
@@ -145,7 +150,7 @@ static void handle_bytes(struct load *load, struct load_conn *conn,
 		answer->end = PROTOCOL_RESET;
 		return;
 	}
-	hand_over(load, conn, answer);
+	hand_over(load, conn, length <= QUICK_BYTES ? now_ns : 0, answer);
 }
 
 void load_stream_handle(struct load *load, struct load_conn *conn,
@@ -154,7 +159,7 @@ void load_stream_handle(struct load *load, struct load_conn *conn,
 	switch (event->kind) {
 	case PROTOCOL_OPENED:
 		answer->credit = CREDIT_BYTES;
-		hand_over(load, conn, answer);
+		hand_over(load, conn, 0, answer);
 		break;
 	case PROTOCOL_URGENT:
 	case PROTOCOL_BYTES: handle_bytes(load, conn, event, answer); break;
@@ -162,9 +167,9 @@ void load_stream_handle(struct load *load, struct load_conn *conn,
 		/* This may concern messages that have been abandoned meanwhile. */
 		conn->unsent_bytes -= event->count < conn->unsent_bytes ? (uint32_t)event->count
 									: conn->unsent_bytes;
-		hand_over(load, conn, answer);
+		hand_over(load, conn, 0, answer);
 		break;
-	case PROTOCOL_NUDGED: hand_over(load, conn, answer); break;
+	case PROTOCOL_NUDGED: hand_over(load, conn, 0, answer); break;
 	case PROTOCOL_END:
 		answer->end = PROTOCOL_CLOSE;
 		if (conn->state == LOAD_CONN_OPEN)

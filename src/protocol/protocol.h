@@ -43,12 +43,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes somewhere in a buffer of the engine's. */
+/*
+ * Bytes somewhere in a buffer of the engine's; or, with `bytes` NULL and a length, bytes that are
+ * there and are not shown: see takes_unseen.
+ */
 struct protocol_span {
 	const unsigned char *bytes;
 	uint32_t length;
 	void *buffer; /* the engine's; handed back unchanged. NULL: bytes that stay valid for ever */
 };
+
+static inline bool protocol_span_is_unseen(const struct protocol_span *span)
+{
+	return span->bytes == NULL && span->length > 0;
+}
 
 /*
  * The protocol's memory of one connection, inside the engine's slot. Before the first event it is
@@ -124,6 +132,13 @@ struct protocol {
 	 * does.
 	 */
 	bool (*holds_bytes)(const struct protocol *self, const struct protocol_conn *conn);
+	/*
+	 * Whether it only counts the bytes of this connection: then an engine that can move them
+	 * without seeing them may report a span without content (BYTES, `bytes` NULL). The answer is
+	 * that very span, or none: what is not sent back is dropped. Asked before each such span, so
+	 * it may change. NULL: it always looks.
+	 */
+	bool (*takes_unseen)(const struct protocol *self, const struct protocol_conn *conn);
 	/* `conn` is NULL for datagram events. */
 	void (*handle)(struct protocol *self, struct protocol_conn *conn,
 		const struct protocol_event *event, struct protocol_answer *answer);

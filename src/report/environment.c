@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "base/cleanup.h"
+#include "config.h"
 
 /* Beyond this no line of interest comes. */
 #define MOST_LINES 64
@@ -72,7 +73,17 @@ int environment_read(struct model_environment *environment)
 	cpu_set_t cpus;
 	int r = read_kernel(environment);
 
+	if (r == 0)
+		r = model_set_text(&environment->version, MEARI_VERSION);
+
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
 		environment->cpus = (uint64_t)CPU_COUNT(&cpus);
 	return r < 0 ? r : read_cpu(&environment->cpu);
+}
+
+int environment_read_host(char **text)
+{
+	struct utsname names;
+
+	return uname(&names) < 0 ? 0 : model_set_text(text, names.nodename);
 }

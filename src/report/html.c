@@ -165,10 +165,10 @@ static int make_data(const struct html_page *page, json_t **ret_data)
 		json_array_append_new(differing,
 			json_pack("[s, s, s]", page->differences[i].field,
 				page->differences[i].first, page->differences[i].other));
-	*ret_data = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "version", MEARI_VERSION,
+	*ret_data = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:O?}", "version", MEARI_VERSION,
 		"written_unix_ms", (json_int_t)(clock_wall_ns() / CLOCK_NS_PER_MS), "merged",
 		merged, "baseline", baseline, "runs", run_list(page), "comparison", comparison,
-		"differences", differing);
+		"differences", differing, "fleet", page->fleet);
 	return *ret_data != NULL ? 0 : -ENOMEM;
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -20,6 +21,7 @@ struct html_page {
 	/* Both, or none. */
 	const struct model *baseline; /* merged */
 	const struct compare *compare;
+	json_t *fleet; /* of fleet_json(), without its result; the caller's; NULL: none */
 };
 
 /* Whether this program has the charts' library in it. */

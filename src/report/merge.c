@@ -19,7 +19,7 @@ struct stretch {
 	struct model_rate rate; /* of all runs together */
 };
 
-static bool run_together(const struct model *a, const struct model *b)
+bool merge_run_together(const struct model *a, const struct model *b)
 {
 	uint64_t shorter = a->duration_ns < b->duration_ns ? a->duration_ns : b->duration_ns;
 	uint64_t apart = a->started_unix_ns < b->started_unix_ns
@@ -45,7 +45,7 @@ static void join_stretch(struct stretch *stretches, size_t *count, const struct 
 {
 	struct stretch *stretch = stretches;
 
-	while (stretch < stretches + *count && !run_together(stretch->first, run))
+	while (stretch < stretches + *count && !merge_run_together(stretch->first, run))
 		stretch++;
 	if (stretch == stretches + *count) {
 		*stretch = (struct stretch){ .first = run };
@@ -218,13 +218,68 @@ static void drop_course(struct model *merged)
 		.search = merged->search,
 		.find_max = merged->find_max,
 		.asserts = merged->asserts,
+		.fleet = merged->fleet,
 	};
 
 	memset(&merged->intervals, 0, sizeof(merged->intervals));
 	memset(&merged->search, 0, sizeof(merged->search));
 	memset(&merged->find_max, 0, sizeof(merged->find_max));
 	memset(&merged->asserts, 0, sizeof(merged->asserts));
+	memset(&merged->fleet, 0, sizeof(merged->fleet));
 	model_fini(&course);
+}
+
+int merge_begin(const struct model *run, struct model *ret_merged)
+{
+	int r = model_copy(run, ret_merged);
+
+	if (r == 0)
+		drop_course(ret_merged);
+	return r;
+}
+
+static int add_load(struct model_load *sum, const struct model_load *more)
+{
+	if (__builtin_add_overflow(sum->connections, more->connections, &sum->connections) ||
+		__builtin_add_overflow(sum->threads, more->threads, &sum->threads) ||
+		sum->connections > INT64_MAX || sum->threads > INT64_MAX)
+		return -EOVERFLOW;
+	sum->rate_per_s += more->rate_per_s;
+	return 0;
+}
+
+int merge_add(struct model *merged, const struct model *run)
+{
+	int r = add_run(merged, run);
+
+	if (r < 0)
+		return r;
+	if (run->duration_ns > merged->duration_ns)
+		merged->duration_ns = run->duration_ns;
+	add_rate(&merged->rate, &run->rate, 1);
+	return add_load(&merged->load, &run->load);
+}
+
+bool merge_is_fleet(const struct model *runs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!runs[i].fleet.rank.known || !merge_run_together(&runs[0], &runs[i]))
+			return false;
+		for (size_t k = 0; k < i; k++) {
+			if (runs[k].fleet.rank.count == runs[i].fleet.rank.count)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int add_loads(struct model_load *sum, const struct model *runs, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 1; i < count && r == 0; i++)
+		r = add_load(sum, &runs[i].load);
+	return r;
 }
 
 int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
@@ -240,6 +295,8 @@ int merge_runs(const struct model *runs, size_t count, struct model *ret_merged)
 			r = add_run(&merged, &runs[i]);
 		if (r == 0)
 			r = merge_rates(runs, count, &merged);
+		if (r == 0 && merge_is_fleet(runs, count))
+			r = add_loads(&merged.load, runs, count);
 	}
 	if (r < 0) {
 		model_fini(&merged);

@@ -56,8 +56,7 @@ static int add_run(struct runs *runs, struct model *run)
 	return 0;
 }
 
-/* All of a file, up to the cap. */
-static int read_all(FILE *file, char **ret_bytes, size_t *ret_length)
+int runs_read_all(FILE *file, char **ret_bytes, size_t *ret_length)
 {
 	CLEANUP_FREE char *bytes = NULL;
 	size_t length = 0, capacity = 0;
@@ -108,7 +107,7 @@ static int load_json(struct runs *runs, FILE *file, struct model_fault *fault)
 	CLEANUP_FREE char *bytes = NULL;
 	size_t length, at = 0, last = 0;
 	bool is_interval = false;
-	int r = read_all(file, &bytes, &length);
+	int r = runs_read_all(file, &bytes, &length);
 
 	while (r == 0 && at < length) {
 		struct model run;

@@ -35,3 +35,6 @@ struct runs {
 int runs_load(struct runs *runs, const char *path, const struct runs_options *options,
 	struct model_fault *fault);
 void runs_fini(struct runs *runs);
+
+/* All of a file; the caller frees `ret_bytes`. -EFBIG: more than RUNS_MOST_FILE_BYTES; -ENOMEM; -errno of reading. */
+int runs_read_all(FILE *file, char **ret_bytes, size_t *ret_length);

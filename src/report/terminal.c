@@ -167,6 +167,28 @@ static void print_time(struct line *line, const struct model *run, size_t count)
 	end(line);
 }
 
+/* Which of many generators it was, and how it kept the time at which it was to begin. */
+static void print_fleet(struct line *line, const struct model_fleet *fleet)
+{
+	char text[DURATION_TEXT_SIZE];
+
+	if (!fleet->rank.known && !fleet->start_unix_ns.known)
+		return;
+	begin(line, _("generator"));
+	if (fleet->rank.known && fleet->size.known)
+		add(line, _("rank %llu of %llu"), (unsigned long long)fleet->rank.count,
+			(unsigned long long)fleet->size.count);
+	else if (fleet->rank.known)
+		add(line, _("rank %llu"), (unsigned long long)fleet->rank.count);
+	add_known(line, fleet->host);
+	if (fleet->late_ns.known)
+		add(line, _("began %s after the time asked for"),
+			duration_format(fleet->late_ns.count, text, sizeof(text)));
+	else if (fleet->start_unix_ns.known)
+		add(line, "%s", _("did not begin"));
+	end(line);
+}
+
 static void print_rate(struct line *line, const struct model *run)
 {
 	const struct model_rate *rate = &run->rate;
@@ -406,6 +428,7 @@ int terminal_result(const struct model *merged, const struct model *runs, size_t
 	print_load(&line, &merged->load);
 	print_environment(&line, &merged->environment);
 	print_time(&line, merged, count);
+	print_fleet(&line, &merged->fleet);
 	print_rate(&line, merged);
 	print_counts(&line, merged);
 
@@ -415,6 +438,19 @@ int terminal_result(const struct model *merged, const struct model *runs, size_t
 		r = print_runs(runs, count, width, out);
 	terminal_trust(&merged->trust, false, width, out);
 	return r;
+}
+
+int terminal_merged(const struct model *merged, size_t count, unsigned width, FILE *out)
+{
+	struct line line = { .out = out, .width = width };
+
+	print_subject(&line, _("what"), merged);
+	print_load(&line, &merged->load);
+	print_environment(&line, &merged->environment);
+	print_time(&line, merged, count);
+	print_rate(&line, merged);
+	print_counts(&line, merged);
+	return print_latency(&merged->latency, width, out);
 }
 
 int terminal_compared(const struct model *merged, const struct model *runs, size_t count,

@@ -15,6 +15,9 @@
 int terminal_result(const struct model *merged, const struct model *runs, size_t count,
 	unsigned width, FILE *out);
 
+/* `merged` of `count` runs alone, without a word on trust. */
+int terminal_merged(const struct model *merged, size_t count, unsigned width, FILE *out);
+
 /*
  * What is to be known of both sides of a comparison besides its figures, and a line for each run. The
  * figures of all messages together are left out: they are others than the medians of the comparison.

@@ -43,23 +43,27 @@ static const char *format_value(const char *demand, double value, char *buffer, 
 	return buffer;
 }
 
+void terminal_demands_print(const struct model_assert *demand, bool doubted, FILE *out)
+{
+	const char *text = demand->text != NULL ? demand->text : "?";
+	char plain[DEMAND_SIZE], value[FIGURE_TEXT_SIZE];
+
+	plain_text(text, plain, sizeof(plain));
+	format_value(text, demand->value, value, sizeof(value));
+	fprintf(out, "%s: %s (%s)%s%s\n", demand->holds ? _("kept") : _("broken"), plain, value,
+		doubted ? ", " : "", doubted ? _("not to be trusted") : "");
+}
+
 static void print_asserts(const struct model *run, size_t number, FILE *out)
 {
 	const struct model_assert *asserts = run->asserts.items;
 
 	for (size_t i = 0; i < run->asserts.count; i++) {
-		const char *text = asserts[i].text != NULL ? asserts[i].text : "?";
-		char demand[DEMAND_SIZE], value[FIGURE_TEXT_SIZE];
-
 		if (number > 0 && asserts[i].holds)
 			continue;
 		if (number > 0)
 			fprintf(out, _("run %zu: "), number);
-		plain_text(text, demand, sizeof(demand));
-		format_value(text, asserts[i].value, value, sizeof(value));
-		fprintf(out, "%s: %s (%s)%s%s\n", asserts[i].holds ? _("kept") : _("broken"),
-			demand, value, run->trust.doubted ? ", " : "",
-			run->trust.doubted ? _("not to be trusted") : "");
+		terminal_demands_print(&asserts[i], run->trust.doubted, out);
 	}
 }
 

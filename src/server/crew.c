@@ -16,6 +16,8 @@
 #define ANSWER_PATIENCE_NS (5 * CLOCK_NS_PER_S)
 /* The same for who only looks: a page need not wait for a thread that hangs. */
 #define FIGURES_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
+/* The same where a client of --control waits, and the main thread has more to do. */
+#define ASKER_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 /* For threads that were asked to end: they may have a million connections to close. */
 #define END_PATIENCE_NS (20 * CLOCK_NS_PER_S)
 
@@ -89,6 +91,39 @@ void crew_collect(const struct crew *crew, unsigned turn, struct figures *figure
 	for (unsigned i = 0; i < crew->count; i++)
 		worker_add_figures(crew->workers[i], until_ns, figures->listeners, &figures->census,
 			&figures->threads[i]);
+}
+
+void crew_ask(const struct crew *crew, struct counters *ret_sum, unsigned *ret_silent)
+{
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), ASKER_PATIENCE_NS);
+
+	*ret_sum = (struct counters){ 0 };
+	*ret_silent = 0;
+	for (unsigned i = 0; i < crew->count; i++) {
+		struct counters one;
+
+		if (!worker_snapshot(crew->workers[i], until_ns, &one))
+			(*ret_silent)++;
+		counters_add(ret_sum, &one);
+	}
+}
+
+void crew_roster(const struct crew *crew, struct roster *ret_roster, unsigned *ret_silent)
+{
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), ASKER_PATIENCE_NS);
+
+	*ret_roster = (struct roster){ .list = json_array() };
+	*ret_silent = 0;
+	for (unsigned i = 0; ret_roster->list != NULL && i < crew->count; i++) {
+		struct roster one = { .most = ROSTER_MOST -
+				(uint32_t)json_array_size(ret_roster->list) };
+
+		if (!worker_roster(crew->workers[i], until_ns, &one))
+			(*ret_silent)++;
+		ret_roster->open += one.open;
+		json_array_extend(ret_roster->list, one.list);
+		json_decref(one.list);
+	}
 }
 
 bool crew_set_access(const struct crew *crew, const struct access *access)

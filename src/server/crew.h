@@ -31,6 +31,14 @@ bool crew_sum(const struct crew *crew, struct counters *ret_sum);
 void crew_collect(const struct crew *crew, unsigned turn, struct figures *figures);
 
 /* As worker.h has it. False: some have not answered, and may still use what they were given before. */
+/*
+ * The same for clients of --control: the main thread waits for a moment only, and nothing is logged. `ret_silent` is how
+ * many threads have not answered. The roster's list is the caller's (NULL: no memory); the threads are asked until ROSTER_MOST are listed,
+ * and all connections are counted.
+ */
+void crew_ask(const struct crew *crew, struct counters *ret_sum, unsigned *ret_silent);
+void crew_roster(const struct crew *crew, struct roster *ret_roster, unsigned *ret_silent);
+
 bool crew_set_access(const struct crew *crew, const struct access *access);
 bool crew_set_own_addresses(const struct crew *crew, const struct own_addresses *own);
 

@@ -5,6 +5,7 @@
  */
 #include "server/explain.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "engine/bulk.h"
 #include "engine/engine.h"
 #include "net/resolve.h"
 #include "server/fault/fault_text.h"
@@ -151,6 +153,42 @@ static void print_busy_poll(FILE *stream, const struct server_options *options)
 			duration_format(options->busy_poll_ns, text, sizeof(text)));
 }
 
+/* What the server will not do, whatever the kernel can; NULL: it will. */
+static const char *no_splice_reason(const struct server_options *options)
+{
+	unsigned threads = options->threads > 0 ? options->threads : cpus_available();
+
+	if (options->no_splice)
+		return _("off: --no-splice");
+	if (options->trace)
+		return _("off: --trace shows the bytes");
+	if (options->return_urgent)
+		return _("off: --urgent urgent looks for the mark before each receive");
+	if (options->pool_bytes / threads / 2 <
+		(size_t)BULK_PIPE_LEAST_SLOTS * BULK_PIPE_SLOT_BYTES)
+		return _("off: a pipe may keep 1 MiB, and --pending-total has too little for that");
+	return NULL;
+}
+
+static void print_splice(FILE *stream, const struct server_options *options)
+{
+	const char *reason = no_splice_reason(options);
+	uint32_t slots;
+	int r = reason == NULL ? bulk_try(&slots) : 0;
+
+	if (reason != NULL)
+		print(stream, "splice", false, reason);
+	else if (r == -ENOSPC)
+		print(stream, "splice", false,
+			_("this user's pipes are too small ('sysctl fs.pipe-user-pages-soft')"));
+	else if (r < 0)
+		print_format(stream, "splice", false, _("bulk is copied: %s"), strerror(-r));
+	else
+		print_format(stream, "splice", true,
+			_("bulk moves through pipes of %u pages, and is not copied"),
+			(unsigned)slots);
+}
+
 static void print_option(FILE *stream, const char *name, int type, int level, int option, int value,
 	const char *reason)
 {
@@ -167,6 +205,7 @@ static void print_process(FILE *stream, const struct server_options *options)
 	print_threads(stream, options);
 	print_open_files(stream);
 	print_busy_poll(stream, options);
+	print_splice(stream, options);
 	print_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50,
 		_("sockets may have network cards polled, where --busy-poll has a time"));
 	print_option(stream, "udp-gro", SOCK_DGRAM, IPPROTO_UDP, UDP_GRO, 1,
@@ -202,12 +241,14 @@ static int print_activated(FILE *stream, const struct server_options *options)
 {
 	struct activation activation;
 	struct listener_list list = { 0 };
-	char text[ADDR_TEXT_SIZE];
+	char text[ADDR_TEXT_SIZE], why[LISTENER_WHY_SIZE];
 	int r = activation_take(options->activated, options->activated_count, &activation);
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, 1, false, &list);
+	r = listener_adopt_all(&activation, 1, false, &list, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	for (size_t i = 0; i < list.count; i++)
 		print_format(stream, "listen", true, _("%s (handed over by the service manager)"),
 			addr_format(&list.listeners[i].bound, text, sizeof(text)));
@@ -279,6 +320,22 @@ static void log_faults(FILE *stream, const struct server_options *options)
 	}
 }
 
+static void print_proxies(FILE *stream, const struct server_options *options)
+{
+	for (size_t i = 0; i < options->spec_count; i++) {
+		char address[ADDR_TEXT_SIZE];
+
+		if (options->spec_proxies[i] == LISTENER_NO_PROXY)
+			continue;
+		print_format(stream, "proxy", true,
+			options->spec_proxies[i] == LISTENER_PROXY_REQUIRED
+				? _("'%s' takes connections from --proxy-from only, each with a header of the "
+				    "PROXY protocol")
+				: _("'%s' reads a header of the PROXY protocol where --proxy-from sends one"),
+			addr_spec_format(&options->specs[i], address, sizeof(address)));
+	}
+}
+
 int explain_print(const struct server_options *options, FILE *stream)
 {
 	int result = print_engines(stream, options);
@@ -299,6 +356,7 @@ int explain_print(const struct server_options *options, FILE *stream)
 	if (options->upgrade_at != NULL)
 		print_upgrade(stream, options->upgrade_at);
 	log_faults(stream, options);
+	print_proxies(stream, options);
 	sandbox_explain(
 		&(struct sandbox_options){ .user = options->user, .open = options->no_sandbox },
 		print, stream);

@@ -107,17 +107,20 @@ int pages_listen(const struct server_options *options, struct upgrade *upgrade,
 		.inherited = upgrade_inherited(upgrade),
 	};
 	size_t first = listeners->count;
+	char why[LISTENER_WHY_SIZE] = "";
 	int r = 0;
 
 	if (!pages_are_wanted(options))
 		return 0;
 	if (options->web_activated_count > 0 && activation->count > 0)
-		r = listener_adopt_all(activation, 1, true, listeners);
+		r = listener_adopt_all(activation, 1, true, listeners, why, sizeof(why));
 	else if (options->web_activated_count > 0)
 		r = inherit(upgrade, listeners);
 	if (r == 0)
 		r = listener_open_all(
-			options->web_specs, options->web_spec_count, &listen, listeners);
+			options->web_specs, options->web_spec_count, &listen, listeners, why, sizeof(why));
+	if (r < 0 && why[0] != '\0')
+		log_error("%s", why);
 	for (size_t i = first; r == 0 && i < listeners->count; i++)
 		r = check(options, &listeners->listeners[i]);
 	return r;

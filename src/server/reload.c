@@ -30,7 +30,7 @@ static bool is_same_list(
 	return one_count == other_count && same == one_count;
 }
 
-static bool is_same_place(const struct addr_spec *one, size_t one_count,
+static bool are_same_specs(const struct addr_spec *one, size_t one_count,
 	const struct addr_spec *other, size_t other_count)
 {
 	char text[ADDR_TEXT_SIZE], other_text[ADDR_TEXT_SIZE];
@@ -45,22 +45,26 @@ static bool is_same_place(const struct addr_spec *one, size_t one_count,
 
 static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
 {
-	return is_same_place(one->specs, one->spec_count, other->specs, other->spec_count);
+	size_t same = 0;
+
+	if (!are_same_specs(one->specs, one->spec_count, other->specs, other->spec_count))
+		return false;
+	while (same < one->spec_count && one->spec_proxies[same] == other->spec_proxies[same])
+		same++;
+	return same == one->spec_count;
 }
 
 static bool has_same_pages(const struct server_options *one, const struct server_options *other)
 {
-	return is_same_place(one->web_specs, one->web_spec_count, other->web_specs,
+	return are_same_specs(one->web_specs, one->web_spec_count, other->web_specs,
 		       other->web_spec_count) &&
 		is_same_list(one->web_activated, one->web_activated_count, other->web_activated,
 			other->web_activated_count);
 }
 
-static bool has_same_upgrade(const struct server_options *one, const struct server_options *other)
+static bool is_same_place(const struct addr *one, const struct addr *other)
 {
-	return one->upgrade_at == other->upgrade_at ||
-		(one->upgrade_at != NULL && other->upgrade_at != NULL &&
-			addr_equal(one->upgrade_at, other->upgrade_at));
+	return one == other || (one != NULL && other != NULL && addr_equal(one, other));
 }
 
 static void log_what_cannot_change(
@@ -77,14 +81,17 @@ static void log_what_cannot_change(
 		{ "pending-total", current->pool_bytes == next->pool_bytes },
 		{ "urgent", current->return_urgent == next->return_urgent },
 		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
+		{ "no-splice", current->no_splice == next->no_splice },
 		{ "pin", current->pin == next->pin },
 		{ "activated",
 			is_same_list(current->activated, current->activated_count, next->activated,
 				next->activated_count) },
-		{ "upgrade", has_same_upgrade(current, next) },
+		{ "upgrade", is_same_place(current->upgrade_at, next->upgrade_at) },
+		{ "control", is_same_place(current->control_at, next->control_at) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
 		{ "user", is_same_text(current->user, next->user) },
 		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
+		{ "proxy-timeout", current->proxy_limit_ns == next->proxy_limit_ns },
 		{ "trace", current->trace == next->trace },
 		{ "log-format", current->log_format == next->log_format },
 		{ "address", has_same_addresses(current, next) },
@@ -166,14 +173,32 @@ static int set_faults(const struct reload *reload, const struct server_options *
 	return r;
 }
 
+int reload_access(const struct server_options *options, struct access **ret_access)
+{
+	struct access *access;
+	int r;
+
+	*ret_access = NULL;
+	if (options->allow.count + options->deny.count + options->proxies.count == 0)
+		return 0;
+	r = access_new(&options->allow, &options->deny, &access);
+	if (r < 0)
+		return r;
+	r = access_read_proxies(access, &options->proxies);
+	if (r < 0) {
+		access_free(access);
+		return r;
+	}
+	*ret_access = access;
+	return 0;
+}
+
 static int adopt(
 	const struct reload *reload, const struct server_options *next, struct access **ret_access)
 {
 	struct limits_options limits;
 	struct access *access = NULL;
-	int r = next->allow.count + next->deny.count > 0
-		? access_new(&next->allow, &next->deny, &access)
-		: 0;
+	int r = reload_access(next, &access);
 
 	if (r == 0)
 		r = set_faults(reload, next);
@@ -207,7 +232,7 @@ int reload_options(const struct reload *reload, struct access **ret_access)
 
 int reload_lists_only(const struct server_options *options, struct access **ret_access)
 {
-	int r = access_new(&options->allow, &options->deny, ret_access);
+	int r = reload_access(options, ret_access);
 
 	if (r < 0)
 		LOG_EVENT(LOG_LEVEL_WARNING, "reload_failed", NULL,

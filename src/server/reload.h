@@ -17,6 +17,9 @@ struct guard_options reload_guard(const struct server_options *options);
 /* Points into the options. */
 struct fault_map_plans reload_faults(const struct server_options *options);
 
+/* The lists that the options name; NULL: none. Speaks when it fails: -errno. */
+int reload_access(const struct server_options *options, struct access **ret_access);
+
 /*
  * Reads the lists alone again. On failure the old ones stay in force, and it has been said why. The new ones are the
  * caller's.

@@ -29,6 +29,7 @@
 #define MEMORY_RETRY_MS 10
 /* What wait_for_news() polls besides the upgrade. */
 #define POLLED 3
+#define MOST_POLLED (POLLED + UPGRADE_MOST_POLLED + CONTROL_MOST_POLLED)
 
 /* ---- open ---- */
 
@@ -42,8 +43,10 @@ static struct sandbox_options sandbox_options(struct server *server)
 		.open = server->options->no_sandbox,
 		.allow = &server->options->allow,
 		.deny = &server->options->deny,
+		.proxies = &server->options->proxies,
 		.listeners = &server->listeners,
 		.leaving = upgrade_inherited(&server->upgrade),
+		.answering = control_listeners(server->control),
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 		.config_path = server->options->config_path,
 	};
@@ -65,7 +68,7 @@ static int start_helpers(void)
 static int await_signals(struct server *server)
 {
 	const struct server_options *options = server->options;
-	bool lists = options->allow.count + options->deny.count > 0;
+	bool lists = options->allow.count + options->deny.count + options->proxies.count > 0;
 	int r = signals_open(
 		lists || options->read_again != NULL || notify_is_wanted(), &server->signal_fd);
 
@@ -189,13 +192,14 @@ static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
 	return one_ns < other_ns ? one_ns : other_ns;
 }
 
-static bool is_upgrade_due(const struct server *server, const struct pollfd *polled, unsigned count)
+/* One of these has something, or it is time. */
+static bool is_due(const struct pollfd *polled, unsigned count, uint64_t due_ns)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (polled[i].revents != 0)
 			return true;
 	}
-	return clock_now_ns() >= upgrade_due_ns(&server->upgrade);
+	return due_ns != CLOCK_NEVER && clock_now_ns() >= due_ns;
 }
 
 /* True: another server is in charge now. */
@@ -218,12 +222,13 @@ static enum signals_wish wait_for_news(
 	struct server *server, uint64_t until_ns, unsigned ended_enough)
 {
 	for (;;) {
-		struct pollfd polled[POLLED + UPGRADE_MOST_POLLED] = {
+		struct pollfd polled[MOST_POLLED] = {
 			{ .fd = server->signal_fd, .events = POLLIN },
 			{ .fd = server->done_fd, .events = POLLIN },
 			{ .fd = own_addresses_watch_fd(server->peers.watch), .events = POLLIN },
 		};
 		unsigned count = POLLED + upgrade_poll(&server->upgrade, polled + POLLED);
+		unsigned control_count = control_poll(server->control, polled + count);
 		uint64_t wake_ns = earlier(feed_watchdog(server), until_ns);
 		uint64_t ended;
 		enum signals_wish wish;
@@ -231,8 +236,10 @@ static enum signals_wish wait_for_news(
 		if (server->ended_count >= ended_enough)
 			return SIGNALS_NONE;
 		wake_ns = earlier(wake_ns, upgrade_due_ns(&server->upgrade));
+		wake_ns = earlier(wake_ns, control_due_ns(server->control));
 		wake_ns = earlier(wake_ns, own_addresses_watch_due_ns(server->peers.watch));
-		if (poll(polled, count, clock_poll_ms(clock_now_ns(), wake_ns)) < 0 &&
+		if (poll(polled, count + control_count, clock_poll_ms(clock_now_ns(), wake_ns)) <
+				0 &&
 			errno != EINTR) {
 			if (errno != ENOMEM)
 				return SIGNALS_END;
@@ -240,9 +247,11 @@ static enum signals_wish wait_for_news(
 		}
 		if (read(server->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 			server->ended_count += (unsigned)ended;
-		if (is_upgrade_due(server, polled + POLLED, count - POLLED) &&
+		if (is_due(polled + POLLED, count - POLLED, upgrade_due_ns(&server->upgrade)) &&
 			work_on_upgrade(server))
 			return SIGNALS_END;
+		if (is_due(polled + count, control_count, control_due_ns(server->control)))
+			control_work(server->control);
 		peer_watch_follow(&server->peers, &server->crew);
 		wish = signals_take(server->signal_fd);
 		if (wish != SIGNALS_NONE)
@@ -279,6 +288,7 @@ static void drain(struct server *server)
 	else
 		server->watchdog_ns = server->watchdog_due_ns = CLOCK_NEVER;
 	listener_list_remove_files(&server->listeners);
+	control_stop_listening(server->control);
 	upgrade_end(&server->upgrade, &server->listeners);
 	crew_drain(&server->crew);
 	if (!upgrade_is_in_charge(&server->upgrade))

@@ -12,8 +12,10 @@
 #include "net/addr.h"
 #include "protocol/fault_plan.h"
 #include "server/admission/access.h"
+#include "server/listen/listener_list.h"
 
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
+#define SERVER_DEFAULT_PROXY_LIMIT_NS (3ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
 #define SERVER_LEAST_POOL_BYTES (1u << 20)
 /* What a connection may need beyond the pool: its small buffer, its slot, and what limits remember. */
@@ -32,6 +34,7 @@ struct server_options {
 	size_t pool_bytes; /* buffers of all connections together, at most */
 	bool return_urgent;
 	uint64_t busy_poll_ns; /* as in engine_options */
+	bool no_splice; /* bulk is copied; see engine_options */
 	bool pin; /* each thread keeps to one processor, and to the connections that come in there */
 	uint64_t drain_ns;
 
@@ -47,9 +50,16 @@ struct server_options {
 	struct fault_plan faults; /* on all listeners; no rules: none */
 	/* For each spec those of its listeners alone, with rules, or NULL; NULL: there are none at all. */
 	struct fault_plan **spec_faults;
+	/* For each spec whether a proxy stands in front; and the proxies whose word counts, at least one if any does. */
+	enum listener_proxy *spec_proxies;
+	struct access_entries proxies;
+	uint64_t proxy_limit_ns; /* how long their headers may take */
 
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
+
+	const struct addr
+		*control_at; /* where it answers what it is asked (control.h); NULL: nowhere */
 
 	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;

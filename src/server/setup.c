@@ -63,9 +63,32 @@ static int set_up_limits(struct server *server)
 			return r;
 		}
 	}
-	if (options->allow.count + options->deny.count > 0)
-		r = access_new(&options->allow, &options->deny, &server->access);
-	return r;
+	return reload_access(options, &server->access);
+}
+
+/* Which listeners have a proxy in front; `modes` stays NULL where none has. */
+static int set_up_proxies(struct server *server)
+{
+	const struct server_options *options = server->options;
+	const struct listener_list *listeners = &server->listeners;
+	enum listener_proxy *modes = calloc(listeners->count + 1, sizeof(*modes));
+	bool any = false;
+
+	if (modes == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct addr_spec *spec = listeners->listeners[i].spec;
+
+		if (spec != NULL)
+			modes[i] = options->spec_proxies[spec - options->specs];
+		any = any || modes[i] != LISTENER_NO_PROXY;
+	}
+	if (any)
+		server->proxied.modes = server->proxy_modes = modes;
+	else
+		free(modes);
+	server->proxied.limit_ns = options->proxy_limit_ns;
+	return 0;
 }
 
 static int make_worker(struct server *server, unsigned index)
@@ -76,11 +99,13 @@ static int make_worker(struct server *server, unsigned index)
 		.pool_bytes = server->pool_bytes,
 		.pending_bytes = options->pending_bytes,
 		.return_urgent = options->return_urgent,
+		.splice = !options->no_splice,
 		.busy_poll_ns = options->busy_poll_ns,
 		.cpu = options->pin ? cpus_nth(index) : -1,
 		.limits = server->limits,
 		.access = server->access,
 		.guard = is_guarded(options) ? &server->guard : NULL,
+		.proxied = server->proxied.modes != NULL ? &server->proxied : NULL,
 		.faults = server->faults,
 		.peer_rule = listener_list_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
 									       : NULL,
@@ -108,6 +133,7 @@ static int adopt_sockets(struct server *server, struct activation *ret_web)
 {
 	const struct server_options *options = server->options;
 	struct activation activation;
+	char why[LISTENER_WHY_SIZE];
 	int r;
 
 	/* Those that another server had been given come from there, and the manager gives none. */
@@ -118,7 +144,10 @@ static int adopt_sockets(struct server *server, struct activation *ret_web)
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, server->thread_count, false, &server->listeners);
+	r = listener_adopt_all(
+		&activation, server->thread_count, false, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	activation_fini(&activation);
 	return r;
 }
@@ -151,6 +180,24 @@ void setup_tell_limits(struct server *server)
 	pages_set_limits(&server->pages, &limits);
 }
 
+static int open_control(struct server *server)
+{
+	struct control_options options = {
+		.at = server->options->control_at,
+		.inherited = upgrade_inherited(&server->upgrade),
+		.answer = control_answer_write,
+		.context = &server->answers,
+	};
+	int r;
+
+	if (options.at == NULL)
+		return 0;
+	r = control_new(&options, &server->control);
+	if (r == 0)
+		upgrade_give_too(&server->upgrade, control_listeners(server->control));
+	return r;
+}
+
 static int open_listeners(struct server *server)
 {
 	const struct server_options *options = server->options;
@@ -162,17 +209,23 @@ static int open_listeners(struct server *server)
 	};
 	size_t count = options->spec_count;
 	struct activation web = { 0 };
+	char why[LISTENER_WHY_SIZE];
 	int r = adopt_sockets(server, &web);
 
 	if (r < 0)
 		return r;
 	if (options->specs_are_default && server->listeners.count > 0)
 		count = 0;
-	r = listener_open_all(options->specs, count, &listener_options, &server->listeners);
+	r = listener_open_all(
+		options->specs, count, &listener_options, &server->listeners, why, sizeof(why));
+	if (r < 0)
+		log_error("%s", why);
 	if (r == 0)
 		r = check_echoes(server);
 	if (r == 0)
 		r = pages_listen(options, &server->upgrade, &web, &server->listeners);
+	if (r == 0)
+		r = open_control(server);
 	activation_fini(&web);
 	if (r < 0)
 		return r;
@@ -217,6 +270,8 @@ int setup_open(struct server *server)
 	const struct fault_map_plans faults = reload_faults(options);
 
 	r = fault_map_new(&faults, options->read_again != NULL, &server->echoes, &server->faults);
+	if (r == 0)
+		r = set_up_proxies(server);
 	if (r == 0) {
 		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
 		server->listeners_logged = calloc(
@@ -242,6 +297,13 @@ int setup_open(struct server *server)
 			strerror(-r));
 	else if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
+	server->answers = (struct control_answer){
+		.crew = &server->crew,
+		.listeners = &server->listeners,
+		.faults = server->faults,
+		.engine = server->engine->name,
+		.started_ns = clock_now_ns(),
+	};
 	return r;
 }
 
@@ -251,9 +313,11 @@ void setup_close(struct server *server)
 	crew_free(&server->crew);
 	limits_free(server->limits);
 	access_free(server->access);
+	free(server->proxy_modes);
 	fault_map_free(server->faults);
 	listener_list_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
+	control_free(server->control);
 	notify_close();
 	peer_watch_fini(&server->peers);
 	free(server->listeners_logged);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "server/control/control.h"
+#include "server/control_answer.h"
 #include "server/crew.h"
 #include "server/pages.h"
 #include "server/peer_watch.h"
@@ -18,11 +20,15 @@ struct server {
 	struct listener_list listeners; /* those for web pages last */
 	struct listener_list echoes; /* the others: a view */
 	struct upgrade upgrade; /* what --upgrade asks for */
+	struct control *control; /* NULL: none */
+	struct control_answer answers; /* what is told there */
 	size_t pool_bytes; /* of each thread */
 	struct limits *limits; /* NULL: none */
 	uint32_t memory_connections; /* for which there is memory; 0: no limit */
 	struct access *access; /* NULL: every peer */
 	struct guard_options guard;
+	struct proxied_options proxied; /* its modes: NULL where no listener has a proxy */
+	enum listener_proxy *proxy_modes; /* the same, to be freed */
 	struct fault_map *faults; /* NULL: none */
 	struct peer_watch peers; /* for datagrams */
 	_Atomic unsigned *listeners_logged; /* for each listener; see worker_options */

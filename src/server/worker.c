@@ -19,11 +19,15 @@
 #include "protocol/echo.h"
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
+#include "server/admission/gate_host.h"
+#include "server/listener_trouble.h"
+#include "server/tuning.h"
 
 /* For an engine to begin. */
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
 
 struct worker {
+	struct gate gate; /* first: see gate_host.h */
 	struct worker_options options;
 	struct engine *engine;
 	struct record record; /* written by the thread alone, but for its copy */
@@ -31,7 +35,6 @@ struct worker {
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
 	bool faulted, guarded, gated, ruled;
-	struct gate gate;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
 	struct conn_log conn_log;
@@ -40,34 +43,22 @@ struct worker {
 	bool started;
 	int result;
 
-	struct engine_task drain_task, cut_task, check_task, snapshot_task, access_task, own_task;
+	struct engine_task drain_task, cut_task, check_task;
+	struct engine_task snapshot_task, roster_task, access_task, own_task;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
 	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
-	bool snapshot_wanted, access_wanted, own_wanted;
+	bool snapshot_wanted, roster_wanted, access_wanted, own_wanted;
 	unsigned looks; /* connections that the next snapshot looks at */
+	struct roster roster; /* its list is ours until it is asked for */
 	const struct access *next_access;
 	const struct own_addresses *next_own;
 };
 
+_Static_assert(offsetof(struct worker, gate) == 0, "the host's context begins with the gate");
+
 /* ---- on the worker's thread ---- */
-
-static bool on_admit(void *context, int fd, enum addr_scheme scheme, unsigned tag)
-{
-	struct worker *worker = context;
-
-	worker->gate.counters = &worker->record.counters[tag];
-	return gate_admit(&worker->gate, fd, scheme);
-}
-
-static bool on_admit_datagram(void *context, const struct engine_datagram *datagram)
-{
-	struct worker *worker = context;
-
-	worker->gate.counters = &worker->record.counters[datagram->tag];
-	return gate_admit_datagram(&worker->gate, datagram);
-}
 
 static void on_opened(void *context, const struct engine_conn *conn)
 {
@@ -75,9 +66,9 @@ static void on_opened(void *context, const struct engine_conn *conn)
 
 	worker->record.counters[conn->tag].connections_accepted++;
 	lives_opened(&worker->record.lives, conn->slot);
+	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	conn_log_opened(&worker->conn_log, conn);
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -126,8 +117,12 @@ static void on_closed(
 	enum guard_ending ending = GUARD_NOT_ENDED;
 	unsigned tag;
 
+	if (gate_waits_for_header(&worker->gate, conn)) {
+		gate_abandoned(&worker->gate, conn);
+		return; /* it was never accepted, as far as clients are counted */
+	}
 	inner.protocol = find_echo(worker, conn, &outer, &tag);
-	worker->gate.counters = &worker->record.counters[tag];
+	gate_speak_of(&worker->gate, tag);
 	if (worker->guarded)
 		ending = guard_ending(conn->protocol);
 	if (reason == ENGINE_CLOSE_DONE &&
@@ -159,16 +154,16 @@ static void on_accept_paused(void *context, int error)
 
 static void on_accept_mended(void *context, int fd, enum addr_scheme scheme, unsigned tag)
 {
-	const struct worker_options *options = &((struct worker *)context)->options;
+	struct worker *worker = context;
 
-	conn_log_mended(options->listeners_logged, tag, fd, scheme);
+	listener_trouble_mended(worker->options.listeners_logged, tag, fd, scheme);
 }
 
 static void on_listener_lost(void *context, unsigned tag)
 {
-	const struct worker_options *options = &((struct worker *)context)->options;
+	struct worker *worker = context;
 
-	conn_log_lost(options->listeners_logged, tag, &options->listeners->listeners[tag].bound);
+	listener_trouble_lost(worker->options.listeners_logged, tag, worker->options.listeners);
 }
 
 static struct worker *worker_of(struct engine_task *task, size_t offset)
@@ -235,10 +230,38 @@ static void run_snapshot(struct engine *engine, struct engine_task *task)
 	answer(worker, &worker->snapshot_wanted);
 }
 
+static bool list_one(void *context, const struct engine_conn *conn)
+{
+	struct worker *worker = context;
+	const struct protocol_conn *outer;
+	struct engine_conn inner = *conn;
+	unsigned tag;
+
+	inner.protocol = find_echo(worker, conn, &outer, &tag);
+	return roster_add(&worker->roster, &inner, gate_client(&worker->gate, conn));
+}
+
+static void run_roster(struct engine *engine, struct engine_task *task)
+{
+	struct worker *worker = worker_of(task, offsetof(struct worker, roster_task));
+
+	pthread_mutex_lock(&worker->lock);
+	json_decref(worker->roster.list);
+	worker->roster.list = json_array();
+	worker->roster.open = engine_count(engine);
+	engine_visit(engine, list_one, worker);
+	pthread_mutex_unlock(&worker->lock);
+	answer(worker, &worker->roster_wanted);
+}
+
 static bool is_condemned(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
+	const struct protocol_conn *outer;
+	unsigned tag;
 
+	find_echo(worker, conn, &outer, &tag);
+	gate_speak_of(&worker->gate, tag);
 	return gate_condemns(&worker->gate, conn);
 }
 
@@ -326,9 +349,14 @@ static struct protocol *set_up_limits(struct worker *worker)
 	};
 	gate_init(&worker->gate, options->limits, options->access, worker->record.counters);
 	if (options->limits != NULL || options->access != NULL)
-		worker->host.admit = on_admit;
+		worker->host.admit = gate_host_admit;
+	if (options->proxied != NULL) {
+		proxied_init(&worker->gate.proxied, options->proxied);
+		worker->host.preface_limit = gate_host_preface_limit;
+		worker->host.preface = gate_host_preface;
+	}
 	if (options->limits != NULL || options->access != NULL || worker->ruled)
-		worker->host.admit_datagram = on_admit_datagram;
+		worker->host.admit_datagram = gate_host_admit_datagram;
 	if (worker->ruled)
 		worker->gate.peer_rule = &worker->peer_rule;
 	if (!worker->guarded)
@@ -348,6 +376,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		.pool_bytes = options->pool_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
+		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int r;
@@ -359,6 +388,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->cut_task.run = run_cut;
 	worker->check_task.run = run_check;
 	worker->snapshot_task.run = run_snapshot;
+	worker->roster_task.run = run_roster;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
 	r = record_init(&worker->record, options->listeners != NULL ? options->listeners->count : 0,
@@ -373,7 +403,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = condition_init(&worker->changed);
+	r = clock_init_condition(&worker->changed);
 	if (r < 0)
 		goto fail_cond;
 	r = options->peer_rule != NULL ? peer_rule_init(&worker->peer_rule, options->peer_rule) : 0;
@@ -405,7 +435,7 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsign
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
 		echo_add_own_port(&worker->echo, addr_port(&bound));
-	socket_tune_server(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
+	tuning_apply(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
 	return engine_listen(worker->engine, fd, scheme, tag);
 }
 
@@ -518,6 +548,25 @@ void worker_add_figures(struct worker *worker, uint64_t until_ns, struct figures
 	pthread_mutex_unlock(&worker->lock);
 }
 
+bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *roster)
+{
+	bool answered = true;
+
+	pthread_mutex_lock(&worker->lock);
+	worker->roster.most = roster->most;
+	roster->open = 0;
+	roster->list = NULL;
+	if (is_running(worker))
+		answered = ask(worker, &worker->roster_task, &worker->roster_wanted, until_ns);
+	if (answered && is_running(worker)) {
+		roster->open = worker->roster.open;
+		roster->list = worker->roster.list;
+		worker->roster.list = NULL;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return answered;
+}
+
 int worker_wait_running(struct worker *worker)
 {
 	struct counters ignored = { 0 };
@@ -593,6 +642,7 @@ void worker_free(struct worker *worker)
 	if (worker->faulted)
 		fault_fini(&worker->fault);
 	conn_log_fini(&worker->conn_log);
+	json_decref(worker->roster.list);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	record_fini(&worker->record);

@@ -11,7 +11,9 @@
 #include "server/admission/access.h"
 #include "server/admission/limits.h"
 #include "server/admission/peer_rule.h"
+#include "server/admission/proxied.h"
 #include "server/fault/fault_map.h"
+#include "server/roster.h"
 #include "server/web/record.h"
 #include "stats/counters.h"
 
@@ -24,10 +26,12 @@ struct worker_options {
 	int cpu; /* the processor that it keeps to; -1: any */
 	uint32_t pending_bytes;
 	bool return_urgent;
+	bool splice; /* as in engine_options */
 	/* For these: NULL where there is no such limit; the caller's, to outlive the worker. */
 	struct limits *limits;
 	const struct access *access;
 	const struct guard_options *guard;
+	const struct proxied_options *proxied; /* with `access`, which knows the proxies */
 	const struct fault_map *faults;
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */
@@ -69,6 +73,12 @@ bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *
 void worker_ask_figures(struct worker *worker, unsigned looks);
 void worker_add_figures(struct worker *worker, uint64_t until_ns, struct figures_listener *sums,
 	struct census *census, struct figures_thread *ret_thread);
+
+/*
+ * The connections that are open, at most roster->most of them; sets the rest, whose list is the caller's then (NULL: no
+ * memory, or no thread). False: the thread has not come to it in time.
+ */
+bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *roster);
 
 /*
  * New lists, where the worker was made with lists or limits: a connection whose peer is not allowed any more is

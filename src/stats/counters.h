@@ -7,44 +7,46 @@
 #include <stdint.h>
 
 /* name, log key: every counter once. All count events or bytes since the start. */
-#define COUNTERS_EACH(X)                                                                           \
-	X(connections_accepted)                                                                    \
-	X(connections_finished) /* ended by the peer's end of stream, everything sent */           \
-	X(connections_lost) /* ended by reset, broken pipe or time-out */                          \
-	X(connections_cut) /* ended by us */                                                       \
-	X(accept_pauses) /* out of descriptors or memory */                                        \
-	X(refused_by_access) /* connections, datagrams: source not allowed (--allow, --deny) */    \
-	X(refused_by_count) /* connections beyond --max-connections */                             \
-	X(refused_by_memory) /* ... beyond --max-memory */                                         \
-	X(refused_by_source) /* ... beyond --max-per-source */                                     \
-	X(refused_by_rate) /* ... faster than --connect-rate */                                    \
-	X(ended_idle) /* after --idle-timeout; also in connections_cut */                          \
-	X(ended_old) /* after --max-lifetime; also in connections_cut */                           \
-	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */           \
-	X(rate_pauses) /* a connection was not read from because of --max-rate */                  \
-	X(faults_delay) /* injected (--fault); so are the next */                                  \
-	X(faults_stall)                                                                            \
-	X(faults_accept_delay)                                                                     \
-	X(faults_throttle)                                                                         \
-	X(faults_chop)                                                                             \
-	X(faults_dribble)                                                                          \
-	X(faults_close)                                                                            \
-	X(faults_half_close)                                                                       \
-	X(faults_reset)                                                                            \
-	X(faults_refuse)                                                                           \
-	X(faults_corrupt)                                                                          \
-	X(faults_drop)                                                                             \
-	X(faults_truncate)                                                                         \
-	X(faults_duplicate)                                                                        \
-	X(faults_reorder)                                                                          \
-	X(bytes_received)                                                                          \
-	X(bytes_sent)                                                                              \
-	X(bytes_dropped) /* received, and never sent: the connection ended before, or a fault */   \
-	X(urgent_bytes) /* sent back as urgent */                                                  \
-	X(datagrams_received)                                                                      \
-	X(datagrams_sent)                                                                          \
-	X(datagrams_refused) /* no peer that may be answered, or sent to a group */                \
-	X(datagrams_limited) /* faster than --datagram-rate or --fixed-port-rate: not answered */  \
+#define COUNTERS_EACH(X)                                                                             \
+	X(connections_accepted)                                                                      \
+	X(connections_finished) /* ended by the peer's end of stream, everything sent */             \
+	X(connections_lost) /* ended by reset, broken pipe or time-out */                            \
+	X(connections_cut) /* ended by us */                                                         \
+	X(accept_pauses) /* out of descriptors or memory */                                          \
+	X(refused_by_access) /* connections, datagrams: source not allowed (--allow, --deny) */      \
+	X(refused_by_count) /* connections beyond --max-connections */                               \
+	X(refused_by_memory) /* ... beyond --max-memory */                                           \
+	X(refused_by_source) /* ... beyond --max-per-source */                                       \
+	X(refused_by_rate) /* ... faster than --connect-rate */                                      \
+	X(refused_by_proxy) /* ?proxy=: a header that is wrong, late or missing; not from a proxy */ \
+	X(proxy_headers) /* ... that were right */                                                   \
+	X(ended_idle) /* after --idle-timeout; also in connections_cut */                            \
+	X(ended_old) /* after --max-lifetime; also in connections_cut */                             \
+	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */             \
+	X(rate_pauses) /* a connection was not read from because of --max-rate */                    \
+	X(faults_delay) /* injected (--fault); so are the next */                                    \
+	X(faults_stall)                                                                              \
+	X(faults_accept_delay)                                                                       \
+	X(faults_throttle)                                                                           \
+	X(faults_chop)                                                                               \
+	X(faults_dribble)                                                                            \
+	X(faults_close)                                                                              \
+	X(faults_half_close)                                                                         \
+	X(faults_reset)                                                                              \
+	X(faults_refuse)                                                                             \
+	X(faults_corrupt)                                                                            \
+	X(faults_drop)                                                                               \
+	X(faults_truncate)                                                                           \
+	X(faults_duplicate)                                                                          \
+	X(faults_reorder)                                                                            \
+	X(bytes_received)                                                                            \
+	X(bytes_sent)                                                                                \
+	X(bytes_dropped) /* received, and never sent: the connection ended before, or a fault */     \
+	X(urgent_bytes) /* sent back as urgent */                                                    \
+	X(datagrams_received)                                                                        \
+	X(datagrams_sent)                                                                            \
+	X(datagrams_refused) /* no peer that may be answered, or sent to a group */                  \
+	X(datagrams_limited) /* faster than --datagram-rate or --fixed-port-rate: not answered */    \
 	X(datagrams_lost) /* truncated, or could not be sent back */
 
 struct counters {

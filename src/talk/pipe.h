@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "client/ending.h"
+#include "net/addr.h"
 
 /*
  * What was sent and is not yet back has to be kept for comparing, so this caps it: while it is
@@ -21,6 +22,7 @@
 
 struct pipe_options {
 	int socket; /* connected stream, non-blocking; stays the caller's */
+	enum addr_scheme scheme;
 	int input;
 	int output;
 	bool verify; /* compare while it streams, stop at the first difference */

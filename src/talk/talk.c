@@ -130,6 +130,7 @@ static int connect_to_target(const struct talk_options *options, int *ret_fd, st
 	struct dial_options dial_options = {
 		.timeout_ns = options->timeout_ns != 0 ? options->timeout_ns : TALK_TIMEOUT_NS,
 		.sources = options->source_given ? &sources : NULL,
+		.proxy = options->proxy,
 	};
 	uint64_t start_ns = clock_now_ns();
 	int r = find(&options->target, &targets);
@@ -167,6 +168,7 @@ static int converse(const struct talk_options *options, int fd, enum addr_scheme
 	if (stream) {
 		struct pipe_options pipe = {
 			.socket = fd,
+			.scheme = scheme,
 			.input = STDIN_FILENO,
 			.output = STDOUT_FILENO,
 			.verify = options->verify,

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/send_proxy.h"
 #include "net/addr.h"
 
 #define TALK_TIMEOUT_NS 10000000000ull
@@ -17,6 +18,7 @@ struct talk_options {
 	struct addr_spec target;
 	bool source_given;
 	struct addr_spec source;
+	const struct send_proxy *proxy; /* --send-proxy; NULL: none */
 	bool verbose;
 	bool verify; /* pipe only */
 	size_t size_bytes; /* of a datagram in a pipe; 0: LOCKSTEP_SIZE_DEFAULT */

@@ -15,6 +15,8 @@ import pytest
 
 NUMBERS = {
     "io_uring_setup": {"x86_64": 425, "aarch64": 425},
+    "setsockopt": {"x86_64": 54, "aarch64": 208},
+    "splice": {"x86_64": 275, "aarch64": 76},
     "shutdown": {"x86_64": 48, "aarch64": 210},
     "unshare": {"x86_64": 272, "aarch64": 97},
 }
@@ -27,14 +29,20 @@ SECCOMP_RET_ERRNO = 0x00050000
 LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 
 
-def refuse(name, error):
-    """What a child calls before it becomes the program: the call `name` fails with `error`."""
+def refuse(name, error, argument=None):
+    """What a child calls before it becomes the program: the call `name` fails with `error`.
+
+    `argument` (its place from 0, its value): only where it has that value.
+    """
     number = NUMBERS[name].get(platform.machine())
     if number is None:
         pytest.skip(f"the number of {name} is not known here for {platform.machine()}")
     instructions = b"".join(struct.pack("HBBI", *one) for one in [
         (LOAD_WORD, 0, 0, 0),  # seccomp_data.nr
-        (JUMP_IF_EQUAL, 0, 1, number),
+        (JUMP_IF_EQUAL, 0, 1 if argument is None else 3, number),
+        *([] if argument is None else [
+            (LOAD_WORD, 0, 0, 16 + 8 * argument[0]),  # seccomp_data.args, its lower half
+            (JUMP_IF_EQUAL, 0, 1, argument[1])]),
         (RETURN, 0, 0, SECCOMP_RET_ERRNO | error),
         (RETURN, 0, 0, SECCOMP_RET_ALLOW),
     ])

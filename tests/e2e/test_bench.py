@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+import seccomp
 from meari import ANSWER_S, MEARI, SANITIZER, Server, environment, run
 from reference import Histogram
 from talk_peers import Datagrams, Peer, Terminal, echo, reset
@@ -556,6 +557,17 @@ def test_a_terminal_that_cannot_redraw(address):
     (["a", "--source=x"], "--source 'x': a numeric address is expected here (column 1)"),
     (["unix:a", "--source=127.0.0.1"], "--source is for addresses of the network"),
     (["udp://a", "--size=70000"], "a datagram has at most 65507 bytes, --size asks for 70000"),
+    (["a", "--trains"], "--trains is for udp"),
+    (["unixgram:a", "--trains"], "--trains is for udp"),
+    (["udp://a", "--trains=1"], "--trains '1' is not a number from 2 to 64"),
+    (["udp://a", "--trains=65"], "--trains '65' is not a number from 2 to 64"),
+    (["udp://a", "--trains", "--rate=1k"], "--trains is for the closed loop, without --rate and --find-max"),
+    (["udp://a", "--trains", "--find-max=p99<5ms"], "--trains is for the closed loop"),
+    (["udp://a", "--trains", "--size=64,65"], "--trains takes one --size: the datagrams of a train are equally long"),
+    (["udp://a", "--trains", "--size=32754"], "--trains: of datagrams of 32754 bytes, a train takes 1 at most"),
+    (["udp://a", "--trains=47", "--size=1400"], "--trains: of datagrams of 1400 bytes, a train takes 46 at most"),
+    (["udp://a", "--trains=8", "--pipeline=7"], "--trains: --pipeline 7 is not enough for a train of 8 datagrams"),
+    (["udp://a", "--trains", "--pipeline=1"], "--trains: --pipeline 1 is not enough for a train of 2 datagrams"),
     (["udp://a", "--churn"], "--churn and --reset are for streams, tcp and unix"),
     (["a", "--assert=p99<5"], "--assert 'p99<5': a time needs its unit here, such as 500us or 5ms "
                               "(column 5)"),
@@ -592,3 +604,75 @@ def test_help_of_the_defaults():
     shown = bench("--help").stdout
     for text in ("default: 10)", "default: 64)", "default: 10s", "default: 1s)"):
         assert text in shown
+
+
+# ---- trains of datagrams ----
+
+@pytest.mark.parametrize("address", ["udp://127.0.0.1:0", "udp://[::1]:0"])
+@pytest.mark.parametrize("options, pipeline, train", [
+    (["--trains"], 64, 32), (["--trains=5"], 10, 5), (["--trains", "--pipeline=9"], 9, 4),
+    (["--trains=46", "--size=1400", "--pipeline=46"], 46, 46)])
+def test_trains_are_counted_datagram_by_datagram(engine, address, options, pipeline, train):
+    with Server(address) as server:
+        result = measured(server.addresses[0], f"--engine={engine}", "--connections=1", "--timeout=5s", *options)
+    counts = result["counts"]
+    size = result["load"]["sizes"][0]["bytes"]
+    assert result["load"]["pipeline"] == pipeline
+    assert result["environment"]["options"]["trains"] == str(train)
+    assert adds_up(result) and counts["received"] > 0 and counts["damaged"] == counts["lost"] == 0
+    assert counts["bytes_sent"] == size * counts["sent"]
+
+
+def test_a_train_is_one_call_for_many_datagrams(engine):
+    """And what the service gets are datagrams, each of the size that was asked for."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        service.bind(("127.0.0.1", 0))
+        done = bench("--trace", "--trains=16", "--size=100", "--connections=1", "--pipeline=16", "--duration=50ms",
+                     "--warm-up=0", "--timeout=100ms", f"--engine={engine}", "--quiet", "--json",
+                     f"udp://127.0.0.1:{service.getsockname()[1]}")
+        result = json.loads(done.stdout)
+        sent = result["counts"]["sent"]
+        service.setblocking(False)
+        got = [service.recv(2000) for _ in range(sent)]
+        with pytest.raises(BlockingIOError):
+            service.recv(2000)
+    assert sent == result["counts"]["lost"] and sent % 16 == 0 and sent >= 16
+    assert {len(one) for one in got} == {100} and len(set(got)) == sent
+    assert len(re.findall(r"^send\(\d+, .* = 1600$", done.stderr, re.MULTILINE)) == sent // 16
+
+
+def test_faults_of_a_service_are_found_in_trains(engine):
+    faults = [word for kind in ("drop", "duplicate", "corrupt=1") for word in ("--fault", f"{kind},p=5%,seed=3")]
+    with Server("udp://127.0.0.1:0", *faults) as server:
+        result = measured(server.addresses[0], f"--engine={engine}", "--trains=8", "--timeout=50ms", "--connections=4")
+    counts = result["counts"]
+    assert adds_up(result)
+    assert min(counts[kind] for kind in ("received", "lost", "duplicates")) > 0
+    assert counts["damaged"] + counts["strays"] > 0
+
+
+def test_a_kernel_without_trains_is_told():
+    udp_segment = 103
+    with Server("udp://127.0.0.1:0") as server:
+        done = bench("--trains", "--duration=50ms", server.addresses[0],
+                     preexec_fn=seccomp.refuse("setsockopt", errno.ENOPROTOOPT, (2, udp_segment)))
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr == ("meari: --trains: this kernel cannot send datagrams in trains (UDP_SEGMENT, since "
+                               "Linux 4.18); without --trains each leaves by itself\n")
+
+
+@pytest.mark.parametrize("address, most", [("udp://127.0.0.1:9", 1252), ("udp://[::1]:9", 1232)])
+def test_datagrams_that_do_not_fit_the_way_are_told(address, most):
+    inside = f"ip link set lo mtu 1280 up && exec {MEARI} bench --trains --duration=50ms --size=$0 {address}"
+    if subprocess.run(["unshare", "-rn", "ip", "link", "set", "lo", "mtu", "1280", "up"],
+                      capture_output=True).returncode != 0:
+        pytest.skip("no network namespaces here, or no ip(8)")
+    done = subprocess.run(["unshare", "-rn", "sh", "-c", inside, str(most + 1)], capture_output=True, text=True,
+                          env=environment(), timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == (f"meari: --trains: datagrams of {most + 1} bytes do not fit the way to the service, which "
+                           f"takes {most} at a time (its MTU is 1280); a smaller --size does, or none of --trains\n")
+    done = subprocess.run(["unshare", "-rn", "sh", "-c", inside, str(most)], capture_output=True, text=True,
+                          env=environment(), timeout=60)
+    assert "MTU" not in done.stderr

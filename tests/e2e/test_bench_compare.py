@@ -36,9 +36,9 @@ pytestmark = [
 ]
 
 
-def compare(folder, *arguments, timeout=120):
+def compare(folder, *arguments, timeout=120, program="compare/run"):
     return subprocess.run(
-        ["/usr/bin/python3", str(COMPARE), "--build-folder", str(folder), "--meari", meari.MEARI,
+        ["/usr/bin/python3", str(meari.ROOT / program), "--build-folder", str(folder), "--meari", meari.MEARI,
          *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
         env=meari.environment(PYTHONDONTWRITEBYTECODE="1"), timeout=timeout)
 
@@ -57,9 +57,29 @@ def told(tmp_path_factory):
     return json.loads(file.read_text()), done.stdout
 
 
-def servers(result):
-    (cell,) = result["cells"]
+@pytest.fixture(scope="module")
+def told_of_others(tmp_path_factory):
+    """The same of the cells with something beside the small messages, and of bulk with the floor that is exact."""
+    folder = tmp_path_factory.mktemp("beside")
+    liar = folder / "liar.py"
+    liar.write_text(LIAR)
+    file = folder / "result.json"
+    done = compare(folder / "build", "--cells", "mixed,storm,tcp-1m", "--runs", 1, "--seconds", "0.1", "--patience", 0,
+                   "--servers", "floor-splice,meari-epoll", "--json", file,
+                   "--server", f"liar={sys.executable} {liar} {{place}}")
+    assert done.returncode == 0, done.stderr
+    return json.loads(file.read_text()), done.stdout
+
+
+def servers(result, name=None):
+    cell = next(one for one in result["cells"] if name in (None, one["name"]))
     return {one["name"]: one for one in cell["servers"]}
+
+
+def assert_documented(*keys):
+    documented = (meari.ROOT / "compare/README.md").read_text()
+    for key in keys:
+        assert f"`{key}`" in documented or f"`{key}[]`" in documented, key
 
 
 def test_what_the_readme_documents_is_there(told):
@@ -69,16 +89,14 @@ def test_what_the_readme_documents_is_there(told):
     assert set(result["machine"]) == {"processor", "processors", "kernel", "architecture",
                                       "load_average", "server_cpu", "client_cpu"}
     (cell,) = result["cells"]
-    assert set(cell) == {"name", "title", "connections", "ranked_by", "better", "best_floor",
-                         "best_peer", "servers"}
+    assert set(cell) == {"name", "title", "connections", "ranked_by", "better", "churns", "beside",
+                         "best_floor", "best_peer", "servers"}
     assert cell["name"] == CELL
-    documented = (meari.ROOT / "compare/README.md").read_text()
     for one in cell["servers"]:
         assert set(one) - {"syscalls_per_echo"} == {
-            "name", "role", "exact", "bad", "counts", "ranked", "ratio_to_floor", "ratio_to_peer",
+            "name", "role", "splices", "exact", "bad", "counts", "ranked", "ratio_to_floor", "ratio_to_peer",
             "medians", "runs"}
-        for key in {key for run in one["runs"] for key in run} | set(one) | set(cell):
-            assert f"`{key}`" in documented or f"`{key}[]`" in documented, key
+        assert_documented(*{key for run in one["runs"] for key in run} | set(one) | set(cell))
 
 
 def test_figures_fit_together(told):
@@ -108,6 +126,112 @@ def test_who_is_no_echo_is_said_and_not_ranked(told):
     assert "wrong bytes" in liar["bad"]
     assert result["cells"][0]["best_peer"] is None
     assert "INEXACT" in next(line for line in text.splitlines() if line.startswith("liar "))
+
+
+@pytest.mark.parametrize("name, beside", [("mixed", "beside_bytes_per_s"), ("storm", "beside_connects_per_s")])
+def test_small_messages_beside_others(told_of_others, name, beside):
+    result, text = told_of_others
+    one = servers(result, name)["meari-epoll"]
+    assert one["counts"], one["bad"]
+    (run,) = one["runs"]
+    assert run["echoes"] > 0 and run["errors"] == run["mismatches"] == run["lost"] == 0
+    assert 0 < run["rtt_p50_ns"] <= run["rtt_p99_ns"] <= run["rtt_p999_ns"]
+    assert one["ranked"]["median"] == run["rtt_p99_ns"]
+    assert run[beside] > 0 and 0 < run["server_busy"]
+    assert_documented(*run)
+    (head,) = [line for line in text.splitlines() if {"mixed": "beside MB/s", "storm": "beside conn/s"}[name] in line]
+    assert "p99.9 us" in head
+
+
+@pytest.mark.parametrize("name", ["mixed", "storm", "tcp-1m"])
+def test_who_is_no_echo_does_not_count_there_either(told_of_others, name):
+    liar = servers(told_of_others[0], name)["liar"]
+    assert not liar["counts"] and liar["bad"]
+
+
+def test_the_floor_that_is_exact_is_asked(told_of_others):
+    result, _ = told_of_others
+    assert result["probe"]["floor-splice tcp"] == {"exact": True, "failures": [], "notes": []}
+    floor = servers(result, "tcp-1m")["floor-splice"]
+    assert floor["splices"] and floor["exact"] and floor["counts"]
+    assert "CPU a MiB against the floor that splices" in {one["mark"] for one in result["marks"]}
+
+
+def test_the_tail_beside_others(tmp_path):
+    file = tmp_path / "tail.json"
+    done = compare(tmp_path / "build", "--runs", 1, "--seconds", "0.1", "--servers", "meari-epoll",
+                   "--cells", "mixed", "--json", file, program="compare/tail")
+    assert done.returncode == 0, done.stderr
+    (cell,) = json.loads(file.read_text())["cells"]
+    (one,) = cell["servers"]
+    assert cell["cell"] == "mixed" and 0 < one["p50_ns"] <= one["p99_ns"] <= one["p99.9_ns"]
+    assert "p99.9" in done.stdout
+    done = compare(tmp_path / "build", "--cells", "mixed,nothing", program="compare/tail")
+    assert done.returncode != 0 and "no cell is called 'nothing' (there are: half, mixed, storm)" in done.stderr
+
+
+# The marks, from made-up results
+
+
+@pytest.fixture
+def marks(monkeypatch):
+    """Cells as {name: {server: {figure: [of each run]}}}; gives {(cell, mark): (figure, met)}."""
+    monkeypatch.syspath_prepend(str(COMPARE.parent))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    import cells
+    import results
+    import servers as known_servers
+
+    known = {one.name: one for one in known_servers.known(meari.BUILD, meari.BUILD / "meari")}
+    all_cells = {cell.name: cell for cell in cells.all_cells()}
+
+    def judge(told):
+        found = []
+        for name, figures in told.items():
+            one_cell = []
+            for server, runs in figures.items():
+                rows = [dict(zip(runs, values)) for values in zip(*runs.values())]
+                one_cell.append(results.summarize(all_cells[name], known[server], rows, {"exact": True}))
+            found.append(results.compare(all_cells[name], one_cell))
+        return {(one["cell"], one["mark"]): (one["figure"], one["met"]) for one in results.Marks(found).all()}
+
+    return judge
+
+
+def test_marks_of_bulk(marks):
+    def runs(cpu, rate):
+        return {"cpu_ns_per_echo": [cpu] * 3, "bytes_per_s": [rate] * 3}
+
+    found = marks({"tcp-1m": {"floor-splice": runs(200, 90), "floor-epoll": runs(300, 100), "tokio": runs(400, 80),
+                              "go": runs(500, 70), "go-copy": runs(250, 75), "meari-epoll": runs(225, 85),
+                              "meari-uring": runs(190, 84)}})
+    # Of the engine that is ahead in bytes, all of them: nobody gets one mark by one and another by another.
+    assert found == {
+        ("tcp-1m", "CPU a MiB against the floor that splices"): (1.125, True),
+        ("tcp-1m", "CPU a MiB against the best peer that copies"): (0.5625, True),
+        ("tcp-1m", "CPU a MiB against the best peer that splices"): (0.9, True),
+        ("tcp-1m", "bytes a second against the best peer"): (85 / 80, False)}
+
+
+@pytest.mark.parametrize("ours, met", [([100, 100, 100], True), ([101, 102, 99], True), ([101, 102, 103], False),
+                                       ([99, 104, 105], False)])
+def test_no_difference_seen_is_met_but_no_more(marks, ours, met):
+    found = marks({"tcp-64x50": {"tokio": {"cpu_ns_per_echo": [100] * 3}, "meari-epoll": {"cpu_ns_per_echo": ours}}})
+    assert found["tcp-64x50", "CPU against the best peer"][1] is met
+
+
+def test_marks_of_churn_mixed_and_growth(marks):
+    found = marks({
+        "tcp-churn": {"floor-epoll": {"cpu_ns_per_echo": [100], "echoes_per_s": [10]},
+                      "tokio": {"cpu_ns_per_echo": [100], "echoes_per_s": [11]},
+                      "meari-epoll": {"cpu_ns_per_echo": [110], "echoes_per_s": [11]}},
+        "mixed": {"tokio": {"rtt_p99_ns": [100]}, "meari-epoll": {"rtt_p99_ns": [101]}},
+        "tcp-64x50": {"floor-epoll": {"cpu_ns_per_echo": [100]}, "meari-epoll": {"cpu_ns_per_echo": [100]}},
+        "tcp-64x10000": {"floor-epoll": {"cpu_ns_per_echo": [150]}, "meari-epoll": {"cpu_ns_per_echo": [140]}}})
+    assert found["tcp-churn", "CPU a connection against the best floor"] == (1.1, False)
+    assert found["tcp-churn", "connections a second against the best peer"] == (1, True)
+    assert found["mixed", "p99 of the small ones against the best peer"] == (1.01, False)
+    assert found["tcp-64x10000", "growth of CPU since 50 connections, over the floor's growth"][1] is True
 
 
 def test_each_floor_and_the_load_generator_compile(tmp_path):

@@ -62,6 +62,19 @@ def test_a_banner_in_json():
     assert objects(result)[1]["damaged"] == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--connect",), ("--connect", "--json")])
+def test_what_comes_with_the_reply_and_behind_it_is_shown(options):
+    """One probe on a connection: nothing that is sent later would show that the stream is out of step."""
+    def serve(connection):
+        connection.sendall(receive_probe(connection) + BANNER)
+        connection.recv(1 << 16)
+
+    with Peer(serve) as peer:
+        result = ping("-c", 1, "-W", "600ms", *options, peer.address)
+    assert result.returncode == 3
+    assert "SSH-2.0-OpenSSH_9.2p1" in result.stdout
+
+
 def test_what_came_before_the_probe_is_shown_too():
     """A connection that was made while choosing among a name's addresses has time to be spoken to."""
     def serve(connection):

@@ -389,6 +389,32 @@ def test_of_several_runs_what_does_not_hold_is_told(browser, pages):
     assert "Run 2: p99<5ms" in told and "loss" not in told and "Run 1" not in told
 
 
+def test_ranks_stand_side_by_side(browser, tmp_path):
+    files = []
+    for rank in (0, 1, 3, 9):
+        made = result(latencies(rank, 500), asked=50)
+        made["fleet"] = {"rank": rank, "size": 4, "host": NASTY, "from": "--rank", "start_unix_ns": 1_699_999_999 * 10 ** 9,
+                         "late_ns": rank * 100_000_000}
+        made["trust"] = {"trusted": rank != 3, "reasons": [{"code": "generator-cpu", "figures": [], "text": "x"}] * (rank == 3)}
+        files.append(save(tmp_path / f"{rank}.json", made))
+    page = tmp_path / "fleet.html"
+    shown = meari.run("report", "--expect", 4, f"--html={page}", *files)
+    if "built without" in shown.stderr:
+        pytest.skip(shown.stderr.strip())
+    assert shown.returncode == 3
+    browser.open(page)
+    assert browser.logs() == [] and browser.js("document.title") != "taken"
+    rows = browser.js("Array.from(document.querySelectorAll('#fleet-table tbody tr'), row => row.cells[1].textContent)")
+    assert rows == ["+0 ns", "+100 ms", "+300 ms"]
+    incomplete = browser.js("document.getElementById('fleet-incomplete').textContent")
+    assert "Missing ranks: 2" in incomplete and "9.json · Rank 9 · surplus" in incomplete
+    assert "Rank 3" in browser.js("document.getElementById('fleet-late').textContent")
+    assert "out of processor time" in browser.js("document.getElementById('fleet-limited').textContent")
+    assert "3 of 4 ranks" in browser.js("document.getElementById('subtitle').textContent")
+    for canvas in "chart-fleet", "chart-fleet-rate":
+        assert browser.ink(canvas) > 0
+
+
 def test_times_carry_their_zone(browser, pages):
     browser.open(pages / "one.html")
     for place in ("subtitle", "footer"):
@@ -475,14 +501,14 @@ def test_every_word_is_in_both_languages(browser, pages):
     for key in english:
         assert set(re.findall(r"\{\d\}", english[key])) == set(re.findall(r"\{\d\}", korean[key]))
     source = "".join((meari.ROOT / "src" / name).read_text() for name in (
-        "report/page/page.js", "report/page/charts.js", "page/format.js", "page/pieces.js"))
+        "report/page/page.js", "report/page/charts.js", "report/page/fleet.js", "page/format.js", "page/pieces.js"))
     used = set(re.findall(r'\bt\("([^"]+)"[,)]', source))
     assert used <= english.keys(), used - english.keys()
     # Others are named in the data: figures, choices, verdicts, counts, reasons.
     source += "".join(path.read_text() for path in (meari.ROOT / "src/report").rglob("*.c"))
     named = set(re.findall(r'"([\w.-]+)"', source)) | set(re.findall(r"\b(\w+):", source))
     unused = {key for key in english.keys() - used - named 
-              if not key.startswith(("c_", "reason-", "figures-", "objection-", "find-"))}
+              if not key.startswith(("c_", "reason-", "figures-", "objection-", "find-", "left-"))}
     assert not unused
 
 

@@ -216,7 +216,7 @@ def test_a_path_may_have_a_question_mark(engine, tmp_path, written, name):
     ("tcp://*:7?fault=delay=20", 23, "a time needs a unit, such as 20ms or 2s"),
     ("udp://*:7?fault=drop,p=1%,p=2%", 27, "this key has been given before"),
     ("tcp://*:7?fault=reset&fault=delay=soon", 35, "a time is expected here"),
-    ("tcp://*:7?fault=reset&delay=1ms", 23, "'fault=' is expected here"),
+    ("tcp://*:7?fault=reset&delay=1ms", 23, "'fault=' or 'proxy=' is expected here"),
     ("tcp://*:7?fault=", 17, "there is no fault of this name"),
     ("tcp://*:7?fault=drop", 17, "this fault is for datagrams, and this address serves streams"),
     ("unixgram:x?fault=delay=1ms&fault=reset", 34, "this fault is for streams, and this address serves datagrams"),

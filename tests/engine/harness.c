@@ -16,6 +16,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "net/socket.h"
 
 #define LIMIT_S 20
@@ -36,6 +37,29 @@ static bool on_admit_datagram(void *context, const struct engine_datagram *datag
 
 	harness->news.asked++;
 	return !harness->refusing;
+}
+
+static uint64_t on_preface_limit(void *context, const struct engine_conn *conn, unsigned tag)
+{
+	const struct harness *harness = context;
+
+	return harness->preface_ns != 0 ? clock_now_ns() + harness->preface_ns : 0;
+}
+
+/* A line; one that begins with '!' is refused. */
+static enum engine_preface_verdict on_preface(void *context, const struct engine_conn *conn,
+	unsigned tag, const struct engine_preface *preface, size_t *ret_length)
+{
+	struct harness *harness = context;
+	const unsigned char *end = memchr(preface->bytes, '\n', preface->length);
+
+	harness->news.prefaces++;
+	if (preface->length > 0 && preface->bytes[0] == '!')
+		return ENGINE_PREFACE_REFUSED;
+	if (end == NULL && !(preface->state == ENGINE_PREFACE_LATE && harness->preface_may_be_late))
+		return ENGINE_PREFACE_MORE;
+	*ret_length = end != NULL ? (size_t)(end + 1 - preface->bytes) : 0;
+	return ENGINE_PREFACE_WHOLE;
 }
 
 static void on_opened(void *context, const struct engine_conn *conn)
@@ -70,6 +94,8 @@ static void on_resumed(void *context)
 static const struct engine_host host = {
 	.admit = on_admit,
 	.admit_datagram = on_admit_datagram,
+	.preface_limit = on_preface_limit,
+	.preface = on_preface,
 	.opened = on_opened,
 	.closed = on_closed,
 	.accept_paused = on_paused,
@@ -89,7 +115,10 @@ static void *run(void *context)
 void harness_start(struct harness *harness, const struct engine_ops *ops, struct protocol *protocol,
 	const struct engine_options *options)
 {
-	struct engine_options defaults = { .pool_bytes = ENGINE_DEFAULT_POOL_BYTES };
+	struct engine_options defaults = {
+		.pool_bytes = ENGINE_DEFAULT_POOL_BYTES,
+		.splice = true,
+	};
 
 	*harness = (struct harness){ 0 };
 	assert_int_equal(engine_new(ops, options != NULL ? options : &defaults, protocol, &host,

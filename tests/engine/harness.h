@@ -18,7 +18,7 @@
 
 /* What was reported to the host; read it after harness_do() or harness_stop(). */
 struct harness_news {
-	unsigned asked, opened, done, lost, cut, paused, resumed;
+	unsigned asked, prefaces, opened, done, lost, cut, paused, resumed;
 	int last_error;
 	int last_fd; /* the engine's end of the connection opened last */
 };
@@ -26,6 +26,9 @@ struct harness_news {
 struct harness {
 	struct engine *engine;
 	struct harness_news news;
+	/* Set them on the engine's thread: a line in front of each stream, within that time; 0: none. */
+	uint64_t preface_ns;
+	bool preface_may_be_late; /* then the stream begins with what has come */
 	bool refusing; /* set it on the engine's thread: no connection is admitted */
 	pthread_t thread;
 	int result;

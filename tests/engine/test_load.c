@@ -82,6 +82,9 @@ static void call(struct driver *driver, uint32_t index)
 {
 	struct engine_connect_options options = {
 		.to = driver->to,
+		.segment_bytes = (uint16_t)(driver->options.train > 1
+				? driver->options.sizes[0].bytes
+				: 0),
 		.memory = load_connecting(driver->load, index, 0),
 	};
 
@@ -259,6 +262,25 @@ static void datagrams(void **state)
 	load_record_free(run(state, "udp://127.0.0.1:0", &options, 500, 0));
 }
 
+static void datagrams_in_trains(void **state)
+{
+	struct load_options options = simple(4, 64, 64);
+	struct load_record *record;
+
+	options.flows = true;
+	options.train = 32;
+	record = run(state, "udp://127.0.0.1:0", &options, 10000, 0);
+	assert_int_equal(record->counts.duplicates + record->counts.late, 0);
+	assert_int_equal(record->counts.strays + record->counts.faults, 0);
+	assert_int_equal(record->counts.bytes_sent, record->counts.sent * 64);
+	load_record_free(record);
+	/* The longest train that there is, from a length that is no power of two. */
+	options = simple(1, 47, 1393);
+	options.flows = true;
+	options.train = 47;
+	load_record_free(run(state, "udp://[::1]:0", &options, 2000, 0));
+}
+
 static void hundreds_of_connections(void **state)
 {
 	struct load_options options = simple(MOST, 1, 100);
@@ -275,6 +297,7 @@ int main(void)
 		HARNESS_TEST(open_loop),
 		HARNESS_TEST(churn),
 		HARNESS_TEST(datagrams),
+		HARNESS_TEST(datagrams_in_trains),
 		HARNESS_TEST(hundreds_of_connections),
 	};
 

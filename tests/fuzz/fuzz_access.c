@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	char path[40];
 	const char *texts[] = { path };
 	struct access_entries file = { texts, 1 }, nothing = { NULL, 0 };
+	struct access *trusting = NULL;
 	int fd = memfd_create("list", MFD_CLOEXEC);
 	char *text = malloc(length + 1);
 
@@ -142,6 +143,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	text[length] = '\0';
 	if (read_in_silence(&nothing, &file, &denying) == 0) {
 		ASSERT(read_in_silence(&file, &nothing, &allowing) == 0);
+		/* A list of proxies is one of those that are allowed. */
+		ASSERT(read_in_silence(&nothing, &nothing, &trusting) == 0);
+		ASSERT(access_read_proxies(trusting, &file) == 0);
+		access_free(trusting);
 		/* A zero byte ends a line for the reader, and the text for us. */
 		if (strlen(text) == length)
 			check(allowing, denying, text);

@@ -18,20 +18,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 static void try(const char *text, bool datagrams)
 {
-	size_t length = fault_address_length(text), column = SIZE_MAX;
-	const char *why = NULL;
-	struct fault_plan plan;
+	size_t length = fault_address_length(text);
+	struct fault_address_flaw flaw = { .column = SIZE_MAX };
+	struct fault_address parts;
+	const struct fault_plan *plan = &parts.plan;
 
 	ASSERT(length <= strlen(text));
-	if (fault_address_parse(text, length, datagrams, &plan, &column, &why) < 0) {
-		ASSERT(column > length && column <= strlen(text) && why != NULL && why[0] != '\0');
+	if (fault_address_parse(text, length, datagrams, &parts, &flaw) < 0) {
+		ASSERT(flaw.column > length && flaw.column <= strlen(text));
+		ASSERT(flaw.why != NULL && flaw.why[0] != '\0');
 		return;
 	}
-	ASSERT((plan.count == 0) == (text[length] == '\0'));
-	ASSERT(plan.count <= FAULT_PLAN_MOST_GIVEN);
-	for (unsigned i = 0; i < plan.count; i++)
-		ASSERT(datagrams ? fault_plan_is_of_datagrams(plan.rules[i].kind)
-				 : fault_plan_is_of_streams(plan.rules[i].kind));
+	ASSERT((plan->count == 0 && parts.proxy == LISTENER_NO_PROXY) == (text[length] == '\0'));
+	ASSERT(parts.proxy == LISTENER_NO_PROXY || !datagrams);
+	ASSERT(plan->count <= FAULT_PLAN_MOST_GIVEN);
+	for (unsigned i = 0; i < plan->count; i++)
+		ASSERT(datagrams ? fault_plan_is_of_datagrams(plan->rules[i].kind)
+				 : fault_plan_is_of_streams(plan->rules[i].kind));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)

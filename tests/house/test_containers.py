@@ -9,6 +9,7 @@ from house import MEARI, ROOT, command
 yaml = pytest.importorskip("yaml", reason="no YAML for Python here (Debian: python3-yaml)")
 
 PAGES = ["docs/containers.md", "docs/containers.ko.md"]
+FLEET = "docs/fleet.md"
 
 
 def blocks(page, kind):
@@ -25,8 +26,16 @@ def of_kind(kind):
     return found[0]
 
 
+def fleet_job():
+    """The manifest of docs/fleet.md."""
+    found = [document for block in blocks(FLEET, "yaml") for document in yaml.safe_load_all(block)]
+    assert len(found) == 1 and found[0]["kind"] == "Job"
+    return found[0]
+
+
 def pods():
-    return [of_kind("Deployment")["spec"]["template"], of_kind("Job")["spec"]["template"]]
+    return [of_kind("Deployment")["spec"]["template"], of_kind("Job")["spec"]["template"],
+            fleet_job()["spec"]["template"]]
 
 
 def containers():

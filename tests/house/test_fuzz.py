@@ -12,9 +12,12 @@ BY_ANOTHER = {
     "cli_parse_busy_poll": "one word, or duration_parse",
     "keyboard_read": "libedit's; what a line means is command_parse's affair",
     "environment_read": "the kernel's files, for a report",
+    "environment_read_host": "the host's name",
+    "fleet_files_read": "fleet_files_parse",
     "model_histogram_read": "model_read",
     "probe_read_number": "the ledger", "probe_read_time": "the ledger",
     "runs_log_read": "hdrlog_reader_next",
+    "runs_read_all": "bytes as they are; model_read and others look at them",
 }
 
 

@@ -23,10 +23,11 @@ def test_program(installed):
 
 
 def test_man_pages(installed):
-    for page in PAGES_SOURCE.glob("*.1"):
-        assert (installed / "share/man/man1" / page.name).read_bytes() == page.read_bytes()
+    for page in PAGES_SOURCE.glob("*.[13]"):
+        section = f"man{page.suffix[1:]}"
+        assert (installed / "share/man" / section / page.name).read_bytes() == page.read_bytes()
         korean = PAGES_SOURCE / "ko" / page.name
-        assert (installed / "share/man/ko/man1" / page.name).read_bytes() == korean.read_bytes()
+        assert (installed / "share/man/ko" / section / page.name).read_bytes() == korean.read_bytes()
 
 
 def test_man_shows_the_korean_page(installed):
@@ -108,4 +109,7 @@ def test_nothing_else(installed):
                   if not name.startswith(("share/man/man1/meari", "share/man/ko/man1/meari", "share/locale/",
                                           "lib/systemd/system/meari.", "etc/meari/serve.conf",
                                           "share/bash-completion/", "share/zsh/", "share/fish/"))}
-    assert unexpected == {"bin/meari"}
+    library = {re.sub(r"^lib/.*?(?=lib\w|pkgconfig)", "lib/", name) for name in unexpected} - {"bin/meari"}
+    assert library == {"include/meari_echo.h", "lib/libmeari-echo.so.0.1.0", "lib/libmeari-echo.so.0",
+                       "lib/libmeari-echo.so", "lib/pkgconfig/meari-echo.pc", "share/man/man3/libmeari-echo.3",
+                       "share/man/ko/man3/libmeari-echo.3"}

@@ -13,6 +13,7 @@ MAY_INCLUDE = {
     "base": "",
     "net": "base",
     "stats": "base",
+    "wire": "base net",
     "protocol": "base stats",
     "engine": "base net protocol",
     "engine/epoll": "base net protocol engine",
@@ -21,23 +22,26 @@ MAY_INCLUDE = {
     "server/listen": "base net",
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
-    "server/admission": "base net stats protocol engine",
+    "server/admission": "base net stats wire protocol engine server/listen",
+    "server/control": "base net server/listen",
     "server/sandbox": "base engine server/listen server/admission",
     "server/web": "base net stats protocol engine web server/admission",
-    "server": "base net stats protocol engine server/listen server/upgrade server/fault "
-              "server/admission server/sandbox server/web",
-    "client": "base net",
-    "talk": "base net client",
+    "server": "base net stats wire protocol engine server/listen server/upgrade server/fault "
+              "server/admission server/sandbox server/control server/web",
+    "client": "base net wire",
+    "talk": "base net wire client",
     "tour/stops": "",
     "tour": "base net client tour/stops",
     "check/program": "base net client",
     "check/traffic": "base net client protocol",
-    "check": "base net client protocol check/program check/traffic",
+    "check": "base net wire client protocol check/program check/traffic",
     "ping": "base net client stats",
-    "bench": "base net stats protocol engine client report report/model",
+    "bench": "base net stats protocol engine client report report/model bench/fleet",
+    "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",
     "report": "base stats report/model",
+    "report/fleet": "base stats report/model report",
     "cli": "*",
 }
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
@@ -95,6 +99,13 @@ def test_every_socket_option_has_a_name_in_the_trace():
     for path in sources(".c"):
         for level, option in re.findall(pattern, (ROOT / "src" / path).read_text()):
             assert (level, option) in named, f"src/{path}: {option} has no name in net/call_text.c"
+
+
+def test_the_library_is_a_worker_and_nothing_around_it():
+    allowed = "base net protocol engine server server/listen server/fault".split()
+    for path in (ROOT / "lib").glob("*.[ch]"):
+        for header in re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE):
+            assert header in GENERATED | {"meari_echo.h"} or folder_of(header) in allowed, f"{path.name}: {header}"
 
 
 def test_a_folder_is_a_topic():

@@ -7,11 +7,11 @@ import pytest
 from house import MEARI, ROOT, command, verbs
 
 VERBS = verbs()
-PAGES = sorted((ROOT / "docs/man").glob("*.1"))
-KOREAN = sorted((ROOT / "docs/man/ko").glob("*.1"))
+PAGES = sorted((ROOT / "docs/man").glob("*.[13]"))
+KOREAN = sorted((ROOT / "docs/man/ko").glob("*.[13]"))
 HANGUL = re.compile("[가-힣]")
 # Sections that man(1) and mandoc know by name; a Korean page keeps their names.
-KNOWN = {"NAME", "SYNOPSIS", "DESCRIPTION", "IMPLEMENTATION NOTES", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES",
+KNOWN = {"NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "IMPLEMENTATION NOTES", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES",
          "DIAGNOSTICS", "SEE ALSO", "STANDARDS", "HISTORY", "AUTHORS", "CAVEATS", "BUGS", "SECURITY CONSIDERATIONS",
          "OUTPUT", "JSON", "SIGNALS", "KEYS"}
 # What every verb has: told once, in meari(1).
@@ -61,7 +61,7 @@ def test_verb_has_its_files(verb):
 def test_no_file_without_a_verb():
     found = {path.stem.removeprefix("verb_") for path in (ROOT / "src/cli").glob("verb_*.c")}
     assert found == set(VERBS)
-    pages = {path.stem.removeprefix("meari-") for path in PAGES if path.stem != "meari"}
+    pages = {path.stem.removeprefix("meari-") for path in PAGES if path.stem != "meari" and path.suffix == ".1"}
     assert pages == set(VERBS)
 
 

@@ -18,8 +18,8 @@ from shells import Shell
 
 PACKAGES = ROOT / "build/packages"
 ARCHIVE = ROOT / "build/package-root.tar"
-# For pages, and for Tab.
-TOOLS = ["bash-completion", "fish", "locales", "man-db", "zsh"]
+# For pages, for Tab, and for the fixture.
+TOOLS = ["bash-completion", "fish", "locales", "man-db", "python3-pytest", "zsh"]
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 SECONDS = 600
 VERBS = ["serve", "talk", "ping", "bench", "check", "report", "addr"]
@@ -146,6 +146,24 @@ def test_korean_pages(debian, korean, page):
 
 def test_korean_messages(debian):
     assert debian("meari", "--help", LANG="ko_KR.UTF-8").startswith("사용법: meari")
+
+
+def test_the_fixture_is_found_by_pytest(debian):
+    shutil.copy(ROOT / "debian/tests/fixture", debian.folder / "tmp/fixture")
+    assert "11 passed" in debian("bash", "/tmp/fixture")
+
+
+def test_the_library_is_found(debian, korean):
+    """By the linker's cache; a compiler is not there, and is tried by tests/e2e/test_library.py."""
+    code = ("import ctypes; library = ctypes.CDLL('libmeari-echo.so.0'); echo = ctypes.c_void_p(); "
+            "why = ctypes.create_string_buffer(1024); "
+            "assert library.meari_echo_start(b'tcp://127.0.0.1:0', ctypes.byref(echo), why, 1024) == 0, why.value; "
+            "assert library.meari_echo_port(echo, 0) > 0; assert library.meari_echo_stop(echo) == 0")
+    debian("python3", "-c", code)
+    assert "LIBMEARI-ECHO(3)" in debian("man", "--pager=cat", "libmeari-echo", MANWIDTH="80")
+    assert re.search("[가-힣]", debian("man", "--pager=cat", "libmeari-echo", MANWIDTH="80", **korean))
+    found = {str(path.relative_to(debian.folder / "usr")) for path in (debian.folder / "usr").rglob("*meari*echo*")}
+    assert {"include/meari_echo.h"} <= found and any(name.endswith("pkgconfig/meari-echo.pc") for name in found)
 
 
 def test_the_units_are_there_and_not_started(debian):

@@ -17,6 +17,7 @@ them is in charge, and only one: the old one ends when the new one serves, and s
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -85,13 +86,13 @@ def _localhost():
 # What the server is told, for each kind of play; {0} is the folder of its files, {1} the address of another server.
 PLAYS = {
     "plain": ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "unix:{0}/stream", "unixgram:{0}/messages",
-              "--threads", "1", "--pending", "64K", "--deny", "@{0}/deny"],
+              "--threads", "1", "--pending", "64K", "--deny", "@{0}/deny", "--control", "{0}/control"],
     "rich": ["--config", "{0}/config", f"tcp://{_localhost()}:0", f"udp://{_localhost()}:0", "unix:{0}/stream",
              "unixgram:{0}/messages"],
     "handed": ["unix:{0}/stream", "--threads", "2", "-v", "--busy-poll", "50us", "--pin",
                "--deny", "@{0}/deny", "--max-memory", "64M", "--user", str(os.getuid())],
     "sealed": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--deny", "@{0}/deny"],
-    "upgrade": ["--upgrade", "{0}/upgrade", "{1}", "--threads", "1"],
+    "upgrade": ["--upgrade", "{0}/upgrade", "{1}", "--control", "{0}/control", "--threads", "1"],
     "web": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--web", "unix:{0}/pages", "--web-allow",
             "@{0}/deny", "--deny", "@{0}/deny"],
 }
@@ -380,6 +381,7 @@ class Play:
             self._exchange_datagrams(address)
         if not self.victim or not self.victim.every:
             self._ask_for_counters()
+            self._ask_at_control()
         self._deny_another(tcp)
         before.say(b"still here")
         if self.kind == "web":
@@ -417,6 +419,22 @@ class Play:
         else:
             if not text.startswith(("HTTP/1.1 200 ", "HTTP/1.1 503 ")):
                 self.problem(f"{path}: {text[:100]}")
+
+    def _ask_at_control(self):
+        """One question may stay without an answer: its client is dropped then, or accepted a second later."""
+        path = self.folder / "control"
+        answers = []
+        for _ in range(3) if path.exists() else ():
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as asker:
+                asker.settimeout(MOST_S)
+                asker.connect(str(path))
+                asker.sendall(b"about\ncounters\nfaults\nconnections\n")
+                asker.shutdown(socket.SHUT_WR)
+                answers = [json.loads(line) for line in meari.receive_all(asker).splitlines()]
+            if len(answers) == 4:
+                return
+        if path.exists():
+            self.problem(f"--control answers {len(answers)} of 4 questions")
 
     # ---- upgrades ----
 

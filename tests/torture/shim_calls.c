@@ -211,7 +211,9 @@ int __wrap___isoc99_fscanf(FILE *file, const char *format, ...)
 		return -1;                                                                         \
 	}
 
-WRAP_WORDS(int, int, fcntl64, (int)words[0] == F_DUPFD_CLOEXEC)
+WRAP_WORDS(int, int, fcntl64,
+	(int)words[0] == F_DUPFD_CLOEXEC || (int)words[0] == F_GETPIPE_SZ ||
+		(int)words[0] == F_SETPIPE_SZ)
 WRAP_WORDS(int, int, ioctl, true)
 WRAP_WORDS(int, int, prctl, true)
 WRAP_WORDS(long, long, syscall, true)
@@ -240,6 +242,7 @@ WRAP(int, flock, -1, (int fd, int how), (fd, how))
 WRAP(int, socket, -1, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, socketpair, -1, (int domain, int type, int protocol, int *ret),
 	(domain, type, protocol, ret))
+WRAP(int, pipe2, -1, (int *ret, int flags), (ret, flags))
 WRAP(int, bind, -1, (int fd, ADDRESS), (fd, address, length))
 WRAP(int, connect, -1, (int fd, ADDRESS), (fd, address, length))
 WRAP(int, listen, -1, (int fd, int backlog), (fd, backlog))
@@ -287,6 +290,24 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 	if (error == SHIM_SHORT)
 		return __real_send(fd, message->msg_iov->iov_base, 1,
 			message->msg_iov->iov_len > 1 ? flags & ~MSG_OOB : flags);
+	errno = error;
+	return -1;
+}
+
+ssize_t __real_splice(
+	int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned flags);
+ssize_t __wrap_splice(
+	int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned flags);
+
+ssize_t __wrap_splice(
+	int from, off64_t *from_at, int to, off64_t *to_at, size_t length, unsigned flags)
+{
+	int error = shim_strike("splice");
+
+	if (error == 0)
+		return __real_splice(from, from_at, to, to_at, length, flags);
+	if (error == SHIM_SHORT)
+		return __real_splice(from, from_at, to, to_at, 1, flags);
 	errno = error;
 	return -1;
 }

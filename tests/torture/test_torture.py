@@ -21,10 +21,10 @@ PLAYS = [(kind, engine) for kind in KINDS for engine in (meari.ENGINES[:1] if ki
 FAMILIES = {
     "memory": {name for name, errors in ERRORS.items() if errors == [errno.ENOMEM]},
     "descriptors": {"socket", "socketpair", "accept4", "epoll_create1", "eventfd", "signalfd", "fcntl64", "open64",
-                    "dup2", "close"},
+                    "dup2", "close", "pipe2"},
     "files": {"__getdelim", "fgets", "fread", "__isoc99_fscanf", "fopen64", "fclose",
               "access", "flock", "readlink", "unlink", "lstat64", "realpath", "read", "write", "write_log"},
-    "bytes": {"recv", "recvmsg", "recvmmsg", "send", "sendmsg", "sendmmsg", "shutdown"},
+    "bytes": {"recv", "recvmsg", "recvmmsg", "send", "sendmsg", "sendmmsg", "shutdown", "splice"},
     "ring": {name for name in ERRORS if name.startswith(("io_uring", "order_"))},
 }
 FAMILIES["ring"] -= FAMILIES["memory"]
@@ -35,7 +35,7 @@ NOT_REACHED = {
     "__isoc99_fscanf": "only in a control group with a limit", "fgets": "the same",
     "dup2": "only where standard error is closed",
     "epoll_pwait2": "only with pages that somebody looks at, which not every play has",
-    "fchmod": "only with --upgrade", "fcntl64": "only with several threads", "getservbyname_r": "ports are numbers here",
+    "fchmod": "only with --upgrade", "getservbyname_r": "ports are numbers here",
     "if_indextoname": "only with zones", "if_nametoindex": "the same",
     "io_uring_register_sync_cancel": "only when the ring itself has failed",
     "setenv": "only in another language", "strndup": "only with faults in an address", "setrlimit64": "not where the limit is the highest already",

@@ -32,7 +32,7 @@ ERRORS = {
     "access": [errno.EACCES], "readlink": [errno.EACCES],
     "unlink": [errno.EACCES], "fchmod": [errno.EPERM], "flock": [errno.EINTR, errno.ENOLCK], "lstat64": [errno.EACCES], "open64": [errno.EMFILE], "dup2": [errno.EMFILE],
     "read": [errno.EINTR], "write": [errno.EINTR], "write_log": [errno.EINTR, errno.EPIPE, errno.ENOSPC],
-    "close": [errno.EINTR, errno.EIO], "fcntl64": [errno.EMFILE], "ioctl": [errno.EPERM],
+    "close": [errno.EINTR, errno.EIO], "fcntl64": [errno.EMFILE, errno.EPERM], "ioctl": [errno.EPERM],
     "prctl": [errno.EPERM], "syscall": [errno.ENOSYS, errno.ENOMEM],
     "socket": DESCRIPTORS + [errno.EPERM], "socketpair": DESCRIPTORS, "bind": [errno.EADDRINUSE, errno.ENOMEM],
     "connect": [errno.EAGAIN, errno.EACCES], "listen": [errno.EADDRINUSE, errno.ENOBUFS],
@@ -45,6 +45,8 @@ ERRORS = {
     "recvmmsg": MEMORY + [errno.EINTR, errno.ECONNREFUSED],
     "send": MEMORY + [SHORT, errno.ENOBUFS, errno.EINTR, errno.EPIPE, errno.ECONNRESET],
     "sendmsg": MEMORY + [SHORT, errno.ENOBUFS, errno.EINTR, errno.EPIPE, errno.ECONNRESET],
+    "pipe2": DESCRIPTORS,
+    "splice": MEMORY + [SHORT, errno.EINTR, errno.EPERM, errno.EPIPE, errno.ECONNRESET],
     "sendmmsg": MEMORY + [errno.ENOBUFS, errno.EINTR, errno.EAGAIN, errno.EPERM, errno.ECONNREFUSED],
     "epoll_create1": DESCRIPTORS, "epoll_ctl": [errno.ENOMEM, errno.ENOSPC], "epoll_wait": [errno.EINTR],
     "epoll_pwait2": [errno.EINTR, errno.ENOSYS], "eventfd": DESCRIPTORS, "signalfd": DESCRIPTORS,
@@ -75,7 +77,7 @@ ERRORS = {
 
 # Where a call fails again and again, what is lost may be much; but nothing may be wrong, and it must end.
 OFTEN = {"malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM], "accept4": [errno.EMFILE, errno.EINTR],
-         "recv": [errno.EINTR], "send": [SHORT, errno.ENOBUFS], "sendmsg": [SHORT, errno.ENOBUFS],
+         "recv": [errno.EINTR], "splice": [SHORT, errno.EINTR], "send": [SHORT, errno.ENOBUFS], "sendmsg": [SHORT, errno.ENOBUFS],
          "recvmsg": [errno.EINTR], "sendmmsg": [errno.ENOBUFS], "epoll_wait": [errno.EINTR],
          "epoll_ctl": [errno.ENOMEM], "poll": [errno.EINTR], "order_recv": [errno.ENOBUFS, errno.EINTR],
          "order_send": [SHORT, errno.EINTR], "order_sendmsg": [SHORT], "order_poll_add": [errno.ECANCELED],

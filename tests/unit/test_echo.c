@@ -74,6 +74,25 @@ static void bytes_go_back_as_they_came(void **state)
 	assert_int_equal(echo_received_bytes(&f.conn), 5);
 }
 
+static void bytes_that_nobody_sees_count_as_well(void **state)
+{
+	OPEN(f, false);
+	assert_true(f.echo.protocol.takes_unseen(&f.echo.protocol, &f.conn));
+
+	struct protocol_answer answer = report(&f,
+		(struct protocol_event){
+			.kind = PROTOCOL_BYTES, .span = { .length = 700, .buffer = &f } });
+
+	assert_true(protocol_span_is_unseen(&answer.send));
+	assert_int_equal(answer.send.length, 700);
+	assert_ptr_equal(answer.send.buffer, &f);
+	assert_int_equal(f.credit, CAP - 700);
+	assert_int_equal(f.counters.bytes_received, 700);
+	report_sent(&f, 700);
+	assert_int_equal(f.credit, CAP);
+	assert_int_equal(f.counters.bytes_sent, 700);
+}
+
 static void room_is_the_cap_less_what_is_pending(void **state)
 {
 	OPEN(f, false);
@@ -203,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_go_back_as_they_came),
+		cmocka_unit_test(bytes_that_nobody_sees_count_as_well),
 		cmocka_unit_test(room_is_the_cap_less_what_is_pending),
 		cmocka_unit_test(at_the_cap_it_pauses_until_half_has_left),
 		cmocka_unit_test(end_of_stream_closes_after_what_is_pending),

@@ -646,9 +646,24 @@ static void shapes_have_their_means(void **state)
 	assert_true(most <= 3600e3);
 }
 
+static void only_without_a_plan_bytes_may_be_unseen(void **state)
+{
+	struct fixture f;
+
+	open_one(&f, "corrupt=1K");
+	assert_false(f.fault.protocol.takes_unseen(&f.fault.protocol, &f.conn));
+	close_one(&f);
+	init(&f, "corrupt=1K");
+	f.tag = 1;
+	report(&f, (struct protocol_event){ .kind = PROTOCOL_OPENED });
+	assert_true(f.fault.protocol.takes_unseen(&f.fault.protocol, &f.conn));
+	close_one(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_without_a_plan_bytes_may_be_unseen),
 		cmocka_unit_test(delayed_bytes_leave_when_they_are_due),
 		cmocka_unit_test(what_is_delayed_is_bounded),
 		cmocka_unit_test(what_is_not_delayed_keeps_its_place),

@@ -15,30 +15,40 @@
 
 static struct fault_plan take(const char *text, bool datagrams)
 {
-	struct fault_plan plan;
-	const char *why = "";
-	size_t column = 0;
+	struct fault_address parts;
+	struct fault_address_flaw flaw;
 
-	if (fault_address_parse(text, fault_address_length(text), datagrams, &plan, &column, &why) <
-		0)
-		fail_msg("'%s' was refused: %s (%zu)", text, why, column);
-	return plan;
+	if (fault_address_parse(text, fault_address_length(text), datagrams, &parts, &flaw) < 0)
+		fail_msg("'%s' was refused: %s (%zu)", text, flaw.why, flaw.column);
+	return parts.plan;
+}
+
+static enum listener_proxy take_proxy(const char *text, unsigned faults)
+{
+	struct fault_address parts;
+	struct fault_address_flaw flaw;
+
+	if (fault_address_parse(text, fault_address_length(text), false, &parts, &flaw) < 0)
+		fail_msg("'%s' was refused: %s (%zu)", text, flaw.why, flaw.column);
+	assert_int_equal(parts.plan.count, faults);
+	return parts.proxy;
 }
 
 static void assert_refused(const char *text, bool datagrams, size_t column, const char *why)
 {
-	static struct fault_plan plan, before;
-	const char *told = NULL;
-	size_t place = SIZE_MAX;
+	static struct fault_address parts, before;
+	struct fault_address_flaw flaw = { .column = SIZE_MAX };
 
-	memset(&plan, 0x5a, sizeof(plan));
-	before = plan;
+	memset(&parts, 0x5a, sizeof(parts));
+	before = parts;
 	assert_true(fault_address_parse(
-			    text, fault_address_length(text), datagrams, &plan, &place, &told) < 0);
-	assert_memory_equal(&plan, &before, sizeof(plan));
-	if (strstr(told, why) == NULL)
-		fail_msg("'%s': '%s' does not say '%s'", text, told, why);
-	assert_int_equal(place, column);
+			    text, fault_address_length(text), datagrams, &parts, &flaw) < 0);
+	assert_memory_equal(&parts, &before, sizeof(parts));
+	if (strstr(flaw.why, why) == NULL)
+		fail_msg("'%s': '%s' does not say '%s'", text, flaw.why, why);
+	assert_int_equal(flaw.column, column);
+	assert_true(flaw.in_proxy ==
+		(strstr(why, "proxy") != NULL || strstr(why, "'require'") != NULL));
 }
 
 static void only_these_letters_begin_faults(void **state)
@@ -91,15 +101,35 @@ static void what_is_wrong_has_a_place_in_the_whole(void **state)
 	assert_refused("tcp://*:7?fault=", false, 16, "no fault of this name");
 	assert_refused("tcp://*:7?fault=delay=soon", false, 22, "time");
 	assert_refused("tcp://*:7?fault=reset&fault=delay=soon", false, 34, "time");
-	assert_refused("tcp://*:7?fault=reset&", false, 22, "'fault='");
-	assert_refused("tcp://*:7?fault=reset&delay=1s", false, 22, "'fault='");
-	assert_refused("tcp://*:7?fault=reset&&fault=reset", false, 22, "'fault='");
+	assert_refused("tcp://*:7?fault=reset&", false, 22, "is expected here");
+	assert_refused("tcp://*:7?fault=reset&delay=1s", false, 22, "is expected here");
+	assert_refused("tcp://*:7?fault=reset&&fault=reset", false, 22, "is expected here");
 	assert_refused("tcp://*:7?fault=reset?fault=reset", false, 16, "no fault of this name");
 	assert_refused("tcp://*:7?fault=reset&fault=drop", false, 28, "for datagrams");
 	assert_refused("udp://*:7?fault=drop&fault=reset", true, 27, "for streams");
 	memset(text + start, 'a', FAULT_SPEC_MOST + 1);
 	text[start + FAULT_SPEC_MOST + 1] = '\0';
 	assert_refused(text, false, start + FAULT_SPEC_MOST, "too long");
+}
+
+static void a_proxy_beside_faults(void **state)
+{
+	assert_int_equal(take_proxy("tcp://*:7", 0), LISTENER_NO_PROXY);
+	assert_int_equal(take_proxy("tcp://*:7?fault=reset", 1), LISTENER_NO_PROXY);
+	assert_int_equal(take_proxy("tcp://*:7?proxy=require", 0), LISTENER_PROXY_REQUIRED);
+	assert_int_equal(
+		take_proxy("tcp://*:7?proxy=accept&fault=reset", 1), LISTENER_PROXY_ACCEPTED);
+	assert_int_equal(take_proxy("unix:/a?b?fault=reset&proxy=require&fault=reset", 2),
+		LISTENER_PROXY_REQUIRED);
+	assert_int_equal(fault_address_length("unix:/a\\x3fproxy=x?proxy=accept"), 18);
+	assert_int_equal(fault_address_length("unix:/a?proxies?Proxy=x"), 23);
+	assert_refused("tcp://*:7?proxy=", false, 16, "'require'");
+	assert_refused("tcp://*:7?proxy=required", false, 16, "'require'");
+	assert_refused("tcp://*:7?proxy=Accept", false, 16, "'require'");
+	assert_refused(
+		"tcp://*:7?proxy=accept&fault=reset&proxy=require", false, 41, "'proxy=' has been");
+	assert_refused("udp://*:7?proxy=require", true, 16, "a proxy's header is for streams");
+	assert_refused("tcp://*:7?proxy=accept&", false, 23, "is expected here");
 }
 
 static void sixteen_and_not_more(void **state)
@@ -120,6 +150,7 @@ int main(void)
 		cmocka_unit_test(only_these_letters_begin_faults),
 		cmocka_unit_test(none_one_and_more),
 		cmocka_unit_test(what_is_wrong_has_a_place_in_the_whole),
+		cmocka_unit_test(a_proxy_beside_faults),
 		cmocka_unit_test(sixteen_and_not_more),
 	};
 

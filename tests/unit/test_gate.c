@@ -101,10 +101,10 @@ static void refusals_are_counted_each_and_told_now_and_then(void **state)
 	gate_init(&gate, NULL, access, &counters);
 	listen_to_stderr();
 	for (int i = 0; i < 1000; i++)
-		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	gate.log_limits[GATE_BY_ACCESS].logged_ns -= LOG_LIMIT_NS;
 	for (int i = 0; i < 1000; i++)
-		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	text = heard();
 	assert_int_equal(counters.refused_by_access, 2000);
 	assert_int_equal(count_lines(text), 2);
@@ -130,17 +130,17 @@ static void what_came_to_nothing_is_given_back(void **state)
 	assert_int_equal(limits_new(&options, &limits), 0);
 	gate_init(&gate, limits, NULL, &counters);
 	/* Admitted twice without having been opened: the first came to nothing. */
-	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
-	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	gate_opened(&gate, &conn);
 	listen_to_stderr();
-	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	free(heard());
 	gate_closed(&gate, &conn, GUARD_NOT_ENDED);
-	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	gate_fini(&gate); /* gives back the last one */
 	gate_init(&gate, limits, NULL, &counters);
-	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	gate_fini(&gate);
 	limits_free(limits);
 	close_pair(&pair);
@@ -159,11 +159,11 @@ static void who_was_handed_over_counts_too(void **state)
 	gate_init(&gate, limits, NULL, &counters);
 	gate_opened(&gate, &conn);
 	listen_to_stderr();
-	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	free(heard());
 	assert_int_equal(counters.refused_by_count, 1);
 	gate_closed(&gate, &conn, GUARD_NOT_ENDED);
-	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 	gate_fini(&gate);
 	limits_free(limits);
 	close_pair(&pair);
@@ -205,6 +205,38 @@ static struct sockaddr_in source_for(enum gate_reason reason)
 	return source;
 }
 
+static bool is_of_proxy(enum gate_reason reason)
+{
+	return reason >= GATE_PROXY_OUTSIDE && reason <= GATE_PROXY_CUT_SHORT;
+}
+
+/* One that comes to a listener where a proxy must stand in front. */
+static void come_behind_proxy(struct gate *gate, enum gate_reason reason, const struct pair *pair)
+{
+	struct engine_conn conn = seen(pair, 7);
+	struct engine_preface preface = { .bytes = (const unsigned char *)"hello", .length = 5 };
+	size_t length;
+
+	if (reason == GATE_PROXY_OUTSIDE) {
+		assert_false(gate_admit(gate, pair->ours, ADDR_TCP, 0));
+		return;
+	}
+	assert_true(gate_admit(gate, pair->ours, ADDR_TCP, 0));
+	assert_true(gate_preface_limit(gate, &conn, 0) > clock_now_ns());
+	if (reason != GATE_PROXY_MISSING) {
+		preface.bytes = (const unsigned char *)"PROXY TCP4 x y z\r\n";
+		preface.length = reason == GATE_PROXY_WRONG ? 18 : 12;
+	}
+	if (reason == GATE_PROXY_LATE)
+		preface.state = ENGINE_PREFACE_LATE;
+	if (reason == GATE_PROXY_CUT_SHORT)
+		preface.state = ENGINE_PREFACE_ENDED;
+	assert_int_equal(gate_preface(gate, &conn, 0, &preface, &length), ENGINE_PREFACE_REFUSED);
+	assert_true(gate_waits_for_header(gate, &conn));
+	gate_abandoned(gate, &conn);
+	assert_false(gate_waits_for_header(gate, &conn));
+}
+
 /* 1,000 of each, then, 11 seconds later, as many again: two lines, the second with what was left out. */
 static void flood(struct gate *gate, enum gate_reason reason, const struct pair *pair)
 {
@@ -227,7 +259,12 @@ static void flood(struct gate *gate, enum gate_reason reason, const struct pair 
 		case GATE_NO_HOST:
 		case GATE_OWN_ADDRESS:
 		case GATE_FIXED_PORT: assert_false(gate_admit_datagram(gate, &datagram)); break;
-		default: assert_false(gate_admit(gate, pair->ours, ADDR_TCP));
+		case GATE_PROXY_OUTSIDE:
+		case GATE_PROXY_MISSING:
+		case GATE_PROXY_WRONG:
+		case GATE_PROXY_LATE:
+		case GATE_PROXY_CUT_SHORT: come_behind_proxy(gate, reason, pair); break;
+		default: assert_false(gate_admit(gate, pair->ours, ADDR_TCP, 0));
 		}
 	}
 }
@@ -244,6 +281,11 @@ static void no_limit_floods_the_log(void **state)
 		{ GATE_BY_MEMORY, { .memory_connections = 1 }, "(--max-memory)" },
 		{ GATE_BY_SOURCE, { .per_source = 1, .source_bits = 64 }, "(--max-per-source)" },
 		{ GATE_BY_RATE, { .connects_per_s = 1 }, "(--connect-rate)" },
+		{ GATE_PROXY_OUTSIDE, { 0 }, "(--proxy-from)" },
+		{ GATE_PROXY_MISSING, { 0 }, "has sent no header of the PROXY protocol" },
+		{ GATE_PROXY_WRONG, { 0 }, "is wrong: its line is not one of version 1" },
+		{ GATE_PROXY_LATE, { 0 }, "(--proxy-timeout)" },
+		{ GATE_PROXY_CUT_SHORT, { 0 }, "has ended within its header" },
 		{ GATE_DATAGRAM_ACCESS, { 0 }, "not answered udp://192.0.2.1:40000: it is not" },
 		{ GATE_DATAGRAM_RATE, { .datagrams_per_s = 1 }, "(--datagram-rate)" },
 		{ GATE_NO_HOST, { 0 }, "not answered udp://224.0.0.1:40000: that is not" },
@@ -258,9 +300,15 @@ static void no_limit_floods_the_log(void **state)
 	const char *deny = "0.0.0.0/0";
 	const struct access_entries none = { 0 }, some = { &deny, 1 };
 	const struct peer_rule_options ports = { .first_port = 32768, .last_port = 60999 };
-	struct access *access;
+	const char *loopback = "127.0.0.0/8";
+	const struct access_entries from = { &loopback, 1 };
+	const enum listener_proxy modes[] = { LISTENER_PROXY_REQUIRED };
+	const struct proxied_options proxies = { .modes = modes, .limit_ns = CLOCK_NS_PER_S };
+	struct access *access, *trusting;
 	struct pair pair = make_pair();
 
+	assert_int_equal(access_new(&none, &none, &trusting), 0);
+	assert_int_equal(access_read_proxies(trusting, &from), 0);
 	assert_int_equal(sizeof(cases) / sizeof(cases[0]), GATE_REASONS);
 	assert_int_equal(access_new(&none, &some, &access), 0);
 	for (size_t i = 0; i < GATE_REASONS; i++) {
@@ -283,10 +331,14 @@ static void no_limit_floods_the_log(void **state)
 		assert_int_equal(peer_rule_init(&rule, &ports), 0);
 		gate_init(&gate, limits, by_access ? access : NULL, &counters);
 		gate.peer_rule = &rule;
+		if (is_of_proxy(reason)) {
+			proxied_init(&gate.proxied, &proxies);
+			gate.access = reason != GATE_PROXY_OUTSIDE ? trusting : NULL;
+		}
 		if (reason == GATE_DATAGRAM_RATE)
 			assert_true(gate_admit_datagram(&gate, &datagram));
-		if (reason < GATE_DATAGRAM_ACCESS && !by_access) {
-			assert_true(gate_admit(&gate, pair.ours, ADDR_TCP));
+		if (reason < GATE_DATAGRAM_ACCESS && !by_access && !is_of_proxy(reason)) {
+			assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
 			gate_opened(&gate, &conn);
 		}
 		listen_to_stderr();
@@ -304,6 +356,84 @@ static void no_limit_floods_the_log(void **state)
 		limits_free(limits);
 	}
 	access_free(access);
+	access_free(trusting);
+	close_pair(&pair);
+}
+
+/* The proxy takes a place, its client is counted as a source; all of it is given back. */
+static void behind_a_proxy_the_gate_is_asked_twice(void **state)
+{
+	const char *loopback = "127.0.0.0/8", *deny = "192.0.2.9";
+	const struct access_entries none = { 0 }, from = { &loopback, 1 }, denied = { &deny, 1 };
+	const enum listener_proxy modes[] = { LISTENER_NO_PROXY, LISTENER_PROXY_REQUIRED };
+	const struct proxied_options proxies = { .modes = modes, .limit_ns = CLOCK_NS_PER_S };
+	const struct limits_options options = {
+		.connections = 3, .per_source = 1, .source_bits = 64
+	};
+	static const char *const lines[] = { "PROXY TCP4 192.0.2.7 192.0.2.1 1 7\r\n",
+		"PROXY TCP4 192.0.2.8 192.0.2.1 1 7\r\n", "PROXY TCP4 192.0.2.8 192.0.2.1 2 7\r\n",
+		"PROXY TCP4 192.0.2.9 192.0.2.1 1 7\r\n" };
+	struct counters counters = { 0 };
+	struct limits *limits;
+	struct access *access;
+	struct gate gate;
+	struct pair pair = make_pair();
+
+	assert_int_equal(limits_new(&options, &limits), 0);
+	assert_int_equal(access_new(&none, &denied, &access), 0);
+	assert_int_equal(access_read_proxies(access, &from), 0);
+	gate_init(&gate, limits, access, &counters);
+	proxied_init(&gate.proxied, &proxies);
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t slot = 0; slot < 4; slot++) {
+			struct engine_conn conn = seen(&pair, slot);
+			struct engine_preface preface = {
+				.bytes = (const unsigned char *)lines[slot],
+				.length = strlen(lines[slot]),
+			};
+			size_t length = 0;
+
+			assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 1));
+			assert_true(gate_preface_limit(&gate, &conn, 1) > 0);
+			if (slot < 2) {
+				assert_int_equal(gate_preface(&gate, &conn, 1, &preface, &length),
+					ENGINE_PREFACE_WHOLE);
+				assert_int_equal(length, preface.length);
+				assert_true(gate_client(&gate, &conn)->named);
+				gate_opened(&gate, &conn);
+				continue;
+			}
+			assert_int_equal(gate_preface(&gate, &conn, 1, &preface, &length),
+				ENGINE_PREFACE_REFUSED);
+			gate_abandoned(&gate, &conn);
+		}
+		/* The third place is free, a fourth is not. */
+		assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 1));
+		struct engine_conn third = seen(&pair, 5);
+
+		assert_true(gate_preface_limit(&gate, &third, 1) > 0);
+		assert_false(gate_admit(&gate, pair.ours, ADDR_TCP, 1));
+		gate_abandoned(&gate, &third);
+		for (uint32_t slot = 0; slot < 2; slot++) {
+			struct engine_conn conn = seen(&pair, slot);
+
+			gate_closed(&gate, &conn, GUARD_NOT_ENDED);
+		}
+	}
+	assert_int_equal(counters.refused_by_source, 3);
+	assert_int_equal(counters.refused_by_access, 3);
+	assert_int_equal(counters.refused_by_count, 3);
+	assert_int_equal(counters.proxy_headers, 12);
+	/* Elsewhere there is no proxy, and no header to wait for. */
+	struct engine_conn plain = seen(&pair, 9);
+
+	assert_true(gate_admit(&gate, pair.ours, ADDR_TCP, 0));
+	assert_int_equal(gate_preface_limit(&gate, &plain, 0), 0);
+	gate_opened(&gate, &plain);
+	gate_closed(&gate, &plain, GUARD_NOT_ENDED);
+	gate_fini(&gate);
+	limits_free(limits);
+	access_free(access);
 	close_pair(&pair);
 }
 
@@ -315,6 +445,7 @@ int main(void)
 		cmocka_unit_test(who_was_handed_over_counts_too),
 		cmocka_unit_test(endings_are_counted_and_told_by_their_limit),
 		cmocka_unit_test(no_limit_floods_the_log),
+		cmocka_unit_test(behind_a_proxy_the_gate_is_asked_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,11 +309,34 @@ static void other_limits_hold_from_the_next_look_on(void **state)
 	assert_int_equal(close_one(&f), GUARD_NOT_ENDED);
 }
 
+static void it_counts_what_nobody_sees(void **state)
+{
+	struct fixture f;
+	struct protocol_answer answer;
+
+	open_one(&f, CLOCK_NEVER, CLOCK_NEVER, 20 * 1000);
+	assert_true(f.guard.protocol.takes_unseen(&f.guard.protocol, &f.conn));
+	answer = report(&f,
+		(struct protocol_event){
+			.kind = PROTOCOL_BYTES, .span = { .length = 1000, .buffer = &f } });
+	assert_true(protocol_span_is_unseen(&answer.send));
+	assert_int_equal(f.credit, 0); /* a twentieth of a second's */
+	report_sent(&f, 1000);
+	assert_int_equal(report_deadline(&f).end, PROTOCOL_GO_ON);
+	assert_true(f.credit > 0);
+	close_one(&f);
+	/* What is inside may look. */
+	f.echo.protocol.takes_unseen = NULL;
+	guard_init(&f.guard, &f.echo.protocol, &f.counters, &f.guard.options);
+	assert_null(f.guard.protocol.takes_unseen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_limits_hold_from_the_next_look_on),
 		cmocka_unit_test(without_limits_it_changes_nothing),
+		cmocka_unit_test(it_counts_what_nobody_sees),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(bytes_put_it_off_without_touching_the_timer),
 		cmocka_unit_test(a_peer_that_does_not_read_is_reset),

@@ -141,6 +141,32 @@ static size_t waiting_echo(const struct fixture *f, uint32_t index)
 
 /* ---- closed loop ---- */
 
+/* A load that is to begin later: connections are made, and carry nothing. */
+static void nothing_is_sent_while_it_is_held(void **state)
+{
+	struct load_options options = simple(2, 4, 64);
+	struct fixture f;
+
+	options.held = true;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	report_kind(&f, 0, PROTOCOL_NUDGED);
+	assert_int_equal(f.sent_length[0], 0);
+	assert_true(load_release(f.load));
+	report_kind(&f, 0, PROTOCOL_NUDGED);
+	assert_int_equal(f.sent_length[0], 4 * 64);
+	open_conn(&f, 1);
+	assert_int_equal(f.sent_length[1], 4 * 64);
+	assert_false(load_release(f.load));
+	teardown(&f);
+
+	/* In the open loop the schedule begins later. */
+	options.open_loop = true;
+	setup(&f, &options);
+	assert_false(load_release(f.load));
+	teardown(&f);
+}
+
 /* Whatever the depth: the times of a message are found again when it comes back. */
 static void each_message_keeps_its_own_time(void **state)
 {
@@ -892,6 +918,77 @@ static void losses_duplicates_and_order_are_counted(void **state)
 	teardown(&f);
 }
 
+static void a_train_is_handed_over_whole_and_counted_one_by_one(void **state)
+{
+	struct load_options options = flows(2, 5, 32);
+	struct protocol_event opened = { .kind = PROTOCOL_OPENED },
+			      sent = { .kind = PROTOCOL_SENT, .count = 3 * 32 };
+	struct protocol_answer answer = { 0 };
+	struct protocol *protocol;
+	struct fixture f;
+
+	options.train = 3;
+	setup(&f, &options);
+	protocol = load_protocol(f.load);
+	f.conns[0] = load_connecting(f.load, 0, 0);
+	protocol->handle(protocol, &f.conns[0], &opened, &answer);
+	assert_int_equal(answer.credit, 33);
+	assert_int_equal(answer.send.length, 3 * 32);
+	memcpy(f.sent[0], answer.send.bytes, answer.send.length);
+	f.sent_length[0] = answer.send.length;
+	answer = (struct protocol_answer){ 0 };
+	protocol->handle(protocol, &f.conns[0], &sent, &answer);
+	assert_int_equal(
+		answer.send.length, 0); /* two more may be under way: no room for a train */
+	open_conn(&f, 1);
+	assert_memory_not_equal(f.sent[0], f.sent[1], 32);
+	now_ns += MS;
+	echo_message(&f, 0, 2, 32); /* in any order, each of them a message */
+	assert_int_equal(f.sent_length[0], 6 * 32);
+	echo_message(&f, 0, 0, 32);
+	echo_message(&f, 0, 0, 32);
+	assert_int_equal(f.sent_length[0], 6 * 32);
+	expire(&f, 0); /* 1, and the second train */
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.sent, 9 + 3);
+	assert_int_equal(record->counts.received, 2);
+	assert_int_equal(record->counts.reordered, 1);
+	assert_int_equal(record->counts.duplicates, 1);
+	assert_int_equal(record->counts.lost, 10);
+	assert_int_equal(record->counts.bytes_sent, 12 * 32);
+	load_record_free(record);
+	teardown(&f);
+}
+
+static void a_train_that_does_not_leave_is_lost_message_by_message(void **state)
+{
+	struct load_options options = flows(1, 4, 32);
+	struct protocol_event opened = { .kind = PROTOCOL_OPENED };
+	struct protocol_event fault = { .kind = PROTOCOL_FAULT, .count = 4 * 32, .error = -5 };
+	struct protocol_answer answer = { 0 };
+	struct fixture f;
+	struct load_record *record;
+
+	options.train = 4;
+	setup(&f, &options);
+	f.conns[0] = load_connecting(f.load, 0, 0);
+	load_protocol(f.load)->handle(load_protocol(f.load), &f.conns[0], &opened, &answer);
+	assert_int_equal(answer.send.length, 4 * 32);
+	answer = (struct protocol_answer){ 0 };
+	load_protocol(f.load)->handle(load_protocol(f.load), &f.conns[0], &fault, &answer);
+	assert_int_equal(answer.send.length, 0); /* not at once, and not for ever */
+	load_stop(f.load);
+	expire(&f, 0);
+	assert_true(load_is_idle(f.load));
+	record = record_of(&f);
+	assert_int_equal(record->counts.sent, 4);
+	assert_int_equal(record->counts.lost, 4);
+	assert_int_equal(record->counts.faults, 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void only_what_has_waited_its_time_is_lost(void **state)
 {
 	struct load_options options = flows(1, 2, 32);
@@ -1075,6 +1172,29 @@ static void marks_distinguish_connections_and_lives(void **state)
 	teardown(&f);
 }
 
+/* Its bytes are not compared, but their number is known: what is longer or shorter is no echo. */
+static void a_length_is_compared_without_comparing_bytes(void **state)
+{
+	struct load_options options = flows(1, 2, 64);
+	unsigned char longer[65] = { 0 };
+	struct fixture f;
+
+	options.verify = false;
+	setup(&f, &options);
+	open_conn(&f, 0);
+	memcpy(longer, f.sent[0], 64);
+	report_bytes(&f, 0, longer, sizeof(longer));
+	struct load_record *record = record_of(&f);
+
+	assert_int_equal(record->counts.damaged, 1);
+	assert_int_equal(record->counts.received, 0);
+	assert_true(record->damage.found);
+	assert_int_equal(record->damage.offset, 64);
+	assert_int_equal(record->damage.expected, -1);
+	load_record_free(record);
+	teardown(&f);
+}
+
 static void a_message_that_did_not_leave_is_not_sent_in_a_circle(void **state)
 {
 	struct load_options options = flows(1, 1, 16);
@@ -1143,9 +1263,40 @@ static void senseless_options_are_refused(void **state)
 	assert_int_equal(load_new(&options, &load), -22);
 }
 
+static void senseless_trains_are_refused(void **state)
+{
+	const struct load_options good = { .train = 46 }; /* 46 x 1400 bytes fit */
+	struct load_options options;
+	struct load *load;
+
+	for (int i = 0; i < 7; i++) {
+		options = flows(1, 64, 1400);
+		options.train = good.train;
+		switch (i) {
+		case 0: options.train = 47; break;
+		case 1: options.depth = 45; break;
+		case 2: options.flows = false; break;
+		case 3: options.open_loop = true; break;
+		case 4:
+			options.size_count = 2;
+			options.sizes[1] = options.sizes[0];
+			break;
+		case 5:
+			options.sizes[0].bytes = 8;
+			options.train = 65;
+			options.depth = 65;
+			break;
+		default: break;
+		}
+		assert_int_equal(load_new(&options, &load), i < 6 ? -22 : 0);
+	}
+	load_free(load);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_sent_while_it_is_held),
 		cmocka_unit_test(each_message_keeps_its_own_time),
 		cmocka_unit_test(depth_messages_are_under_way),
 		cmocka_unit_test(a_stall_delays_one_message_in_the_closed_loop),
@@ -1157,6 +1308,9 @@ int main(void)
 		cmocka_unit_test(what_left_before_the_window_was_known_is_not_counted),
 		cmocka_unit_test(churn_that_was_due_and_never_called_is_unsent),
 		cmocka_unit_test(damage_of_a_part_is_damage),
+		cmocka_unit_test(a_train_is_handed_over_whole_and_counted_one_by_one),
+		cmocka_unit_test(a_train_that_does_not_leave_is_lost_message_by_message),
+		cmocka_unit_test(senseless_trains_are_refused),
 		cmocka_unit_test(a_flow_that_stops_differs_from_one_that_loses),
 		cmocka_unit_test(offers_take_turns),
 		cmocka_unit_test(what_waits_at_the_end_is_still_sent),
@@ -1183,6 +1337,7 @@ int main(void)
 		cmocka_unit_test(late_ones_are_no_duplicates_of_older_ones),
 		cmocka_unit_test(duplicates_are_known_of_the_last_1024),
 		cmocka_unit_test(marks_distinguish_connections_and_lives),
+		cmocka_unit_test(a_length_is_compared_without_comparing_bytes),
 		cmocka_unit_test(a_message_that_did_not_leave_is_not_sent_in_a_circle),
 		cmocka_unit_test(senseless_options_are_refused),
 	};

@@ -53,6 +53,40 @@ static void rates_add_up_at_the_same_time(void **state)
 	check_rate(longer, 2, 2, 40);
 }
 
+static struct model ranked(uint64_t rank, uint64_t connections, double rate)
+{
+	struct model made = run(100, 10, rate);
+
+	made.fleet.rank = (struct model_known){ rank, true };
+	made.load.connections = connections;
+	made.load.rate_per_s = rate;
+	return made;
+}
+
+/* What each generator was asked for is a part of one load; of repetitions it is the load. */
+static void loads_of_a_fleet_add_up(void **state)
+{
+	struct model fleet[] = { ranked(1, 10, 5), ranked(0, 20, 7) };
+	struct model twice[] = { ranked(1, 10, 5), ranked(1, 20, 7) };
+	struct model merged;
+
+	assert_true(merge_is_fleet(fleet, 2));
+	assert_int_equal(merge_runs(fleet, 2, &merged), 0);
+	assert_int_equal(merged.load.connections, 30);
+	assert_true(merged.load.rate_per_s == 12);
+	assert_false(merged.fleet.rank.known);
+	model_fini(&merged);
+	assert_false(merge_is_fleet(twice, 2));
+	assert_int_equal(merge_runs(twice, 2, &merged), 0);
+	assert_int_equal(merged.load.connections, 10);
+	model_fini(&merged);
+	fleet[1].started_unix_ns += 20 * CLOCK_NS_PER_S;
+	assert_false(merge_is_fleet(fleet, 2));
+	fleet[0].load.connections = fleet[1].load.connections = INT64_MAX;
+	fleet[1].started_unix_ns = fleet[0].started_unix_ns;
+	assert_int_equal(merge_runs(fleet, 2, &merged), -EOVERFLOW);
+}
+
 static void counts_do_not_wrap(void **state)
 {
 	struct model runs[] = { run(1, 1, 1), run(5, 1, 1) };
@@ -124,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_add_up_at_the_same_time),
+		cmocka_unit_test(loads_of_a_fleet_add_up),
 		cmocka_unit_test(counts_do_not_wrap),
 		cmocka_unit_test(a_narrow_histogram_becomes_wide),
 		cmocka_unit_test(only_a_label_of_all_stays),

@@ -200,6 +200,33 @@ static void what_came_back_wrong_is_known(void **state)
 	outcome_fini(&outcome);
 }
 
+/* A generator that is late loses nothing, sends late, reaches less: what it does not do is the service's. */
+static void a_service_that_failed_is_told_from_a_late_generator(void **state)
+{
+	struct outcome outcome;
+
+	setup(&outcome);
+	outcome.record->counts = (struct load_record_counts){ .sent = 10, .unsent = 90, .lost = 3 };
+	assert_false(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .silent = 1 };
+	assert_true(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .stalled = 1 };
+	assert_true(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .resets = 1 };
+	assert_true(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .ended = 1 };
+	assert_true(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ .damaged = 1 };
+	assert_true(outcome_has_failed(&outcome));
+	outcome.record->counts = (struct load_record_counts){ 0 };
+	outcome.doubts[OUTCOME_UNCONNECTED] = true;
+	outcome.connect_error = -EMFILE;
+	assert_false(outcome_has_failed(&outcome));
+	outcome.connect_error = -ECONNREFUSED;
+	assert_true(outcome_has_failed(&outcome));
+	outcome_fini(&outcome);
+}
+
 /* Less than two neighbouring values of the histogram differ by. */
 static void lateness_that_cannot_be_seen_is_none(void **state)
 {
@@ -277,6 +304,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_sent_is_told_and_doubted),
 		cmocka_unit_test(a_load_that_the_service_did_not_take_is_not_complete),
 		cmocka_unit_test(what_came_back_wrong_is_known),
+		cmocka_unit_test(a_service_that_failed_is_told_from_a_late_generator),
 		cmocka_unit_test(lateness_that_cannot_be_seen_is_none),
 		cmocka_unit_test(unknown_datagrams_are_those_that_are_missing),
 		cmocka_unit_test(what_was_not_sent_belongs_where_it_was_due),

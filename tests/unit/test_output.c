@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "engine/bulk_pipe.h"
 #include "engine/output.h"
 
 struct fixture {
@@ -124,9 +125,48 @@ static void the_ring_grows_and_wraps(void **state)
 	assert_int_equal(f->output->count, pushed - sent);
 }
 
+static void what_is_in_a_pipe_waits_in_its_place(void **state)
+{
+	struct fixture *f = *state;
+	struct bulk_pipe_pool pipes;
+	struct iovec vectors[OUTPUT_BATCH];
+	bool urgent;
+
+	bulk_pipe_pool_init(&pipes, &f->pool, true);
+
+	struct bulk_pipe *pipe = bulk_pipe_get(&pipes);
+	struct buffer *buffer = buffer_get_small(&f->pool);
+	struct protocol_span unseen = { .length = 70000, .buffer = pipe };
+	struct protocol_span copied = fill(buffer, 10);
+
+	assert_non_null(pipe);
+	assert_int_equal(output_push(f->output, &unseen, false), 0);
+	assert_int_equal(output_push(f->output, &unseen, false), 0);
+	assert_int_equal(f->output->count, 1); /* it went on in the same pipe */
+	assert_ptr_equal(output_last_pipe(f->output), pipe);
+	assert_null(output_tail(f->output));
+	assert_int_equal(output_push(f->output, &copied, false), 0);
+	assert_null(output_last_pipe(f->output));
+	bulk_pipe_unref(pipe);
+	buffer_unref(buffer);
+	assert_true(output_starts_unseen(f->output));
+	assert_int_equal(output_peek(f->output, vectors, &urgent), 0);
+	output_advance(f->output, 139999);
+	assert_true(output_starts_unseen(f->output));
+	assert_int_equal(pipes.free_count, 0);
+	output_advance(f->output, 1);
+	assert_int_equal(pipes.free_count, 1); /* the queue's reference was the last */
+	assert_false(output_starts_unseen(f->output));
+	assert_int_equal(output_peek(f->output, vectors, &urgent), 1);
+	output_advance(f->output, 10);
+	bulk_pipe_pool_fini(&pipes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			what_is_in_a_pipe_waits_in_its_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_follows_in_the_same_buffer_is_one_entry, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(urgent_bytes_travel_alone, set_up, tear_down),

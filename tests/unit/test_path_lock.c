@@ -107,7 +107,7 @@ static void open_it(struct opening *opening)
 	struct addr bound;
 
 	opening->result = opening->control
-		? socket_open_control(opening->addr, &opening->fd, NULL)
+		? socket_open_control(opening->addr, SOCK_SEQPACKET, &opening->fd, NULL)
 		: socket_open_server(opening->addr, &options, &opening->fd, &bound, NULL);
 }
 

@@ -151,6 +151,27 @@ static void the_cap_on_steps_holds(void **state)
 	assert_true(search.end != SEARCH_GOES_ON);
 }
 
+/* The service fails for good after the first runs, while the generator is late now and then. */
+static void one_run_that_failed_is_no_limit_of_the_generator(void **state)
+{
+	struct search search;
+	double rate;
+
+	search_start(&search, &usual);
+	for (unsigned run = 0; search_next(&search, &rate); run++) {
+		struct search_step step = {
+			.outcome = run < 2 ? SEARCH_KEPT
+				: run % 2  ? SEARCH_NOT_TRUSTED
+					   : SEARCH_BROKEN,
+		};
+
+		search_record(&search, &step);
+	}
+	assert_int_equal(search.end, SEARCH_NONE);
+	assert_false(search.upper_not_trusted);
+	assert_true(search_once_kept(&search) == 2000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +181,7 @@ int main(void)
 		cmocka_unit_test(noise_is_asked_again),
 		cmocka_unit_test(a_lucky_best_is_taken_back),
 		cmocka_unit_test(the_cap_on_steps_holds),
+		cmocka_unit_test(one_run_that_failed_is_no_limit_of_the_generator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,54 @@ static void refuses_at_the_column(void **state)
 	}
 }
 
+static void assert_share(
+	const char *text, uint32_t rank, uint32_t size, const char *first, const char *last)
+{
+	struct source source = parse(text);
+	int family = source.ranges[0].family;
+	uint64_t own = source_count(&source, family) / size;
+	char shown[ADDR_TEXT_SIZE];
+	struct addr addr;
+
+	source_split(&source, rank, size);
+	assert_true(source_at(&source, 0, ADDR_TCP, family, &addr));
+	assert_string_equal(addr_format(&addr, shown, sizeof(shown)), first);
+	assert_true(source_at(&source, own > 0 ? own - 1 : 5, ADDR_TCP, family, &addr));
+	assert_string_equal(addr_format(&addr, shown, sizeof(shown)), last);
+}
+
+static void ranks_have_shares_of_their_own(void **state)
+{
+	bool taken[10] = { false };
+
+	assert_share("127.0.0.2-127.0.0.9", 0, 4, "tcp://127.0.0.2:0", "tcp://127.0.0.3:0");
+	assert_share("127.0.0.2-127.0.0.9", 3, 4, "tcp://127.0.0.8:0", "tcp://127.0.0.9:0");
+	assert_share("10.0.0.1:2000-2999", 1, 2, "tcp://10.0.0.1:2500", "tcp://10.0.0.1:2999");
+	/* Fewer than ranks: each has one. */
+	assert_share("10.0.0.1-10.0.0.2", 3, 4, "tcp://10.0.0.2:0", "tcp://10.0.0.2:0");
+	assert_share("10.0.0.1", 7, 8, "tcp://10.0.0.1:0", "tcp://10.0.0.1:0");
+	assert_share("fd00::/64", 16777215, 16777216, "tcp://[fd00::ffff:ff00]:0",
+		"tcp://[fd00::ffff:fffe]:0");
+	/* Where they do not come out even, none is left over and none has two owners. */
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct source source = parse("10.0.0.1-10.0.0.10");
+		uint64_t own = rank < 2 ? 3 : 4;
+
+		source_split(&source, rank, 3);
+		for (uint64_t i = 0; i < own; i++) {
+			struct addr addr;
+			unsigned which;
+
+			assert_true(source_at(&source, i, ADDR_TCP, AF_INET, &addr));
+			which = (ntohl(addr.in.sin_addr.s_addr) & 0xff) - 1;
+			assert_false(taken[which]);
+			taken[which] = true;
+		}
+	}
+	for (size_t i = 0; i < COUNT(taken); i++)
+		assert_true(taken[i]);
+}
+
 static void the_cap_on_ranges_holds(void **state)
 {
 	char text[SOURCE_MOST_RANGES * 8 + 16] = "";
@@ -151,6 +199,7 @@ int main(void)
 		cmocka_unit_test(zones_are_kept),
 		cmocka_unit_test(families_are_kept_apart),
 		cmocka_unit_test(refuses_at_the_column),
+		cmocka_unit_test(ranks_have_shares_of_their_own),
 		cmocka_unit_test(the_cap_on_ranges_holds),
 	};
 

@@ -11,7 +11,7 @@
 
 /* A turn ends after so many messages: then the other connections have theirs. */
 #define MESSAGES_A_TURN 64
-#define MESSAGES_A_CALL 8
+#define MESSAGES_A_CALL MESSAGES_A_TURN
 
 /* ---- sending ---- */
 
@@ -140,7 +140,7 @@ static void note_nothing(struct epoll_engine *engine, struct conn *conn, int err
 static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 {
 	struct buffer *buffer = buffer_for(engine, conn);
-	struct mmsghdr messages[MESSAGES_A_CALL] = { 0 };
+	struct mmsghdr messages[MESSAGES_A_CALL];
 	struct iovec places[MESSAGES_A_CALL];
 	uint32_t most_bytes, count;
 	int n;
@@ -153,8 +153,9 @@ static unsigned receive(struct epoll_engine *engine, struct conn *conn)
 		count = MESSAGES_A_CALL;
 	for (uint32_t i = 0; i < count; i++) {
 		places[i] = (struct iovec){ buffer->bytes + i * most_bytes, most_bytes };
-		messages[i].msg_hdr.msg_iov = &places[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
+		messages[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_iov = &places[i], .msg_iovlen = 1 },
+		};
 	}
 	n = call_recvmmsg(conn->fd, messages, count, MSG_DONTWAIT);
 	buffer->filled = count * most_bytes;

@@ -14,10 +14,12 @@
 
 #include <sys/epoll.h>
 
+#include "engine/bulk.h"
 #include "engine/drive.h"
 #include "engine/epoll/epoll_flow.h"
 #include "engine/intake.h"
 #include "engine/outgoing.h"
+#include "engine/preface.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -114,22 +116,31 @@ static void report(
 	carry_out(engine, conn, &answer);
 }
 
-/* Sends what waits. True if anything left. */
-static bool flush(struct epoll_engine *engine, struct conn *conn)
+/* One call for what waits first. */
+static ssize_t send_first(const struct conn *conn)
 {
 	struct iovec vectors[OUTPUT_BATCH];
 	bool urgent;
 	struct msghdr message = { .msg_iov = vectors };
 
+	if (conn->flags & CONN_PIPED)
+		return bulk_send(conn, output_first(conn->output));
 	message.msg_iovlen = output_peek(conn->output, vectors, &urgent);
+	return call_sendmsg(
+		conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0));
+}
 
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (urgent ? MSG_OOB : 0);
+/* Sends what waits. True if anything left. */
+__attribute__((noinline)) static bool flush(struct epoll_engine *engine, struct conn *conn)
+{
 	struct protocol_event event = { .kind = PROTOCOL_SENT };
 
-	event.count = sent_count(engine, conn, call_sendmsg(conn->fd, &message, flags));
+	event.count = sent_count(engine, conn, send_first(conn));
 	if (event.count == 0)
 		return false;
 	output_advance(conn->output, event.count);
+	if (!output_starts_unseen(conn->output))
+		conn_clear(conn, CONN_PIPED);
 	if (output_is_empty(conn->output)) {
 		output_free(conn->output);
 		conn->output = NULL;
@@ -175,11 +186,59 @@ static void note_end(struct epoll_engine *engine, struct conn *conn)
 static void note_nothing(struct epoll_engine *engine, struct conn *conn, int error)
 {
 	switch (call_judge(error)) {
-	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE | CONN_EXHAUST); break;
+	case CALL_NOT_NOW: conn_clear(conn, CONN_READABLE | CONN_EXHAUST | CONN_FILLED); break;
 	case CALL_SHORT: engine->memory_short = true; break; /* still readable: tried again soon */
 	case CALL_AGAIN: break;
 	case CALL_FATAL: conn_lose(conn, error); break;
 	}
+}
+
+/* ---- in bulk (bulk.h) ---- */
+
+/* Sends an answer whose bytes are in a pipe; what does not leave at once waits there. */
+static void carry_out_unseen(
+	struct epoll_engine *engine, struct conn *conn, struct protocol_answer *answer)
+{
+	while (protocol_span_is_unseen(&answer->send) && conn->error == 0) {
+		struct protocol_span rest = answer->send;
+		struct protocol_event event = { .kind = PROTOCOL_SENT };
+
+		if (conn->flags & CONN_WRITABLE && output_is_empty(conn->output))
+			event.count = sent_count(engine, conn, bulk_send(conn, &rest));
+		rest.length -= (uint32_t)event.count;
+		if (rest.length > 0 && conn->error == 0) {
+			keep(conn, &rest, false);
+			conn->flags |= CONN_PIPED;
+		}
+		if (event.count == 0)
+			return;
+		drive_report(&engine->core, conn, &event, answer);
+	}
+	carry_out(engine, conn, answer);
+}
+
+/*
+ * Moves bytes instead of receiving them, and reports that: how many, or 0. -1: not now, or a
+ * receive is to find out why nothing came.
+ */
+__attribute__((noinline, cold)) static ssize_t move(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_event event = { .kind = PROTOCOL_BYTES };
+	struct protocol_answer answer;
+	ssize_t n = bulk_may_move(&engine->core, conn)
+		? bulk_receive(&engine->core, conn, &event.span)
+		: 0;
+
+	if (n == 0)
+		return -1;
+	if (n > 0) {
+		drive_report(&engine->core, conn, &event, &answer);
+		carry_out_unseen(engine, conn, &answer);
+		bulk_pipe_unref(event.span.buffer);
+	} else {
+		note_nothing(engine, conn, (int)n);
+	}
+	return n > 0 ? n : 0;
 }
 
 /* Receives once and reports it. Returns the bytes that came; 0 also for the end, or when lost. */
@@ -199,16 +258,26 @@ static size_t receive(struct epoll_engine *engine, struct conn *conn)
 	unsigned char *start = buffer->bytes + buffer->filled;
 	ssize_t n = 1;
 
-	if (engine->core.options.mark_urgent && conn->scheme == ADDR_TCP) {
-		partial = true;
-		n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
+	/* Two kinds, and one test on the way of a small echo. */
+	if (__builtin_expect((conn->flags & (CONN_MARKED | CONN_BULK)) != 0, 0)) {
+		ssize_t moved = conn->flags & CONN_BULK ? move(engine, conn) : -1;
+
+		if (moved >= 0) {
+			buffer_unref(buffer);
+			return (size_t)moved;
+		}
+		partial = (conn->flags & (CONN_MARKED | CONN_EXHAUST)) != 0;
+		if (conn->flags & CONN_MARKED)
+			n = intake_find_mark(conn->fd, start, &wanted, &event.kind);
 	}
 	if (n > 0)
 		n = receive_some(conn, start, wanted, &partial);
 	if (n > 0) {
 		buffer->filled += (uint32_t)n;
 		if ((size_t)n < wanted && !partial)
-			conn_clear(conn, CONN_READABLE);
+			conn_clear(conn, CONN_READABLE | CONN_FILLED);
+		else if (n == BUFFER_LARGE_BYTES)
+			bulk_note_filled(&engine->core, conn);
 		event.span.bytes = start;
 		event.span.length = (uint32_t)n;
 		event.span.buffer = buffer;
@@ -296,6 +365,11 @@ static void take_turn(struct epoll_engine *engine, struct conn *conn)
 	}
 }
 
+static uint32_t marked(const struct epoll_engine *engine, const struct conn *conn)
+{
+	return engine->core.options.mark_urgent && conn->scheme == ADDR_TCP ? CONN_MARKED : 0;
+}
+
 /* A connecting socket may be connected, or have failed. True if it is open now. */
 static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 {
@@ -303,19 +377,42 @@ static bool open_outgoing(struct epoll_engine *engine, struct conn *conn)
 
 	if (!conn_must_end(conn) && !(conn->flags & CONN_WRITABLE))
 		return false;
-	if (conn_must_end(conn) || outgoing_finish(conn) < 0) {
+	if (conn_must_end(conn) || outgoing_finish(&engine->core, conn) < 0) {
 		close_conn(engine, conn);
 		return false;
 	}
+	conn->flags |= marked(engine, conn);
 	drive_open(&engine->core, conn, 0, &answer);
 	carry_out_either(engine, conn, &answer);
 	return true;
 }
 
-/* The turn of a connecting socket or a flow. True if it is an open stream by now. */
+/* The turn of one whose preface is awaited. True if it is an open stream by now. */
+static bool open_behind_preface(struct epoll_engine *engine, struct conn *conn)
+{
+	struct protocol_answer answer;
+
+	switch (preface_advance(&engine->core, conn, &answer)) {
+	case PREFACE_WAITS: return false;
+	case PREFACE_SHORT:
+		engine->memory_short = true;
+		enqueue(engine, conn);
+		return false;
+	case PREFACE_ENDS: close_conn(engine, conn); return false;
+	case PREFACE_OPEN: break;
+	}
+	/* What is behind the preface may have come with it, and then gives no edge of its own. */
+	conn->flags |= CONN_READABLE;
+	carry_out(engine, conn, &answer);
+	return true;
+}
+
+/* The turn of a connecting socket, a preface or a flow. True if it is an open stream by now. */
 __attribute__((noinline, cold)) static bool take_special_turn(
 	struct epoll_engine *engine, struct conn *conn)
 {
+	if (conn->flags & CONN_PREFACE)
+		return open_behind_preface(engine, conn);
 	if (conn->flags & CONN_CONNECTING && !open_outgoing(engine, conn))
 		return false;
 	if (!(conn->flags & CONN_FLOW))
@@ -341,8 +438,7 @@ void epoll_stream_round(struct epoll_engine *engine)
 		conn_clear(conn, CONN_QUEUED);
 		engine->last_token = conn_token(conn);
 		engine->turn_count++;
-		if (!(conn->flags & (CONN_CONNECTING | CONN_FLOW)) ||
-			take_special_turn(engine, conn))
+		if (!(conn->flags & (CONN_UNTOLD | CONN_FLOW)) || take_special_turn(engine, conn))
 			take_turn(engine, conn);
 	}
 }
@@ -351,7 +447,7 @@ bool epoll_stream_poll(struct epoll_engine *engine)
 {
 	struct conn *conn = conn_from_token(&engine->core.conns, engine->last_token);
 
-	if (conn == NULL || conn->flags & (CONN_CONNECTING | CONN_FLOW) || conn->credit == 0 ||
+	if (conn == NULL || conn->flags & (CONN_UNTOLD | CONN_FLOW) || conn->credit == 0 ||
 		!output_is_empty(conn->output) ||
 		conn->flags & (CONN_END_SEEN | CONN_CLOSE_WANTED) || conn_must_end(conn))
 		return false;
@@ -394,13 +490,17 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
-	conn->flags |= CONN_WRITABLE;
+	conn->flags |= CONN_WRITABLE | marked(engine, conn);
 	r = epoll_core_watch(engine, EPOLL_CTL_ADD, fd, epoll_core_conn_events(), token_of(conn));
 	if (r < 0) {
 		conn_release(&core->conns, conn);
 		socket_set_reset_on_close(fd);
 		call_close(fd);
 		return r;
+	}
+	if (preface_begin(core, conn, tag)) {
+		enqueue(engine, conn);
+		return 0;
 	}
 	drive_open(core, conn, tag, &answer);
 	carry_out(engine, conn, &answer);
@@ -448,7 +548,7 @@ static void touch_by_timer(struct engine *core, struct conn *conn, struct protoc
 {
 	struct epoll_engine *engine = (struct epoll_engine *)core;
 
-	if (!(conn->flags & CONN_CONNECTING))
+	if (!(conn->flags & CONN_UNTOLD))
 		carry_out_either(engine, conn, answer);
 	enqueue(engine, conn);
 }

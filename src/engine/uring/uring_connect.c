@@ -47,7 +47,7 @@ void uring_connect_take_turn(struct uring_engine *engine, struct conn *conn)
 		order_writable(engine, conn);
 		return;
 	}
-	if (outgoing_finish(conn) == 0) {
+	if (outgoing_finish(&engine->core, conn) == 0) {
 		drive_open(&engine->core, conn, 0, &answer);
 		uring_send_keep(engine, conn, &answer);
 	}

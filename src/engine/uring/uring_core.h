@@ -8,6 +8,7 @@
  *   uring_wait      submitting requests and waiting for completions
  *   uring_stream    receiving and closing connections
  *   uring_connect   connecting, and flows
+ *   uring_bulk      connections in bulk, by splice(2)
  *   uring_marked    receiving where the urgent byte is reported as such
  *   uring_send      sending
  *   uring_accept    listeners, and what happens when descriptors run out
@@ -41,6 +42,7 @@ enum uring_core_kind {
 	URING_CORE_DATAGRAM,
 	URING_CORE_WAKE,
 	URING_CORE_CANCEL,
+	URING_CORE_BULK, /* a poll: something to receive, for splice(2) */
 	URING_CORE_WRITABLE, /* a poll: connecting is over, or a flow's socket takes a message again */
 };
 

@@ -172,6 +172,7 @@ static void note_completion(struct uring_engine *engine, const struct io_uring_c
 	case URING_CORE_SEND:
 	case URING_CORE_WATCH:
 	case URING_CORE_WRITABLE:
+	case URING_CORE_BULK:
 	case URING_CORE_MARKED: uring_stream_done(engine, cqe); break;
 	case URING_CORE_SEND_QUIET: uring_send_note_exception(engine, cqe); break;
 	case URING_CORE_PENDING:

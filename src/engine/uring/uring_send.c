@@ -61,7 +61,7 @@ static void pack(const struct conn *conn, struct protocol_span *span)
 {
 	struct buffer *tail = output_tail(conn->output);
 
-	if (tail == NULL || span->buffer == NULL || tail == span->buffer ||
+	if (tail == NULL || span->buffer == NULL || span->bytes == NULL || tail == span->buffer ||
 		span->length > PACK_MOST_BYTES || span->length > tail->capacity - tail->filled)
 		return;
 
@@ -208,23 +208,30 @@ static void note_failure(struct uring_engine *engine, struct conn *conn, int err
 	}
 }
 
+void uring_send_left(struct uring_engine *engine, struct conn *conn, size_t count)
+{
+	struct protocol_event event = { .kind = PROTOCOL_SENT, .count = count };
+
+	output_advance(conn->output, count);
+	if (output_is_empty(conn->output)) {
+		close_output(engine, conn);
+		conn_clear(conn, CONN_PIPED);
+	} else if (!output_starts_unseen(conn->output)) {
+		conn_clear(conn, CONN_PIPED);
+	}
+	if (!conn_must_end(conn) && !engine->cutting)
+		uring_send_answer(engine, conn, &event);
+}
+
 void uring_send_done(struct uring_engine *engine, struct conn *conn, int result)
 {
-	struct protocol_event event = { .kind = PROTOCOL_SENT };
-
 	conn_clear(conn, CONN_SENDING);
 	if (call_is_watched())
 		report_sent(conn, result);
-	if (result > 0) {
-		event.count = (size_t)result;
-		output_advance(conn->output, event.count);
-		if (output_is_empty(conn->output))
-			close_output(engine, conn);
-		if (!conn_must_end(conn) && !engine->cutting)
-			uring_send_answer(engine, conn, &event);
-	} else if (result < 0) {
+	if (result > 0)
+		uring_send_left(engine, conn, (size_t)result);
+	else if (result < 0)
 		note_failure(engine, conn, result);
-	}
 }
 
 /* ---- quiet sends ---- */

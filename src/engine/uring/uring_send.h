@@ -22,6 +22,9 @@ void uring_send_order(struct uring_engine *engine, struct conn *conn, bool may_w
 /* A send has completed. */
 void uring_send_done(struct uring_engine *engine, struct conn *conn, int result);
 
+/* So many of the first bytes that wait have left. */
+void uring_send_left(struct uring_engine *engine, struct conn *conn, size_t count);
+
 /* Before the completions of a round are noted: concludes the quiet sends. */
 void uring_send_conclude(struct uring_engine *engine);
 

@@ -15,7 +15,10 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "engine/bulk.h"
 #include "engine/drive.h"
+#include "engine/preface.h"
+#include "engine/uring/uring_bulk.h"
 #include "engine/uring/uring_connect.h"
 #include "engine/uring/uring_marked.h"
 #include "engine/uring/uring_send.h"
@@ -204,10 +207,13 @@ static void note_bytes(
 	event.span.length = length;
 	event.span.buffer = buffer;
 	/* A full buffer means that more was there: the next receive is for a large one. */
-	if (length == buffer->capacity)
+	if (length == buffer->capacity) {
 		conn->flags |= CONN_LARGE;
-	else if (length <= BUFFER_SMALL_BYTES / 2)
-		conn_clear(conn, CONN_LARGE);
+		if (length == BUFFER_LARGE_BYTES)
+			bulk_note_filled(&engine->core, conn);
+	} else if (length <= BUFFER_SMALL_BYTES / 2) {
+		conn_clear(conn, CONN_LARGE | CONN_FILLED);
+	}
 	if (conn->held != NULL || length > conn->credit)
 		hold(conn, &event.span);
 	else
@@ -313,9 +319,10 @@ static bool cancel_all(struct uring_engine *engine, const struct conn *conn)
 
 	if (conn->flags & CONN_RECEIVING)
 		ok = cancel(engine, conn,
-			is_marked(engine, conn) && !is_flow          ? URING_CORE_MARKED
-				: conn->flags & CONN_RECEIVING_LARGE ? URING_CORE_RECEIVE_LARGE
-								     : URING_CORE_RECEIVE_SMALL);
+			conn->flags & CONN_RECEIVING_POLL             ? URING_CORE_BULK
+				: is_marked(engine, conn) && !is_flow ? URING_CORE_MARKED
+				: conn->flags & CONN_RECEIVING_LARGE  ? URING_CORE_RECEIVE_LARGE
+								      : URING_CORE_RECEIVE_SMALL);
 	if (ok && conn->flags & CONN_WATCHING)
 		ok = cancel(engine, conn, URING_CORE_WATCH);
 	if (ok && conn->flags & CONN_AWAITING_WRITABLE)
@@ -346,9 +353,58 @@ static void end(struct uring_engine *engine, struct conn *conn)
 static bool sent_may_wait(const struct uring_engine *engine, const struct conn *conn)
 {
 	return engine->quiet_sends &&
-		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED)) &&
+		!(conn->flags & (CONN_FLOW | CONN_FINISH_WANTED | CONN_CLOSE_WANTED | CONN_BULK)) &&
 		conn->credit >= BUFFER_LARGE_BYTES &&
 		(conn->flags & CONN_RECEIVING || may_receive(engine, conn));
+}
+
+/*
+ * While a preface is awaited, a poll that stays looks for more; a poll that completes once would do so at each
+ * turn, for what has been peeked is still there.
+ */
+static void order_more(struct uring_engine *engine, struct conn *conn)
+{
+	struct io_uring_sqe *sqe = uring_core_place(engine);
+
+	if (sqe == NULL) {
+		enqueue(engine, conn);
+		return;
+	}
+	io_uring_prep_poll_multishot(sqe, conn->fd, POLLIN | POLLRDHUP | POLLOUT | POLLERR);
+	order(engine, conn, sqe, URING_CORE_WATCH, CONN_WATCHING);
+}
+
+__attribute__((noinline, cold)) static void take_preface_turn(
+	struct uring_engine *engine, struct conn *conn)
+{
+	struct protocol_answer answer;
+
+	switch (preface_advance(&engine->core, conn, &answer)) {
+	case PREFACE_WAITS:
+		if (!(conn->flags & CONN_WATCHING))
+			order_more(engine, conn);
+		return;
+	case PREFACE_SHORT:
+		uring_core_note_short(engine, conn);
+		engine->memory_short = true;
+		break;
+	case PREFACE_OPEN:
+		uring_send_keep(engine, conn, &answer);
+		/* Where this fails, it stays: it reports all that a watch does, and more often than it need. */
+		if (conn->flags & CONN_WATCHING)
+			cancel(engine, conn, URING_CORE_WATCH);
+		break;
+	case PREFACE_ENDS: break;
+	}
+	enqueue(engine, conn); /* it is open or ends now, and has another turn as that */
+}
+
+static void receive_specially(struct uring_engine *engine, struct conn *conn)
+{
+	if (conn->flags & CONN_FLOW)
+		uring_connect_order_message(engine, conn);
+	else if (!uring_bulk_take_turn(engine, conn))
+		order_receive(engine, conn);
 }
 
 /* All that one connection may do in one round. */
@@ -368,20 +424,27 @@ static void take_turn(struct uring_engine *engine, struct conn *conn)
 		end(engine, conn);
 		return;
 	}
-	if (conn->flags & CONN_CONNECTING) {
-		uring_connect_take_turn(engine, conn);
+	if (conn->flags & CONN_UNTOLD) {
+		if (conn->flags & CONN_PREFACE)
+			take_preface_turn(engine, conn);
+		else
+			uring_connect_take_turn(engine, conn);
 		return;
 	}
 	if (!output_is_empty(conn->output)) {
-		if (!(conn->flags & CONN_SENDING) && may_send(engine, conn))
-			uring_send_order(engine, conn, sent_may_wait(engine, conn));
+		if (!(conn->flags & (CONN_SENDING | CONN_PIPED))) {
+			if (may_send(engine, conn))
+				uring_send_order(engine, conn, sent_may_wait(engine, conn));
+		} else if (conn->flags & CONN_PIPED && may_send(engine, conn)) {
+			uring_bulk_flush(engine, conn);
+		}
 	} else if (conn->flags & CONN_FINISH_WANTED && !(conn->flags & CONN_FINISHED)) {
 		conn->flags |= CONN_FINISHED;
 		call_shutdown(conn->fd, SHUT_WR);
 	}
 	if (may_receive(engine, conn)) {
-		if (conn->flags & CONN_FLOW)
-			uring_connect_order_message(engine, conn);
+		if (conn->flags & (CONN_FLOW | CONN_BULK))
+			receive_specially(engine, conn);
 		else if (is_marked(engine, conn))
 			order_marked(engine, conn);
 		else
@@ -423,6 +486,7 @@ void uring_stream_done(struct uring_engine *engine, const struct io_uring_cqe *c
 			if (!engine->cutting)
 				note_marked(engine, conn);
 			break;
+		case URING_CORE_BULK: uring_bulk_polled(conn, cqe); break;
 		case URING_CORE_WRITABLE: uring_connect_done(conn, cqe); break;
 		default: note_received(engine, conn, buffer, cqe); break;
 		}
@@ -444,6 +508,10 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		return r;
 	}
 	conn->flags |= CONN_WRITABLE;
+	if (preface_begin(core, conn, tag)) {
+		enqueue(engine, conn);
+		return 0;
+	}
 	drive_open(core, conn, tag, &answer);
 	uring_send_keep(engine, conn, &answer);
 	enqueue(engine, conn);

@@ -28,6 +28,12 @@ struct model_list {
 	size_t count;
 };
 
+/* A count that may not be there, where 0 would claim that it is 0. */
+struct model_known {
+	uint64_t count;
+	bool known;
+};
+
 struct model_option {
 	char *name;
 	char *value;
@@ -36,11 +42,22 @@ struct model_option {
 /* Where it was measured; environment_read() fills all but the last two. */
 struct model_environment {
 	char *kernel; /* "Linux 6.1.0-18-amd64" */
+	char *version; /* meari's that measured */
 	char *machine; /* "x86_64": the kind, never the host's name */
 	char *cpu; /* the processor's own name for itself */
 	uint64_t cpus; /* that the program may use */
 	char *engine;
 	struct model_list options; /* struct model_option */
+};
+
+/* Of a generator that was one of many. A text or a count that is not known is not there. */
+struct model_fleet {
+	struct model_known rank; /* from 0 */
+	struct model_known size;
+	char *host; /* its name; only where there is a rank */
+	char *from; /* "OMPI_COMM_WORLD_RANK", "--rank": who said the rank */
+	struct model_known start_unix_ns; /* when the load, warm-up included, was to begin */
+	struct model_known late_ns; /* ... and how late it did */
 };
 
 struct model_target {
@@ -103,12 +120,6 @@ struct model_latency {
 	struct histogram *intended; /* from when a request should have been sent (open loop) */
 	struct histogram *sent; /* from when it was sent */
 	struct histogram *connect;
-};
-
-/* A count that results of the first versions do not have: 0 would claim that they were counted. */
-struct model_known {
-	uint64_t count;
-	bool known;
 };
 
 struct model_interval {
@@ -183,6 +194,7 @@ struct model {
 	uint64_t duration_ns; /* of the measuring, without the warm-up */
 	uint64_t warm_up_ns;
 	bool interrupted; /* ended early; what was measured until then is here */
+	struct model_fleet fleet;
 	struct model_environment environment;
 	struct model_target target;
 	struct model_load load;

@@ -35,8 +35,19 @@ static const struct model_field environment[] = {
 	FIELD(struct model_environment, machine, TEXT),
 	FIELD(struct model_environment, cpu, TEXT),
 	FIELD(struct model_environment, cpus, COUNT),
+	FIELD(struct model_environment, version, TEXT),
 	FIELD(struct model_environment, engine, TEXT),
 	FIELD(struct model_environment, options, OPTIONS),
+	END,
+};
+
+static const struct model_field fleet[] = {
+	FIELD(struct model_fleet, rank, KNOWN),
+	FIELD(struct model_fleet, size, KNOWN),
+	FIELD(struct model_fleet, host, TEXT),
+	FIELD(struct model_fleet, from, TEXT),
+	FIELD(struct model_fleet, start_unix_ns, KNOWN),
+	FIELD(struct model_fleet, late_ns, KNOWN),
 	END,
 };
 
@@ -175,6 +186,11 @@ const struct model_field model_field_table[] = {
 	FIELD(struct model, duration_ns, COUNT),
 	FIELD(struct model, warm_up_ns, COUNT),
 	FIELD(struct model, interrupted, FLAG),
+	{ .key = "fleet",
+		.kind = MODEL_FIELD_GROUP,
+		.offset = offsetof(struct model, fleet),
+		.fields = fleet,
+		.may_lack = true },
 	GROUP(struct model, environment, environment),
 	GROUP(struct model, target, target),
 	GROUP(struct model, load, load),

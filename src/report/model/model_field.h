@@ -32,6 +32,7 @@ struct model_field {
 	size_t size; /* of an item of a list */
 	const struct model_field *fields;
 	const char *const *choices; /* ends with NULL */
+	bool may_lack; /* a group: left out where nothing in it is known */
 };
 
 /* All but "format" and "version". */

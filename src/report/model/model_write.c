@@ -126,7 +126,13 @@ static json_t *write_field(const struct model_field *field, const void *at, bool
 		value = model_write_text(*(char *const *)at);
 		break;
 	case MODEL_FIELD_CHOICE: value = json_string(field->choices[*(const unsigned *)at]); break;
-	case MODEL_FIELD_GROUP: value = write_group(field->fields, at, whole, ret); break;
+	case MODEL_FIELD_GROUP:
+		value = write_group(field->fields, at, whole, ret);
+		if (*ret == 0 && field->may_lack && json_object_size(value) == 0) {
+			json_decref(value);
+			return NULL;
+		}
+		break;
 	case MODEL_FIELD_LIST: value = write_list(field, at, whole, ret); break;
 	case MODEL_FIELD_TEXTS: value = write_texts(at, ret); break;
 	case MODEL_FIELD_OPTIONS: value = write_options(at, ret); break;

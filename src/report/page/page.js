@@ -19,7 +19,8 @@ function heading() {
 		? moment(result.started_unix_ns / 1e6) : null;
 	document.getElementById("subtitle").textContent = [
 		result.program, result.label ? result.target?.address : null,
-		DATA.runs.length > 1 ? t("runs_of", DATA.runs.length) : null, started,
+		DATA.runs.length > 1 ? t("runs_of", DATA.runs.length) : null,
+		DATA.fleet ? t("fleet_counted", count(DATA.fleet.counted), count(DATA.fleet.expected)) : null, started,
 	].filter(Boolean).join(" · ");
 	document.getElementById("footer").textContent = t("written", DATA.version,
 		moment(DATA.written_unix_ms));
@@ -64,7 +65,9 @@ function notes() {
 	const note = (id, title, items) => made.push(element("div", { className: "note", id, role: "note" },
 		element("strong", {}, title),
 		items.length ? element("ul", {}, ...items.map((item) => element("li", {}, item))) : null));
-	if (!trust.trusted)
+	for (const each of fleetNotes())
+		note(...each);
+	if (!trust.trusted && !DATA.fleet)
 		note("untrusted", t("untrusted"), trust.reasons.map(reasonText));
 	const before = DATA.baseline?.result.trust;
 	if (before && !before.trusted)
@@ -76,7 +79,7 @@ function notes() {
 		run.broken.map((demand) => `${t("run")} ${runName(run, index)}: ${demand}`)) : [];
 	if (broken.length)
 		note("broken", t("run_broken"), broken);
-	if (interrupted)
+	if (interrupted && !DATA.fleet)
 		note("interrupted", t("interrupted"), []);
 	if (DATA.differences.length)
 		note("differences", t("differ"), DATA.differences.map(([field, first, other]) =>
@@ -409,7 +412,7 @@ function circumstancesCard() {
 function render() {
 	beginPage();
 	heading();
-	const pieces = [...notes(), tiles(), comparisonCard(), latencyCard(), shapeCard(), courseCards(),
+	const pieces = [...notes(), tiles(), fleetCard(), comparisonCard(), latencyCard(), shapeCard(), courseCards(),
 		ratesCard(), assertsCard(), runsCard(), countsCard(), circumstancesCard()];
 	document.getElementById("main").replaceChildren(...pieces.filter((piece) => piece !== null));
 	drawCharts();

@@ -30,7 +30,7 @@ struct list {
 };
 
 struct access {
-	struct list allow, deny;
+	struct list allow, deny, proxies;
 	bool allow_given;
 };
 
@@ -201,6 +201,19 @@ int access_new(const struct access_entries *allow, const struct access_entries *
 	return 0;
 }
 
+int access_read_proxies(struct access *access, const struct access_entries *proxies)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < proxies->count; i++) {
+		if (strcmp(proxies->texts[i], ACCESS_UNIX) != 0)
+			r = add_entry(&access->proxies, proxies->texts[i]);
+	}
+	sort(&access->proxies.v4);
+	sort(&access->proxies.v6);
+	return r;
+}
+
 static void list_fini(struct list *list)
 {
 	free(list->v4.ranges);
@@ -213,6 +226,7 @@ void access_free(struct access *access)
 		return;
 	list_fini(&access->allow);
 	list_fini(&access->deny);
+	list_fini(&access->proxies);
 	free(access);
 }
 
@@ -234,22 +248,43 @@ static bool holds(const struct ranges *ranges, const uint8_t *octets, size_t cou
 	return low > 0 && memcmp(octets, ranges->ranges[low - 1].last, count) <= 0;
 }
 
+/* The octets of an IP address, 4 or 16, an IPv4 address as one also where it comes mapped; 0: it is none. */
+static size_t octets_of(const struct sockaddr *addr, const uint8_t **ret_octets)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+
+	if (addr->sa_family == AF_INET) {
+		*ret_octets = (const uint8_t *)&((const struct sockaddr_in *)addr)->sin_addr;
+		return 4;
+	}
+	if (addr->sa_family != AF_INET6)
+		return 0;
+	*ret_octets = in6->sin6_addr.s6_addr;
+	if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return 16;
+	*ret_octets += 12;
+	return 4;
+}
+
+static bool list_holds(const struct list *list, const uint8_t *octets, size_t count)
+{
+	return holds(count == 4 ? &list->v4 : &list->v6, octets, count);
+}
+
 bool access_admits(const struct access *access, const struct sockaddr *source)
 {
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)source;
 	const uint8_t *octets;
+	size_t count = octets_of(source, &octets);
 
-	if (source->sa_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		octets = in6->sin6_addr.s6_addr;
-		return !holds(&access->deny.v6, octets, 16) &&
-			(!access->allow_given || holds(&access->allow.v6, octets, 16));
-	}
-	if (source->sa_family == AF_INET6)
-		octets = &in6->sin6_addr.s6_addr[12];
-	else if (source->sa_family == AF_INET)
-		octets = (const uint8_t *)&((const struct sockaddr_in *)source)->sin_addr;
-	else
-		return true;
-	return !holds(&access->deny.v4, octets, 4) &&
-		(!access->allow_given || holds(&access->allow.v4, octets, 4));
+	return count == 0 ||
+		(!list_holds(&access->deny, octets, count) &&
+			(!access->allow_given || list_holds(&access->allow, octets, count)));
+}
+
+bool access_is_proxy(const struct access *access, const struct sockaddr *peer)
+{
+	const uint8_t *octets;
+	size_t count = octets_of(peer, &octets);
+
+	return count > 0 ? list_holds(&access->proxies, octets, count) : peer->sa_family == AF_UNIX;
 }

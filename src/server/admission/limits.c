@@ -228,8 +228,7 @@ static bool take(_Atomic uint64_t *due_ns, uint32_t per_s, uint64_t now_ns)
 
 /* ---- connections ---- */
 
-/* One more, if there are fewer than `most`. */
-static enum limits_verdict enter(struct limits *limits)
+enum limits_verdict limits_enter(struct limits *limits)
 {
 	uint32_t most = BOUND(limits, connections), memory_most = BOUND(limits, memory_connections);
 	uint32_t count = atomic_load_explicit(&limits->open_count, memory_order_relaxed);
@@ -244,28 +243,37 @@ static enum limits_verdict enter(struct limits *limits)
 	return LIMITS_ADMITTED;
 }
 
-enum limits_verdict limits_admit(struct limits *limits, const struct sockaddr *source,
+enum limits_verdict limits_admit_source(struct limits *limits, const struct sockaddr *source,
 	uint64_t now_ns, struct limits_source **ret_source)
 {
 	uint32_t connects_per_s = BOUND(limits, connects_per_s);
 	struct limits_source *entered = NULL;
 	struct key key;
-	enum limits_verdict verdict = enter(limits);
 
-	if (verdict != LIMITS_ADMITTED)
-		return verdict;
 	if (BOUND(limits, per_source) > 0 && find_key(limits, source, &key) &&
-		!enter_source(limits, &key, &entered)) {
-		limits_release(limits, NULL);
+		!enter_source(limits, &key, &entered))
 		return LIMITS_PER_SOURCE;
-	}
 	/* Last: a connection that is refused for another reason must not use up the rate. */
 	if (connects_per_s > 0 && !take(&limits->connect_due_ns, connects_per_s, now_ns)) {
-		limits_release(limits, entered);
+		if (entered != NULL)
+			leave_source(limits, entered);
 		return LIMITS_CONNECT_RATE;
 	}
 	*ret_source = entered;
 	return LIMITS_ADMITTED;
+}
+
+enum limits_verdict limits_admit(struct limits *limits, const struct sockaddr *source,
+	uint64_t now_ns, struct limits_source **ret_source)
+{
+	enum limits_verdict verdict = limits_enter(limits);
+
+	if (verdict != LIMITS_ADMITTED)
+		return verdict;
+	verdict = limits_admit_source(limits, source, now_ns, ret_source);
+	if (verdict != LIMITS_ADMITTED)
+		limits_release(limits, NULL);
+	return verdict;
 }
 
 void limits_force(struct limits *limits)

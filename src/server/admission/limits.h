@@ -49,6 +49,13 @@ void limits_free(struct limits *limits);
  */
 enum limits_verdict limits_admit(struct limits *limits, const struct sockaddr *source,
 	uint64_t now_ns, struct limits_source **ret_source);
+/*
+ * The same in two steps, where the source is not known at first: takes on one connection of no source yet, by how
+ * many there are; and then its source, at LIMITS_ADMITTED only. Otherwise the first step is to be released.
+ */
+enum limits_verdict limits_enter(struct limits *limits);
+enum limits_verdict limits_admit_source(struct limits *limits, const struct sockaddr *source,
+	uint64_t now_ns, struct limits_source **ret_source);
 /* Takes on one that is there already, whatever the limits. */
 void limits_force(struct limits *limits);
 void limits_release(struct limits *limits, struct limits_source *source);

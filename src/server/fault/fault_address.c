@@ -9,33 +9,42 @@
 #include "base/i18n.h"
 #include "server/fault/fault_spec.h"
 
-#define FIRST "?fault="
-#define NEXT "fault="
+#define FAULT "fault="
+#define PROXY "proxy="
 
 struct reader {
 	const char *text;
 	bool datagrams;
-	size_t column; /* of the fault that is read next, then of what is wrong */
-	const char *why;
+	size_t column; /* of the value that is read next, then of what is wrong */
+	struct fault_address *parts;
+	struct fault_address_flaw *flaw;
 };
+
+static bool begins_with(const char *text, const char *name)
+{
+	return strncmp(text, name, strlen(name)) == 0;
+}
 
 size_t fault_address_length(const char *text)
 {
-	const char *faults = strstr(text, FIRST);
+	const char *mark = strchr(text, '?');
 
-	return faults != NULL ? (size_t)(faults - text) : strlen(text);
+	while (mark != NULL && !begins_with(mark + 1, FAULT) && !begins_with(mark + 1, PROXY))
+		mark = strchr(mark + 1, '?');
+	return mark != NULL ? (size_t)(mark - text) : strlen(text);
 }
 
 static int refuse(struct reader *reader, size_t column, const char *why)
 {
-	reader->column = column;
-	reader->why = why;
+	reader->flaw->column = column;
+	reader->flaw->why = why;
 	return -EINVAL;
 }
 
 /* The one from the reader's column up to there. */
-static int read_one(struct reader *reader, size_t length, struct fault_plan *plan)
+static int read_fault(struct reader *reader, size_t length)
 {
+	struct fault_plan *plan = &reader->parts->plan;
 	struct fault_plan_rule *rule = &plan->rules[plan->count];
 	char spec[FAULT_SPEC_MOST + 1];
 	const char *why;
@@ -59,41 +68,72 @@ static int read_one(struct reader *reader, size_t length, struct fault_plan *pla
 	return 0;
 }
 
-static int read_all(struct reader *reader, struct fault_plan *plan)
+static bool is_word(const struct reader *reader, size_t length, const char *word)
+{
+	return length == strlen(word) && begins_with(reader->text + reader->column, word);
+}
+
+static int read_proxy(struct reader *reader, size_t length)
+{
+	reader->flaw->in_proxy = true;
+	if (reader->parts->proxy != LISTENER_NO_PROXY)
+		return refuse(reader, reader->column, _("'proxy=' has been said before"));
+	if (is_word(reader, length, "require"))
+		reader->parts->proxy = LISTENER_PROXY_REQUIRED;
+	else if (is_word(reader, length, "accept"))
+		reader->parts->proxy = LISTENER_PROXY_ACCEPTED;
+	else
+		return refuse(reader, reader->column, _("'require' or 'accept' is expected here"));
+	if (reader->datagrams)
+		return refuse(reader, reader->column,
+			_("a proxy's header is for streams, and this address serves datagrams"));
+	reader->flaw->in_proxy = false;
+	return 0;
+}
+
+static int read_all(struct reader *reader)
 {
 	for (;;) {
-		const char *spec = reader->text + reader->column;
-		size_t length = strcspn(spec, "&");
-		int r = read_one(reader, length, plan);
+		const char *part = reader->text + reader->column;
+		bool proxy = begins_with(part, PROXY);
+		size_t length;
+		int r;
 
+		if (!proxy && !begins_with(part, FAULT))
+			return refuse(
+				reader, reader->column, _("'fault=' or 'proxy=' is expected here"));
+		reader->column += strlen(proxy ? PROXY : FAULT);
+		length = strcspn(reader->text + reader->column, "&");
+		r = proxy ? read_proxy(reader, length) : read_fault(reader, length);
 		if (r < 0)
 			return r;
-		if (spec[length] == '\0')
+		reader->column += length;
+		if (reader->text[reader->column] == '\0')
 			return 0;
-		reader->column += length + 1;
-		if (strncmp(spec + length + 1, NEXT, strlen(NEXT)) != 0)
-			return refuse(reader, reader->column, _("'fault=' is expected here"));
-		reader->column += strlen(NEXT);
+		reader->column++;
 	}
 }
 
 int fault_address_parse(const char *text, size_t length, bool datagrams,
-	struct fault_plan *ret_plan, size_t *ret_column, const char **ret_why)
+	struct fault_address *ret_parts, struct fault_address_flaw *reterr_flaw)
 {
-	struct reader reader = { .text = text, .datagrams = datagrams };
-	struct fault_plan plan;
-	int r = 0;
+	struct fault_address parts;
+	struct fault_address_flaw flaw = { 0 };
+	struct reader reader = {
+		.text = text,
+		.datagrams = datagrams,
+		.column = length + 1,
+		.parts = &parts,
+		.flaw = &flaw,
+	};
+	int r;
 
-	plan.count = 0;
-	if (text[length] != '\0') {
-		reader.column = length + strlen(FIRST);
-		r = read_all(&reader, &plan);
-	}
-	if (r < 0) {
-		*ret_column = reader.column;
-		*ret_why = reader.why;
-		return r;
-	}
-	*ret_plan = plan;
-	return 0;
+	parts.plan.count = 0;
+	parts.proxy = LISTENER_NO_PROXY;
+	r = text[length] != '\0' ? read_all(&reader) : 0;
+	if (r < 0)
+		*reterr_flaw = flaw;
+	else
+		*ret_parts = parts;
+	return r;
 }

@@ -204,7 +204,7 @@ void fault_map_log_event(const struct fault_map *map, const struct fault_event *
 			number, bytes);
 }
 
-/* The rules of a listener's plan that can come true there, as text and as a list. */
+/* The rules of a listener's plan that can come true there, as text (NULL: not) and as a list. */
 static void write_faults(
 	const struct fault_plan *plan, bool datagrams, FILE *stream, json_t *ret_list)
 {
@@ -215,7 +215,8 @@ static void write_faults(
 		if (!can_come_true(&plan->rules[i], datagrams))
 			continue;
 		fault_text_write(&plan->rules[i], text);
-		fprintf(stream, "%s%s", first ? "" : "; ", text);
+		if (stream != NULL)
+			fprintf(stream, "%s%s", first ? "" : "; ", text);
 		json_array_append_new(ret_list, json_string(text));
 		first = false;
 	}
@@ -269,7 +270,7 @@ void fault_map_log_start(const struct fault_map *map)
 		log_idle(map, &map->given.rules[i]);
 }
 
-/* Those kinds that the listener's plan has. */
+/* Those kinds that the listener's plan has, as text (NULL: not) and as fields. */
 static void write_counters(const struct fault_site *site, FILE *stream, json_t *fields)
 {
 	static const char *const keys[] = {
@@ -289,7 +290,8 @@ static void write_counters(const struct fault_site *site, FILE *stream, json_t *
 		if (written[kind])
 			continue;
 		written[kind] = true;
-		fprintf(stream, " %s=%llu", keys[kind], done);
+		if (stream != NULL)
+			fprintf(stream, " %s=%llu", keys[kind], done);
 		json_object_set_new(fields, keys[kind], json_integer((json_int_t)done));
 	}
 }
@@ -317,4 +319,17 @@ void fault_map_log_counters(const struct fault_map *map)
 		if (map->sites[i].plan != NULL)
 			log_counters(map->places[i].name, &map->sites[i]);
 	}
+}
+
+void fault_map_describe(const struct fault_map *map, size_t index, json_t *ret_fields)
+{
+	json_t *faults = json_array(), *done = json_object();
+	const struct fault_plan *plan = map != NULL ? atomic_load(&map->sites[index].plan) : NULL;
+
+	if (plan != NULL) {
+		write_faults(plan, map->places[index].datagrams, NULL, faults);
+		write_counters(&map->sites[index], NULL, done);
+	}
+	json_object_set_new(ret_fields, "faults", faults);
+	json_object_set_new(ret_fields, "done", done);
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <jansson.h>
+
 #include "protocol/fault.h"
 #include "server/listen/listener_list.h"
 
@@ -41,4 +43,11 @@ void fault_map_log_event(const struct fault_map *map, const struct fault_event *
 
 /* Main thread; NULL is fine. At the start: that, and where. On request: what was done on each listener. */
 void fault_map_log_start(const struct fault_map *map);
+/*
+ * What holds on a listener and what was done there, for clients of --control: "faults", the rules as they are written, and
+ * "done", of each of their kinds how often, by the key of its counter. Adds both to `ret_fields`; nothing where there are
+ * no faults. NULL is fine.
+ */
+void fault_map_describe(const struct fault_map *map, size_t index, json_t *ret_fields);
+
 void fault_map_log_counters(const struct fault_map *map);

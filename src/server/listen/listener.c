@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/i18n.h"
-#include "base/log.h"
 #include "net/call.h"
 #include "net/resolve.h"
 #include "net/socket.h"
@@ -69,26 +69,40 @@ static const struct listener *find_rival(const struct listener_list *list, const
 	return NULL;
 }
 
-static int complain(const struct listener_list *list, const struct addr *addr,
-	const struct socket_failure *failure, int error)
+/* Where messages go; the caller prints them. */
+struct words {
+	char *text;
+	size_t size;
+};
+
+__attribute__((format(printf, 3, 4))) static int say(
+	const struct words *words, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(words->text, words->size, format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+static int complain(const struct words *words, const struct listener_list *list,
+	const struct addr *addr, const struct socket_failure *failure, int error)
 {
 	const struct listener *rival = error == -EADDRINUSE ? find_rival(list, addr) : NULL;
 	char text[ADDR_TEXT_SIZE], rival_text[ADDR_TEXT_SIZE];
 
 	addr_format(addr, text, sizeof(text));
-	if (rival != NULL) {
-		log_error(_("cannot listen on '%s': this server already listens on '%s'"), text,
+	if (rival != NULL)
+		return say(words, error,
+			_("cannot listen on '%s': this server already listens on '%s'"), text,
 			addr_format(&rival->bound, rival_text, sizeof(rival_text)));
-		return error;
-	}
 	/* bind and listen need no name: the sentence says it. */
 	if (strcmp(failure->call, "bind") == 0 || strcmp(failure->call, "listen") == 0)
-		log_error(_("cannot listen on '%s': %s%s"), text, strerror(-error),
+		return say(words, error, _("cannot listen on '%s': %s%s"), text, strerror(-error),
 			next_step(error, addr));
-	else
-		log_error(_("cannot listen on '%s': %s: %s%s"), text, failure->call,
-			strerror(-error), next_step(error, addr));
-	return error;
+	return say(words, error, _("cannot listen on '%s': %s: %s%s"), text, failure->call,
+		strerror(-error), next_step(error, addr));
 }
 
 static void note_file(struct listener *listener)
@@ -177,7 +191,7 @@ static int get_listener(struct listener *listener, const struct addr *addr,
 }
 
 static int open_spec(struct listener_list *list, const struct addr_spec *spec,
-	const struct listener_options *options)
+	const struct listener_options *options, const struct words *words)
 {
 	struct resolve_list found;
 	char text[ADDR_TEXT_SIZE];
@@ -186,8 +200,7 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 
 	if (r < 0) {
 		addr_spec_format(spec, text, sizeof(text));
-		log_error(_("cannot listen on '%s': %s"), text, resolve_strerror(r));
-		return r;
+		return say(words, r, _("cannot listen on '%s': %s"), text, resolve_strerror(r));
 	}
 	for (size_t i = 0; i < found.count; i++) {
 		struct socket_failure failure = { .call = "" };
@@ -196,8 +209,8 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 
 		if (next == NULL) {
 			addr_spec_format(spec, text, sizeof(text));
-			log_error(_("cannot listen on '%s': %s"), text, strerror(ENOMEM));
-			return -ENOMEM;
+			return say(words, -ENOMEM, _("cannot listen on '%s': %s"), text,
+				strerror(ENOMEM));
 		}
 		/* One name, one port: the second address of "localhost:0" follows the first. */
 		if (opened > 0 && addr_port(addr) == 0)
@@ -207,7 +220,7 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 		if (is_absence(r) && (opened > 0 || i + 1 < found.count))
 			continue;
 		if (r < 0)
-			return complain(list, addr, &failure, r);
+			return complain(words, list, addr, &failure, r);
 		next->spec = spec;
 		next->web = options->web;
 		list->count++;
@@ -217,12 +230,15 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 }
 
 int listener_open_all(const struct addr_spec *specs, size_t spec_count,
-	const struct listener_options *options, struct listener_list *list)
+	const struct listener_options *options, struct listener_list *list, char *reterr_why,
+	size_t size)
 {
+	const struct words words = { reterr_why, size };
+
 	if (options->inherited != NULL)
 		inheritance_reserve(options->inherited, specs, spec_count);
 	for (size_t i = 0; i < spec_count; i++) {
-		int r = open_spec(list, &specs[i], options);
+		int r = open_spec(list, &specs[i], options, &words);
 
 		if (r < 0) {
 			listener_list_close_all(list);
@@ -234,7 +250,8 @@ int listener_open_all(const struct addr_spec *specs, size_t spec_count,
 
 /* ---- sockets that were handed over ---- */
 
-static int complain_of_adopted(const char *name, unsigned index, int error)
+static int complain_of_adopted(
+	const struct words *words, const char *name, unsigned index, int error)
 {
 	const char *reason = strerror(-error);
 
@@ -249,9 +266,9 @@ static int complain_of_adopted(const char *name, unsigned index, int error)
 			   ".socket unit)");
 		break;
 	}
-	log_error(_("cannot serve on the socket '%s' that was handed over (descriptor %u): %s"),
-		name, index, reason);
-	return error;
+	return say(words, error,
+		_("cannot serve on the socket '%s' that was handed over (descriptor %u): %s"), name,
+		index, reason);
 }
 
 /*
@@ -292,9 +309,10 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 	return 0;
 }
 
-int listener_adopt_all(
-	struct activation *activation, unsigned threads, bool web, struct listener_list *list)
+int listener_adopt_all(struct activation *activation, unsigned threads, bool web,
+	struct listener_list *list, char *reterr_why, size_t size)
 {
+	const struct words words = { reterr_why, size };
 	struct listener *longer;
 
 	if (activation->count == 0)
@@ -302,9 +320,9 @@ int listener_adopt_all(
 	longer = reallocarray(
 		list->listeners, list->count + activation->count, sizeof(struct listener));
 	if (longer == NULL) {
-		log_error(_("cannot take the sockets that were handed over (LISTEN_FDS): %s"),
+		return say(&words, -ENOMEM,
+			_("cannot take the sockets that were handed over (LISTEN_FDS): %s"),
 			strerror(ENOMEM));
-		return -ENOMEM;
 	}
 	list->listeners = longer;
 	for (size_t i = 0; i < activation->count; i++) {
@@ -315,7 +333,7 @@ int listener_adopt_all(
 		r = adopt(&longer[list->count], fd, threads);
 		if (r < 0) {
 			listener_list_close_all(list);
-			return complain_of_adopted(activation->names[i], (unsigned)fd, r);
+			return complain_of_adopted(&words, activation->names[i], (unsigned)fd, r);
 		}
 		activation->fds[i] = -1;
 		list->listeners[list->count].web = web;

@@ -1,6 +1,6 @@
 /*
  * Where the server is reached: from the addresses that were asked for to sockets, one for each
- * thread. Speaks when an address cannot be had. Main thread.
+ * thread. Prints nothing: what failed is handed back in words. One thread at a time.
  */
 #pragma once
 
@@ -10,6 +10,9 @@
 #include "net/addr.h"
 #include "server/listen/activation.h"
 #include "server/listen/listener_list.h"
+
+/* Room for any message. */
+#define LISTENER_WHY_SIZE (2 * ADDR_TEXT_SIZE + 400)
 
 struct listener_options {
 	unsigned threads;
@@ -22,14 +25,15 @@ struct listener_options {
 
 /*
  * Opens all that `specs` ask for and adds it to the list, or nothing: then the list is empty, one line has
- * been printed and -errno is returned. Streams accept from here on (the kernel's backlog fills until an engine takes over).
+ * been written to `reterr_why`, in the user's language, and -errno is returned. Streams accept from here on (the kernel's backlog fills until an engine takes over).
  */
 int listener_open_all(const struct addr_spec *specs, size_t spec_count,
-	const struct listener_options *options, struct listener_list *list);
+	const struct listener_options *options, struct listener_list *list, char *reterr_why,
+	size_t size);
 
 /* The same with what was handed over, which is taken out of `activation`; `web`: for web pages. */
-int listener_adopt_all(
-	struct activation *activation, unsigned threads, bool web, struct listener_list *list);
+int listener_adopt_all(struct activation *activation, unsigned threads, bool web,
+	struct listener_list *list, char *reterr_why, size_t size);
 
 /* Hands out a thread's next descriptor: the caller's from now on; -1 where it has no more. */
 int listener_take(struct listener *listener, unsigned thread, unsigned threads);

@@ -10,6 +10,13 @@
 
 #include "net/addr.h"
 
+/* What stands in front of the streams of an address ("?proxy="). */
+enum listener_proxy {
+	LISTENER_NO_PROXY,
+	LISTENER_PROXY_ACCEPTED, /* a proxy may send a header of the PROXY protocol */
+	LISTENER_PROXY_REQUIRED, /* every peer is a proxy, and must */
+};
+
 /*
  * One address. Each thread has its own socket on it, or a duplicate, or -1 where it takes no part; with
  * more sockets than threads, which another server's threads had, thread i has i, i + threads and so on.

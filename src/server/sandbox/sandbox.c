@@ -168,12 +168,16 @@ static int confine_files(const struct sandbox_options *options)
 	r = allow_lists(landlock, options->allow);
 	if (r == 0)
 		r = allow_lists(landlock, options->deny);
+	if (r == 0)
+		r = allow_lists(landlock, options->proxies);
 	if (r == 0 && options->config_path != NULL)
 		r = allow_file(landlock, options->config_path);
 	if (r == 0)
 		r = allow_socket_files(landlock, options->listeners);
 	if (r == 0 && options->leaving != NULL)
 		r = allow_socket_files(landlock, options->leaving);
+	if (r == 0 && options->answering != NULL)
+		r = allow_socket_files(landlock, options->answering);
 	if (r == 0 && options->control_path != NULL)
 		r = allow_folder_of(landlock, options->control_path, landlock_allow_removing);
 	if (r == 0)

@@ -15,9 +15,10 @@ struct sandbox_options {
 	const char *user; /* a name or a number; NULL: the user stays */
 	const struct engine_ops *engine;
 	bool open; /* no sandbox (--no-sandbox) */
-	const struct access_entries *allow, *deny; /* their files can still be read */
+	const struct access_entries *allow, *deny, *proxies; /* their files can still be read */
 	const struct listener_list *listeners; /* their socket files can still be removed, */
 	const struct listener_list *leaving; /* and those of these; NULL: none */
+	const struct listener_list *answering; /* and of these; NULL: none */
 	const char *control_path; /* and this one; NULL: none */
 	const char *config_path; /* a file that can still be read; NULL: none */
 };

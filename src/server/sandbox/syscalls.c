@@ -37,7 +37,7 @@ static const char *const allowed[] = {
 	/* bytes, connections */
 	"recvfrom", "sendto", "recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "recv", "send",
 	"accept", "accept4", "shutdown", "close", "read", "write", "readv", "writev", "setsockopt",
-	"getsockopt", "getsockname", "getpeername", "recvmmsg_time64",
+	"getsockopt", "getsockname", "getpeername", "recvmmsg_time64", "splice", "pipe2",
 	/* waiting */
 	"epoll_create1", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "poll", "ppoll",
 	"ppoll_time64", "futex", "futex_time64", "futex_waitv", "nanosleep", "clock_nanosleep",

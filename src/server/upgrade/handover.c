@@ -58,7 +58,7 @@ struct handover {
 	ino_t file_inode;
 	bool file_theirs;
 	bool peer_gone; /* one that had our sockets has gone: not reported yet */
-	const struct listener_list *listeners;
+	const struct listener_list *listeners, *given_too;
 	uint64_t watchdog_ns;
 	struct peer peers[HANDOVER_MOST_PEERS];
 	struct peer successor;
@@ -82,7 +82,7 @@ static int open_control(struct handover *handover)
 {
 	struct socket_failure failure = { .call = "" };
 	char text[ADDR_TEXT_SIZE];
-	int r = socket_open_control(&handover->at, &handover->fd, &failure);
+	int r = socket_open_control(&handover->at, SOCK_SEQPACKET, &handover->fd, &failure);
 	const char *hint = "";
 
 	if (r == 0) {
@@ -115,6 +115,7 @@ int handover_new(const struct handover_options *options, struct handover **ret_h
 	}
 	handover->at = *options->at;
 	handover->listeners = options->listeners;
+	handover->given_too = options->given_too;
 	handover->watchdog_ns = options->watchdog_ns;
 	handover->successor.fd = -1;
 	handover->paused_until_ns = CLOCK_NEVER;
@@ -184,13 +185,30 @@ static int say(int fd, enum handover_message_kind kind)
 	return speak(fd, &(struct handover_message){ .kind = kind }, NULL, 0);
 }
 
+static size_t count_sockets(const struct handover *handover)
+{
+	return listener_list_count_sockets(handover->listeners) +
+		(handover->given_too != NULL ? handover->given_too->count : 0);
+}
+
+/* In one row; NULL behind the last. */
+static const struct listener *listener_at(const struct handover *handover, size_t index)
+{
+	const struct listener_list *own = handover->listeners, *too = handover->given_too;
+
+	if (index < own->count)
+		return &own->listeners[index];
+	return too != NULL && index - own->count < too->count ? &too->listeners[index - own->count]
+							      : NULL;
+}
+
 static struct handover_message introduce(
 	const struct handover *handover, enum handover_message_kind kind)
 {
 	return (struct handover_message){
 		.kind = kind,
 		.pid = (uint64_t)getpid(),
-		.total = listener_list_count_sockets(handover->listeners) + 1,
+		.total = count_sockets(handover) + 1,
 		.watchdog_ns = handover->watchdog_ns == CLOCK_NEVER ? 0 : handover->watchdog_ns,
 	};
 }
@@ -219,8 +237,7 @@ static bool next_socket(const struct handover *handover, struct progress *progre
 		};
 		return true;
 	}
-	while (progress->listener < handover->listeners->count) {
-		listener = &handover->listeners->listeners[progress->listener];
+	while ((listener = listener_at(handover, progress->listener)) != NULL) {
 		if (progress->socket < listener->socket_count) {
 			*ret_fd = listener->kept_fds[progress->socket++];
 			*ret_about = (struct handover_message_socket){

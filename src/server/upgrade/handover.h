@@ -34,6 +34,7 @@ struct handover_options {
 	ino_t file_inode;
 	const struct listener_list
 		*listeners; /* the caller's; with the duplicates that listener_list_keep() made */
+	const struct listener_list *given_too; /* the same, behind those; NULL: nothing */
 	uint64_t watchdog_ns; /* what the next server is to know; CLOCK_NEVER: no watchdog */
 };
 

@@ -75,6 +75,26 @@ int upgrade_add_activated(
 	return 0;
 }
 
+void upgrade_give_too(struct upgrade *upgrade, struct listener_list *list)
+{
+	upgrade->given_too = list;
+}
+
+static size_t count_given_too(const struct upgrade *upgrade)
+{
+	return upgrade->given_too != NULL ? upgrade->given_too->count : 0;
+}
+
+/* How many of what was taken over is served on: one of them may be where the server answers. */
+static unsigned count_taken(const struct upgrade *upgrade)
+{
+	size_t count = upgrade->taken_count - upgrade->takeover.inherited.count;
+
+	if (count_given_too(upgrade) > 0 && upgrade->given_too->listeners[0].file_theirs)
+		count--;
+	return (unsigned)count;
+}
+
 int upgrade_prepare(struct upgrade *upgrade, struct listener_list *listeners, uint64_t watchdog_ns)
 {
 	struct handover_options options = {
@@ -83,21 +103,25 @@ int upgrade_prepare(struct upgrade *upgrade, struct listener_list *listeners, ui
 		.file_device = upgrade->takeover.control_device,
 		.file_inode = upgrade->takeover.control_inode,
 		.listeners = listeners,
+		.given_too = upgrade->given_too,
 		.watchdog_ns = watchdog_ns,
 	};
 	int r;
 
 	if (upgrade->at == NULL)
 		return 0;
-	upgrade->taken_count -= (unsigned)upgrade->takeover.inherited.count;
+	upgrade->taken_count = count_taken(upgrade);
 	inheritance_close_rest(&upgrade->takeover.inherited);
-	if (listener_list_count_sockets(listeners) >= HANDOVER_MESSAGE_MOST_TOTAL) {
+	if (listener_list_count_sockets(listeners) + count_given_too(upgrade) >=
+		HANDOVER_MESSAGE_MOST_TOTAL) {
 		log_error(
 			_("--upgrade: more than %d sockets cannot be handed over; take fewer threads"),
 			HANDOVER_MESSAGE_MOST_TOTAL - 1);
 		return -E2BIG;
 	}
 	r = listener_list_keep(listeners);
+	if (r == 0 && upgrade->given_too != NULL)
+		r = listener_list_keep(upgrade->given_too);
 	if (r < 0) {
 		log_error(_("cannot prepare the server: %s (raise the limit, 'ulimit -n')"),
 			strerror(-r));
@@ -120,6 +144,8 @@ int upgrade_commit(struct upgrade *upgrade, struct listener_list *listeners)
 		return r;
 	upgrade->stage = UPGRADE_TAKEN;
 	listener_list_claim_files(listeners);
+	if (upgrade->given_too != NULL)
+		listener_list_claim_files(upgrade->given_too);
 	handover_claim(upgrade->handover);
 	/* Sockets that were not asked for end with the other; their files do not. */
 	listener_list_claim_files(left);
@@ -170,6 +196,8 @@ enum upgrade_news upgrade_work(struct upgrade *upgrade, struct listener_list *li
 		handover_work(upgrade->handover, &peer_gone)) {
 		upgrade->stage = UPGRADE_HANDED_OVER;
 		listener_list_disown_files(listeners);
+		if (upgrade->given_too != NULL)
+			listener_list_disown_files(upgrade->given_too);
 		log_handed_over(upgrade, listeners);
 		return UPGRADE_GONE;
 	}

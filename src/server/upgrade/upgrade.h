@@ -37,6 +37,8 @@ struct upgrade {
 	struct takeover takeover;
 	struct handover *handover;
 	unsigned taken_count; /* listeners that are served on from there */
+	struct listener_list
+		*given_too; /* beside the listeners: where the server answers; NULL: nothing */
 };
 
 void upgrade_init(struct upgrade *upgrade, const struct addr *at);
@@ -52,6 +54,12 @@ struct listener_list *upgrade_inherited(struct upgrade *upgrade);
 /* Adds those of a service manager's to the list, for web pages or for the echo. -ENOMEM, logged. */
 int upgrade_add_activated(
 	struct upgrade *upgrade, unsigned threads, bool web, struct listener_list *listeners);
+
+/*
+ * Another list, of one listener that is not served on (--control): from now on it goes the way of the others, its
+ * socket and its file. The caller's; it may become empty when listening ends. Before upgrade_prepare().
+ */
+void upgrade_give_too(struct upgrade *upgrade, struct listener_list *list);
 
 /* Everything is open, and nothing given away yet: makes ready to be taken over in turn. */
 int upgrade_prepare(struct upgrade *upgrade, struct listener_list *listeners, uint64_t watchdog_ns);

@@ -420,7 +420,7 @@ int web_server_new(const struct web_server_options *options, struct web_server *
 	r = -pthread_mutex_init(&server->lock, NULL);
 	if (r < 0)
 		goto fail_lock;
-	r = condition_init(&server->changed);
+	r = clock_init_condition(&server->changed);
 	if (r < 0)
 		goto fail_cond;
 	r = engine_new(&epoll_engine_ops, &engine, &server->http.protocol, &server->host, server,
