@@ -13,7 +13,7 @@
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
-#include "bench/start.h"
+#include "bench/fleet/start.h"
 #include "net/addr.h"
 #include "protocol/load.h"
 

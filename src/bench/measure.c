@@ -470,10 +470,16 @@ static bool was_wrong_in_search(const struct measurement *measurement)
 	return false;
 }
 
-/* Beyond its limit a generator has old messages to send when new ones are due. */
+/*
+ * Beyond its limit a generator has old messages to send when new ones are due. Where none is due, an answer to one of
+ * the warm-up is no measurement.
+ */
 static bool has_measured_nothing(const struct outcome *outcome)
 {
-	return outcome->record->counts.received == 0 && outcome->record->counts.completed == 0;
+	const struct load_record_counts *counts = &outcome->record->counts;
+	bool none_due = counts->sent + counts->unsent == 0;
+
+	return counts->received == 0 && (counts->completed == 0 || none_due);
 }
 
 static bool is_broken(const struct model *model)

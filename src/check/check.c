@@ -158,8 +158,14 @@ static int add_program_failure(
 
 	if (run->trial.local_trouble)
 		return add(run, rule, RULE_SKIP, evidence, took_ns);
+	if (atomic_load(&program->starved))
+		return add(run, rule, RULE_NOT_JUDGED,
+			_("the machine was busy: the service was ready to run, and had too little of "
+			  "the processors to do it in time"),
+			took_ns);
 	if (atomic_load(&program->overdue)) {
-		bool is_wrong = run->findings.verdicts[RULE_FAIL] > 0;
+		/* Then the time was cut. */
+		bool is_wrong = run->findings.verdicts[RULE_FAIL] + run->diagnosis.count > 0;
 
 		return add(run, rule, is_wrong ? RULE_NOT_JUDGED : RULE_FAIL,
 			_("the service had not done it when the time for the rule was over"),
@@ -234,12 +240,17 @@ static int try_one(struct run *run, const struct rule *rule)
 	return add(run, rule, verdict, trial->evidence, started_ns);
 }
 
+static bool has_mistakes(const struct run *run)
+{
+	return run->findings.verdicts[RULE_FAIL] + run->diagnosis.count > 0;
+}
+
 /* How long a rule may take; 0: there is no time left. */
 static uint64_t rule_time_ns(const struct run *run)
 {
 	uint64_t now_ns = clock_now_ns(), end_ns = run->began_ns + WRONG_NS;
 
-	if (run->findings.verdicts[RULE_FAIL] + run->diagnosis.count == 0)
+	if (!has_mistakes(run))
 		return RULE_NS;
 	if (now_ns + LEAST_NS > end_ns)
 		return 0;
@@ -260,7 +271,9 @@ static int try_on_program(struct run *run, const struct rule *rule)
 	if (time_ns == 0)
 		return add(run, rule, RULE_NOT_JUDGED,
 			_("no time was left: a wrong service gets 15 s"), 0);
-	r = service_start(&run->service, !is_well, time_ns, run->interrupt->fd, &found);
+	r = service_start(&run->service, !is_well, time_ns,
+		time_ns == RULE_NS && !has_mistakes(run) ? 2 * RULE_NS : 0, run->interrupt->fd,
+		&found);
 	if (r < 0 && !is_interrupted(run))
 		return add(run, rule, RULE_NOT_JUDGED,
 			r == -EADDRINUSE
@@ -420,6 +433,8 @@ static int diagnose(struct run *run, char *ret_error, size_t size)
 		.profile = options->scope.profile,
 		.until_ns = run->began_ns + WRONG_NS,
 	};
+	if (options->client == NULL)
+		run->trial.source = (struct patience_source){ service_look, &run->service };
 	r = options->client != NULL
 		? rehearsal_run(&run->diagnosis, options->client, &options->service.limits)
 		: examination_run(&run->diagnosis);
@@ -501,6 +516,13 @@ static int try_and_report(struct run *run, enum check_outcome *ret_outcome)
 	*ret_outcome = is_kept(run) ? CHECK_KEPT : CHECK_BROKEN;
 	if (r == 0 && *ret_outcome == CHECK_KEPT && findings->verdicts[RULE_PASS] == 0) {
 		log_error(_("nothing was checked: every rule was skipped"));
+		r = -ENODATA;
+	} else if (r == 0 && *ret_outcome == CHECK_KEPT &&
+		findings->verdicts[RULE_NOT_JUDGED] > 0) {
+		log_error(ngettext("this is no verdict: %zu rule could not be judged",
+				  "this is no verdict: %zu rules could not be judged",
+				  findings->verdicts[RULE_NOT_JUDGED]),
+			findings->verdicts[RULE_NOT_JUDGED]);
 		r = -ENODATA;
 	}
 	return r;

@@ -13,17 +13,21 @@
 struct encounter_heard encounter_hear(
 	struct diagnosis *diagnosis, int fd, char *buffer, size_t most, uint64_t ns)
 {
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), ns);
 	struct encounter_heard heard = { 0 };
+	struct patience patience;
+
+	patience_begin(&patience, diagnosis->trial->source, ns);
 
 	while (heard.length < most) {
 		struct pollfd pollfds[] = {
 			{ .fd = fd, .events = POLLIN },
 			{ .fd = diagnosis->trial->interrupt_fd, .events = POLLIN },
 		};
-		int ready = poll(pollfds, 2, clock_poll_ms(clock_now_ns(), until_ns));
+		int ready = poll(pollfds, 2, clock_poll_ms(clock_now_ns(), patience.until_ns));
 		ssize_t n;
 
+		if (ready == 0 && !patience_is_over(&patience))
+			continue;
 		if (ready == 0 || (ready > 0 && pollfds[1].revents != 0))
 			return heard;
 		n = call_recv(fd, buffer + heard.length, most - heard.length, MSG_DONTWAIT);

@@ -334,10 +334,11 @@ static void judge_death(struct diagnosis *diagnosis)
 static void wait_for_close(struct diagnosis *diagnosis, unsigned before)
 {
 	struct program *program = &diagnosis->service->program;
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), diagnosis->trial->patience_ns);
+	struct patience patience;
 
-	while (!program_ends_within(program, EXTRA_NS) && clock_now_ns() < until_ns &&
-		observation_of(program->pid).descriptors > before)
+	patience_begin(&patience, diagnosis->trial->source, diagnosis->trial->patience_ns);
+	while (!program_ends_within(program, EXTRA_NS) &&
+		observation_of(program->pid).descriptors > before && !patience_is_over(&patience))
 		;
 }
 
@@ -347,12 +348,14 @@ static void try_death(struct diagnosis *diagnosis)
 		return;
 	for (int i = 0; i < 2; i++) {
 		unsigned before = observation_of(diagnosis->service->program.pid).descriptors;
+		uint64_t dying_ns;
 
 		if (!dies(diagnosis, i == 0))
 			return;
 		wait_for_close(diagnosis, before);
-		encounter_visits(diagnosis);
-		if (program_ends_within(&diagnosis->service->program, DYING_NS)) {
+		/* One that serves no other client is perhaps about to end, and only has not been reached yet. */
+		dying_ns = encounter_visits(diagnosis) ? DYING_NS : diagnosis->trial->patience_ns;
+		if (program_ends_within(&diagnosis->service->program, dying_ns)) {
 			judge_death(diagnosis);
 			return;
 		}
@@ -468,13 +471,31 @@ static const struct {
 	{ RULE_CLASS, overflow_try_full },
 	{ RULE_CLASS, overflow_try_half_close },
 	{ RULE_CHAPTER, try_descriptors },
+	/* The last one: its clients are reset, of which a service may die a moment later. */
 	{ RULE_CLASS, try_backlog },
 };
 
+/* Once a mistake was found, the time for all is limited. */
 static int start(struct diagnosis *diagnosis, bool is_well, struct cause_found *found)
 {
-	return service_start(diagnosis->service, !diagnosis->is_steady || !is_well, LIFE_NS,
-		diagnosis->trial->interrupt_fd, found);
+	uint64_t now_ns = clock_now_ns(), life_ns = LIFE_NS;
+
+	if (diagnosis->count > 0 && now_ns + life_ns > diagnosis->until_ns)
+		life_ns = diagnosis->until_ns > now_ns ? diagnosis->until_ns - now_ns : 0;
+	return service_start(diagnosis->service, !diagnosis->is_steady || !is_well, life_ns,
+		diagnosis->count == 0 ? 2 * LIFE_NS : 0, diagnosis->trial->interrupt_fd, found);
+}
+
+/*
+ * The mistake found last leaves the service as it was, and it serves: starting it anew would only cost time, which an
+ * interpreter on a busy machine may need seconds of.
+ */
+static bool is_unharmed(struct diagnosis *diagnosis)
+{
+	const struct cause *last = diagnosis->found[diagnosis->count - 1].cause;
+
+	return (last == cause_of(CAUSE_ONE_CLIENT_ONLY) || last == cause_of(CAUSE_SMALL_BACKLOG)) &&
+		encounter_visits(diagnosis);
 }
 
 int examination_run(struct diagnosis *diagnosis)
@@ -483,7 +504,7 @@ int examination_run(struct diagnosis *diagnosis)
 	uint64_t began_ns = clock_now_ns();
 	char time[DURATION_TEXT_SIZE];
 	bool is_well = false;
-	size_t count;
+	size_t count, notes;
 	int r = start(diagnosis, is_well, &found);
 
 	if (r < 0)
@@ -508,8 +529,16 @@ int examination_run(struct diagnosis *diagnosis)
 		if (i > 0 && start(diagnosis, is_well, &found) != 0)
 			continue;
 		count = diagnosis->count;
+		notes = diagnosis->note_count;
 		experiments[i].run(diagnosis);
-		is_well = diagnosis->count == count;
+		/* It was ended in the middle: what was seen is of our doing. */
+		if (atomic_load(&diagnosis->service->program.overdue)) {
+			diagnosis->count = count;
+			diagnosis->note_count = notes;
+			is_well = false;
+			continue;
+		}
+		is_well = diagnosis->count == count || is_unharmed(diagnosis);
 		diagnosis->is_steady = diagnosis_note_of(diagnosis, "next-client") != NULL &&
 			!diagnosis_has(diagnosis, CAUSE_NO_EOF);
 	}

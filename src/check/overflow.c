@@ -39,7 +39,7 @@ static bool echoes_in_turn(struct diagnosis *diagnosis)
 		return false;
 	plan.in_turn = true;
 	plan.piece_most = 16u << 10;
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(diagnosis->trial, fd, &plan, &result);
 	return result.ending.kind == ENDING_FINE;
 }
 
@@ -58,7 +58,7 @@ void overflow_try_full(struct diagnosis *diagnosis)
 	if (fd < 0)
 		return;
 	plan.pause_ns = PAUSE_NS;
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(diagnosis->trial, fd, &plan, &result);
 	call_close(TAKE_FD(fd));
 	lost = result.ending.kind == ENDING_DIFFERENT || result.ending.kind == ENDING_SERVER ||
 		(result.ending.kind == ENDING_SILENT && result.ending.received_bytes > 0);
@@ -129,7 +129,7 @@ static void try_late_reader(struct diagnosis *diagnosis)
 	poll(NULL, 0, clock_poll_ms(0, PAUSE_NS));
 	rule_hold_much(fd);
 	plan.finish = true;
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(diagnosis->trial, fd, &plan, &result);
 	if (result.ending.kind == ENDING_SHORT || result.ending.kind == ENDING_SERVER)
 		judge_half(diagnosis, result.ending.sent_bytes, result.ending.received_bytes);
 }

@@ -21,6 +21,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/quote.h"
+#include "check/program/observation.h"
 #include "net/call.h"
 
 #define CONNECT_NS (5 * CLOCK_NS_PER_S)
@@ -42,6 +43,16 @@ struct rehearsal {
 	char screen[SCREEN_SIZE]; /* what it has written, as a string */
 	size_t screen_length;
 };
+
+/* For a wait: whether the client is ready to run. */
+static bool look(const void *subject, uint64_t *ret_processor_ns)
+{
+	const struct rehearsal *rehearsal = subject;
+	struct observation seen = observation_of(rehearsal->program.pid);
+
+	*ret_processor_ns = seen.processor_ns;
+	return seen.ready;
+}
 
 /* ---- its surroundings ---- */
 
@@ -106,16 +117,23 @@ static void end(struct rehearsal *rehearsal)
 /* Takes in what it writes, for so long or until `text` is there. */
 static bool shows(struct rehearsal *rehearsal, const char *text, uint64_t ns)
 {
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), ns);
+	struct patience patience;
 
+	patience_begin(&patience, rehearsal->diagnosis->trial->source, ns);
 	for (;;) {
 		struct pollfd one = { .fd = rehearsal->terminal_fd, .events = POLLIN };
 		size_t space = sizeof(rehearsal->screen) - 1 - rehearsal->screen_length;
+		int ready;
 		ssize_t n;
 
 		if (text != NULL && strstr(rehearsal->screen, text) != NULL)
 			return true;
-		if (space == 0 || poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) <= 0)
+		if (space == 0)
+			return false;
+		ready = poll(&one, 1, clock_poll_ms(clock_now_ns(), patience.until_ns));
+		if (ready == 0 && text != NULL && !patience_is_over(&patience))
+			continue;
+		if (ready <= 0)
 			return false;
 		n = read(rehearsal->terminal_fd, rehearsal->screen + rehearsal->screen_length,
 			space);
@@ -140,15 +158,19 @@ static bool types(struct rehearsal *rehearsal, const char *text)
 static size_t hear(struct rehearsal *rehearsal, char *buffer, size_t least, size_t most,
 	uint64_t ns, bool *ret_ended)
 {
-	uint64_t until_ns = clock_after_ns(clock_now_ns(), ns);
+	struct patience patience;
 	size_t length = 0;
 
+	patience_begin(&patience, rehearsal->diagnosis->trial->source, ns);
 	*ret_ended = false;
 	while (length < least) {
 		struct pollfd one = { .fd = rehearsal->fd, .events = POLLIN };
 		ssize_t n;
+		int ready = poll(&one, 1, clock_poll_ms(clock_now_ns(), patience.until_ns));
 
-		if (poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) == 0)
+		if (ready == 0 && !patience_is_over(&patience))
+			continue;
+		if (ready == 0)
 			return length;
 		n = call_recv(rehearsal->fd, buffer + length, most - length, MSG_DONTWAIT);
 		if (n > 0) {
@@ -159,6 +181,20 @@ static size_t hear(struct rehearsal *rehearsal, char *buffer, size_t least, size
 		}
 	}
 	return length;
+}
+
+/* Whether it ends by itself, within the patience. */
+static bool ends(struct rehearsal *rehearsal)
+{
+	const struct rule_trial *trial = rehearsal->diagnosis->trial;
+	struct patience patience;
+
+	patience_begin(&patience, trial->source, trial->patience_ns);
+	while (!program_ends_within(&rehearsal->program, EXTRA_NS)) {
+		if (patience_is_over(&patience))
+			return false;
+	}
+	return true;
 }
 
 /* The last line that it has written, to show. */
@@ -322,7 +358,7 @@ static void try_input_end(struct rehearsal *rehearsal)
 	hear(rehearsal, buffer, sizeof(buffer), sizeof(buffer), patience_ns, &ended);
 	if (ended)
 		close_one(&rehearsal->fd);
-	if (ended && program_ends_within(&rehearsal->program, patience_ns)) {
+	if (ended && ends(rehearsal)) {
 		diagnosis_add_note(rehearsal->diagnosis, "client-end", RULE_PASS,
 			_("after Ctrl-D it closed the connection and ended"));
 		return;
@@ -338,13 +374,12 @@ static void try_input_end(struct rehearsal *rehearsal)
 static void try_server_gone(struct rehearsal *rehearsal)
 {
 	struct program *program = &rehearsal->program;
-	uint64_t patience_ns = rehearsal->diagnosis->trial->patience_ns;
 	char how[128];
 
 	close_one(&rehearsal->fd);
 	for (int i = 0; i < 2 && !program_ends_within(program, PART_NS); i++)
 		types(rehearsal, i == 0 ? "one\n" : "two\n");
-	if (!program_ends_within(program, patience_ns)) {
+	if (!ends(rehearsal)) {
 		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_NO_EOF,
 			_("the server ended the connection, two more lines were typed, and the client "
 			  "still runs"));
@@ -374,7 +409,7 @@ static int try_one(struct rehearsal *rehearsal, size_t number)
 	int which, r = start(rehearsal);
 
 	if (r == -ENOENT || r == -EACCES || r == -ENOEXEC || r == -ENOTDIR) {
-		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_NOT_CONNECTED,
+		cause_note(diagnosis_add_cause(rehearsal->diagnosis), CAUSE_CLIENT_CANNOT_RUN,
 			_("'%s' cannot be run: %s"), rehearsal->command, strerror(-r));
 		return 1;
 	}
@@ -404,6 +439,8 @@ int rehearsal_run(
 		.terminal_fd = -1,
 		.fd = -1,
 	};
+	diagnosis->trial->source = (struct patience_source){ look, &rehearsal };
+
 	int r = rehearsal.port == 0 ? -EADDRNOTAVAIL
 				    : listen_at(rehearsal.port, &rehearsal.listeners[0]);
 
@@ -419,5 +456,6 @@ int rehearsal_run(
 	}
 	close_one(&rehearsal.listeners[0]);
 	close_one(&rehearsal.listeners[1]);
+	diagnosis->trial->source = (struct patience_source){ 0 };
 	return r < 0 ? r : 0;
 }

@@ -109,11 +109,20 @@ bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,
 	return true;
 }
 
+void rule_run_plan(const struct rule_trial *trial, int fd, const struct exchange_plan *plan,
+	struct exchange_result *ret_result)
+{
+	struct exchange_plan with_source = *plan;
+
+	with_source.source = trial->source;
+	exchange_run(fd, &with_source, ret_result);
+}
+
 bool rule_exchange_on(struct rule_trial *trial, int fd, const struct exchange_plan *plan)
 {
 	struct exchange_result result;
 
-	exchange_run(fd, plan, &result);
+	rule_run_plan(trial, fd, plan, &result);
 	return rule_judge(trial, plan, &result);
 }
 

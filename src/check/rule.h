@@ -38,6 +38,8 @@ enum rule_verdict {
 struct rule_trial {
 	const struct resolve_list *targets; /* the first one is checked */
 	uint64_t patience_ns; /* for anything that should come */
+	struct patience_source
+		source; /* of that patience: the program that is tried; zeroed: not known */
 	uint64_t most_bytes; /* of one conversation */
 	const struct send_proxy *proxy; /* what each connection begins with; NULL: nothing */
 	/* The way to the target, which is judged instead of it; NULL: the target is. */
@@ -107,6 +109,10 @@ int rule_connect_bare(struct rule_trial *trial, int *ret_fd);
 bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan);
 /* The same on one that is open. */
 bool rule_exchange_on(struct rule_trial *trial, int fd, const struct exchange_plan *plan);
+
+/* exchange_run() with the patience of the trial. */
+void rule_run_plan(const struct rule_trial *trial, int fd, const struct exchange_plan *plan,
+	struct exchange_result *ret_result);
 
 /* How the last word on an exchange is found. False: it did not end well, and the evidence says how. */
 bool rule_judge(struct rule_trial *trial, const struct exchange_plan *plan,

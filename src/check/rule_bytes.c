@@ -97,7 +97,7 @@ static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 	plan.piece_most = 1;
 	plan.in_turn = true;
 	plan.enough_ns = enough_ns(trial);
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(trial, fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
 	if (result.ending.sent_bytes < 1000)
@@ -173,7 +173,7 @@ static enum rule_verdict slow_reader(struct rule_trial *trial)
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
 	plan.pause_ns = PAUSE_NS;
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(trial, fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
 	if (!result.was_stuck)
@@ -198,7 +198,7 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 	plan.piece_most = 512;
 	plan.in_turn = true;
 	plan.enough_ns = enough_ns(trial);
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(trial, fd, &plan, &result);
 	if (!rule_judge(trial, &plan, &result))
 		return RULE_FAIL;
 	if (result.ending.sent_bytes < LEAST_NOISE_BYTES)
@@ -250,7 +250,7 @@ static enum rule_verdict urgent(struct rule_trial *trial)
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
 	plan.urgent_at = plan.bytes / 2;
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(trial, fd, &plan, &result);
 	if (say_urgent(trial, &plan, &result) != RULE_PASS)
 		return trial->through != NULL ? tell_urgent(trial) : RULE_FAIL;
 	return rule_say(trial, RULE_PASS, _("the urgent byte came back in its place"));

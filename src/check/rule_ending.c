@@ -68,7 +68,7 @@ static bool read_late(struct rule_trial *trial, const struct late *late, bool *r
 
 	plan.sent_before = late->sent_bytes;
 	rule_hold_much(late->fd);
-	exchange_run(late->fd, &plan, &result);
+	rule_run_plan(trial, late->fd, &plan, &result);
 	*ret_stalled = result.ending.kind == ENDING_SILENT &&
 		result.ending.received_bytes < result.ending.sent_bytes;
 	return rule_judge(trial, &plan, &result);
@@ -89,7 +89,7 @@ static bool stalls_anyway(struct rule_trial *trial, uint64_t bytes)
 	if (!wait_late(trial))
 		return false;
 	rule_hold_much(fd);
-	exchange_run(fd, &plan, &result);
+	rule_run_plan(trial, fd, &plan, &result);
 	socket_set_reset_on_close(fd);
 	return result.ending.kind == ENDING_SILENT;
 }

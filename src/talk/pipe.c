@@ -30,12 +30,13 @@
 /* Less free space in the ring is not worth a read(2), unless there is never more. */
 #define READ_WORTH (64u << 10)
 /*
- * After so many bytes in a turn, the processor is given away before waiting: the process that fills
- * or empties the pipe often runs on the same one, and would wake this one for each piece of a few
- * KiB; now it goes on until its pipe is full. Where no other process waits, this is one call that
- * returns at once.
+ * After a turn that passed more than a line and less than is worth a turn, the processor is given away
+ * before waiting: the process that fills or empties the pipe often runs on the same one, and would
+ * wake this one for each piece of a few KiB; now it goes on until its pipe is full. Where no other
+ * process waits, this is one call that returns at once.
  */
 #define PASSED_IN_BULK 4096u
+#define PASSED_ENOUGH (PASSAGE_PIPE_BYTES / 2)
 
 struct pipe_state {
 	const struct pipe_options *options;
@@ -375,7 +376,7 @@ static void turn(struct pipe_state *s)
 	uint64_t until_ns = silence_ends_ns(s);
 
 	fill_pollfds(s, pollfds);
-	if (s->passed >= PASSED_IN_BULK)
+	if (s->passed >= PASSED_IN_BULK && s->passed < PASSED_ENOUGH)
 		sched_yield();
 	s->passed = 0;
 

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "net/call.h"
 #include "tour/tour_exercise.h"
 #include "tour/tour_log.h"
@@ -24,6 +25,9 @@
 
 #define BUFFER_SIZE (64 << 10)
 #define CALLS_MOST 2000 /* of a loop */
+#define DRAIN_AGAIN_MS 5
+/* Without an end of the other side's call. */
+#define DRAINED_NS (10 * CLOCK_NS_PER_S)
 
 static const char line_bytes[] = "hello world!\n";
 
@@ -223,11 +227,18 @@ static int64_t fill(struct tour_world *world, enum tour_slot slot)
 
 static int64_t drain(struct tour_world *world, const struct tour_call *call)
 {
+	struct pollfd one = { .fd = world->fds[call->slot], .events = POLLIN };
+	uint64_t until_ns = clock_now_ns() + DRAINED_NS;
 	int64_t total = 0;
 
-	for (int i = 0; i < CALLS_MOST && !atomic_load(&world->drain_ends); i++) {
-		int64_t r = make_recv(world, call);
+	/* All may have been read before the other side's thread gets a processor, and can say that its call returned. */
+	while (!atomic_load(&world->drain_ends) && clock_now_ns() < until_ns) {
+		int64_t r;
 
+		if (poll(&one, 1, DRAIN_AGAIN_MS) <= 0)
+			continue;
+		tour_log_start_clock(); /* that was not the call's time */
+		r = make_recv(world, call);
 		if (r <= 0)
 			return r;
 		total += r;
@@ -389,6 +400,11 @@ static const char *const patterns[TOUR_OPS] = {
 	[TOUR_OP_BUILD] = "cc -o server server.c",
 	[TOUR_OP_GRADE] = "./server {port}",
 };
+
+bool tour_call_is_of_programs(const struct tour_call *call)
+{
+	return call->op == TOUR_OP_BUILD || call->op == TOUR_OP_GRADE;
+}
 
 const char *tour_call_describe(
 	const struct tour_world *world, const struct tour_call *call, char *text, size_t size)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,9 @@
  * -EINTR: the runner has called it off.
  */
 int64_t tour_call_make(struct tour_world *world, const struct tour_call *call);
+
+/* Whether it takes as long as other programs take: a compiler, a server that is tried. */
+bool tour_call_is_of_programs(const struct tour_call *call);
 
 /* How the call will be written, before it is made: "accept(3, ...)". Returns `text`. */
 const char *tour_call_describe(

@@ -85,7 +85,11 @@ enum tour_verdict tour_claim_judge(
 		return play->world.packets < 0 ? TOUR_NOT_SEEN : verdict(play->packets == 0);
 	case TOUR_SIGPIPES: return verdict(play->facts.sigpipes == claim->value);
 	case TOUR_MS_AT_LEAST: return verdict(done && play->outcome.ms >= (double)claim->value);
-	case TOUR_MS_BELOW: return verdict(done && play->outcome.ms < (double)claim->value);
+	case TOUR_MS_BELOW:
+		if (done && play->outcome.ms >= (double)claim->value &&
+			play->outcome.ms - play->outcome.delay_ms < (double)claim->value)
+			return TOUR_NOT_JUDGED;
+		return verdict(done && play->outcome.ms < (double)claim->value);
 	}
 	return TOUR_DISAGREES;
 }

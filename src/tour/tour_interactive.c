@@ -262,7 +262,8 @@ static bool obey(struct session *session, int key)
 	}
 	switch (key) {
 	case 'q':
-	case 'Q': return false;
+	case 'Q':
+	case TOUR_KEY_END: return false;
 	case 'L':
 	case 'l': session->korean = !session->korean; return true;
 	case TOUR_KEY_RESIZED:

@@ -107,6 +107,17 @@ static void print_facts(const struct plain *plain)
 		printf("\n");
 }
 
+static const char *how_seen(const struct plain *plain, enum tour_verdict verdict)
+{
+	switch (verdict) {
+	case TOUR_NOT_SEEN: return plain->korean ? " (여기서는 볼 수 없음)" : " (not seen here)";
+	case TOUR_NOT_JUDGED:
+		return plain->korean ? " (시스템이 바빠 판정하지 않음)"
+				     : " (not judged: the machine was busy)";
+	default: return "";
+	}
+}
+
 static void print_verdicts(struct plain *plain, const struct tour_step *step)
 {
 	char claim[128], actual[96];
@@ -125,9 +136,7 @@ static void print_verdicts(struct plain *plain, const struct tour_step *step)
 			continue;
 		}
 		printf("%s%s%s", first ? (plain->korean ? "  확인: " : "  holds: ") : ", ", claim,
-			plain->play->verdicts[i] != TOUR_NOT_SEEN ? ""
-				: plain->korean                   ? " (여기서는 볼 수 없음)"
-								  : " (not seen here)");
+			how_seen(plain, plain->play->verdicts[i]));
 		first = false;
 	}
 	if (!first)

@@ -9,12 +9,15 @@
 
 #include "base/clock.h"
 #include "net/call.h"
+#include "tour/tour_call.h"
 #include "tour/tour_claim.h"
 
 /* What is to wait is seen waiting after this long; what is to return has much longer. */
 #define WAITS_MS 50
 #define RETURNS_MS 3000
 #define CLAIM_MS 3000
+/* A compiler has so long, also on a busy machine, and so has a program that it made. */
+#define PROGRAM_MS 30000
 /* Once a kernel has disagreed, what follows from it is not waited for as long. */
 #define DOUBTED_MS 100
 #define FIRST_ASK_MS 2
@@ -80,7 +83,9 @@ static const struct tour_claim *find_claim(
 static void make(struct tour_play *play, const struct tour_step *step)
 {
 	bool is_to_wait = find_claim(step, TOUR_BLOCKED, step->call.who) != NULL;
-	unsigned returns_ms = play->doubted ? DOUBTED_MS : RETURNS_MS;
+	unsigned returns_ms = tour_call_is_of_programs(&step->call) ? PROGRAM_MS
+		: play->doubted                                     ? DOUBTED_MS
+								    : RETURNS_MS;
 
 	play->outcome = tour_runner_make(
 		play->runner, &step->call, is_to_wait ? WAITS_MS : returns_ms);

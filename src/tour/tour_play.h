@@ -13,7 +13,12 @@
 #include "tour/tour_runner.h"
 #include "tour/tour_world.h"
 
-enum tour_verdict { TOUR_HOLDS, TOUR_DISAGREES, TOUR_NOT_SEEN };
+enum tour_verdict {
+	TOUR_HOLDS,
+	TOUR_DISAGREES,
+	TOUR_NOT_SEEN, /* it cannot be seen here */
+	TOUR_NOT_JUDGED, /* a time that may be the busy machine's, and not the call's */
+};
 
 struct tour_play {
 	struct tour_world world;

@@ -4,7 +4,11 @@
  * the call.
  *
  * Whether a thread that has not returned really waits is asked of /proc/self/task/TID/syscall, which says
- * "running" of one that does not sleep. Where that file is not there, the time alone decides.
+ * "running" of one that does not sleep. It waits only if the other workers sleep, too: what it waits for may be about
+ * to be done by one that has no processor yet. Where that file is not there, the time alone decides.
+ *
+ * /proc/self/task/TID/schedstat says how long the workers were ready while the processors did something else: that
+ * is the machine's time, and not the call's.
  */
 #include "tour/tour_runner.h"
 
@@ -34,12 +38,12 @@ struct worker {
 	enum tour_who who;
 	pthread_t thread;
 	bool started;
-	int syscall_file; /* -1: not there */
+	int syscall_file, schedstat_file; /* -1: not there */
 	enum state state;
 	bool waits; /* it was seen waiting */
 	struct tour_call call;
 	int64_t result;
-	double ms;
+	double ms, delay_ms;
 };
 
 struct tour_runner {
@@ -69,14 +73,33 @@ static void set_up_signals(void)
 	pthread_sigmask(SIG_SETMASK, &mine, NULL);
 }
 
-static void open_syscall_file(struct worker *worker)
+/* A file about the calling thread. */
+static int open_thread_file(const char *name)
 {
 	char path[64];
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/syscall", (long)syscall(SYS_gettid));
-	worker->syscall_file = open(path, O_RDONLY | O_CLOEXEC);
-	if (worker->syscall_file >= 0)
-		worker->syscall_file = tour_world_move_up(worker->syscall_file);
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/%s", (long)syscall(SYS_gettid), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? tour_world_move_up(fd) : -1;
+}
+
+/* All workers' together. */
+static double read_delay_ms(const struct tour_runner *runner)
+{
+	double sum_ms = 0;
+
+	for (size_t i = 0; i < TOUR_WORKERS; i++) {
+		char text[128];
+		int fd = runner->workers[i].schedstat_file;
+		ssize_t length = fd >= 0 ? pread(fd, text, sizeof(text) - 1, 0) : -1;
+		unsigned long long delay_ns;
+
+		text[length > 0 ? length : 0] = '\0';
+		if (sscanf(text, "%*u %llu", &delay_ns) == 1)
+			sum_ms += (double)delay_ns / (double)CLOCK_NS_PER_MS;
+	}
+	return sum_ms;
 }
 
 static void *work(void *context)
@@ -87,7 +110,8 @@ static void *work(void *context)
 	set_up_signals();
 	tour_log_speak_as(runner->log, worker->who);
 	pthread_mutex_lock(&runner->lock);
-	open_syscall_file(worker);
+	worker->syscall_file = open_thread_file("syscall");
+	worker->schedstat_file = open_thread_file("schedstat");
 	worker->started = true;
 	pthread_cond_broadcast(&runner->changed);
 	for (;;) {
@@ -100,16 +124,19 @@ static void *work(void *context)
 
 		pthread_mutex_unlock(&runner->lock);
 
+		double delay_ms = read_delay_ms(runner);
 		uint64_t start_ns = clock_now_ns();
 		int64_t result = tour_call_make(runner->world, &call);
 		double ms = (double)(clock_now_ns() - start_ns) / (double)CLOCK_NS_PER_MS;
 
+		delay_ms = read_delay_ms(runner) - delay_ms;
 		pthread_mutex_lock(&runner->lock);
 		/* A loop of the other side may be waiting for just this. */
 		if (worker->waits)
 			atomic_store(&runner->world->drain_ends, true);
 		worker->result = result;
 		worker->ms = ms;
+		worker->delay_ms = delay_ms;
 		worker->state = RETURNED;
 		pthread_cond_broadcast(&runner->changed);
 	}
@@ -136,9 +163,10 @@ int tour_runner_new(struct tour_world *world, struct tour_log *log, struct tour_
 	for (size_t i = 0; i < TOUR_WORKERS && r == 0; i++) {
 		struct worker *worker = &runner->workers[i];
 
-		*worker = (struct worker){
-			.runner = runner, .who = (enum tour_who)i, .syscall_file = -1
-		};
+		*worker = (struct worker){ .runner = runner,
+			.who = (enum tour_who)i,
+			.syscall_file = -1,
+			.schedstat_file = -1 };
 		r = -pthread_create(&worker->thread, NULL, work, worker);
 		pthread_mutex_lock(&runner->lock);
 		while (r == 0 && !worker->started)
@@ -168,6 +196,8 @@ void tour_runner_free(struct tour_runner *runner)
 		pthread_join(runner->workers[i].thread, NULL);
 		if (runner->workers[i].syscall_file >= 0)
 			close(runner->workers[i].syscall_file);
+		if (runner->workers[i].schedstat_file >= 0)
+			close(runner->workers[i].schedstat_file);
 	}
 	pthread_cond_destroy(&runner->changed);
 	pthread_mutex_destroy(&runner->lock);
@@ -198,6 +228,18 @@ static bool sleeps_in_the_kernel(const struct worker *worker)
 	return strncmp(text, "running", strlen("running")) != 0;
 }
 
+/* With the lock held: no call of any worker can go on by itself. */
+static bool all_sleep(const struct tour_runner *runner)
+{
+	for (size_t i = 0; i < TOUR_WORKERS; i++) {
+		const struct worker *worker = &runner->workers[i];
+
+		if (worker->state == CALLING && !sleeps_in_the_kernel(worker))
+			return false;
+	}
+	return true;
+}
+
 /* With the lock held: false: it still calls when the time is over. */
 static bool wait_for_return(struct tour_runner *runner, struct worker *worker, unsigned patience_ms)
 {
@@ -207,7 +249,7 @@ static bool wait_for_return(struct tour_runner *runner, struct worker *worker, u
 
 	while (worker->state == CALLING) {
 		now_ns = clock_now_ns();
-		if (now_ns >= late_ns || (now_ns >= soon_ns && sleeps_in_the_kernel(worker)))
+		if (now_ns >= late_ns || (now_ns >= soon_ns && all_sleep(runner)))
 			return false;
 		wait_a_little(runner, LOOK_MS);
 	}
@@ -219,7 +261,9 @@ static struct tour_outcome collect(struct worker *worker)
 {
 	worker->state = IDLE;
 	worker->waits = false;
-	return (struct tour_outcome){ .result = worker->result, .ms = worker->ms };
+	return (struct tour_outcome){
+		.result = worker->result, .ms = worker->ms, .delay_ms = worker->delay_ms
+	};
 }
 
 bool tour_runner_is_busy(struct tour_runner *runner, enum tour_who who)

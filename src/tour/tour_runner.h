@@ -16,6 +16,7 @@ struct tour_outcome {
 	bool waits; /* it has not returned: the thread sleeps in the kernel */
 	int64_t result; /* of a call that has returned */
 	double ms; /* that it took */
+	double delay_ms; /* in which a worker was ready to go on, and had no processor; at least 0 */
 };
 
 /* Threads until tour_runner_free(). Both pointers stay the caller's. -errno. */
@@ -28,8 +29,8 @@ void tour_runner_free(struct tour_runner *runner);
 bool tour_runner_is_busy(struct tour_runner *runner, enum tour_who who);
 
 /*
- * Makes a call. Returns when it has returned, or after `patience_ms` if the thread then sleeps in the kernel;
- * a worker that is busy makes none: the outcome is -EBUSY.
+ * Makes a call. Returns when it has returned, or after `patience_ms` if all workers then sleep in the kernel; a
+ * worker that is busy makes none: the outcome is -EBUSY.
  */
 struct tour_outcome tour_runner_make(
 	struct tour_runner *runner, const struct tour_call *call, unsigned patience_ms);

@@ -15,6 +15,7 @@
 #include "tour/tour_world.h"
 
 #define ANSWER_MS 300
+#define END_OF_INPUT 0x04
 
 static void measure(struct tour_terminal *terminal)
 {
@@ -97,7 +98,7 @@ static int read_key(void)
 	ssize_t length = read(STDIN_FILENO, bytes, 1);
 
 	if (length <= 0)
-		return TOUR_KEY_SIGNAL;
+		return TOUR_KEY_END;
 	if (bytes[0] == '\033') {
 		while (can_read(0) && read(STDIN_FILENO, bytes, sizeof(bytes)) > 0)
 			continue;
@@ -105,6 +106,9 @@ static int read_key(void)
 	}
 	if (bytes[0] == '\n' || bytes[0] == '\r' || bytes[0] == ' ')
 		return TOUR_KEY_ENTER;
+	/* What ends the input of other programs, Ctrl-D, is a byte like any other here. */
+	if (bytes[0] == END_OF_INPUT)
+		return TOUR_KEY_END;
 	return bytes[0] > ' ' && bytes[0] < 0x7f ? bytes[0] : TOUR_KEY_NONE;
 }
 
@@ -115,7 +119,7 @@ int tour_terminal_key(struct tour_terminal *terminal, int *ret_signal)
 
 	while (poll(polled, 2, -1) < 0) {
 		if (errno != EINTR)
-			return TOUR_KEY_SIGNAL;
+			return TOUR_KEY_END;
 	}
 	*ret_signal = 0;
 	if (polled[1].revents != 0) {

@@ -20,7 +20,8 @@ enum tour_key {
 	TOUR_KEY_NONE,
 	TOUR_KEY_ENTER,
 	TOUR_KEY_RESIZED,
-	TOUR_KEY_SIGNAL, /* or the terminal is gone */
+	TOUR_KEY_SIGNAL,
+	TOUR_KEY_END, /* Ctrl-D, or the terminal is gone */
 	/* all others are their character */
 };
 
@@ -29,7 +30,7 @@ int tour_terminal_init(struct tour_terminal *terminal);
 /* Gives everything back; the screen is as it was before. */
 void tour_terminal_fini(struct tour_terminal *terminal);
 
-/* Waits for one. `ret_signal` is set with TOUR_KEY_SIGNAL (0: the terminal is gone). */
+/* Waits for one. `ret_signal` is set with TOUR_KEY_SIGNAL, and otherwise 0. */
 int tour_terminal_key(struct tour_terminal *terminal, int *ret_signal);
 
 void tour_terminal_show(

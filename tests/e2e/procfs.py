@@ -1,13 +1,17 @@
 """What a process tells when it is looked at: by /proc, and a server on SIGUSR1."""
 
 import os
-import select
 import signal
 import time
 
 import meari
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+# A share of one processor that is nothing; how much of one may be used until a process has come to rest; and for how long
+# that is watched.
+AT_REST = 0.05
+STILL_UNDER_WAY_S = 1.0
+WINDOWS_MOST = 30
 
 
 def sanitizer():
@@ -63,19 +67,32 @@ def state(pid):
         return stat.read().rsplit(")", 1)[1].split()[0]
 
 
+def delay_seconds(pid):
+    """How long the thread that waited the most was ready to run while the processors did something else."""
+    waited = [0]
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as schedstat:
+            waited.append(int(schedstat.read().split()[1]))
+    return max(waited) / 1e9
+
+
 def cpu_share_while_idle(pid, window_s=1.0):
-    """Part of one processor that the process uses while nobody asks anything of it."""
-    ours, theirs = os.pipe()
-    try:
-        silent = select.poll()  # select(2) knows no descriptor above 1023
-        silent.register(ours, select.POLLIN)
-        before = cpu_seconds(pid)
-        started = time.monotonic()
-        assert not silent.poll(window_s * 1000)
-        return (cpu_seconds(pid) - before) / (time.monotonic() - started)
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    """Part of one processor that the process uses while nobody asks anything of it, once it has come to rest.
+
+    Of the time in which it could have one: what a busy machine gives to others is left out, so one that spins uses all
+    of it there, too. What was still under way costs some tenths of a second of a processor at most, which may fill many
+    windows on a busy machine; one that spins uses more.
+    """
+    least, sum_s = 1.0, 0
+    for number in range(WINDOWS_MOST):
+        before, delay, started = cpu_seconds(pid), delay_seconds(pid), time.monotonic()
+        time.sleep(window_s)  # nothing is waited for: this is the measuring
+        used, delay = cpu_seconds(pid) - before, max(0, delay_seconds(pid) - delay)
+        least = min(least, used / max(time.monotonic() - started - delay, used, 1 / TICKS_A_SECOND))
+        sum_s += used
+        if used == 0 or sum_s > STILL_UNDER_WAY_S or (number >= 2 and least < AT_REST):
+            break
+    return least
 
 
 def wait_until(condition, what, timeout_s=20):

@@ -444,7 +444,8 @@ def test_text_for_people(address):
 
 
 def test_json_lines(address):
-    done = bench("--json-lines", *SHORT, "--interval=100ms", address)
+    # Long enough for two intervals, however seldom the main thread gets a processor.
+    done = bench("--json-lines", "--warm-up=20ms", "--duration=1500ms", "--interval=100ms", address)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     intervals = [line["interval"] for line in lines[:-1]]
     assert len(intervals) >= 2

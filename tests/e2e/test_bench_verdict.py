@@ -14,6 +14,8 @@ from reference import Histogram
 from talk_peers import Datagrams, Peer, echo, reset
 
 SHORT = ["--warm-up=20ms", "--duration=300ms", "--timeout=200ms"]
+# What is to be answered in the warm-up is, on a busy machine, too.
+LONG_WARM_UP = ["--warm-up=1s", "--duration=300ms", "--timeout=900ms"]
 
 
 def bench(*arguments, **options):
@@ -107,8 +109,7 @@ def test_a_connection_that_churn_could_not_make():
 
 # ---- silence in the closed loop ----
 
-@pytest.mark.parametrize("way", ["tcp", "unix"])
-def test_connections_that_were_silent_all_the_time(engine, way, tmp_path):
+def test_connections_that_were_silent_all_the_time(engine):
     """Three of five answer until the measuring begins, and no more."""
     gate, number = threading.Lock(), [0]
 
@@ -123,7 +124,7 @@ def test_connections_that_were_silent_all_the_time(engine, way, tmp_path):
         echo(connection)
 
     with Peer(serve) as peer:
-        result, told = measured("-c5", *SHORT, "--assert=silent==0", "--assert=errors==0",
+        result, told = measured("-c5", *LONG_WARM_UP, "--assert=silent==0", "--assert=errors==0",
                                 f"--engine={engine}", peer.address, status=3)
     assert result["counts"]["silent"] == 3 and result["counts"]["stalled"] == 0
     assert not kept(result)
@@ -447,12 +448,32 @@ def test_kept_by_a_bad_datagram_service_is_not_success(way, load):
 
 # ---- promises about nothing ----
 
-@pytest.mark.parametrize("promise", ["errors==0", "loss<1%", "p99<1s", "damaged==0", "late==0"])
-def test_nothing_due_keeps_nothing(address, promise):
+def test_nothing_due_keeps_nothing(address):
     """A second message would be due after 1,000 s; the first belongs to the warm-up."""
-    done = bench("--rate=0.001", *SHORT, f"--assert={promise}", address)
+    promises = ["errors==0", "loss<1%", "p99<1s", "damaged==0", "late==0"]
+    done = bench("--rate=0.001", *LONG_WARM_UP, *[f"--assert={promise}" for promise in promises], address)
     assert done.returncode == 1
-    assert f"broken: {promise} (nothing was measured)" in done.stdout
+    for promise in promises:
+        assert f"broken: {promise} (nothing was measured)" in done.stdout
+    assert "nothing was due to be sent" in done.stderr
+
+
+def test_an_answer_of_the_warm_up_measures_nothing():
+    """It comes back while the measuring goes on, and belongs to no message that was due then."""
+    started = threading.Event()
+
+    def serve(connection):
+        while data := connection.recv(64):
+            if started.is_set():
+                # Behind the warm-up: what was sent in it, and waits for its answer.
+                threading.Event().wait(0.4)
+            started.set()
+            connection.sendall(data)
+
+    with Peer(serve) as peer:
+        done = bench("--rate=0.001", "--warm-up=300ms", "--duration=600ms", "--timeout=10s", "--assert=errors==0",
+                     peer.address)
+    assert done.returncode == 1, done.stdout
     assert "nothing was due to be sent" in done.stderr
 
 

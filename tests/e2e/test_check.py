@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -289,10 +290,44 @@ def test_socat_with_cat_is_guilty_of_urgent_data_only():
         assert {name for name, verdict in verdicts(result).items() if verdict == "fail"} == {"urgent"}
 
 
+def test_a_pipe_that_is_full_stands_still():
+    """What socat's PIPE does, in one order: all that has come goes into a pipe first, and then from there to the client.
+
+    The pipe holds 64 KiB, so 32 MiB for a reader that pauses never get through, and a line always does.
+    """
+    reading, writing = os.pipe()
+
+    def echo(peer):
+        peer.setblocking(False)
+        while True:
+            select.select([peer], [], [])
+            with contextlib.suppress(BlockingIOError):
+                while data := peer.recv(8192):
+                    os.write(writing, data)  # waits for ever once it is full
+                return
+            peer.setblocking(True)
+            peer.sendall(os.read(reading, 1 << 16))
+            peer.setblocking(False)
+
+    with Sinner("pipe") as sinner:
+        sinner.echo = echo
+        try:
+            result = check(sinner.address, "--timeout", "1s", "--rule", "one-byte", "--rule", "slow-reader")
+        finally:
+            os.close(reading)  # the thread that writes gets EPIPE
+            os.close(writing)
+    assert verdicts(result) == {"one-byte": "pass", "slow-reader": "fail"}, result.stdout
+    assert re.search(r"no answer for 1\.\d+s: \d+ bytes sent, \d+ came back|no answer for 1s", result.stdout), result.stdout
+
+
 @needs("socat")
 def test_socat_with_a_pipe_stands_still():
-    """It writes into a pipe that only it empties: with both full, nothing moves any more. At which rule that happens
-    is a matter of its scheduling; one of the two that fill all buffers meets it, and says so."""
+    """It writes into a pipe that only it empties: with both full, nothing moves any more.
+
+    It waits until 4,096 bytes fit (select) and then writes up to 8,192, so it stands still where the pipe happens to have
+    place for fewer: which rule that is depends on how it and the client take turns. One of the two that fill all
+    buffers meets it, and says so.
+    """
     with service("socat", "TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=4096",
                  "PIPE") as address:
         result = check(address, "--timeout", "1s", "--rule", "slow-reader", "--rule", "urgent",

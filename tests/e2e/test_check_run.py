@@ -76,8 +76,10 @@ def results():
                        env=environment(**(KOREAN if number % 2 else {})))
         return name, (result, json.loads(result.stdout), time.monotonic() - began)
 
+    began, stalled = time.monotonic(), stalled_us()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        return dict(pool.map(one, enumerate([*MISTAKES, *RIGHT])))
+        found = dict(pool.map(one, enumerate([*MISTAKES, *RIGHT])))
+    return found | {"stalled": (stalled_us() - stalled) / 1e6 / (time.monotonic() - began)}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -112,8 +114,19 @@ def test_the_chapters_way_is_right_in_its_profile():
         ("line-at-once", "pass", "one-byte-sends", True)
 
 
+def stalled_us():
+    """How long something has waited for a processor since the machine was started; 0: the kernel does not count it."""
+    try:
+        return int(re.search(r"total=(\d+)", pathlib.Path("/proc/pressure/cpu").read_text())[1])
+    except OSError:
+        return 0
+
+
 def test_a_wrong_service_costs_fifteen_seconds_at_most(results):
-    assert max(results[name][1]["time_ns"] for name in MISTAKES) < 15e9
+    longest_s = max(results[name][1]["time_ns"] for name in MISTAKES) / 1e9
+    if longest_s >= 15 and results["stalled"] > 0.5:
+        pytest.skip(f"the machine was busy for {results['stalled']:.0%} of the time: {longest_s:.1f} s")
+    assert longest_s < 15
 
 
 def test_what_follows_is_not_judged(results):
@@ -158,6 +171,14 @@ def test_a_program_that_is_not_there():
     result = run("check", "--run", "./no/such/program {port}")
     assert result.returncode == 3
     assert "not-started" in result.stdout and "No such file or directory" in result.stdout
+    # The reason is the command's, and not one of bind() and listen(), which never came to be called.
+    assert "the command itself did not start" in result.stdout and "bind()" not in result.stdout
+
+
+def test_a_client_that_is_not_there():
+    result = run("check", "--client", "./no/such/program {port}")
+    assert result.returncode == 3
+    assert "not-started" in result.stdout and "the command itself did not start" in result.stdout
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -144,11 +144,16 @@ def test_more_and_fewer_threads(engine, path, tmp_path, before, after):
 
 
 class Asker(threading.Thread):
-    """A datagram now and then, from a socket of its own each: every one is answered."""
+    """A datagram now and then, from a socket of its own each: every one is answered.
 
-    def __init__(self, address):
+    The kernel may give such a socket a port that the server itself serves, in the other family: what comes from there
+    is not answered, because the answer could come back for ever (meari-serve(1)).
+    """
+
+    def __init__(self, address, served=()):
         super().__init__()
         self.address = address
+        self.served = [endpoint(one)[2][1] for one in served if one.startswith("udp:")]
         self.done = threading.Event()
         self.asked, self.failures = 0, []
 
@@ -158,6 +163,8 @@ class Asker(threading.Thread):
             payload = b"datagram %d" % self.asked
             try:
                 with connect(self.address, timeout=ANSWER_S) as peer:
+                    if self.address.startswith("udp:") and peer.getsockname()[1] in self.served:
+                        continue
                     peer.send(payload)
                     if peer.recv(100) != payload:
                         raise ConnectionError("not echoed")
@@ -180,12 +187,14 @@ def test_no_datagram_is_left_unanswered(engine, path, tmp_path, threads):
     common = ("--upgrade", path, "--threads", threads)
     with contextlib.ExitStack() as stack:
         old = stack.enter_context(Server(*common, *addresses, engine=engine))
-        askers = [Asker(address) for address in old.addresses]
+        servers = [old]
+        askers = [Asker(address, old.addresses) for address in old.addresses]
         for asker in askers:
             asker.start()
         try:
             for _ in range(3):
                 new = stack.enter_context(upgraded(old, *common, *addresses, engine=engine))
+                servers.append(new)
                 assert new.addresses == old.addresses and ended(old)
                 for asker in askers:
                     asker.wait_for(asker.asked + 10)
@@ -194,7 +203,8 @@ def test_no_datagram_is_left_unanswered(engine, path, tmp_path, threads):
             for asker in askers:
                 asker.stop()
         for asker in askers:
-            assert asker.failures == [] and asker.asked >= 30
+            said = "".join(server.stderr for server in servers)
+            assert asker.failures == [] and asker.asked >= 30, f"{asker.address}: {said}"
 
 
 def test_unix_sockets_keep_their_files_and_lose_nobody(engine, path, tmp_path):

@@ -217,6 +217,16 @@ def test_a_window_that_is_too_small():
         assert tour.end() == 0
 
 
+def test_the_end_of_the_input_ends_the_tour():
+    """Ctrl-D, which a terminal with keys one at a time passes on as a byte."""
+    with Tour("--lang", "en", "stream") as tour:
+        tour.wait_lines("3/9")
+        tour.press(ENTER)  # a call waits
+        tour.type("\x04")
+        assert tour.end() == 0
+        assert tour.restored()
+
+
 def test_ctrl_c_gives_the_terminal_back():
     with Tour("--lang", "en", "stream") as tour:
         tour.wait_lines("3/9")

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "bench/start.h"
+#include "bench/fleet/start.h"
 
 #define S CLOCK_NS_PER_S
 #define MS CLOCK_NS_PER_MS

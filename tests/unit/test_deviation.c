@@ -73,6 +73,9 @@ static void finds_repeated_bytes(void **state)
 	assert_found(seen, sizeof(seen), AT, DEVIATION_REPEATED, 1);
 	fill(seen, AT - 3000, sizeof(seen));
 	assert_found(seen, sizeof(seen), AT, DEVIATION_REPEATED, 3000);
+	/* From the very first byte on. */
+	fill(seen, 0, sizeof(seen));
+	assert_found(seen, sizeof(seen), AT, DEVIATION_REPEATED, AT);
 }
 
 static void finds_added_bytes(void **state)

@@ -34,6 +34,9 @@ static void agrees_with_the_table(void **state)
 		{ 20, 20, 0.95, 127 },
 		{ 20, 20, 0.99, 105 },
 		{ 3, 20, 0.95, 8 },
+		/* Too many to count: m n / 2 - z sqrt(m n (m + n + 1) / 12) - 1/2, rounded down. */
+		{ 100, 100, 0.95, 4197 },
+		{ 60, 100, 0.99, 2268 },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -27,6 +27,11 @@ static const struct cause causes[CAUSES] = {
 		N_("it never came to accept(): socket(), bind() and listen() must all succeed; check the result "
 		   "of each and print strerror(errno)"),
 		"ex12-06, bind(2), listen(2)" },
+	[CAUSE_CANNOT_RUN] = { "not-started", "starts", "*",
+		N_("the command itself did not start, so no line of the program was run: check its path ('./' "
+		   "stands for this folder), that it was compiled without an error, and that it may be executed "
+		   "(chmod +x)"),
+		"execve(2), chmod(1)" },
 	[CAUSE_NO_HTONS] = { "no-htons", "starts", "*",
 		N_("the two bytes of the port are swapped: sin_port is in network byte order, so it is "
 		   "htons(port)"),
@@ -103,6 +108,11 @@ static const struct cause causes[CAUSES] = {
 		N_("the second argument of listen() is small: clients that come at the same moment are not "
 		   "answered, and try again after a second; use SOMAXCONN"),
 		"backlog, listen(2)" },
+	[CAUSE_CLIENT_CANNOT_RUN] = { "not-started", "client-connects", "*",
+		N_("the command itself did not start, so no line of the program was run: check its path ('./' "
+		   "stands for this folder), that it was compiled without an error, and that it may be executed "
+		   "(chmod +x)"),
+		"execve(2), chmod(1)" },
 	[CAUSE_CLIENT_NOT_CONNECTED] = { "wrong-address", "client-connects", "*",
 		N_("connect() was never made to the address of the command line: check its arguments and its "
 		   "result"),

@@ -1,6 +1,6 @@
 /*
- * proc(5): /proc/PID/stat for the group and the time, /proc/PID/fd for descriptors, /proc/net/tcp and tcp6 for
- * sockets, which are known by the number of their inode.
+ * proc(5): /proc/PID/stat for the group and the time, the same and schedstat of each thread for its state,
+ * /proc/PID/fd for descriptors, /proc/net/tcp and tcp6 for sockets, which are known by the number of their inode.
  */
 #include "check/program/observation.h"
 
@@ -180,19 +180,63 @@ static bool count_one(const char *link, void *argument)
 	return false;
 }
 
+/* One line of a file of a thread's; false: it has ended. */
+static bool read_of_thread(
+	const char *pid, const char *thread, const char *name, char *text, int size)
+{
+	char path[600];
+	FILE *file;
+	bool fine;
+
+	snprintf(path, sizeof(path), "/proc/%s/task/%s/%s", pid, thread, name);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	fine = fgets(text, size, file) != NULL;
+	fclose(file);
+	return fine;
+}
+
+static void add_thread(const char *pid, const char *thread, struct observation *sum)
+{
+	char text[1024];
+	const char *at;
+	unsigned long long delay_ns;
+
+	if (read_of_thread(pid, thread, "stat", text, sizeof(text)) &&
+		(at = strrchr(text, ')')) != NULL && at[1] == ' ') {
+		sum->stopped = sum->stopped && strchr("TtZX", at[2]) != NULL;
+		sum->ready = sum->ready || at[2] == 'R' || at[2] == 'D';
+	}
+	if (read_of_thread(pid, thread, "schedstat", text, sizeof(text)) &&
+		sscanf(text, "%*u %llu", &delay_ns) == 1)
+		sum->delay_ns += delay_ns;
+}
+
 static bool add_process(const char *pid, uint64_t processor_ns, void *argument)
 {
 	struct observation *sum = argument;
+	char path[300];
+	struct dirent *entry;
+	DIR *folder;
 
 	sum->processes++;
 	sum->processor_ns += processor_ns;
 	each_descriptor(pid, count_one, &sum->descriptors);
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	folder = opendir(path);
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		if (isdigit((unsigned char)entry->d_name[0]))
+			add_thread(pid, entry->d_name, sum);
+	}
+	if (folder != NULL)
+		closedir(folder);
 	return false;
 }
 
 struct observation observation_of(pid_t group)
 {
-	struct observation sum = { 0 };
+	struct observation sum = { .stopped = true };
 
 	each_process(group, add_process, &sum);
 	return sum;

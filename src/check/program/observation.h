@@ -11,11 +11,18 @@
 
 #include "net/addr.h"
 
-/* All processes of a process group together. */
+/* All processes of a process group together; each counts with all its threads. */
 struct observation {
 	unsigned processes; /* that have not ended */
 	unsigned descriptors; /* open ones */
 	uint64_t processor_ns;
+	/*
+	 * How long its threads were ready to run while the processors did something else (the second number of
+	 * schedstat); 0 where the kernel does not count that. Less when a thread has ended.
+	 */
+	uint64_t delay_ns;
+	bool ready; /* a thread runs, or is ready to, or waits for a disk */
+	bool stopped; /* SIGSTOP has reached all threads */
 };
 
 struct observation observation_of(pid_t group);

@@ -21,12 +21,15 @@
 #include "base/clock.h"
 #include "base/i18n.h"
 #include "base/quote.h"
+#include "check/program/observation.h"
 
 #define DESCRIPTORS 1024
 /* Bounds the wait for processes that SIGKILL has ended. */
 #define REAP_NS CLOCK_NS_PER_S
 /* How late the deadline may be noticed. */
 #define LATE_MS 100
+/* What moves a deadline: more than the ordinary waits for a processor come to. */
+#define STARVED_NS (500 * CLOCK_NS_PER_MS)
 #define AGAIN_NS (2 * CLOCK_NS_PER_MS)
 
 bool program_has_port(const char *command)
@@ -114,6 +117,26 @@ static void keep(struct program *program, const char *bytes, size_t length)
 	program->tail[have + length] = '\0';
 }
 
+/* False: there is no reason to. The thread's. */
+static bool move_deadline(struct program *program)
+{
+	uint64_t spare_ns = atomic_load(&program->spare_ns), more_ns, delay_ns;
+
+	if (atomic_load(&program->overdue))
+		return false;
+	delay_ns = observation_of(program->pid).delay_ns;
+	more_ns = delay_ns > program->delay_ns ? delay_ns - program->delay_ns : 0;
+	if (more_ns < STARVED_NS)
+		return false;
+	atomic_store(&program->starved, spare_ns == 0);
+	if (more_ns > spare_ns)
+		more_ns = spare_ns;
+	atomic_store(&program->delay_ns, delay_ns);
+	atomic_store(&program->spare_ns, spare_ns - more_ns);
+	atomic_fetch_add(&program->deadline_ns, more_ns);
+	return more_ns > 0;
+}
+
 static void *watch(void *argument)
 {
 	struct program *program = argument;
@@ -128,7 +151,7 @@ static void *watch(void *argument)
 		int ready = poll(pollfds, 2, LATE_MS);
 
 		if (clock_now_ns() >= atomic_load(&program->deadline_ns) &&
-			!atomic_exchange(&program->overdue, true))
+			!move_deadline(program) && !atomic_exchange(&program->overdue, true))
 			kill(-program->pid, SIGKILL);
 		if (ready > 0 && pollfds[0].revents != 0) {
 			ssize_t n = read(output_fd, bytes, sizeof(bytes));
@@ -296,9 +319,11 @@ int program_start(struct program *program, const char *command, const struct pro
 
 /* ---- ending ---- */
 
-void program_set_deadline(struct program *program, uint64_t deadline_ns)
+void program_set_deadline(struct program *program, uint64_t ns, uint64_t spare_ns)
 {
-	atomic_store(&program->deadline_ns, deadline_ns);
+	atomic_store(&program->delay_ns, observation_of(program->pid).delay_ns);
+	atomic_store(&program->spare_ns, spare_ns);
+	atomic_store(&program->deadline_ns, clock_after_ns(clock_now_ns(), ns));
 }
 
 bool program_has_ended(struct program *program)
@@ -320,7 +345,11 @@ bool program_ends_within(struct program *program, uint64_t ns)
 
 void program_pause(const struct program *program)
 {
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), PROGRAM_PAUSE_NS);
+
 	kill(-program->pid, SIGSTOP);
+	while (!observation_of(program->pid).stopped && clock_now_ns() < until_ns)
+		poll(NULL, 0, clock_poll_ms(0, AGAIN_NS));
 }
 
 void program_resume(const struct program *program)

@@ -18,6 +18,7 @@
 
 #define PROGRAM_MOST_WORDS 64
 #define PROGRAM_TAIL_SIZE 1024
+#define PROGRAM_PAUSE_NS 2000000000ull
 
 /* 0: no limit. */
 struct program_limits {
@@ -34,8 +35,11 @@ struct program {
 	/* Of the thread: */
 	pthread_t thread;
 	int output_fd, wake_fds[2];
-	_Atomic uint64_t deadline_ns;
+	_Atomic uint64_t deadline_ns, spare_ns; /* by so much the deadline may still be moved */
+	_Atomic uint64_t delay_ns; /* observation.h, when the deadline was set or moved */
 	atomic_bool overdue; /* it was ended at its deadline */
+	atomic_bool
+		starved; /* ... which was moved as far as it may be: it had too little of the processors */
 };
 
 /* Where the values of {host} and {port} come from; host NULL: there is no {host}. */
@@ -54,15 +58,21 @@ bool program_has_port(const char *command);
 int program_start(struct program *program, const char *command, const struct program_place *place,
 	const struct program_limits *limits, uint64_t deadline_ns, int terminal_fd);
 
-/* Another deadline; what was ended already stays so. */
-void program_set_deadline(struct program *program, uint64_t deadline_ns);
+/*
+ * Another deadline, in `ns`; what was ended already stays so. It is moved, by `spare_ns` at most, for as long as the
+ * program was ready to run and had no processor.
+ */
+void program_set_deadline(struct program *program, uint64_t ns, uint64_t spare_ns);
 
 /* Whether the process that was started has ended; then `status` is set. */
 bool program_has_ended(struct program *program);
 /* The same, within a time. */
 bool program_ends_within(struct program *program, uint64_t ns);
 
-/* SIGSTOP and SIGCONT for all of the group. */
+/*
+ * SIGSTOP and SIGCONT for all of the group. Stopping returns once no thread of it runs any more: one that was about to
+ * return from recv(2) would otherwise still use what a client does after that. It waits for PROGRAM_PAUSE_NS at most.
+ */
 void program_pause(const struct program *program);
 void program_resume(const struct program *program);
 

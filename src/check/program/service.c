@@ -150,12 +150,22 @@ static int check_again(
 	return 1;
 }
 
+/* All its life it was ready to run for so long, and had no processor, that its time is not over yet. */
+static bool is_starved(const struct service *service, uint64_t began_ns)
+{
+	uint64_t delay_ns = observation_of(service->program.pid).delay_ns;
+
+	if (delay_ns > SERVICE_STARVED_NS)
+		delay_ns = SERVICE_STARVED_NS;
+	return clock_now_ns() - began_ns < SERVICE_LISTEN_NS + delay_ns;
+}
+
 static int wait_for_it(struct service *service, int interrupt_fd, struct cause_found *found)
 {
 	uint64_t began_ns = clock_now_ns(), thorough_ns = began_ns, elsewhere_ns = 0;
 	struct pollfd interrupt = { .fd = interrupt_fd, .events = POLLIN };
 
-	while (clock_now_ns() - began_ns < SERVICE_LISTEN_NS) {
+	while (clock_now_ns() - began_ns < SERVICE_LISTEN_NS || is_starved(service, began_ns)) {
 		bool thoroughly = clock_now_ns() >= thorough_ns;
 
 		if (thoroughly)
@@ -178,13 +188,22 @@ static int begin(struct service *service, struct cause_found *found)
 
 	if (r != -ENOENT && r != -EACCES && r != -ENOEXEC && r != -ENOTDIR)
 		return r;
-	cause_note(found, CAUSE_NOT_STARTED, _("'%s' cannot be run: %s"), service->options->command,
+	cause_note(found, CAUSE_CANNOT_RUN, _("'%s' cannot be run: %s"), service->options->command,
 		strerror(-r));
 	return 1;
 }
 
-int service_start(struct service *service, bool anew, uint64_t life_ns, int interrupt_fd,
-	struct cause_found *reterr_found)
+bool service_look(const void *subject, uint64_t *ret_processor_ns)
+{
+	const struct service *service = subject;
+	struct observation seen = observation_of(service->program.pid);
+
+	*ret_processor_ns = seen.processor_ns;
+	return seen.ready;
+}
+
+int service_start(struct service *service, bool anew, uint64_t life_ns, uint64_t spare_ns,
+	int interrupt_fd, struct cause_found *reterr_found)
 {
 	uint16_t fixed_port = service->options->fixed_port;
 	bool runs = service->program.pid > 0 && !program_has_ended(&service->program) &&
@@ -208,7 +227,7 @@ int service_start(struct service *service, bool anew, uint64_t life_ns, int inte
 	if (r != 0)
 		service_end(service);
 	else
-		program_set_deadline(&service->program, clock_after_ns(clock_now_ns(), life_ns));
+		program_set_deadline(&service->program, life_ns, spare_ns);
 	return r;
 }
 

@@ -30,6 +30,7 @@ struct exchange {
 	uint64_t piece_end; /* offset behind the piece being sent */
 	uint64_t bytes; /* to be sent: the plan's, or fewer where those are enough */
 	uint64_t started_ns, progress_ns;
+	struct patience patience; /* since then, while it does not pause */
 	bool pausing, done;
 };
 
@@ -48,6 +49,12 @@ static void end(struct exchange *exchange, enum ending_kind kind, int error)
 	exchange->ending->kind = kind;
 	exchange->ending->error = error;
 	exchange->done = true;
+}
+
+static void note_progress(struct exchange *exchange)
+{
+	exchange->progress_ns = clock_now_ns();
+	patience_renew(&exchange->patience);
 }
 
 /* ---- sending ---- */
@@ -104,7 +111,7 @@ static void send_some(struct exchange *exchange)
 
 	if (n > 0) {
 		so_far->sent_bytes += (uint64_t)n;
-		exchange->progress_ns = clock_now_ns();
+		note_progress(exchange);
 	} else if (n < 0 && n != -EAGAIN && n != -EINTR) {
 		end(exchange, ENDING_SERVER, (int)n);
 	}
@@ -179,7 +186,7 @@ static void receive_some(struct exchange *exchange)
 
 	size_t right = pattern_match(bytes, (size_t)n, exchange->start, so_far->received_bytes);
 
-	exchange->progress_ns = clock_now_ns();
+	note_progress(exchange);
 	so_far->differs_at = so_far->received_bytes + right;
 	so_far->received_bytes += (uint64_t)n;
 	if (exchange->plan->enough_ns > 0 && so_far->received_bytes == exchange->piece_end &&
@@ -201,9 +208,11 @@ static void note_stillness(struct exchange *exchange)
 	if (exchange->pausing) {
 		exchange->pausing = false;
 		exchange->result->was_stuck = exchange->ending->sent_bytes < exchange->bytes;
-		exchange->progress_ns = clock_now_ns();
+		note_progress(exchange);
 		return;
 	}
+	if (!patience_is_over(&exchange->patience))
+		return;
 	exchange->ending->timeout_ns = exchange->plan->patience_ns;
 	end(exchange, ENDING_SILENT, 0);
 }
@@ -218,8 +227,9 @@ static void step(struct exchange *exchange)
 		{ .fd = events != 0 ? exchange->fd : -1, .events = events },
 		{ .fd = plan->interrupt_fd, .events = POLLIN },
 	};
-	uint64_t until_ns = clock_after_ns(
-		exchange->progress_ns, exchange->pausing ? plan->pause_ns : plan->patience_ns);
+	uint64_t until_ns = exchange->pausing
+		? clock_after_ns(exchange->progress_ns, plan->pause_ns)
+		: exchange->patience.until_ns;
 	int ready = poll(pollfds, 2, clock_poll_ms(clock_now_ns(), until_ns));
 
 	if (ready < 0 && errno != EINTR) {
@@ -257,6 +267,7 @@ void exchange_run(int fd, const struct exchange_plan *plan, struct exchange_resu
 	};
 
 	pattern_init();
+	patience_begin(&exchange.patience, plan->source, plan->patience_ns);
 	*ret_result = (struct exchange_result){
 		.ending = { .kind = ENDING_FINE, .sent_bytes = plan->sent_before },
 	};

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "check/traffic/deviation.h"
+#include "check/traffic/patience.h"
 #include "client/ending.h"
 
 #define EXCHANGE_NOWHERE UINT64_MAX
@@ -29,6 +30,7 @@ struct exchange_plan {
 		pause_ns; /* nothing is received before sending has been stuck, or done, for so long */
 	uint64_t urgent_at; /* the byte at this offset is sent as urgent; EXCHANGE_NOWHERE: none */
 	uint64_t patience_ns; /* without any progress */
+	struct patience_source source; /* of that patience; zeroed: none */
 	int interrupt_fd; /* gives up when readable: ENDING_SIGNAL; -1: none */
 };
 
