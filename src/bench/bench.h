@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/fleet/start.h"
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
-#include "bench/fleet/start.h"
 #include "net/addr.h"
 #include "protocol/load.h"
 

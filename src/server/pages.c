@@ -117,8 +117,8 @@ int pages_listen(const struct server_options *options, struct upgrade *upgrade,
 	else if (options->web_activated_count > 0)
 		r = inherit(upgrade, listeners);
 	if (r == 0)
-		r = listener_open_all(
-			options->web_specs, options->web_spec_count, &listen, listeners, why, sizeof(why));
+		r = listener_open_all(options->web_specs, options->web_spec_count, &listen,
+			listeners, why, sizeof(why));
 	if (r < 0 && why[0] != '\0')
 		log_error("%s", why);
 	for (size_t i = first; r == 0 && i < listeners->count; i++)

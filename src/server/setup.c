@@ -70,7 +70,7 @@ static int set_up_limits(struct server *server)
 static int set_up_proxies(struct server *server)
 {
 	const struct server_options *options = server->options;
-	const struct listener_list *listeners = &server->listeners;
+	const struct listener_list *listeners = &server->echoes;
 	enum listener_proxy *modes = calloc(listeners->count + 1, sizeof(*modes));
 	bool any = false;
 
@@ -299,7 +299,7 @@ int setup_open(struct server *server)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
 	server->answers = (struct control_answer){
 		.crew = &server->crew,
-		.listeners = &server->listeners,
+		.listeners = &server->echoes,
 		.faults = server->faults,
 		.engine = server->engine->name,
 		.started_ns = clock_now_ns(),

@@ -211,6 +211,8 @@ static const struct {
 	{ "refused_by_memory", "Connections refused: beyond --max-memory." },
 	{ "refused_by_source", "Connections refused: beyond --max-per-source." },
 	{ "refused_by_rate", "Connections refused: faster than --connect-rate." },
+	{ "refused_by_proxy", "Connections refused: a PROXY header wrong, late or missing." },
+	{ "proxy_headers", "PROXY headers that were right." },
 	{ "ended_idle", "Connections cut by --idle-timeout." },
 	{ "ended_old", "Connections cut by --max-lifetime." },
 	{ "ended_by_access", "Connections cut: their peer is not allowed any more." },

@@ -92,8 +92,8 @@ static uint64_t refused(const struct counters *counters)
 {
 	return counters->refused_by_access + counters->refused_by_count +
 		counters->refused_by_memory + counters->refused_by_source +
-		counters->refused_by_rate + counters->datagrams_refused +
-		counters->datagrams_limited;
+		counters->refused_by_rate + counters->refused_by_proxy +
+		counters->datagrams_refused + counters->datagrams_limited;
 }
 
 static uint64_t faults(const struct counters *counters)

@@ -81,7 +81,7 @@ function rateOf(...names) {
 }
 
 const REFUSED = ["refused_by_access", "refused_by_count", "refused_by_memory", "refused_by_source",
-	"refused_by_rate", "datagrams_refused", "datagrams_limited"];
+	"refused_by_rate", "refused_by_proxy", "datagrams_refused", "datagrams_limited"];
 
 function faultNames() {
 	return Object.keys(shown.sums).filter((name) => name.startsWith("faults_"));
