@@ -51,6 +51,7 @@ enum option_key {
 	KEY_JSON_LINES,
 	KEY_HDR,
 	KEY_HTML,
+	KEY_PLOT,
 	KEY_LABEL,
 	KEY_INTERVAL,
 	KEY_START_AT,
@@ -134,6 +135,9 @@ static const struct options_row rows[] = {
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
 		N_("the same, and before it an object for each interval as it ends") },
 	{ "hdr", KEY_HDR, "FILE", OPTIONS_FILE, N_("write all latencies as an HdrHistogram log") },
+	{ "plot", KEY_PLOT, "HOW", OPTIONS_CHOICE | OPTIONS_OPTIONAL,
+		N_("draw latency in the terminal: auto, braille or ascii (default: auto)"),
+		take_plot_choice },
 	{ "html", KEY_HTML, "FILE", OPTIONS_FILE, N_("write the result as a page with charts") },
 	{ "label", KEY_LABEL, "TEXT", OPTIONS_TEXT, N_("a name for this run, kept in the result") },
 	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
@@ -490,6 +494,10 @@ static int parse_output(struct input *input, int key, const char *text, struct c
 	case KEY_JSON_LINES: measure->json_lines = true; return 0;
 	case KEY_HDR: measure->hdr_path = text; return 0;
 	case KEY_HTML: measure->html_path = text; return 0;
+	case KEY_PLOT:
+		measure->plots = true;
+		measure->plot_style = take_plot_style(text);
+		return 0;
 	case KEY_LABEL: measure->label = text; return 0;
 	case KEY_INTERVAL:
 		input->given.interval = true;

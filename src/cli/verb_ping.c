@@ -25,6 +25,7 @@ enum {
 	OPTION_PORTS,
 	OPTION_SEND_PROXY,
 	OPTION_TCP_INFO,
+	OPTION_PLOT,
 	OPTION_TRACE,
 	OPTION_WAIT,
 };
@@ -82,6 +83,9 @@ static const struct options_row rows[] = {
 		N_("report a probe that has no reply when the next one is sent") },
 	{ "tcp-info", OPTION_TCP_INFO, NULL, 0,
 		N_("show the kernel's own round-trip time, retransmissions and window, too") },
+	{ "plot", OPTION_PLOT, "HOW", OPTIONS_CHOICE | OPTIONS_OPTIONAL,
+		N_("draw the times at the end: auto, braille or ascii (default: auto)"),
+		take_plot_choice },
 	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
 	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
 	TLS_OPTIONS_CLIENT_ROWS,
@@ -237,6 +241,8 @@ static int check(struct cli_state *state, struct arguments *arguments)
 
 	if (!arguments->target_given)
 		return cli_complain(state, _("there is no address to ping"));
+	if (ping->json && ping->plots)
+		return cli_complain(state, _("--plot is for people: it does not go with --json"));
 	if (arguments->wait_ns != 0 && arguments->unfit != NULL)
 		return cli_complain(state, _("--wait does not go with --%s"), arguments->unfit);
 	if (arguments->wait_ns != 0 && ping->size_bytes == 0)
@@ -337,6 +343,10 @@ static int take(int key, const char *argument, struct cli_state *state)
 		return take_send_proxy(state, argument, &arguments->proxy, &ping->proxy);
 	case OPTION_TCP_INFO: ping->kernel = true; return 0;
 	case OPTION_JSON: ping->json = true; return 0;
+	case OPTION_PLOT:
+		ping->plots = true;
+		ping->plot_style = take_plot_style(argument);
+		return 0;
 	case OPTION_TRACE: arguments->trace = true; return 0;
 	case OPTION_WAIT: return read_time(state, argument, "--wait", 1, &arguments->wait_ns);
 	case CLI_KEY_ARGUMENT: return take_address(state, argument);

@@ -19,6 +19,7 @@
 #include "cli/settings.h"
 #include "cli/take.h"
 #include "cli/tls_options.h"
+#include "cli/web_input.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -69,6 +70,9 @@ enum option_key {
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
+	KEY_WEB,
+	KEY_WEB_ALLOW,
+	KEY_WEB_NAME,
 	KEY_CONTROL,
 };
 
@@ -135,6 +139,13 @@ static const struct options_row rows[] = {
 	{ "proxy-timeout", KEY_PROXY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("how long a proxy's header may take (default: 3s)") },
 	TLS_OPTIONS_SERVER_ROWS,
+	{ .help = N_("Metrics and a live page:") },
+	{ "web", KEY_WEB, "ADDRESS", OPTIONS_ADDRESS,
+		N_("serve them at http://ADDRESS, or on the manager's socket fd:NAME; may be given again") },
+	{ "web-allow", KEY_WEB_ALLOW, "BLOCK", OPTIONS_TEXT,
+		N_("peers in this block may see them, too (default: this machine alone); may be given again") },
+	{ "web-name", KEY_WEB_NAME, "NAME", OPTIONS_TEXT,
+		N_("a name, beside addresses and localhost, that browsers may ask for; may be given again") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
@@ -189,6 +200,7 @@ struct serve_input {
 	struct addr upgrade_at, control_at;
 	struct tls_options_server tls;
 	const char **activated;
+	struct web_input web;
 	char *config; /* the text of --config */
 	bool explain, check;
 	bool is_offered; /* there are sockets of a service manager */
@@ -206,15 +218,10 @@ struct rereading {
 static int add_activated(struct serve_input *input, const char *name)
 {
 	struct server_options *server = &input->server;
-	const char **longer = reallocarray(
-		input->activated, server->activated_count + 1, sizeof(const char *));
+	int r = web_input_append(name, &input->activated, &server->activated_count);
 
-	if (longer == NULL)
-		return -ENOMEM;
-	longer[server->activated_count++] = name;
-	input->activated = longer;
-	server->activated = longer;
-	return 0;
+	server->activated = input->activated;
+	return r;
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
@@ -395,6 +402,25 @@ static int parse_limit(
 	}
 }
 
+/* What only concerns pages is a mistake without them. */
+static int check_web(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+	const struct web_input *web = &input->web;
+
+	server->web_specs = web->specs;
+	server->web_spec_count = web->spec_count;
+	server->web_activated = web->activated;
+	server->web_activated_count = web->activated_count;
+	server->web_names = web->names;
+	server->web_name_count = web->name_count;
+	if (web->spec_count + web->activated_count > 0 ||
+		web->name_count + server->web_allow.count == 0)
+		return 0;
+	return cli_complain(
+		state, _("%s needs --web"), web->name_count > 0 ? "--web-name" : "--web-allow");
+}
+
 static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
@@ -421,12 +447,17 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_CONTROL:
 		input->server.control_at = &input->control_at;
 		return take_place(state, "--control", text, &input->control_at);
+	case KEY_WEB: return web_input_add(&input->web, text, state);
+	case KEY_WEB_NAME: return web_input_add_name(&input->web, text, state);
+	case KEY_WEB_ALLOW: return add_block(state, "--web-allow", text, &input->server.web_allow);
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
 		input->server.config_path = text;
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
+		if (check_web(input, state) < 0)
+			return -EINVAL;
 		if (input->server.spec_count > 0 || input->is_offered)
 			return serve_address_check(&input->server, state) < 0
 				? -EINVAL
@@ -480,6 +511,8 @@ static void input_fini(struct serve_input *input)
 	free(input->server.proxies.texts);
 	free(input->specs);
 	free(input->activated);
+	web_input_fini(&input->web);
+	free(input->server.web_allow.texts);
 	free(input->config);
 	free(input->server.allow.texts);
 	free(input->server.deny.texts);

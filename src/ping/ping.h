@@ -28,6 +28,8 @@ struct ping_options {
 	const char *device; /* NULL: any */
 	const struct send_proxy *proxy; /* --send-proxy; NULL: none */
 	bool connect, flood, quiet, show_waiting, wall_times, json, kernel;
+	bool plots; /* text only */
+	enum plot_style plot_style;
 	size_t size_bytes;
 	size_t ports; /* 0: one, and nothing is counted by port */
 	uint64_t count; /* 0: no end */

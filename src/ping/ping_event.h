@@ -12,6 +12,7 @@
 #include "ping/gap.h"
 #include "ping/probe.h"
 #include "ping/tally.h"
+#include "stats/plot.h"
 
 /* Gaps that the trailer lists; more are only counted. */
 #define PING_EVENT_GAPS_MOST 16
@@ -101,6 +102,9 @@ struct ping_event_manner {
 	bool flood; /* dots instead of lines */
 	bool wall_times; /* -D */
 	uint64_t timeout_ns;
+	struct plot_course *plot; /* drawn below the trailer; NULL: not wanted */
+	enum plot_style plot_style;
+	uint64_t begun_ns; /* when it began, for the plot */
 };
 
 /* To standard output; `interim` to standard error in text. */

@@ -251,7 +251,7 @@ static int print_activated(FILE *stream, const struct server_options *options)
 
 	if (r < 0)
 		return r;
-	r = listener_adopt_all(&activation, 1, &list, why, sizeof(why));
+	r = listener_adopt_all(&activation, 1, false, &list, why, sizeof(why));
 	if (r < 0)
 		log_error("%s", why);
 	for (size_t i = 0; i < list.count; i++)

@@ -95,7 +95,7 @@ static void log_truncation(struct secure *secure, const struct stage *stage)
 static void on_news(void *context, const struct stage *stage, enum staged_news news)
 {
 	struct secure *secure = context;
-	struct counters *counters = secure->counters;
+	struct counters *counters = &secure->counters[stage->owner_tag];
 
 	switch (news) {
 	case STAGED_OPENED:
@@ -129,8 +129,10 @@ static struct stage *make_stage(void *context, unsigned tag, bool *reterr_plain)
 	tls = keys_get(options->keys);
 	stage = tls_new(tls, NULL);
 	tls_context_free(tls);
-	if (stage != NULL)
+	if (stage != NULL) {
 		stage->owner = secure->opening_slot;
+		stage->owner_tag = tag;
+	}
 	return stage;
 }
 
@@ -165,8 +167,8 @@ void secure_fini(struct secure *secure)
 	slot_table_fini(&secure->peers);
 }
 
-void secure_opened(struct secure *secure, const struct engine_conn *conn,
-	const struct proxied_client *client)
+void secure_opened(
+	struct secure *secure, const struct engine_conn *conn, const struct proxied_client *client)
 {
 	struct conn_log_name name;
 	void **place;
@@ -199,6 +201,14 @@ struct engine_conn secure_judge(const struct secure *secure, const struct engine
 	}
 	plain.protocol = staged_inner(conn->protocol);
 	return plain;
+}
+
+unsigned secure_tag(const struct secure *secure, const struct engine_conn *conn, unsigned tag)
+{
+	const struct stage *stage = secure->staged.inner != NULL ? staged_stage(conn->protocol)
+								 : NULL;
+
+	return stage != NULL ? stage->owner_tag : tag;
 }
 
 void secure_closed(struct secure *secure, const struct engine_conn *conn)

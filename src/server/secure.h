@@ -24,7 +24,7 @@ struct secure_options {
 struct secure {
 	struct staged staged;
 	struct secure_options options;
-	struct counters *counters; /* the caller's, too */
+	struct counters *counters; /* the caller's, of each listener by its tag */
 	struct slot_table peers; /* names, of connections of tls:// */
 	struct log_limit failures, truncations;
 	uint32_t opening_slot; /* of the connection that is being opened */
@@ -36,10 +36,12 @@ int secure_around(struct secure *secure, struct protocol **protocol,
 /* Zeroed is fine. */
 void secure_fini(struct secure *secure);
 
-/* These do nothing where `secure` is zeroed: there is no TLS. */
-/* `client`: as of gate_client(): what its proxy says of it, or NULL. */
-void secure_opened(struct secure *secure, const struct engine_conn *conn,
-	const struct proxied_client *client);
+/*
+ * These do nothing where `secure` is zeroed: there is no TLS. `client`: as of gate_client(): what its proxy says of
+ * it, or NULL.
+ */
+void secure_opened(
+	struct secure *secure, const struct engine_conn *conn, const struct proxied_client *client);
 
 /*
  * What the engine takes for a proper end may be a failure of the stage: reason and error become what it
@@ -47,4 +49,6 @@ void secure_opened(struct secure *secure, const struct engine_conn *conn,
  */
 struct engine_conn secure_judge(const struct secure *secure, const struct engine_conn *conn,
 	enum engine_close_reason *reason, int *error);
+/* The listener's tag of a connection with a stage, `tag` of any other: only the stage knows it where none has opened. */
+unsigned secure_tag(const struct secure *secure, const struct engine_conn *conn, unsigned tag);
 void secure_closed(struct secure *secure, const struct engine_conn *conn);

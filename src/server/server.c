@@ -87,6 +87,7 @@ static void report_start(struct server *server, struct announce_ready *ready)
 	keys_log_start(&server->keys, server->options);
 	keys_check_again(server->options);
 	fault_map_log_start(server->faults);
+	pages_set_ready(&server->pages, true);
 	announce_ready(ready);
 	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
@@ -150,6 +151,7 @@ static int reload_all(struct server *server)
 	if (r < 0)
 		return r;
 	use_access(server, access);
+	setup_tell_limits(server);
 	fault_map_log_start(server->faults);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
 		server->options->config_path);
@@ -220,8 +222,10 @@ static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	if (news == UPGRADE_PEER_GONE)
+	if (news == UPGRADE_PEER_GONE) {
 		crew_check_again(&server->crew);
+		pages_check_again(&server->pages);
+	}
 	return news == UPGRADE_GONE;
 }
 
@@ -293,6 +297,7 @@ static void drain(struct server *server)
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
 	struct counters sum;
 
+	pages_set_ready(&server->pages, false);
 	if (upgrade_is_in_charge(&server->upgrade))
 		notify_stopping();
 	else
@@ -301,6 +306,8 @@ static void drain(struct server *server)
 	control_stop_listening(server->control);
 	upgrade_end(&server->upgrade, &server->listeners);
 	crew_drain(&server->crew);
+	if (!upgrade_is_in_charge(&server->upgrade))
+		pages_cut(&server->pages);
 	/* Each thread answers behind its drain: by now none uses a listener. */
 	crew_sum(&server->crew, &sum);
 	upgrade_release(&server->upgrade);
@@ -318,11 +325,12 @@ static void drain(struct server *server)
 	crew_cut(&server->crew);
 }
 
-static int join_workers(const struct server *server)
+static int join_workers(struct server *server)
 {
+	int web = pages_end(&server->pages); /* it asks the workers */
 	int r = crew_join(&server->crew);
 
-	if (r == -EBUSY) {
+	if (r == -EBUSY || web == -EBUSY) {
 		/* It uses what would be freed: nothing is, and the process ends as it is. */
 		log_stop_writer();
 		_exit(EXIT_FAILURE);
@@ -358,6 +366,8 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 	if (r == 0)
 		r = helpers;
 	if (r == 0)
+		r = pages_start(&server->pages);
+	if (r == 0)
 		r = seal_and_take_over(server, walls);
 	if (r == 0)
 		r = serve(server);
@@ -374,7 +384,12 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 
 int server_run(const struct server_options *options)
 {
-	struct server server = { .current = *options, .signal_fd = -1, .done_fd = -1 };
+	struct server server = {
+		.current = *options,
+		.pages = PAGES_NONE,
+		.signal_fd = -1,
+		.done_fd = -1,
+	};
 	int r = activation_check();
 
 	if (r < 0)

@@ -69,6 +69,15 @@ struct server_options {
 	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;
 
+	/* Web pages: no addresses and no names, none. Sockets of the service manager go by the names that it gave them. */
+	const struct addr_spec *web_specs;
+	size_t web_spec_count;
+	const char *const *web_activated;
+	size_t web_activated_count;
+	struct access_entries web_allow; /* who may see them, beside this machine */
+	const char *const *web_names; /* under which they may be asked for */
+	size_t web_name_count;
+
 	/* As they are in force already. */
 	enum log_level log_level;
 	enum log_format log_format;

@@ -1,5 +1,5 @@
 /*
- * Counters of one thread. Each thread writes its own, without atomics; a reader gets a copy that
+ * Counters of one listener in one thread. Each thread writes its own, without atomics; a reader gets a copy that
  * the owner made between two events (see worker_snapshot), so the figures are consistent.
  */
 #pragma once
@@ -45,6 +45,7 @@
 	X(faults_reorder)                                                                            \
 	X(bytes_received)                                                                            \
 	X(bytes_sent)                                                                                \
+	X(bytes_dropped) /* received, and never sent: the connection ended before, or a fault */     \
 	X(urgent_bytes) /* sent back as urgent */                                                    \
 	X(datagrams_received)                                                                        \
 	X(datagrams_sent)                                                                            \
@@ -60,6 +61,9 @@ struct counters {
 
 /* Adds `more` to `sum`, counter by counter. */
 void counters_add(struct counters *sum, const struct counters *more);
+
+/* Bytes that have been received and are still to be sent. */
+uint64_t counters_pending(const struct counters *counters);
 
 /* Connections that are open now. */
 uint64_t counters_open(const struct counters *counters);

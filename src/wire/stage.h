@@ -63,6 +63,7 @@ struct stage {
 	const struct stage_ops *ops;
 	struct stage_sink sink; /* the owner's: set before the first call */
 	uint32_t owner; /* the owner's: which connection it is */
+	unsigned owner_tag; /* the owner's: of which listener */
 	bool open; /* plain bytes can be written */
 	bool finished; /* nothing more can be written */
 	enum stage_failure failure;

@@ -19,14 +19,16 @@ MAY_INCLUDE = {
     "engine/staged": "base protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
+    "web": "base stats protocol engine",
     "server/listen": "base net",
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats wire protocol engine server/listen",
     "server/control": "base net server/listen",
     "server/sandbox": "base wire engine server/listen server/admission",
+    "server/web": "base net stats protocol engine web server/admission",
     "server": "base net stats protocol wire engine engine/staged server/listen server/upgrade server/fault "
-              "server/admission server/sandbox server/control",
+              "server/admission server/sandbox server/control server/web",
     "client": "base net wire",
     "talk": "base net wire client",
     "tour/stops": "",
@@ -46,7 +48,7 @@ MAY_INCLUDE = {
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
 ONLY_FROM = {("bench", "report"): ("measure", "result"), ("bench", "report/model"): ("measure", "result")}
 # Made while building.
-GENERATED = {"config.h", "base/catalogue_bytes.h", "report/page_bytes.h", "tour/tour_examples.h"}
+GENERATED = {"config.h", "base/catalogue_bytes.h", "report/page_bytes.h", "server/web/page_bytes.h", "tour/tour_examples.h"}
 # A system's own header stays behind one door.
 ONLY_IN = {
     "liburing.h": ("engine/uring/",),

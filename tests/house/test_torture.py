@@ -7,7 +7,7 @@ import pytest
 from house import BUILD, ROOT, command
 
 # The folders that a server consists of; a verb of its own is but options.
-FOLDERS = "base", "net", "wire", "protocol", "engine", "server"
+FOLDERS = "base", "net", "wire", "protocol", "engine", "web", "server"
 # In base, but for results only: the clients'.
 NOT_THE_SERVERS = {"base_outfile.c.o"}
 MORE = "cli_cli", "cli_meant", "cli_options", "cli_settings", "cli_take", "cli_verb_serve"

@@ -96,6 +96,8 @@ PLAYS = {
                   "--deny", "@{0}/deny"],
     "sealed": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--deny", "@{0}/deny"],
     "upgrade": ["--upgrade", "{0}/upgrade", "{1}", "--control", "{0}/control", "--threads", "1"],
+    "web": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--web", "unix:{0}/pages", "--web-allow",
+            "@{0}/deny", "--deny", "@{0}/deny"],
 }
 RICH_CONFIG = """\
 # Everything that a server can be asked for at once.
@@ -392,6 +394,9 @@ class Play:
             self._ask_at_control()
         self._deny_another(tcp)
         before.say(b"still here")
+        if self.kind == "web":
+            self._scrape("/events", "event: end\n", 2)
+            self._scrape("/metrics", "\r\n0\r\n\r\n", 1)
         late = Conversation(self, tcp)
         late.say(b"late")
         late.finish()
@@ -403,6 +408,27 @@ class Play:
         self._wait_end()
         if len(self.lost) > 1 and not (self.victim and self.victim.every):
             self.problem("more than one conversation was lost: " + "; ".join(self.lost))
+
+    def _scrape(self, path, mark, times):
+        """Asks for a page, until the mark has come so often. Like any other conversation it may be lost."""
+        text = ""
+        try:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(MOST_S)
+                peer.connect(str(self.folder / "pages"))
+                peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                while text.count(mark) < times and not text.startswith("HTTP/1.1 503 "):
+                    chunk = peer.recv(1 << 18)
+                    if not chunk:
+                        raise ConnectionResetError("it ended")
+                    text += chunk.decode()
+        except TimeoutError:
+            self.problem(f"{path}: silence after {len(text)} bytes")
+        except OSError as error:
+            self.lost.append(f"{path}: {error}")
+        else:
+            if not text.startswith(("HTTP/1.1 200 ", "HTTP/1.1 503 ")):
+                self.problem(f"{path}: {text[:100]}")
 
     def _ask_at_control(self):
         """One question may stay without an answer: its client is dropped then, or accepted a second later."""

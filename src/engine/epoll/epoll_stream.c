@@ -534,8 +534,11 @@ void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn)
 		return;
 	drive_report(&engine->core, conn, &event, &answer);
 	carry_out_either(engine, conn, &answer);
-	/* The answer may have given credit for bytes that have come already. */
-	if (conn_must_end(conn) ||
+	/*
+	 * The answer may have given credit for bytes that have come already; and what was sent in part
+	 * while the kernel takes more gets no edge.
+	 */
+	if (conn_must_end(conn) || may_flush(conn) ||
 		conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED | CONN_READABLE))
 		enqueue(engine, conn);
 }
