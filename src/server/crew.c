@@ -100,11 +100,8 @@ void crew_ask(const struct crew *crew, struct counters *ret_sum, unsigned *ret_s
 	*ret_sum = (struct counters){ 0 };
 	*ret_silent = 0;
 	for (unsigned i = 0; i < crew->count; i++) {
-		struct counters one;
-
-		if (!worker_snapshot(crew->workers[i], until_ns, &one))
+		if (!worker_snapshot(crew->workers[i], until_ns, ret_sum))
 			(*ret_silent)++;
-		counters_add(ret_sum, &one);
 	}
 }
 

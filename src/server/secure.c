@@ -203,6 +203,12 @@ struct engine_conn secure_judge(const struct secure *secure, const struct engine
 	return plain;
 }
 
+const struct protocol_conn *secure_inner(
+	const struct secure *secure, const struct engine_conn *conn)
+{
+	return secure->staged.inner != NULL ? staged_inner(conn->protocol) : conn->protocol;
+}
+
 unsigned secure_tag(const struct secure *secure, const struct engine_conn *conn, unsigned tag)
 {
 	const struct stage *stage = secure->staged.inner != NULL ? staged_stage(conn->protocol)

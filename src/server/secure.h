@@ -49,6 +49,9 @@ void secure_opened(
  */
 struct engine_conn secure_judge(const struct secure *secure, const struct engine_conn *conn,
 	enum engine_close_reason *reason, int *error);
+/* What the protocols inside remember of a connection: its memory, or what is in the stage's. */
+const struct protocol_conn *secure_inner(
+	const struct secure *secure, const struct engine_conn *conn);
 /* The listener's tag of a connection with a stage, `tag` of any other: only the stage knows it where none has opened. */
 unsigned secure_tag(const struct secure *secure, const struct engine_conn *conn, unsigned tag);
 void secure_closed(struct secure *secure, const struct engine_conn *conn);

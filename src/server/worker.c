@@ -16,11 +16,11 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "net/socket.h"
-#include "protocol/echo.h"
 #include "server/admission/conn_log.h"
 #include "server/admission/gate.h"
 #include "server/admission/gate_host.h"
 #include "server/listener_trouble.h"
+#include "server/stack.h"
 #include "server/tuning.h"
 
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
@@ -30,11 +30,8 @@ struct worker {
 	struct worker_options options;
 	struct engine *engine;
 	struct record record; /* written by the thread alone, but for its copy */
-	struct echo echo;
-	struct fault fault; /* around the echo, where options.faults asks for it */
-	struct guard guard; /* around both, where options.guard asks for it */
-	struct secure secure; /* around all, where an address is of tls:// */
-	bool faulted, guarded, gated, ruled;
+	struct stack stack; /* the echo, and what the options ask for around it */
+	bool gated, ruled;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
 	struct conn_log conn_log;
@@ -69,12 +66,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
-	secure_opened(&worker->secure, conn, gate_client(&worker->gate, conn));
-}
-
-static void on_fault(void *context, const struct fault_event *event)
-{
-	fault_map_log_event(context, event);
+	secure_opened(&worker->stack.secure, conn, gate_client(&worker->gate, conn));
 }
 
 static void on_looped(void *context, int32_t peer_port)
@@ -91,46 +83,24 @@ static void on_paused(void *context)
 	gate_slowed(&worker->gate);
 }
 
-/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. The outermost knows the listener. */
-static const struct protocol_conn *find_echo(const struct worker *worker,
-	const struct engine_conn *conn, const struct protocol_conn **ret_outer, unsigned *ret_tag)
-{
-	static const struct protocol_conn nothing;
-	const struct protocol_conn *memory = conn->protocol;
-
-	*ret_tag = worker->guarded ? guard_tag(memory)
-		: worker->faulted  ? fault_tag(memory)
-				   : echo_tag(memory);
-	if (worker->guarded)
-		memory = guard_inner(memory);
-	*ret_outer = memory != NULL ? memory : &nothing;
-	if (worker->faulted && memory != NULL)
-		memory = fault_inner(memory);
-	return memory != NULL ? memory : &nothing;
-}
-
 static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct worker *worker = context;
-	const struct protocol_conn *outer;
 	struct engine_conn plain, inner;
-	enum guard_ending ending = GUARD_NOT_ENDED;
-	unsigned tag;
+	struct stack_memory memory;
 
 	if (gate_waits_for_header(&worker->gate, conn)) {
 		gate_abandoned(&worker->gate, conn);
 		return; /* it was never accepted, as far as clients are counted */
 	}
-	plain = secure_judge(&worker->secure, conn, &reason, &error);
+	plain = secure_judge(&worker->stack.secure, conn, &reason, &error);
+	memory = stack_look(&worker->stack, conn);
 	inner = plain;
-	inner.protocol = find_echo(worker, &plain, &outer, &tag);
-	tag = secure_tag(&worker->secure, conn, tag);
-	gate_speak_of(&worker->gate, tag);
-	if (worker->guarded)
-		ending = guard_ending(plain.protocol);
+	inner.protocol = memory.echo;
+	gate_speak_of(&worker->gate, memory.tag);
 	if (reason == ENGINE_CLOSE_DONE &&
-		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
+		(memory.ending != GUARD_NOT_ENDED || memory.ended_by_fault))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
 	switch (reason) {
 	case ENGINE_CLOSE_DONE: worker->gate.counters->connections_finished++; break;
@@ -138,15 +108,12 @@ static void on_closed(
 	case ENGINE_CLOSE_CUT: worker->gate.counters->connections_cut++; break;
 	}
 	worker->gate.counters->bytes_dropped += echo_pending_bytes(inner.protocol);
-	lives_closed(&worker->record.lives, conn->slot, tag, echo_received_bytes(inner.protocol));
+	lives_closed(
+		&worker->record.lives, conn->slot, memory.tag, echo_received_bytes(inner.protocol));
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
-		gate_closed(&worker->gate, &plain, ending);
-	if (worker->faulted)
-		fault_forget(outer);
-	if (worker->guarded)
-		guard_forget(plain.protocol);
-	secure_closed(&worker->secure, conn);
+		gate_closed(&worker->gate, &plain, memory.ending);
+	stack_forget(&worker->stack, conn);
 }
 
 static void on_accept_paused(void *context, int error)
@@ -208,14 +175,13 @@ static void run_check(struct engine *engine, struct engine_task *task)
 static void know(void *context, const struct engine_conn *conn, struct census_fact *ret_fact)
 {
 	const struct worker *worker = context;
-	unsigned tag;
-	const struct protocol_conn *outer, *inner = find_echo(worker, conn, &outer, &tag);
+	const struct stack_memory memory = stack_look(&worker->stack, conn);
 
 	*ret_fact = (struct census_fact){
 		.opened_ns = lives_opened_ns(&worker->record.lives, conn->slot),
-		.listener = tag,
-		.received_bytes = echo_received_bytes(inner),
-		.pending_bytes = echo_pending_bytes(inner),
+		.listener = memory.tag,
+		.received_bytes = echo_received_bytes(memory.echo),
+		.pending_bytes = echo_pending_bytes(memory.echo),
 	};
 }
 
@@ -237,11 +203,9 @@ static void run_snapshot(struct engine *engine, struct engine_task *task)
 static bool list_one(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
-	const struct protocol_conn *outer;
 	struct engine_conn inner = *conn;
-	unsigned tag;
 
-	inner.protocol = find_echo(worker, conn, &outer, &tag);
+	inner.protocol = stack_look(&worker->stack, conn).echo;
 	return roster_add(&worker->roster, &inner, gate_client(&worker->gate, conn));
 }
 
@@ -261,11 +225,8 @@ static void run_roster(struct engine *engine, struct engine_task *task)
 static bool is_condemned(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
-	const struct protocol_conn *outer;
-	unsigned tag;
 
-	find_echo(worker, conn, &outer, &tag);
-	gate_speak_of(&worker->gate, tag);
+	gate_speak_of(&worker->gate, stack_look(&worker->stack, conn).tag);
 	return gate_condemns(&worker->gate, conn);
 }
 
@@ -278,8 +239,8 @@ static void run_access(struct engine *engine, struct engine_task *task)
 	pthread_mutex_unlock(&worker->lock);
 	engine_cut_some(engine, is_condemned, worker);
 	/* Its limits may be others now; one that is silent would never check them. */
-	if (worker->guarded) {
-		guard_set_limits(&worker->guard, worker->options.guard);
+	if (worker->stack.guarded) {
+		guard_set_limits(&worker->stack.guard, worker->options.guard);
 		engine_nudge_all(engine);
 	}
 	answer(worker, &worker->access_wanted);
@@ -317,32 +278,13 @@ static void *run_thread(void *context)
 /* ---- on the main thread ---- */
 
 /* What was not asked for is left out, and costs nothing. */
-static struct protocol *set_up_faults(struct worker *worker)
-{
-	const struct fault_map *map = worker->options.faults;
-	struct fault_options options = {
-		.now_ns = clock_now_ns,
-		.report = on_fault,
-		.context = (void *)(uintptr_t)map,
-	};
-
-	worker->faulted = map != NULL;
-	if (!worker->faulted)
-		return &worker->echo.protocol;
-	options.sites = fault_map_sites(map);
-	fault_init(&worker->fault, &worker->echo.protocol, worker->record.counters, &options);
-	return &worker->fault.protocol;
-}
-
-/* The same for admission, and for how long connections may stay. */
 static struct protocol *set_up_limits(struct worker *worker)
 {
 	const struct worker_options *options = &worker->options;
-	struct protocol *inner = set_up_faults(worker);
+	struct guard_options guard;
 
 	worker->gated = options->limits != NULL || options->access != NULL ||
 		options->guard != NULL;
-	worker->guarded = options->guard != NULL;
 	worker->ruled = options->peer_rule != NULL;
 	worker->host = (struct engine_host){
 		.opened = on_opened,
@@ -363,15 +305,13 @@ static struct protocol *set_up_limits(struct worker *worker)
 		worker->host.admit_datagram = gate_host_admit_datagram;
 	if (worker->ruled)
 		worker->gate.peer_rule = &worker->peer_rule;
-	if (!worker->guarded)
-		return inner;
-
-	struct guard_options guard = *options->guard;
-
-	guard.report_paused = on_paused;
-	guard.context = worker;
-	guard_init(&worker->guard, inner, worker->record.counters, &guard);
-	return &worker->guard.protocol;
+	if (options->guard != NULL) {
+		guard = *options->guard;
+		guard.report_paused = on_paused;
+		guard.context = worker;
+	}
+	return stack_init(&worker->stack, worker->record.counters, options->faults,
+		options->guard != NULL ? &guard : NULL);
 }
 
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
@@ -400,10 +340,10 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		options->shown);
 	if (r < 0)
 		goto fail_lock;
-	echo_init(&worker->echo, worker->record.counters, options->pending_bytes,
+	echo_init(&worker->stack.echo, worker->record.counters, options->pending_bytes,
 		options->return_urgent);
-	worker->echo.report_looped = on_looped;
-	worker->echo.context = worker;
+	worker->stack.echo.report_looped = on_looped;
+	worker->stack.echo.context = worker;
 	conn_log_init(&worker->conn_log);
 	r = -pthread_mutex_init(&worker->lock, NULL);
 	if (r < 0)
@@ -416,7 +356,8 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
 	outermost = set_up_limits(worker);
-	r = secure_around(&worker->secure, &outermost, &options->secure, worker->record.counters);
+	r = secure_around(
+		&worker->stack.secure, &outermost, &options->secure, worker->record.counters);
 	if (r == 0)
 		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
 			&worker->engine);
@@ -426,7 +367,7 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	return 0;
 
 fail_engine:
-	secure_fini(&worker->secure);
+	stack_fini(&worker->stack);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
@@ -443,7 +384,7 @@ int worker_listen(struct worker *worker, int fd, enum addr_scheme scheme, unsign
 	struct addr bound;
 
 	if (scheme == ADDR_UDP && socket_name(fd, scheme, &bound) == 0)
-		echo_add_own_port(&worker->echo, addr_port(&bound));
+		echo_add_own_port(&worker->stack.echo, addr_port(&bound));
 	tuning_apply(fd, scheme, worker->options.cpu, worker->options.busy_poll_ns);
 	return engine_listen(worker->engine, fd, scheme, tag);
 }
@@ -643,13 +584,9 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
-	secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
-	if (worker->guarded)
-		guard_fini(&worker->guard);
-	if (worker->faulted)
-		fault_fini(&worker->fault);
+	stack_fini(&worker->stack);
 	conn_log_fini(&worker->conn_log);
 	json_decref(worker->roster.list);
 	pthread_cond_destroy(&worker->changed);
