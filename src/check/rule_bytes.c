@@ -70,7 +70,7 @@ static enum rule_verdict one_byte(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1);
 	struct exchange_result result;
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
