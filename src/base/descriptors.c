@@ -6,6 +6,13 @@
 
 #include <sys/resource.h>
 
+uint64_t descriptors_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 void descriptors_raise_limit(void)
 {
 	struct rlimit limit;

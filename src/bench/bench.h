@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/fleet/start.h"
 #include "bench/outcome.h"
 #include "bench/pace.h"
 #include "bench/source.h"
-#include "bench/fleet/start.h"
 #include "net/addr.h"
 #include "protocol/load.h"
 
@@ -26,6 +26,7 @@
 
 struct bench_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	const struct source *source; /* NULL: the kernel's choice */
 	const struct send_proxy *proxy; /* what each connection begins with; NULL: its messages */
 	const char *engine; /* "auto" or a name */

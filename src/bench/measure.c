@@ -333,12 +333,44 @@ static void print_cut(const struct measurement *measurement, const struct outcom
 		duration_format(options->duration_ns, planned, sizeof(planned)));
 }
 
+/* Latency counts from when a message was due, where there is that. */
+static void print_plots(const struct measurement *measurement, const struct model *model)
+{
+	const struct measure_options *options = measurement->options;
+	const struct model_latency *latency = &model->latency;
+	const struct model_interval *intervals = model->intervals.items;
+	unsigned width = width_of(measurement->people);
+	const struct histogram *main = latency->intended != NULL ? latency->intended
+		: latency->sent != NULL                          ? latency->sent
+								 : latency->connect;
+	struct plot_course course;
+
+	if (!options->plots || main == NULL)
+		return;
+	plot_course_init(&course, options->bench.interval_ns);
+	for (size_t i = 0; i < model->intervals.count; i++) {
+		const struct model_interval *each = &intervals[i];
+
+		if (each->max_ns > 0)
+			plot_course_add(
+				&course, each->start_ns, each->p50_ns, each->p99_ns, each->max_ns);
+		if (each->errors > 0)
+			plot_course_add_lost(&course, each->start_ns, each->errors);
+	}
+	fputc('\n', measurement->people);
+	plot_write_shape(main, options->plot_style, width, measurement->people);
+	fputc('\n', measurement->people);
+	plot_write_course(&course, options->plot_style, width, _("p50 to p99"), _("maximum"),
+		measurement->people);
+}
+
 static int print_result(const struct measurement *measurement, const struct model *model,
 	const struct outcome *outcome, const struct judgement *judgement)
 {
 	int r = terminal_result(
 		model, model, 1, width_of(measurement->people), measurement->people);
 
+	print_plots(measurement, model);
 	print_damage(measurement, outcome);
 	if (!measurement->options->has_goal)
 		print_cut(measurement, outcome);

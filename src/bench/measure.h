@@ -11,6 +11,7 @@
 #include "bench/fleet/launcher.h"
 #include "bench/profile.h"
 #include "bench/promise.h"
+#include "stats/plot.h"
 
 #define MEASURE_MOST_PROMISES 32
 
@@ -25,6 +26,8 @@ struct measure_options {
 	bool has_goal;
 	struct promise goal; /* of --find-max */
 	bool json, json_lines, quiet;
+	bool plots; /* draws pictures below the figures */
+	enum plot_style plot_style;
 	struct launcher_rank rank;
 	const char *hdr_path, *html_path, *label; /* NULL: none */
 	int argc;

@@ -3,6 +3,7 @@
  */
 #include "cli/take.h"
 
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/duration.h"
@@ -50,6 +51,22 @@ int take_time(struct cli_state *state, const char *option, const char *text, uin
 			state, _("%s '%s' is not a time, such as 500ms or 5s"), option, text);
 	*ret_ns = ns;
 	return 0;
+}
+
+const char *take_plot_choice(size_t index)
+{
+	static const char *const names[] = { "auto", "braille", "ascii", NULL };
+
+	return names[index];
+}
+
+enum plot_style take_plot_style(const char *text)
+{
+	if (text != NULL && strcmp(text, "braille") == 0)
+		return PLOT_BRAILLE;
+	if (text != NULL && strcmp(text, "ascii") == 0)
+		return PLOT_ASCII;
+	return plot_style_of_terminal();
 }
 
 int take_send_proxy(struct cli_state *state, const char *text, struct send_proxy *storage,

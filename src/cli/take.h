@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "client/send_proxy.h"
 #include "net/addr.h"
+#include "stats/plot.h"
 
 int take_count(struct cli_state *state, const char *option, const char *text, uint64_t least,
 	uint64_t most, uint64_t *ret_number);
@@ -16,6 +17,10 @@ int take_size(struct cli_state *state, const char *option, const char *text, uin
 	uint64_t most, uint64_t *ret_bytes);
 /* From 1 to a milliard. */
 int take_u32(struct cli_state *state, const char *option, const char *text, uint32_t *ret_number);
+/* What --plot takes; NULL: as the terminal is. */
+const char *take_plot_choice(size_t index);
+enum plot_style take_plot_style(const char *text);
+
 /* Longer than nothing. */
 int take_time(struct cli_state *state, const char *option, const char *text, uint64_t *ret_ns);
 

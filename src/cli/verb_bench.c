@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/ineffective.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "engine/engine.h"
 #include "net/call.h"
 
@@ -50,6 +51,7 @@ enum option_key {
 	KEY_JSON_LINES,
 	KEY_HDR,
 	KEY_HTML,
+	KEY_PLOT,
 	KEY_LABEL,
 	KEY_INTERVAL,
 	KEY_START_AT,
@@ -96,6 +98,8 @@ static const struct options_row rows[] = {
 	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("for connecting, for a datagram's echo, and for what is under way at the end "
 		   "(default: 1s)") },
+	{ "resume", TLS_OPTIONS_RESUME, NULL, 0,
+		N_("with TLS and --churn: go on with the keys of an earlier connection") },
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
@@ -131,11 +135,15 @@ static const struct options_row rows[] = {
 	{ "json-lines", KEY_JSON_LINES, NULL, 0,
 		N_("the same, and before it an object for each interval as it ends") },
 	{ "hdr", KEY_HDR, "FILE", OPTIONS_FILE, N_("write all latencies as an HdrHistogram log") },
+	{ "plot", KEY_PLOT, "HOW", OPTIONS_CHOICE | OPTIONS_OPTIONAL,
+		N_("draw latency in the terminal: auto, braille or ascii (default: auto)"),
+		take_plot_choice },
 	{ "html", KEY_HTML, "FILE", OPTIONS_FILE, N_("write the result as a page with charts") },
 	{ "label", KEY_LABEL, "TEXT", OPTIONS_TEXT, N_("a name for this run, kept in the result") },
 	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
 		N_("length of an interval of the figures over time (default: 1s)") },
 	{ "quiet", 'q', NULL, 0, N_("print nothing while it runs") },
+	TLS_OPTIONS_CLIENT_ROWS,
 	{ 0 },
 };
 
@@ -143,6 +151,7 @@ struct input {
 	struct measure_options measure;
 	struct source source;
 	struct send_proxy proxy;
+	struct tls_client_options tls;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
 	bool trains_given;
@@ -407,6 +416,8 @@ static int check(struct input *input, struct cli_state *state)
 		return cli_complain(state, _("--arrivals is for --rate and --find-max"));
 	if (measure->json && measure->json_lines)
 		return cli_complain(state, _("--json and --json-lines exclude each other"));
+	if (input->tls.resume && bench->load.echoes == 0)
+		return cli_complain(state, _("--resume is for --churn"));
 	r = settle_rank(input, state);
 	if (r == 0)
 		r = check_trains(input, state);
@@ -414,7 +425,8 @@ static int check(struct input *input, struct cli_state *state)
 		return r;
 	complete(input);
 	ineffective_say(&input->given, measure);
-	return 0;
+	return tls_options_open_client(
+		&input->tls, &bench->target, state, &input->measure.bench.tls);
 }
 
 /* ---- options ---- */
@@ -469,7 +481,7 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case 'w': return take_time_from(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
 	case '4': return take_family(input, AF_INET, state);
 	case '6': return take_family(input, AF_INET6, state);
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_client(&input->tls, key, text, state);
 	}
 }
 
@@ -482,6 +494,10 @@ static int parse_output(struct input *input, int key, const char *text, struct c
 	case KEY_JSON_LINES: measure->json_lines = true; return 0;
 	case KEY_HDR: measure->hdr_path = text; return 0;
 	case KEY_HTML: measure->html_path = text; return 0;
+	case KEY_PLOT:
+		measure->plots = true;
+		measure->plot_style = take_plot_style(text);
+		return 0;
 	case KEY_LABEL: measure->label = text; return 0;
 	case KEY_INTERVAL:
 		input->given.interval = true;
@@ -552,12 +568,15 @@ enum cli_status verb_bench(int argc, char **argv)
 		.family = AF_UNSPEC,
 	};
 
+	enum measure_verdict outcome;
 	enum cli_status status;
 	int signal = 0;
 
 	if (!cli_parse(&verb_bench_options, argc, argv, &input, &status))
 		return status;
-	switch (measure(&input.measure, &signal)) {
+	outcome = measure(&input.measure, &signal);
+	tls_context_free(input.measure.bench.tls);
+	switch (outcome) {
 	case MEASURE_KEPT: return CLI_OK;
 	case MEASURE_BROKEN: return CLI_UNMET;
 	case MEASURE_NOT_JUDGED: return CLI_NOT_JUDGED;

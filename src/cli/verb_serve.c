@@ -18,6 +18,8 @@
 #include "cli/serve_address.h"
 #include "cli/settings.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
+#include "cli/web_input.h"
 #include "engine/engine.h"
 #include "net/call.h"
 #include "net/cidr.h"
@@ -68,6 +70,9 @@ enum option_key {
 	KEY_CONFIG,
 	KEY_CHECK_CONFIG,
 	KEY_UPGRADE,
+	KEY_WEB,
+	KEY_WEB_ALLOW,
+	KEY_WEB_NAME,
 	KEY_CONTROL,
 };
 
@@ -133,6 +138,14 @@ static const struct options_row rows[] = {
 		N_("proxies whose PROXY header counts: a block, @FILE, or unix; may be given again") },
 	{ "proxy-timeout", KEY_PROXY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("how long a proxy's header may take (default: 3s)") },
+	TLS_OPTIONS_SERVER_ROWS,
+	{ .help = N_("Metrics and a live page:") },
+	{ "web", KEY_WEB, "ADDRESS", OPTIONS_ADDRESS,
+		N_("serve them at http://ADDRESS, or on the manager's socket fd:NAME; may be given again") },
+	{ "web-allow", KEY_WEB_ALLOW, "BLOCK", OPTIONS_TEXT,
+		N_("peers in this block may see them, too (default: this machine alone); may be given again") },
+	{ "web-name", KEY_WEB_NAME, "NAME", OPTIONS_TEXT,
+		N_("a name, beside addresses and localhost, that browsers may ask for; may be given again") },
 	{ .help = N_("Start, restart, privileges:") },
 	{ "activated", KEY_ACTIVATED, "NAME", OPTIONS_TEXT,
 		N_("serve only the service manager's sockets of this name; may be given again (default: all)") },
@@ -185,7 +198,9 @@ struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
 	struct addr upgrade_at, control_at;
+	struct tls_options_server tls;
 	const char **activated;
+	struct web_input web;
 	char *config; /* the text of --config */
 	bool explain, check;
 	bool is_offered; /* there are sockets of a service manager */
@@ -203,15 +218,10 @@ struct rereading {
 static int add_activated(struct serve_input *input, const char *name)
 {
 	struct server_options *server = &input->server;
-	const char **longer = reallocarray(
-		input->activated, server->activated_count + 1, sizeof(const char *));
+	int r = web_input_append(name, &input->activated, &server->activated_count);
 
-	if (longer == NULL)
-		return -ENOMEM;
-	longer[server->activated_count++] = name;
-	input->activated = longer;
-	server->activated = longer;
-	return 0;
+	server->activated = input->activated;
+	return r;
 }
 
 /* PATH, unix:PATH or @NAME: a unix stream's address, with or without its scheme. */
@@ -235,6 +245,17 @@ static int take_place(
 		return -EINVAL;
 	*ret_at = found.addrs[0];
 	return 0;
+}
+
+/* When all options are known. */
+static int finish_tls(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+
+	server->tls = input->tls.tls;
+	server->tls.pairs = input->tls.pairs;
+	server->handshake_ns = input->tls.handshake_ns;
+	return tls_options_check_server(&input->tls, server->specs, server->spec_count, state);
 }
 
 static bool may_write(int fd)
@@ -289,7 +310,7 @@ static int parse_tuning(
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_server(&input->tls, key, text, state);
 	}
 }
 
@@ -381,6 +402,25 @@ static int parse_limit(
 	}
 }
 
+/* What only concerns pages is a mistake without them. */
+static int check_web(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+	const struct web_input *web = &input->web;
+
+	server->web_specs = web->specs;
+	server->web_spec_count = web->spec_count;
+	server->web_activated = web->activated;
+	server->web_activated_count = web->activated_count;
+	server->web_names = web->names;
+	server->web_name_count = web->name_count;
+	if (web->spec_count + web->activated_count > 0 ||
+		web->name_count + server->web_allow.count == 0)
+		return 0;
+	return cli_complain(
+		state, _("%s needs --web"), web->name_count > 0 ? "--web-name" : "--web-allow");
+}
+
 static int take(int key, const char *text, struct cli_state *state)
 {
 	struct serve_input *input = state->input;
@@ -407,14 +447,21 @@ static int take(int key, const char *text, struct cli_state *state)
 	case KEY_CONTROL:
 		input->server.control_at = &input->control_at;
 		return take_place(state, "--control", text, &input->control_at);
+	case KEY_WEB: return web_input_add(&input->web, text, state);
+	case KEY_WEB_NAME: return web_input_add_name(&input->web, text, state);
+	case KEY_WEB_ALLOW: return add_block(state, "--web-allow", text, &input->server.web_allow);
 	case KEY_CONFIG:
 		if (input->config != NULL)
 			return cli_complain(state, _("--config can be given once"));
 		input->server.config_path = text;
 		return settings_apply(text, state, &input->config);
 	case CLI_KEY_END:
+		if (check_web(input, state) < 0)
+			return -EINVAL;
 		if (input->server.spec_count > 0 || input->is_offered)
-			return serve_address_check(&input->server, state);
+			return serve_address_check(&input->server, state) < 0
+				? -EINVAL
+				: finish_tls(input, state);
 		input->server.specs_are_default = true;
 		return serve_address_add(&input->server, &input->specs, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
@@ -428,10 +475,11 @@ const struct options_table verb_serve_options = {
 	.argument_kind = OPTIONS_ADDRESS,
 	.default_host = "*",
 	.about = N_("Runs the echo server: every byte comes back, exactly, to every client."),
-	.closing = N_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
-		      "unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
-		      "kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
-		      "counters."),
+	.closing = N_(
+		"ADDRESS: tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+		"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
+		"kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
+		"counters."),
 };
 
 static const struct serve_input defaults = {
@@ -451,6 +499,7 @@ static const struct serve_input defaults = {
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	},
+	.tls = { .handshake_ns = SERVER_DEFAULT_HANDSHAKE_NS },
 };
 
 static void input_fini(struct serve_input *input)
@@ -462,6 +511,8 @@ static void input_fini(struct serve_input *input)
 	free(input->server.proxies.texts);
 	free(input->specs);
 	free(input->activated);
+	web_input_fini(&input->web);
+	free(input->server.web_allow.texts);
 	free(input->config);
 	free(input->server.allow.texts);
 	free(input->server.deny.texts);

@@ -11,6 +11,8 @@
 #include "net/addr.h"
 
 struct engine;
+struct conn;
+struct protocol_answer;
 
 /* So many a round: a storm of connects must not keep open connections waiting. */
 #define ACCEPT_A_ROUND 64
@@ -55,3 +57,31 @@ void accept_resume(struct accept *accept);
  * end at once, too.
  */
 void accept_retry_soon(struct engine *engine);
+
+/* ---- prefaces ---- */
+
+/*
+ * The preface of a connection: bytes in front of its stream, which the host reads and the protocol never gets (see
+ * struct engine_host). Until it has come, the connection is CONN_PREFACE, has no credit, and no event of it is
+ * reported to the protocol.
+ *
+ * All that has come is peeked at each time, and stays in the kernel's buffer until the preface is whole; then
+ * exactly the preface is received. So the stream begins with its first byte, in whatever way an engine receives,
+ * and a connection that waits holds no memory of ours.
+ */
+
+/*
+ * Of an accepted connection, before drive_open(): asks the host. True: it is CONN_PREFACE now, and its time limit is
+ * set; its owner calls accept_preface_advance() at once, and then whenever more has come or the time is over.
+ */
+bool accept_preface_begin(struct engine *engine, struct conn *conn, unsigned tag);
+
+enum accept_preface_outcome {
+	ACCEPT_PREFACE_WAITS, /* for more, or for the end of the stream */
+	ACCEPT_PREFACE_SHORT, /* the system has no memory: to be tried again a little later */
+	ACCEPT_PREFACE_OPEN, /* it is open, as after drive_open(): `ret_answer` is the protocol's */
+	ACCEPT_PREFACE_ENDS, /* it is lost or cut */
+};
+
+enum accept_preface_outcome accept_preface_advance(
+	struct engine *engine, struct conn *conn, struct protocol_answer *ret_answer);

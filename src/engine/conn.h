@@ -56,7 +56,7 @@ enum conn_flag {
 	CONN_RECEIVING_POLL = 1 << 26, /* with RECEIVING: a poll, in bulk */
 	CONN_MARKED = 1 << 27, /* epoll: its urgent bytes are reported as such */
 	CONN_PREFACE = 1
-		<< 29, /* no event has been reported: bytes in front of the stream are awaited (preface.h) */
+		<< 29, /* no event has been reported: bytes in front of the stream are awaited (accept.h) */
 };
 
 #define CONN_NO_SLOT UINT32_MAX

@@ -122,6 +122,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		.scheme = datagram->scheme,
 		.peer = (const struct sockaddr *)arrival->peer,
 		.asked = arrival->asked->known ? &arrival->asked->asked.ipi6_addr : NULL,
+		.tag = datagram->tag,
 	};
 	struct protocol_answer answer;
 	bool trains = datagram->trains && datagram->wary_turns == 0;
@@ -131,8 +132,7 @@ static void ask(struct engine *engine, const struct datagram *datagram,
 		return;
 	for (int i = answer.twice ? 2 : 1; i > 0; i--) {
 		if (answer.wake_ns != 0)
-			postponed_add(engine, datagram->fd, datagram->family, arrival, &answer.send,
-				answer.wake_ns);
+			postponed_add(engine, datagram, arrival, &answer.send, answer.wake_ns);
 		else
 			departures_add(departures, arrival, &answer.send, datagram->family, trains);
 	}
@@ -145,6 +145,7 @@ static bool work_off(struct engine *engine, struct datagram *datagram, struct da
 	struct arrival arrival;
 	bool more = true, refused = false, taken;
 
+	departures->tag = datagram->tag;
 	do {
 		while (!departures_is_full(departures) &&
 			(more = arrivals_next(&batch->arrivals, &arrival)))

@@ -11,20 +11,20 @@ void datagram_event_report(struct engine *engine, const struct protocol_event *e
 }
 
 static void report_fate(
-	struct engine *engine, enum protocol_event_kind kind, size_t count, int error)
+	struct engine *engine, enum protocol_event_kind kind, unsigned tag, size_t count, int error)
 {
-	struct protocol_event event = { .kind = kind, .count = count, .error = error };
+	struct protocol_event event = { .kind = kind, .count = count, .error = error, .tag = tag };
 	struct protocol_answer ignored;
 
 	datagram_event_report(engine, &event, &ignored);
 }
 
-void datagram_event_sent(struct engine *engine, size_t count)
+void datagram_event_sent(struct engine *engine, unsigned tag, size_t count)
 {
-	report_fate(engine, PROTOCOL_DATAGRAM_SENT, count, 0);
+	report_fate(engine, PROTOCOL_DATAGRAM_SENT, tag, count, 0);
 }
 
-void datagram_event_lost(struct engine *engine, size_t count, int error)
+void datagram_event_lost(struct engine *engine, unsigned tag, size_t count, int error)
 {
-	report_fate(engine, PROTOCOL_DATAGRAM_LOST, count, error);
+	report_fate(engine, PROTOCOL_DATAGRAM_LOST, tag, count, error);
 }

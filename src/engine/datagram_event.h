@@ -10,9 +10,12 @@
 void datagram_event_report(struct engine *engine, const struct protocol_event *event,
 	struct protocol_answer *ret_answer);
 
-/* So many more answers have left; so many more could not be sent, for this reason (-errno). */
-void datagram_event_sent(struct engine *engine, size_t count);
-void datagram_event_lost(struct engine *engine, size_t count, int error);
+/*
+ * So many more answers of this listener have left; so many more could not be sent, for this reason
+ * (-errno).
+ */
+void datagram_event_sent(struct engine *engine, unsigned tag, size_t count);
+void datagram_event_lost(struct engine *engine, unsigned tag, size_t count, int error);
 
 /*
  * A datagram has come. If the host does not admit it, the protocol does not hear of it and the

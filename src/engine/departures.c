@@ -156,9 +156,9 @@ static bool send_singly(struct departures *departures, struct engine *engine, in
 		if (n == -EAGAIN)
 			return false;
 		if (n >= 0)
-			datagram_event_sent(engine, 1);
+			datagram_event_sent(engine, departures->tag, 1);
 		else
-			datagram_event_lost(engine, 1, (int)n);
+			datagram_event_lost(engine, departures->tag, 1, (int)n);
 		drop_first(send, train);
 	}
 	departures->gone++;
@@ -176,7 +176,7 @@ static void note_gone(struct departures *departures, struct engine *engine, unsi
 
 	for (unsigned i = 0; i < sends; i++)
 		datagrams += departures->sends[departures->gone++].datagrams;
-	datagram_event_sent(engine, datagrams);
+	datagram_event_sent(engine, departures->tag, datagrams);
 }
 
 bool departures_send(struct departures *departures, struct engine *engine, int fd,
@@ -201,7 +201,7 @@ bool departures_send(struct departures *departures, struct engine *engine, int f
 			first->singly = true;
 			*reterr_refused = true;
 		} else {
-			datagram_event_lost(engine, 1, n);
+			datagram_event_lost(engine, departures->tag, 1, n);
 			departures->gone++;
 		}
 	}
@@ -212,6 +212,7 @@ bool departures_send(struct departures *departures, struct engine *engine, int f
 void departures_give_up(struct departures *departures, struct engine *engine, int error)
 {
 	for (; departures->gone < departures->count; departures->gone++)
-		datagram_event_lost(engine, departures->sends[departures->gone].datagrams, error);
+		datagram_event_lost(engine, departures->tag,
+			departures->sends[departures->gone].datagrams, error);
 	clear(departures);
 }

@@ -45,6 +45,7 @@ struct departures {
 	unsigned count;
 	unsigned gone; /* so many of them are sent or lost */
 	unsigned vector_count;
+	unsigned tag; /* of the listener; its owner's to set before the first is sent */
 	/* One more than makes it full: the last may be sent twice. */
 	struct departure sends[DEPARTURES_MOST + 1];
 	struct mmsghdr messages[DEPARTURES_MOST + 1];

@@ -45,6 +45,7 @@ void drive_open(
 	if (engine->host->opened != NULL) {
 		struct engine_conn view = conn_view(conn);
 
+		view.tag = tag;
 		engine->host->opened(engine->context, &view);
 	}
 	drive_report(engine, conn, &event, ret_answer);

@@ -159,6 +159,25 @@ void engine_nudge_all(struct engine *engine)
 	}
 }
 
+uint32_t engine_look(struct engine *engine, uint32_t from, uint32_t most_slots,
+	engine_look_fn *look, void *context)
+{
+	uint32_t used = engine->conns.used_slots, slot = from;
+
+	bool more = true;
+
+	for (; more && slot < used && slot - from < most_slots; slot++) {
+		struct conn *conn = conn_at(&engine->conns, slot);
+
+		if (conn != NULL && !(conn->flags & CONN_CONNECTING) && !conn_must_end(conn)) {
+			struct engine_conn view = conn_view(conn);
+
+			more = look(context, &view);
+		}
+	}
+	return slot < used ? slot : 0;
+}
+
 int engine_run(struct engine *engine)
 {
 	core_block_sigpipe(engine);

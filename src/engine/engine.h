@@ -55,6 +55,7 @@ struct engine_conn {
 	uint32_t slot; /* small and dense: may index an array of the host's */
 	int fd;
 	enum addr_scheme scheme;
+	unsigned tag; /* of the listener (engine_listen); known to `opened` only */
 	const struct protocol_conn *protocol;
 };
 
@@ -63,6 +64,7 @@ struct engine_datagram {
 	enum addr_scheme scheme;
 	const struct sockaddr *peer;
 	const struct in6_addr *asked; /* our address, IPv4 in its mapped form; NULL: not known */
+	unsigned tag; /* of the listener */
 };
 
 /* A preface may have so many bytes at most: no more are shown to the host. */
@@ -283,6 +285,14 @@ int engine_connect(
 bool engine_nudge(struct engine *engine, uint64_t name);
 /* The same for every connection. From a task. */
 void engine_nudge_all(struct engine *engine);
+
+/*
+ * From a task: shows the open connections in the slots from `from` on, until `look` gives false, or `most_slots` have
+ * been gone through: so a crowd costs no more than a few. Returns where to go on: 0 behind the last one.
+ */
+typedef bool engine_look_fn(void *context, const struct engine_conn *conn);
+uint32_t engine_look(struct engine *engine, uint32_t from, uint32_t most_slots,
+	engine_look_fn *look, void *context);
 
 /*
  * From `closed`, which may come after the pacer has been called in this round: the pacer is to be

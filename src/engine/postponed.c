@@ -10,12 +10,14 @@
 
 #include "base/clock.h"
 #include "engine/core.h"
+#include "engine/datagram.h"
 #include "engine/datagram_event.h"
 #include "net/call.h"
 
 struct postponed_answer {
 	uint64_t due_ns, order;
 	int fd, family;
+	unsigned tag;
 	struct sockaddr_storage peer;
 	socklen_t peer_length;
 	struct pktinfo asked;
@@ -79,7 +81,7 @@ static struct postponed_answer *pop(struct postponed *postponed)
 
 /* ---- in and out ---- */
 
-static struct postponed_answer *copy(int fd, int family, const struct arrival *arrival,
+static struct postponed_answer *copy(const struct datagram *datagram, const struct arrival *arrival,
 	const struct protocol_span *answer, uint64_t due_ns)
 {
 	struct postponed_answer *kept = malloc(sizeof(*kept) + answer->length);
@@ -88,8 +90,9 @@ static struct postponed_answer *copy(int fd, int family, const struct arrival *a
 		return NULL;
 	*kept = (struct postponed_answer){
 		.due_ns = due_ns,
-		.fd = fd,
-		.family = family,
+		.fd = datagram->fd,
+		.family = datagram->family,
+		.tag = datagram->tag,
 		.peer_length = arrival->peer_length,
 		.asked = *arrival->asked,
 		.length = answer->length,
@@ -99,17 +102,17 @@ static struct postponed_answer *copy(int fd, int family, const struct arrival *a
 	return kept;
 }
 
-void postponed_add(struct engine *engine, int fd, int family, const struct arrival *arrival,
-	const struct protocol_span *answer, uint64_t due_ns)
+void postponed_add(struct engine *engine, const struct datagram *datagram,
+	const struct arrival *arrival, const struct protocol_span *answer, uint64_t due_ns)
 {
 	struct postponed *postponed = &engine->postponed;
 	struct postponed_answer *kept = NULL;
 
 	if (postponed->bytes + sizeof(*kept) + answer->length <= POSTPONED_MOST_BYTES &&
 		reserve(postponed) == 0)
-		kept = copy(fd, family, arrival, answer, due_ns);
+		kept = copy(datagram, arrival, answer, due_ns);
 	if (kept == NULL) {
-		datagram_event_lost(engine, 1, -ENOBUFS);
+		datagram_event_lost(engine, datagram->tag, 1, -ENOBUFS);
 		return;
 	}
 	kept->order = postponed->order++;
@@ -136,9 +139,9 @@ static void send_one(struct engine *engine, struct postponed_answer *answer)
 	ssize_t n = call_sendmsg(answer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n >= 0)
-		datagram_event_sent(engine, 1);
+		datagram_event_sent(engine, answer->tag, 1);
 	else
-		datagram_event_lost(engine, 1, (int)n);
+		datagram_event_lost(engine, answer->tag, 1, (int)n);
 }
 
 void postponed_send_due(struct engine *engine)
@@ -157,12 +160,12 @@ void postponed_send_due(struct engine *engine)
 
 void postponed_give_up(struct engine *engine)
 {
-	size_t count = engine->postponed.count;
+	struct postponed *postponed = &engine->postponed;
 
-	timer_clear(&engine->timers, &engine->postponed.timer);
-	postponed_fini(&engine->postponed);
-	if (count > 0)
-		datagram_event_lost(engine, count, -ESHUTDOWN);
+	timer_clear(&engine->timers, &postponed->timer);
+	for (size_t i = 0; i < postponed->count; i++)
+		datagram_event_lost(engine, postponed->heap[i]->tag, 1, -ESHUTDOWN);
+	postponed_fini(postponed);
 }
 
 void postponed_fini(struct postponed *postponed)

@@ -14,6 +14,7 @@
 /* The answers that wait in one engine, with their addresses; an answer beyond it is lost. */
 #define POSTPONED_MOST_BYTES ((size_t)16 << 20)
 
+struct datagram;
 struct engine;
 struct postponed_answer;
 
@@ -29,8 +30,8 @@ struct postponed {
  * Copies the answer, which leaves by this socket when it is due. Without memory, or beyond the
  * bound, it is reported to the protocol as lost.
  */
-void postponed_add(struct engine *engine, int fd, int family, const struct arrival *arrival,
-	const struct protocol_span *answer, uint64_t due_ns);
+void postponed_add(struct engine *engine, const struct datagram *datagram,
+	const struct arrival *arrival, const struct protocol_span *answer, uint64_t due_ns);
 
 /* The timer has fired: sends what is due, and reports to the protocol what became of it. */
 void postponed_send_due(struct engine *engine);

@@ -20,6 +20,9 @@
 #include "ping/ping_json.h"
 #include "ping/ping_text.h"
 
+/* The finest that a picture can show; it grows with the run. */
+#define PLOT_STEP_NS (10 * CLOCK_NS_PER_MS)
+
 /* What is found before the run. The end is ends_fini, on every way out. */
 struct ends {
 	struct resolve_list targets, sources;
@@ -210,6 +213,7 @@ static int check_output(void)
 static int run(const struct ping_options *options, uint64_t interval_ns, struct ends *ends,
 	struct ping_run_outcome *ret_outcome)
 {
+	struct plot_course plot;
 	struct ping_run_options run = {
 		.manner = {
 			.peer = ends->target,
@@ -220,8 +224,12 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 			.flood = options->flood,
 			.wall_times = options->wall_times,
 			.timeout_ns = options->timeout_ns,
+			.plot = options->plots ? &plot : NULL,
+			.plot_style = options->plot_style,
+			.begun_ns = clock_now_ns(),
 		},
 		.printer = options->json ? &ping_json_printer : &ping_text_printer,
+		.tls = { .context = options->tls, .host = options->target.host },
 		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
 		.proxy = options->proxy,
@@ -235,7 +243,10 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 		.connected_fd = ends->fd,
 		.connected_ns = ends->connect_ns,
 	};
-	int r = ping_run(&run, ret_outcome);
+	int r;
+
+	plot_course_init(&plot, PLOT_STEP_NS);
+	r = ping_run(&run, ret_outcome);
 
 	if (r == 0)
 		ends->fd = -1; /* the run has closed it */

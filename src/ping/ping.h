@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/channel.h"
 #include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/ping_run.h"
@@ -21,11 +22,14 @@
 
 struct ping_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	bool source_given;
 	struct addr_spec source;
 	const char *device; /* NULL: any */
 	const struct send_proxy *proxy; /* --send-proxy; NULL: none */
 	bool connect, flood, quiet, show_waiting, wall_times, json, kernel;
+	bool plots; /* text only */
+	enum plot_style plot_style;
 	size_t size_bytes;
 	size_t ports; /* 0: one, and nothing is counted by port */
 	uint64_t count; /* 0: no end */

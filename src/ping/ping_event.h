@@ -12,6 +12,7 @@
 #include "ping/gap.h"
 #include "ping/probe.h"
 #include "ping/tally.h"
+#include "stats/plot.h"
 
 /* Gaps that the trailer lists; more are only counted. */
 #define PING_EVENT_GAPS_MOST 16
@@ -44,6 +45,7 @@ struct ping_event {
 	uint16_t port; /* the source port, where there are several; otherwise 0 */
 	uint64_t round_trip_ns;
 	uint64_t connect_ns;
+	uint64_t handshake_ns; /* of TLS; 0: none */
 	bool late, reordered;
 	bool untimed; /* it came while this process was stopped: there is no round trip */
 	bool connect_untimed; /* as well, of the connection */
@@ -80,6 +82,7 @@ struct ping_event_lane {
 struct ping_event_result {
 	const struct tally *tally;
 	const struct tally_times *connect;
+	const struct tally_times *handshake; /* of TLS; count 0: none */
 	uint64_t connections;
 	uint64_t duration_ns;
 	uint64_t under_way;
@@ -99,6 +102,9 @@ struct ping_event_manner {
 	bool flood; /* dots instead of lines */
 	bool wall_times; /* -D */
 	uint64_t timeout_ns;
+	struct plot_course *plot; /* drawn below the trailer; NULL: not wanted */
+	enum plot_style plot_style;
+	uint64_t begun_ns; /* when it began, for the plot */
 };
 
 /* To standard output; `interim` to standard error in text. */

@@ -18,6 +18,7 @@
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "client/channel.h"
 #include "ping/conversation.h"
 #include "ping/tabular.h"
 
@@ -128,6 +129,8 @@ static const char *way_word(const struct gap *gap, enum gap_way way)
 	case GAP_RESET: return _("reset (RST)");
 	case GAP_FINISHED: return _("finished (FIN)");
 	case GAP_SILENT: return _("silent");
+	case GAP_CUT_OFF: return _("cut off (FIN without close_notify)");
+	case GAP_TLS: return channel_why();
 	case GAP_UNREACHABLE:
 	case GAP_LOCAL: break;
 	}
@@ -162,11 +165,13 @@ static void say_kernel(struct line *line, const struct ping_event_kernel *kernel
 static void say_reply(
 	struct line *line, const struct ping_event_manner *manner, const struct ping_event *event)
 {
-	char time[MS_SIZE], connect[MS_SIZE];
+	char time[MS_SIZE], connect[MS_SIZE], handshake[MS_SIZE];
 
 	say_number(line, event);
 	if (manner->connect && !event->connect_untimed)
 		say(line, " connect=%s ms", ms((double)event->connect_ns, connect));
+	if (manner->connect && !event->connect_untimed && event->handshake_ns > 0)
+		say(line, " handshake=%s ms", ms((double)event->handshake_ns, handshake));
 	if (event->untimed)
 		say(line, " %s", _("(no time: ping was stopped when it came)"));
 	else
@@ -272,10 +277,23 @@ static void say_event(struct line *from, struct line *line, const struct ping_ev
 	}
 }
 
+static void note_for_plot(const struct ping_event_manner *manner, const struct ping_event *event)
+{
+	uint64_t at_ns = clock_now_ns() - manner->begun_ns;
+
+	if (event->kind == PING_EVENT_REPLY && !event->untimed)
+		plot_course_add(manner->plot, at_ns, event->round_trip_ns, event->round_trip_ns,
+			event->round_trip_ns);
+	else if (event->kind == PING_EVENT_OVERDUE || event->kind == PING_EVENT_DAMAGED)
+		plot_course_add_lost(manner->plot, at_ns, 1);
+}
+
 static void text_event(const struct ping_event_manner *manner, const struct ping_event *event)
 {
 	struct line from = { .length = 0 }, line = { .length = 0 };
 
+	if (manner->plot != NULL)
+		note_for_plot(manner, event);
 	if (manner->quiet)
 		return;
 	/* A dot for each probe, taken back by its reply: what stands there is under way or lost. */
@@ -410,6 +428,19 @@ static void put_ports(const struct ping_event_result *result)
 			dead, result->lane_count);
 }
 
+static void put_plots(const struct ping_event_manner *manner, const struct histogram *histogram)
+{
+	unsigned columns = terminal_columns();
+
+	if (histogram_count(histogram) == 0)
+		return;
+	putchar('\n');
+	plot_write_shape(histogram, manner->plot_style, columns, stdout);
+	putchar('\n');
+	plot_write_course(manner->plot, manner->plot_style, columns, _("answers"), NULL, stdout);
+	putchar('\n');
+}
+
 static void text_end(const struct ping_event_manner *manner, const struct ping_event_result *result)
 {
 	const struct tally *tally = result->tally;
@@ -422,7 +453,11 @@ static void text_end(const struct ping_event_manner *manner, const struct ping_e
 	put_oddities(result);
 	if (manner->connect)
 		put_times("connect", result->connect);
+	if (manner->connect)
+		put_times("handshake", result->handshake);
 	put_times("rtt", &tally->round_trip);
+	if (manner->plot != NULL)
+		put_plots(manner, tally->round_trip.histogram);
 	put_gaps(result);
 	if (manner->by_port)
 		put_ports(result);

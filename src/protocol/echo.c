@@ -19,7 +19,7 @@
 struct echo_conn {
 	uint64_t received_bytes;
 	uint32_t pending_bytes;
-	bool paused;
+	uint32_t paused : 1, tag : 31;
 };
 
 _Static_assert(sizeof(struct echo_conn) <= sizeof(struct protocol_conn), "the state must fit");
@@ -40,6 +40,16 @@ static void store(struct protocol_conn *conn, const struct echo_conn *state)
 uint64_t echo_received_bytes(const struct protocol_conn *conn)
 {
 	return load(conn).received_bytes;
+}
+
+uint32_t echo_pending_bytes(const struct protocol_conn *conn)
+{
+	return load(conn).pending_bytes;
+}
+
+unsigned echo_tag(const struct protocol_conn *conn)
+{
+	return load(conn).tag;
 }
 
 /*
@@ -92,10 +102,10 @@ static void handle_bytes(struct echo *echo, struct protocol_conn *conn,
 	answer->send = event->span;
 	if (event->kind == PROTOCOL_URGENT && echo->return_urgent) {
 		answer->send_urgent = true;
-		echo->counters->urgent_bytes++;
+		echo->counters[state.tag].urgent_bytes++;
 	}
 	answer->credit = credit_of(echo, &state);
-	echo->counters->bytes_received += event->span.length;
+	echo->counters[state.tag].bytes_received += event->span.length;
 	store(conn, &state);
 }
 
@@ -107,20 +117,22 @@ static void handle_sent(
 	assert(count <= state.pending_bytes);
 	state.pending_bytes -= (uint32_t)count;
 	answer->credit = credit_of(echo, &state);
-	echo->counters->bytes_sent += count;
+	echo->counters[state.tag].bytes_sent += count;
 	store(conn, &state);
 }
 
 static void handle_datagram(
 	struct echo *echo, const struct protocol_event *event, struct protocol_answer *answer)
 {
-	echo->counters->datagrams_received++;
+	struct counters *counters = &echo->counters[event->tag];
+
+	counters->datagrams_received++;
 	if (event->truncated) {
-		echo->counters->datagrams_lost++; /* half an echo would be a false one */
+		counters->datagrams_lost++; /* half an echo would be a false one */
 		return;
 	}
 	if (!event->peer_named || event->to_group || may_loop(echo, event->peer_port)) {
-		echo->counters->datagrams_refused++;
+		counters->datagrams_refused++;
 		if (event->peer_named && echo->report_looped != NULL)
 			echo->report_looped(echo->context, event->to_group ? -1 : event->peer_port);
 		return;
@@ -129,13 +141,22 @@ static void handle_datagram(
 	answer->send = event->span;
 }
 
+static void handle_opened(
+	struct echo *echo, struct protocol_conn *conn, unsigned tag, struct protocol_answer *answer)
+{
+	struct echo_conn state = { .tag = tag & INT32_MAX };
+
+	store(conn, &state);
+	answer->credit = echo->cap_bytes;
+}
+
 static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	const struct protocol_event *event, struct protocol_answer *answer)
 {
 	struct echo *echo = (struct echo *)self;
 
 	switch (event->kind) {
-	case PROTOCOL_OPENED: answer->credit = echo->cap_bytes; break;
+	case PROTOCOL_OPENED: handle_opened(echo, conn, event->tag, answer); break;
 	case PROTOCOL_BYTES:
 	case PROTOCOL_URGENT: handle_bytes(echo, conn, event, answer); break;
 	case PROTOCOL_END: answer->end = PROTOCOL_CLOSE; break;
@@ -145,8 +166,12 @@ static void echo_handle(struct protocol *self, struct protocol_conn *conn,
 	case PROTOCOL_FAULT:
 	case PROTOCOL_LOST: break;
 	case PROTOCOL_DATAGRAM: handle_datagram(echo, event, answer); break;
-	case PROTOCOL_DATAGRAM_SENT: echo->counters->datagrams_sent += event->count; break;
-	case PROTOCOL_DATAGRAM_LOST: echo->counters->datagrams_lost += event->count; break;
+	case PROTOCOL_DATAGRAM_SENT:
+		echo->counters[event->tag].datagrams_sent += event->count;
+		break;
+	case PROTOCOL_DATAGRAM_LOST:
+		echo->counters[event->tag].datagrams_lost += event->count;
+		break;
 	}
 }
 

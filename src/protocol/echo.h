@@ -16,7 +16,7 @@
 
 struct echo {
 	struct protocol protocol; /* what engines are given */
-	struct counters *counters;
+	struct counters *counters; /* one for each listener, by tag (engine_listen) */
 	uint32_t cap_bytes;
 	bool return_urgent; /* an urgent byte goes back as urgent; otherwise as a plain byte */
 	/*
@@ -33,12 +33,16 @@ struct echo {
 	unsigned char loop_ports[65536 / 8];
 };
 
-/* `counters` stays the caller's and must outlive the echo. */
+/* `counters`, one for each listener by its tag, stay the caller's and must outlive the echo. */
 void echo_init(
 	struct echo *echo, struct counters *counters, uint32_t cap_bytes, bool return_urgent);
 
 /* The bytes that have been received on this connection so far. */
 uint64_t echo_received_bytes(const struct protocol_conn *conn);
+/* Of these, what has not been sent yet. */
+uint32_t echo_pending_bytes(const struct protocol_conn *conn);
+/* The tag of the listener that the connection came in by. */
+unsigned echo_tag(const struct protocol_conn *conn);
 
 /*
  * Datagrams from this port are not answered, because it is the server's own: a forged datagram

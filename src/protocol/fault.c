@@ -120,6 +120,11 @@ const struct protocol_conn *fault_inner(const struct protocol_conn *conn)
 	return state == NULL ? NULL : &state->inner;
 }
 
+unsigned fault_tag(const struct protocol_conn *conn)
+{
+	return (unsigned)conn->word[1];
+}
+
 bool fault_has_ended(const struct protocol_conn *conn)
 {
 	struct fault_conn *state = state_of(conn);
@@ -138,12 +143,17 @@ void fault_forget(const struct protocol_conn *conn)
 
 /* ---- fault events ---- */
 
+static unsigned tag_of(const struct fault *fault, const struct planned_conn *state)
+{
+	return (unsigned)(state->conn.site - fault->options.sites);
+}
+
 static void report_conn(const struct fault *fault, const struct planned_conn *state,
 	enum fault_plan_kind kind, uint64_t after_bytes)
 {
 	struct fault_event done = {
 		.kind = kind,
-		.tag = (unsigned)(state->conn.site - fault->options.sites),
+		.tag = tag_of(fault, state),
 		.number = state->number,
 		.after_bytes = after_bytes,
 	};
@@ -191,6 +201,7 @@ static struct fault_conn *open_conn(struct fault *fault, struct protocol_conn *c
 	struct planned_conn *planned;
 
 	conn->word[0] = (uintptr_t)state;
+	conn->word[1] = tag;
 	if (state == NULL)
 		return NULL;
 	state->site = plan != NULL ? site : NULL;
@@ -473,8 +484,11 @@ static void handle_bytes(struct fault *fault, struct planned_conn *state,
 	uint64_t delay_ns;
 
 	if (state->discards_input) {
+		struct counters *counters = &fault->counters[tag_of(fault, state)];
+
 		state->received_bytes += event->span.length;
-		fault->counters->bytes_received += event->span.length;
+		counters->bytes_received += event->span.length;
+		counters->bytes_dropped += event->span.length;
 		return;
 	}
 	delay_ns = spoil(fault, state, &event->span, now_ns);

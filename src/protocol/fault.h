@@ -52,7 +52,10 @@ struct fault {
 	struct fault_conn *first;
 };
 
-/* `inner`, `counters`, sites and their plans stay the caller's and must outlive the fault. */
+/*
+ * `inner`, `counters` (one for each listener, by its tag), sites and their plans stay the caller's and must outlive the
+ * fault.
+ */
 void fault_init(struct fault *fault, struct protocol *inner, struct counters *counters,
 	const struct fault_options *options);
 /* Forgets the connections for which fault_forget() was not called. */
@@ -60,6 +63,9 @@ void fault_fini(struct fault *fault);
 
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *fault_inner(const struct protocol_conn *conn);
+
+/* The tag of the listener, also where there was no memory. */
+unsigned fault_tag(const struct protocol_conn *conn);
 
 /* Whether it is a fault that has ended the connection. */
 bool fault_has_ended(const struct protocol_conn *conn);

@@ -9,7 +9,7 @@ void fault_event_report(const struct fault *fault, const struct fault_event *eve
 {
 	switch (event->kind) {
 #define COUNT(kind, counter, key)                                                                  \
-	case FAULT_PLAN_##kind: fault->counters->faults_##counter++; break;
+	case FAULT_PLAN_##kind: fault->counters[event->tag].faults_##counter++; break;
 		FAULT_PLAN_EACH(COUNT)
 #undef COUNT
 	case FAULT_PLAN_KINDS: break;

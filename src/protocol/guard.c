@@ -30,6 +30,7 @@ struct guard_conn {
 	uint64_t pending_bytes; /* received, and not sent */
 	uint32_t inner_credit;
 	bool paused; /* by the rate */
+	unsigned tag; /* of the listener */
 	enum guard_ending ending;
 };
 
@@ -41,13 +42,15 @@ static struct guard_conn *state_of(const struct protocol_conn *conn)
 /* ---- life of a state ---- */
 
 static struct guard_conn *open_conn(
-	struct guard *guard, struct protocol_conn *conn, uint64_t now_ns)
+	struct guard *guard, struct protocol_conn *conn, unsigned tag, uint64_t now_ns)
 {
 	struct guard_conn *state = calloc(1, sizeof(*state));
 
 	conn->word[0] = (uintptr_t)state;
+	conn->word[1] = tag;
 	if (state == NULL)
 		return NULL;
+	state->tag = tag;
 	state->opened_ns = now_ns;
 	state->moved_ns = now_ns;
 	state->wake_ns = state->inner_wake_ns = CLOCK_NEVER;
@@ -72,6 +75,11 @@ const struct protocol_conn *guard_inner(const struct protocol_conn *conn)
 	const struct guard_conn *state = state_of(conn);
 
 	return state == NULL ? NULL : &state->inner;
+}
+
+unsigned guard_tag(const struct protocol_conn *conn)
+{
+	return (unsigned)conn->word[1];
 }
 
 enum guard_ending guard_ending(const struct protocol_conn *conn)
@@ -151,7 +159,7 @@ static uint32_t limit_credit(
 		return allowed < state->inner_credit ? (uint32_t)allowed : state->inner_credit;
 	}
 	if (!state->paused) {
-		guard->counters->rate_pauses++;
+		guard->counters[state->tag].rate_pauses++;
 		if (guard->options.report_paused != NULL)
 			guard->options.report_paused(guard->options.context);
 	}
@@ -253,8 +261,9 @@ static void guard_handle(struct protocol *self, struct protocol_conn *conn,
 	}
 
 	uint64_t now_ns = guard->options.now_ns();
-	struct guard_conn *state = event->kind == PROTOCOL_OPENED ? open_conn(guard, conn, now_ns)
-								  : state_of(conn);
+	struct guard_conn *state = event->kind == PROTOCOL_OPENED
+		? open_conn(guard, conn, event->tag, now_ns)
+		: state_of(conn);
 
 	if (state == NULL) {
 		answer->end = PROTOCOL_RESET; /* no memory for its state */

@@ -39,7 +39,7 @@ struct guard {
 	struct guard_conn *first;
 };
 
-/* `inner` and `counters` stay the caller's and must outlive the guard. */
+/* `inner` and `counters`, one for each listener by its tag, stay the caller's and must outlive the guard. */
 void guard_init(struct guard *guard, struct protocol *inner, struct counters *counters,
 	const struct guard_options *options);
 /* Forgets the connections for which guard_forget() was not called. */
@@ -53,6 +53,9 @@ void guard_set_limits(struct guard *guard, const struct guard_options *options);
 
 /* The inner protocol's memory of a connection; NULL where there was no memory for one. */
 const struct protocol_conn *guard_inner(const struct protocol_conn *conn);
+
+/* The tag of the listener, also where there was no memory. */
+unsigned guard_tag(const struct protocol_conn *conn);
 
 /* Why the guard has ended a connection. */
 enum guard_ending guard_ending(const struct protocol_conn *conn);

@@ -91,7 +91,8 @@ struct protocol_event {
 	bool peer_named; /* the peer has an address that can be answered */
 	bool to_group; /* it was sent to a multicast or broadcast address, or where is not known */
 	bool truncated; /* the message was larger than the buffer: span is not all of it */
-	unsigned tag; /* OPENED, DATAGRAM: of the listener; 0 where there is none (engine_listen) */
+	/* OPENED, DATAGRAM and what became of its answer: of the listener; 0: none (engine_listen). */
+	unsigned tag;
 };
 
 enum protocol_end_kind {

@@ -1,5 +1,5 @@
 /*
- * The page is made when meari is built (src/report/page, embed.py): markup, style, the charts'
+ * The page is made when meari is built (src/report/page, src/page/embed.py): markup, style, the charts'
  * library and what drives it, in two halves. Between them goes the data, as JSON in ASCII without
  * any of the characters that mean something in markup, so nothing in a result can end the script
  * element that it stands in, or begin another.

@@ -37,10 +37,39 @@ static char *list_addresses(const struct listener_list *listeners, json_t *ret_a
 	return list;
 }
 
+/* Pages as a browser wants them: "http://127.0.0.1:9090". */
+static const char *write_address(const struct listener *listener, char text[ADDR_TEXT_SIZE])
+{
+	static const char tcp[] = "tcp://", http[] = "http://";
+	char plain[ADDR_TEXT_SIZE];
+
+	addr_format(&listener->bound, plain, sizeof(plain));
+	if (!listener->web || strncmp(plain, tcp, strlen(tcp)) != 0)
+		snprintf(text, ADDR_TEXT_SIZE, "%s", plain);
+	else
+		snprintf(text, ADDR_TEXT_SIZE, "%s%.*s", http, ADDR_TEXT_SIZE - (int)sizeof(http),
+			plain + strlen(tcp));
+	return text;
+}
+
+static void announce_pages(const struct listener_list *listeners)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	for (size_t i = 0; i < listeners->count; i++) {
+		if (!listeners->listeners[i].web)
+			continue;
+		write_address(&listeners->listeners[i], text);
+		LOG_EVENT(LOG_LEVEL_INFO, "web", json_pack("{s:s}", "address", text),
+			_("metrics and a live page at %s"), text);
+	}
+}
+
 void announce_start(const struct listener_list *listeners, const char *engine, unsigned threads)
 {
+	const struct listener_list echoes = listener_list_echoes(listeners);
 	json_t *array = json_array();
-	CLEANUP_FREE char *list = list_addresses(listeners, array);
+	CLEANUP_FREE char *list = list_addresses(&echoes, array);
 
 	LOG_EVENT(LOG_LEVEL_INFO, "started",
 		json_pack("{s:s, s:i, s:O, s:i}", "engine", engine, "threads", (int)threads,
@@ -49,6 +78,7 @@ void announce_start(const struct listener_list *listeners, const char *engine, u
 			"echoing on %s (engine %s, %u threads)", threads),
 		list, engine, threads);
 	json_decref(array);
+	announce_pages(listeners);
 }
 
 /* ---- ready ---- */
@@ -128,10 +158,8 @@ static struct announce_ready *compose_ready(const struct listener_list *listener
 		free(ready);
 		return NULL;
 	}
-	for (size_t i = 0; i < listeners->count; i++) {
-		addr_format(&listeners->listeners[i].bound, text, sizeof(text));
-		fprintf(stream, "%s\n", text);
-	}
+	for (size_t i = 0; i < listeners->count; i++)
+		fprintf(stream, "%s\n", write_address(&listeners->listeners[i], text));
 	if (fclose(stream) == 0)
 		return ready;
 	free(ready->text);

@@ -12,7 +12,7 @@
 void announce_start(const struct listener_list *listeners, const char *engine, unsigned threads);
 
 /*
- * --ready-fd: the addresses, one a line, then the end of the file. They are written by announce_ready(). A reader that
+ * --ready-fd: the addresses, one a line, those of web pages last and as URLs, then the end of the file. They are written by announce_ready(). A reader that
  * is slow is waited for by a thread, which announce_prepare_ready() starts, so that none is started later.
  * `fd` is taken over; -1: NULL. Without memory: NULL, one line has been logged, and nothing is written.
  * The other two free what was prepared; NULL is fine.

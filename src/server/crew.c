@@ -14,6 +14,8 @@
 
 /* For threads that are asked something. */
 #define ANSWER_PATIENCE_NS (5 * CLOCK_NS_PER_S)
+/* The same for who only looks: a page need not wait for a thread that hangs. */
+#define FIGURES_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 /* The same where a client of --control waits, and the main thread has more to do. */
 #define ASKER_PATIENCE_NS (500 * CLOCK_NS_PER_MS)
 /* For threads that were asked to end: they may have a million connections to close. */
@@ -60,15 +62,35 @@ bool crew_sum(const struct crew *crew, struct counters *ret_sum)
 
 	*ret_sum = (struct counters){ 0 };
 	for (unsigned i = 0; i < crew->count; i++) {
-		struct counters one;
-
-		if (!worker_snapshot(crew->workers[i], until_ns, &one)) {
+		if (!worker_snapshot(crew->workers[i], until_ns, ret_sum)) {
 			complain(crew, i);
 			all = false;
 		}
-		counters_add(ret_sum, &one);
 	}
 	return all;
+}
+
+/* Whose turn it is to be looked at, where there are more threads than may be. */
+static bool has_turn(unsigned which, unsigned first, unsigned count)
+{
+	return (which + count - first % count) % count < CREW_LOOKED_THREADS;
+}
+
+void crew_collect(const struct crew *crew, unsigned turn, struct figures *figures)
+{
+	unsigned looked = crew->count < CREW_LOOKED_THREADS ? crew->count : CREW_LOOKED_THREADS;
+	uint64_t until_ns;
+
+	for (unsigned i = 0; i < crew->count; i++) {
+		bool looks = turn != CREW_NO_LOOKS &&
+			has_turn(i, turn * CREW_LOOKED_THREADS, crew->count);
+
+		worker_ask_figures(crew->workers[i], looks ? CREW_MOST_LOOKS / looked : 0);
+	}
+	until_ns = clock_after_ns(clock_now_ns(), FIGURES_PATIENCE_NS);
+	for (unsigned i = 0; i < crew->count; i++)
+		worker_add_figures(crew->workers[i], until_ns, figures->listeners, &figures->census,
+			&figures->threads[i]);
 }
 
 void crew_ask(const struct crew *crew, struct counters *ret_sum, unsigned *ret_silent)

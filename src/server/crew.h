@@ -19,6 +19,17 @@ int crew_start(const struct crew *crew, unsigned *ret_missing);
 /* The counters of all together. False: some have not answered, and count as they did the last time. */
 bool crew_sum(const struct crew *crew, struct counters *ret_sum);
 
+/* Connections that are looked at in one turn, and the threads that they are spread over. */
+#define CREW_MOST_LOOKS 100u
+#define CREW_LOOKED_THREADS 5u
+#define CREW_NO_LOOKS UINT32_MAX
+
+/*
+ * Adds up the figures of all threads, from any thread, after at most half a second. `turn`: a number that grows by one
+ * each time that connections are looked at, or CREW_NO_LOOKS.
+ */
+void crew_collect(const struct crew *crew, unsigned turn, struct figures *figures);
+
 /* As worker.h has it. False: some have not answered, and may still use what they were given before. */
 /*
  * The same for clients of --control: the main thread waits for a moment only, and nothing is logged. `ret_silent` is how

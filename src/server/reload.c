@@ -20,27 +20,46 @@ static bool is_same_text(const char *one, const char *other)
 	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
 }
 
-static bool has_same_names(const struct server_options *one, const struct server_options *other)
+static bool is_same_list(
+	const char *const *one, size_t one_count, const char *const *other, size_t other_count)
 {
 	size_t same = 0;
 
-	while (one->activated_count == other->activated_count && same < one->activated_count &&
-		strcmp(one->activated[same], other->activated[same]) == 0)
+	while (one_count == other_count && same < one_count && strcmp(one[same], other[same]) == 0)
 		same++;
-	return one->activated_count == other->activated_count && same == one->activated_count;
+	return one_count == other_count && same == one_count;
 }
 
-static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
+static bool are_same_specs(const struct addr_spec *one, size_t one_count,
+	const struct addr_spec *other, size_t other_count)
 {
 	char text[ADDR_TEXT_SIZE], other_text[ADDR_TEXT_SIZE];
 	size_t same = 0;
 
-	while (one->spec_count == other->spec_count && same < one->spec_count &&
-		one->spec_proxies[same] == other->spec_proxies[same] &&
-		strcmp(addr_spec_format(&one->specs[same], text, sizeof(text)),
-			addr_spec_format(&other->specs[same], other_text, sizeof(other_text))) == 0)
+	while (one_count == other_count && same < one_count &&
+		strcmp(addr_spec_format(&one[same], text, sizeof(text)),
+			addr_spec_format(&other[same], other_text, sizeof(other_text))) == 0)
 		same++;
-	return one->spec_count == other->spec_count && same == one->spec_count;
+	return one_count == other_count && same == one_count;
+}
+
+static bool has_same_addresses(const struct server_options *one, const struct server_options *other)
+{
+	size_t same = 0;
+
+	if (!are_same_specs(one->specs, one->spec_count, other->specs, other->spec_count))
+		return false;
+	while (same < one->spec_count && one->spec_proxies[same] == other->spec_proxies[same])
+		same++;
+	return same == one->spec_count;
+}
+
+static bool has_same_pages(const struct server_options *one, const struct server_options *other)
+{
+	return are_same_specs(one->web_specs, one->web_spec_count, other->web_specs,
+		       other->web_spec_count) &&
+		is_same_list(one->web_activated, one->web_activated_count, other->web_activated,
+			other->web_activated_count);
 }
 
 static bool is_same_place(const struct addr *one, const struct addr *other)
@@ -64,16 +83,26 @@ static void log_what_cannot_change(
 		{ "busy-poll", current->busy_poll_ns == next->busy_poll_ns },
 		{ "no-splice", current->no_splice == next->no_splice },
 		{ "pin", current->pin == next->pin },
-		{ "activated", has_same_names(current, next) },
+		{ "activated",
+			is_same_list(current->activated, current->activated_count, next->activated,
+				next->activated_count) },
 		{ "upgrade", is_same_place(current->upgrade_at, next->upgrade_at) },
 		{ "control", is_same_place(current->control_at, next->control_at) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
+		{ "handshake-timeout", current->handshake_ns == next->handshake_ns },
 		{ "user", is_same_text(current->user, next->user) },
 		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
 		{ "proxy-timeout", current->proxy_limit_ns == next->proxy_limit_ns },
 		{ "trace", current->trace == next->trace },
 		{ "log-format", current->log_format == next->log_format },
 		{ "address", has_same_addresses(current, next) },
+		{ "web", has_same_pages(current, next) },
+		{ "web-allow",
+			is_same_list(current->web_allow.texts, current->web_allow.count,
+				next->web_allow.texts, next->web_allow.count) },
+		{ "web-name",
+			is_same_list(current->web_names, current->web_name_count, next->web_names,
+				next->web_name_count) },
 	};
 
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
@@ -174,6 +203,8 @@ static int adopt(
 
 	if (r == 0)
 		r = set_faults(reload, next);
+	if (r == 0)
+		r = keys_reload(reload->keys, next);
 	if (r < 0) {
 		access_free(access);
 		return r;

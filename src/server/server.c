@@ -49,6 +49,7 @@ static struct sandbox_options sandbox_options(struct server *server)
 		.answering = control_listeners(server->control),
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 		.config_path = server->options->config_path,
+		.tls = keys_are_needed(server->options) ? &server->options->tls : NULL,
 	};
 }
 
@@ -69,8 +70,9 @@ static int await_signals(struct server *server)
 {
 	const struct server_options *options = server->options;
 	bool lists = options->allow.count + options->deny.count + options->proxies.count > 0;
-	int r = signals_open(
-		lists || options->read_again != NULL || notify_is_wanted(), &server->signal_fd);
+	int r = signals_open(lists || keys_can_change(options) || options->read_again != NULL ||
+			notify_is_wanted(),
+		&server->signal_fd);
 
 	if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
@@ -79,10 +81,13 @@ static int await_signals(struct server *server)
 
 /* ---- start ---- */
 
-static void report_start(const struct server *server, struct announce_ready *ready)
+static void report_start(struct server *server, struct announce_ready *ready)
 {
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
+	keys_log_start(&server->keys, server->options);
+	keys_check_again(server->options);
 	fault_map_log_start(server->faults);
+	pages_set_ready(&server->pages, true);
 	announce_ready(ready);
 	if (server->upgrade.stage == UPGRADE_TAKEN)
 		notify_in_charge();
@@ -116,6 +121,8 @@ static int reload_lists(struct server *server)
 	struct access *access;
 	int r;
 
+	if (server->access == NULL && keys_can_change(server->options))
+		return 0;
 	if (server->access == NULL) {
 		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
 		return 0;
@@ -136,6 +143,7 @@ static int reload_all(struct server *server)
 		.memory_connections = server->memory_connections,
 		.guard = &server->guard,
 		.faults = server->faults,
+		.keys = &server->keys,
 	};
 	struct access *access;
 	int r = reload_options(&reload, &access);
@@ -143,10 +151,19 @@ static int reload_all(struct server *server)
 	if (r < 0)
 		return r;
 	use_access(server, access);
+	setup_tell_limits(server);
 	fault_map_log_start(server->faults);
 	LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("the options in '%s' have been read again"),
 		server->options->config_path);
 	return 0;
+}
+
+/* The one may be wrong, and the other right. */
+static int reload_without_file(struct server *server)
+{
+	int lists = reload_lists(server), keys = keys_reload(&server->keys, server->options);
+
+	return lists < 0 ? lists : keys;
 }
 
 static void reload(struct server *server)
@@ -158,7 +175,7 @@ static void reload(struct server *server)
 	if (reports)
 		notify_reloading();
 	log_keep_errors(why, sizeof(why));
-	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
+	r = server->options->read_again != NULL ? reload_all(server) : reload_without_file(server);
 	log_keep_errors(NULL, 0);
 	if (reports && (r < 0 || server->status_reported))
 		notify_status(r < 0 ? why : "");
@@ -205,8 +222,10 @@ static bool work_on_upgrade(struct server *server)
 {
 	enum upgrade_news news = upgrade_work(&server->upgrade, &server->listeners);
 
-	if (news == UPGRADE_PEER_GONE)
+	if (news == UPGRADE_PEER_GONE) {
 		crew_check_again(&server->crew);
+		pages_check_again(&server->pages);
+	}
 	return news == UPGRADE_GONE;
 }
 
@@ -278,6 +297,7 @@ static void drain(struct server *server)
 	uint64_t until_ns = clock_after_ns(clock_now_ns(), drain_ns);
 	struct counters sum;
 
+	pages_set_ready(&server->pages, false);
 	if (upgrade_is_in_charge(&server->upgrade))
 		notify_stopping();
 	else
@@ -286,6 +306,8 @@ static void drain(struct server *server)
 	control_stop_listening(server->control);
 	upgrade_end(&server->upgrade, &server->listeners);
 	crew_drain(&server->crew);
+	if (!upgrade_is_in_charge(&server->upgrade))
+		pages_cut(&server->pages);
 	/* Each thread answers behind its drain: by now none uses a listener. */
 	crew_sum(&server->crew, &sum);
 	upgrade_release(&server->upgrade);
@@ -303,11 +325,12 @@ static void drain(struct server *server)
 	crew_cut(&server->crew);
 }
 
-static int join_workers(const struct server *server)
+static int join_workers(struct server *server)
 {
+	int web = pages_end(&server->pages); /* it asks the workers */
 	int r = crew_join(&server->crew);
 
-	if (r == -EBUSY) {
+	if (r == -EBUSY || web == -EBUSY) {
 		/* It uses what would be freed: nothing is, and the process ends as it is. */
 		log_stop_writer();
 		_exit(EXIT_FAILURE);
@@ -343,6 +366,8 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 	if (r == 0)
 		r = helpers;
 	if (r == 0)
+		r = pages_start(&server->pages);
+	if (r == 0)
 		r = seal_and_take_over(server, walls);
 	if (r == 0)
 		r = serve(server);
@@ -359,7 +384,12 @@ static int run_threads(struct server *server, const struct sandbox_options *wall
 
 int server_run(const struct server_options *options)
 {
-	struct server server = { .current = *options, .signal_fd = -1, .done_fd = -1 };
+	struct server server = {
+		.current = *options,
+		.pages = PAGES_NONE,
+		.signal_fd = -1,
+		.done_fd = -1,
+	};
 	int r = activation_check();
 
 	if (r < 0)

@@ -13,7 +13,9 @@
 #include "protocol/fault_plan.h"
 #include "server/admission/access.h"
 #include "server/listen/listener_list.h"
+#include "wire/tls_context.h"
 
+#define SERVER_DEFAULT_HANDSHAKE_NS (10ull * 1000000000)
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
 #define SERVER_DEFAULT_PROXY_LIMIT_NS (3ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
@@ -55,6 +57,9 @@ struct server_options {
 	struct access_entries proxies;
 	uint64_t proxy_limit_ns; /* how long their headers may take */
 
+	struct tls_server_options tls; /* for addresses of tls:// */
+	uint64_t handshake_ns; /* for a handshake, at most */
+
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */
 
@@ -63,6 +68,15 @@ struct server_options {
 
 	const char *user; /* NULL: the user that started it */
 	bool no_sandbox;
+
+	/* Web pages: no addresses and no names, none. Sockets of the service manager go by the names that it gave them. */
+	const struct addr_spec *web_specs;
+	size_t web_spec_count;
+	const char *const *web_activated;
+	size_t web_activated_count;
+	struct access_entries web_allow; /* who may see them, beside this machine */
+	const char *const *web_names; /* under which they may be asked for */
+	size_t web_name_count;
 
 	/* As they are in force already. */
 	enum log_level log_level;

@@ -70,7 +70,7 @@ static int set_up_limits(struct server *server)
 static int set_up_proxies(struct server *server)
 {
 	const struct server_options *options = server->options;
-	const struct listener_list *listeners = &server->listeners;
+	const struct listener_list *listeners = &server->echoes;
 	enum listener_proxy *modes = calloc(listeners->count + 1, sizeof(*modes));
 	bool any = false;
 
@@ -110,15 +110,24 @@ static int make_worker(struct server *server, unsigned index)
 		.peer_rule = listener_list_serve(&server->listeners, ADDR_UDP) ? &server->peers.rule
 									       : NULL,
 		.own = server->peers.own,
-		.listeners = &server->listeners,
+		.listeners = &server->echoes,
+		.shown = pages_are_wanted(options),
 		.listeners_logged = server->listeners_logged,
 		.done_fd = server->done_fd,
 	};
 	int r;
 
+	/* One half of the buffers is then for what waits on the wire. */
+	if (server->keys.context != NULL)
+		worker_options.secure = (struct secure_options){
+			.keys = &server->keys,
+			.listeners = &server->listeners,
+			.handshake_ns = options->handshake_ns,
+			.budget_bytes = server->pool_bytes / 2,
+		};
 	r = worker_new(&worker_options, &server->crew.workers[index]);
-	for (size_t i = 0; r == 0 && i < server->listeners.count; i++) {
-		struct listener *listener = &server->listeners.listeners[i];
+	for (size_t i = 0; r == 0 && i < server->echoes.count; i++) {
+		struct listener *listener = &server->echoes.listeners[i];
 		int fd;
 
 		while (r == 0 && (fd = listener_take(listener, index, server->thread_count)) >= 0)
@@ -128,7 +137,7 @@ static int make_worker(struct server *server, unsigned index)
 	return r;
 }
 
-static int adopt_sockets(struct server *server)
+static int adopt_sockets(struct server *server, struct activation *ret_web)
 {
 	const struct server_options *options = server->options;
 	struct activation activation;
@@ -138,17 +147,45 @@ static int adopt_sockets(struct server *server)
 	/* Those that another server had been given come from there, and the manager gives none. */
 	if (upgrade_inherited(&server->upgrade) != NULL && !activation_is_offered())
 		return upgrade_add_activated(
-			&server->upgrade, server->thread_count, &server->listeners);
-	r = activation_take(options->activated, options->activated_count, &activation);
+			&server->upgrade, server->thread_count, false, &server->listeners);
+	r = pages_take_activation(options, &activation, ret_web);
 
 	if (r < 0)
 		return r;
 	r = listener_adopt_all(
-		&activation, server->thread_count, &server->listeners, why, sizeof(why));
+		&activation, server->thread_count, false, &server->listeners, why, sizeof(why));
 	if (r < 0)
 		log_error("%s", why);
 	activation_fini(&activation);
 	return r;
+}
+
+/* A server of pages alone would be a mistake: the sockets that were handed over were meant for the echo, too. */
+static int check_echoes(const struct server *server)
+{
+	if (server->listeners.count > 0 || !pages_are_wanted(server->options))
+		return 0;
+	log_error(_(
+		"there is no address to serve: all sockets that were handed over are for --web; give "
+		"an ADDRESS"));
+	return -EDESTADDRREQ;
+}
+
+void setup_tell_limits(struct server *server)
+{
+	const struct server_options *options = server->options;
+
+	const struct figures_limits limits = {
+		.connections = options->most_connections,
+		.per_source = options->most_per_source,
+		.connects_per_s = options->connects_per_s,
+		.datagrams_per_s = options->datagrams_per_s,
+		.descriptors = descriptors_limit(),
+		.pending_bytes = server->pool_bytes * server->thread_count,
+		.memory_connections = server->memory_connections,
+	};
+
+	pages_set_limits(&server->pages, &limits);
 }
 
 static int open_control(struct server *server)
@@ -179,8 +216,9 @@ static int open_listeners(struct server *server)
 		.inherited = upgrade_inherited(&server->upgrade),
 	};
 	size_t count = options->spec_count;
+	struct activation web = { 0 };
 	char why[LISTENER_WHY_SIZE];
-	int r = adopt_sockets(server);
+	int r = adopt_sockets(server, &web);
 
 	if (r < 0)
 		return r;
@@ -190,10 +228,17 @@ static int open_listeners(struct server *server)
 		options->specs, count, &listener_options, &server->listeners, why, sizeof(why));
 	if (r < 0)
 		log_error("%s", why);
-	else
+	if (r == 0)
+		r = check_echoes(server);
+	if (r == 0)
+		r = pages_listen(options, &server->upgrade, &web, &server->listeners);
+	if (r == 0)
 		r = open_control(server);
+	activation_fini(&web);
 	if (r < 0)
 		return r;
+	server->echoes = listener_list_echoes(&server->listeners);
+	setup_tell_limits(server);
 	return upgrade_prepare(&server->upgrade, &server->listeners, server->watchdog_ns);
 }
 
@@ -218,6 +263,9 @@ int setup_open(struct server *server)
 	r = set_up_limits(server);
 	if (r < 0)
 		return r;
+	r = keys_open(&server->keys, options);
+	if (r < 0)
+		return r;
 	descriptors_raise_limit();
 	r = upgrade_begin(&server->upgrade);
 	if (r < 0)
@@ -232,14 +280,13 @@ int setup_open(struct server *server)
 
 	const struct fault_map_plans faults = reload_faults(options);
 
-	r = fault_map_new(
-		&faults, options->read_again != NULL, &server->listeners, &server->faults);
+	r = fault_map_new(&faults, options->read_again != NULL, &server->echoes, &server->faults);
 	if (r == 0)
 		r = set_up_proxies(server);
 	if (r == 0) {
 		/* One more: a server may be without listeners for a moment, and calloc(0) may give NULL. */
 		server->listeners_logged = calloc(
-			server->listeners.count + 1, sizeof(*server->listeners_logged));
+			server->echoes.count + 1, sizeof(*server->listeners_logged));
 		r = server->listeners_logged == NULL ? -ENOMEM : 0;
 	}
 	if (r == 0) {
@@ -253,14 +300,17 @@ int setup_open(struct server *server)
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < server->thread_count; i++)
 		r = make_worker(server, i);
-	if (r == -EMFILE)
+	if (r == 0)
+		r = pages_open(
+			&server->pages, options, &server->crew, server->engine, &server->listeners);
+	else if (r == -EMFILE)
 		log_error(_("cannot prepare the server: %s (raise the limit, 'ulimit -n')"),
 			strerror(-r));
 	else if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
 	server->answers = (struct control_answer){
 		.crew = &server->crew,
-		.listeners = &server->listeners,
+		.listeners = &server->echoes,
 		.faults = server->faults,
 		.engine = server->engine->name,
 		.started_ns = clock_now_ns(),
@@ -270,11 +320,13 @@ int setup_open(struct server *server)
 
 void setup_close(struct server *server)
 {
+	pages_close(&server->pages);
 	crew_free(&server->crew);
 	limits_free(server->limits);
 	access_free(server->access);
 	free(server->proxy_modes);
 	fault_map_free(server->faults);
+	keys_close(&server->keys);
 	listener_list_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
 	control_free(server->control);

@@ -6,12 +6,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/cpus.h"
 #include "base/i18n.h"
 #include "base/log.h"
@@ -23,17 +23,17 @@
 #include "server/listener_trouble.h"
 #include "server/tuning.h"
 
-/* For an engine to begin. */
-#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
+#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
 
 struct worker {
 	struct gate gate; /* first: see gate_host.h */
 	struct worker_options options;
 	struct engine *engine;
-	struct counters counters; /* written by the thread alone */
+	struct record record; /* written by the thread alone, but for its copy */
 	struct echo echo;
 	struct fault fault; /* around the echo, where options.faults asks for it */
 	struct guard guard; /* around both, where options.guard asks for it */
+	struct secure secure; /* around all, where an address is of tls:// */
 	bool faulted, guarded, gated, ruled;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
@@ -50,7 +50,7 @@ struct worker {
 	bool finished, check_posted;
 	/* Posted and not yet done; the main thread may have given up waiting for it. */
 	bool snapshot_wanted, roster_wanted, access_wanted, own_wanted;
-	struct counters snapshot;
+	unsigned looks; /* connections that the next snapshot looks at */
 	struct roster roster; /* its list is ours until it is asked for */
 	const struct access *next_access;
 	const struct own_addresses *next_own;
@@ -64,10 +64,12 @@ static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
 
-	worker->counters.connections_accepted++;
+	worker->record.counters[conn->tag].connections_accepted++;
+	lives_opened(&worker->record.lives, conn->slot);
 	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
+	secure_opened(&worker->secure, conn, gate_client(&worker->gate, conn));
 }
 
 static void on_fault(void *context, const struct fault_event *event)
@@ -89,13 +91,16 @@ static void on_paused(void *context)
 	gate_slowed(&worker->gate);
 }
 
-/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. */
+/* What the echo remembers of a connection, under the protocols around it; `ret_outer`: what the fault does. The outermost knows the listener. */
 static const struct protocol_conn *find_echo(const struct worker *worker,
-	const struct engine_conn *conn, const struct protocol_conn **ret_outer)
+	const struct engine_conn *conn, const struct protocol_conn **ret_outer, unsigned *ret_tag)
 {
 	static const struct protocol_conn nothing;
 	const struct protocol_conn *memory = conn->protocol;
 
+	*ret_tag = worker->guarded ? guard_tag(memory)
+		: worker->faulted  ? fault_tag(memory)
+				   : echo_tag(memory);
 	if (worker->guarded)
 		memory = guard_inner(memory);
 	*ret_outer = memory != NULL ? memory : &nothing;
@@ -109,38 +114,46 @@ static void on_closed(
 {
 	struct worker *worker = context;
 	const struct protocol_conn *outer;
-	struct engine_conn inner = *conn;
+	struct engine_conn plain, inner;
 	enum guard_ending ending = GUARD_NOT_ENDED;
+	unsigned tag;
 
 	if (gate_waits_for_header(&worker->gate, conn)) {
 		gate_abandoned(&worker->gate, conn);
 		return; /* it was never accepted, as far as clients are counted */
 	}
-	inner.protocol = find_echo(worker, conn, &outer);
+	plain = secure_judge(&worker->secure, conn, &reason, &error);
+	inner = plain;
+	inner.protocol = find_echo(worker, &plain, &outer, &tag);
+	tag = secure_tag(&worker->secure, conn, tag);
+	gate_speak_of(&worker->gate, tag);
 	if (worker->guarded)
-		ending = guard_ending(conn->protocol);
+		ending = guard_ending(plain.protocol);
 	if (reason == ENGINE_CLOSE_DONE &&
 		(ending != GUARD_NOT_ENDED || (worker->faulted && fault_has_ended(outer))))
 		reason = ENGINE_CLOSE_CUT; /* it was not the peer's end of stream */
 	switch (reason) {
-	case ENGINE_CLOSE_DONE: worker->counters.connections_finished++; break;
-	case ENGINE_CLOSE_LOST: worker->counters.connections_lost++; break;
-	case ENGINE_CLOSE_CUT: worker->counters.connections_cut++; break;
+	case ENGINE_CLOSE_DONE: worker->gate.counters->connections_finished++; break;
+	case ENGINE_CLOSE_LOST: worker->gate.counters->connections_lost++; break;
+	case ENGINE_CLOSE_CUT: worker->gate.counters->connections_cut++; break;
 	}
+	worker->gate.counters->bytes_dropped += echo_pending_bytes(inner.protocol);
+	lives_closed(&worker->record.lives, conn->slot, tag, echo_received_bytes(inner.protocol));
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
-		gate_closed(&worker->gate, conn, ending);
+		gate_closed(&worker->gate, &plain, ending);
 	if (worker->faulted)
 		fault_forget(outer);
 	if (worker->guarded)
-		guard_forget(conn->protocol);
+		guard_forget(plain.protocol);
+	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_paused(void *context, int error)
 {
 	struct worker *worker = context;
 
-	worker->counters.accept_pauses++;
+	worker->record.counters[0].accept_pauses++; /* of all listeners */
 	conn_log_paused(&worker->conn_log, error);
 }
 
@@ -163,7 +176,6 @@ static struct worker *worker_of(struct engine_task *task, size_t offset)
 	return (struct worker *)((char *)task - offset);
 }
 
-/* The main thread waits for it. */
 static void answer(struct worker *worker, bool *wanted)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -192,12 +204,32 @@ static void run_check(struct engine *engine, struct engine_task *task)
 	engine_recheck(engine);
 }
 
+/* What the census must know. */
+static void know(void *context, const struct engine_conn *conn, struct census_fact *ret_fact)
+{
+	const struct worker *worker = context;
+	unsigned tag;
+	const struct protocol_conn *outer, *inner = find_echo(worker, conn, &outer, &tag);
+
+	*ret_fact = (struct census_fact){
+		.opened_ns = lives_opened_ns(&worker->record.lives, conn->slot),
+		.listener = tag,
+		.received_bytes = echo_received_bytes(inner),
+		.pending_bytes = echo_pending_bytes(inner),
+	};
+}
+
 static void run_snapshot(struct engine *engine, struct engine_task *task)
 {
 	struct worker *worker = worker_of(task, offsetof(struct worker, snapshot_task));
 
 	pthread_mutex_lock(&worker->lock);
-	worker->snapshot = worker->counters;
+	if (worker->looks > 0)
+		census_take(&worker->record.census, engine, worker->looks, know, worker);
+	worker->looks = 0;
+	record_copy(&worker->record);
+	if (worker->options.shown)
+		record_measure(&worker->record.copied_thread);
 	pthread_mutex_unlock(&worker->lock);
 	answer(worker, &worker->snapshot_wanted);
 }
@@ -207,8 +239,9 @@ static bool list_one(void *context, const struct engine_conn *conn)
 	struct worker *worker = context;
 	const struct protocol_conn *outer;
 	struct engine_conn inner = *conn;
+	unsigned tag;
 
-	inner.protocol = find_echo(worker, conn, &outer);
+	inner.protocol = find_echo(worker, conn, &outer, &tag);
 	return roster_add(&worker->roster, &inner, gate_client(&worker->gate, conn));
 }
 
@@ -228,7 +261,11 @@ static void run_roster(struct engine *engine, struct engine_task *task)
 static bool is_condemned(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
+	const struct protocol_conn *outer;
+	unsigned tag;
 
+	find_echo(worker, conn, &outer, &tag);
+	gate_speak_of(&worker->gate, tag);
 	return gate_condemns(&worker->gate, conn);
 }
 
@@ -293,7 +330,7 @@ static struct protocol *set_up_faults(struct worker *worker)
 	if (!worker->faulted)
 		return &worker->echo.protocol;
 	options.sites = fault_map_sites(map);
-	fault_init(&worker->fault, &worker->echo.protocol, &worker->counters, &options);
+	fault_init(&worker->fault, &worker->echo.protocol, worker->record.counters, &options);
 	return &worker->fault.protocol;
 }
 
@@ -314,7 +351,7 @@ static struct protocol *set_up_limits(struct worker *worker)
 		.accept_mended = on_accept_mended,
 		.listener_lost = on_listener_lost,
 	};
-	gate_init(&worker->gate, options->limits, options->access, &worker->counters);
+	gate_init(&worker->gate, options->limits, options->access, worker->record.counters);
 	if (options->limits != NULL || options->access != NULL)
 		worker->host.admit = gate_host_admit;
 	if (options->proxied != NULL) {
@@ -333,19 +370,20 @@ static struct protocol *set_up_limits(struct worker *worker)
 
 	guard.report_paused = on_paused;
 	guard.context = worker;
-	guard_init(&worker->guard, inner, &worker->counters, &guard);
+	guard_init(&worker->guard, inner, worker->record.counters, &guard);
 	return &worker->guard.protocol;
 }
 
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
-		.pool_bytes = options->pool_bytes,
+		.pool_bytes = options->pool_bytes - options->secure.budget_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
 		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
+	struct protocol *outermost;
 	int r;
 
 	if (worker == NULL)
@@ -358,7 +396,12 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	worker->roster_task.run = run_roster;
 	worker->access_task.run = run_access;
 	worker->own_task.run = run_own;
-	echo_init(&worker->echo, &worker->counters, options->pending_bytes, options->return_urgent);
+	r = record_init(&worker->record, options->listeners != NULL ? options->listeners->count : 0,
+		options->shown);
+	if (r < 0)
+		goto fail_lock;
+	echo_init(&worker->echo, worker->record.counters, options->pending_bytes,
+		options->return_urgent);
 	worker->echo.report_looped = on_looped;
 	worker->echo.context = worker;
 	conn_log_init(&worker->conn_log);
@@ -372,20 +415,25 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	if (r < 0)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
-	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
-		worker, &worker->engine);
+	outermost = set_up_limits(worker);
+	r = secure_around(&worker->secure, &outermost, &options->secure, worker->record.counters);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
+			&worker->engine);
 	if (r < 0)
 		goto fail_engine;
 	*ret_worker = worker;
 	return 0;
 
 fail_engine:
+	secure_fini(&worker->secure);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
 fail_cond:
 	pthread_mutex_destroy(&worker->lock);
 fail_lock:
+	record_fini(&worker->record);
 	free(worker);
 	return r;
 }
@@ -416,7 +464,6 @@ int worker_start(struct worker *worker)
 	return r;
 }
 
-/* Posts unless the thread is past its end. */
 static void post(struct worker *worker, struct engine_task *task)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -445,17 +492,6 @@ void worker_check_again(struct worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-/* With the lock: until then, or until something has changed. False: it is then. */
-static bool wait_for_change(struct worker *worker, uint64_t until_ns)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / CLOCK_NS_PER_S),
-		.tv_nsec = (long)(until_ns % CLOCK_NS_PER_S),
-	};
-
-	return pthread_cond_timedwait(&worker->changed, &worker->lock, &until) != ETIMEDOUT;
-}
-
 /*
  * With the lock, while the thread runs: has it run a task, and waits for that. What an earlier call gave up
  * waiting for is still posted, and does for this one, too. False: it has not been done in time.
@@ -469,7 +505,7 @@ static bool ask(struct worker *worker, struct engine_task *task, bool *wanted, u
 		engine_post(worker->engine, task);
 	}
 	while (*wanted && in_time)
-		in_time = wait_for_change(worker, until_ns);
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
 	return !*wanted;
 }
 
@@ -478,19 +514,46 @@ static bool is_running(const struct worker *worker)
 	return worker->started && !worker->finished;
 }
 
-bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters)
+bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *sum)
 {
 	bool answered = true;
 
 	pthread_mutex_lock(&worker->lock);
-	if (is_running(worker)) {
+	if (is_running(worker))
 		answered = ask(worker, &worker->snapshot_task, &worker->snapshot_wanted, until_ns);
-		*ret_counters = worker->snapshot;
-	} else {
-		*ret_counters = worker->counters; /* they are not written any more */
-	}
+	else
+		record_copy(&worker->record); /* nothing is written any more */
+	record_sum(&worker->record, sum);
 	pthread_mutex_unlock(&worker->lock);
 	return answered;
+}
+
+void worker_ask_figures(struct worker *worker, unsigned looks)
+{
+	pthread_mutex_lock(&worker->lock);
+	if (is_running(worker)) {
+		worker->looks = looks;
+		if (!worker->snapshot_wanted)
+			engine_post(worker->engine, &worker->snapshot_task);
+		worker->snapshot_wanted = true;
+	}
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_add_figures(struct worker *worker, uint64_t until_ns, struct figures_listener *sums,
+	struct census *census, struct figures_thread *ret_thread)
+{
+	bool in_time = true;
+
+	pthread_mutex_lock(&worker->lock);
+	while (is_running(worker) && worker->snapshot_wanted && in_time)
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
+	if (!is_running(worker))
+		record_copy(&worker->record);
+	record_add(&worker->record, sums, census);
+	*ret_thread = worker->record.copied_thread;
+	ret_thread->answered = in_time;
+	pthread_mutex_unlock(&worker->lock);
 }
 
 bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *roster)
@@ -514,7 +577,7 @@ bool worker_roster(struct worker *worker, uint64_t until_ns, struct roster *rost
 
 int worker_wait_running(struct worker *worker)
 {
-	struct counters ignored;
+	struct counters ignored = { 0 };
 	/* It is the engine's loop that answers. */
 	bool answered = worker_snapshot(
 		worker, clock_after_ns(clock_now_ns(), START_PATIENCE_NS), &ignored);
@@ -565,7 +628,7 @@ int worker_join(struct worker *worker, uint64_t until_ns)
 		return 0;
 	pthread_mutex_lock(&worker->lock);
 	while (!worker->finished && in_time)
-		in_time = wait_for_change(worker, until_ns);
+		in_time = condition_wait(&worker->changed, &worker->lock, until_ns);
 	in_time = worker->finished;
 	pthread_mutex_unlock(&worker->lock);
 	if (!in_time)
@@ -580,6 +643,7 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
+	secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
 	if (worker->guarded)
@@ -590,5 +654,6 @@ void worker_free(struct worker *worker)
 	json_decref(worker->roster.list);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	record_fini(&worker->record);
 	free(worker);
 }

@@ -1,5 +1,5 @@
 /*
- * One thread of the server: an engine, an echo, its own sockets and counters. Threads share nothing;
+ * One thread of the server: an engine, an echo, its own sockets and counters by listener. Threads share nothing;
  * what the main thread wants of one is posted to its engine.
  */
 #pragma once
@@ -14,6 +14,8 @@
 #include "server/admission/proxied.h"
 #include "server/fault/fault_map.h"
 #include "server/roster.h"
+#include "server/secure.h"
+#include "server/web/record.h"
 #include "stats/counters.h"
 
 struct worker;
@@ -35,9 +37,11 @@ struct worker_options {
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */
 	/* Of all workers; a tag of worker_listen() is a place in the list. NULL: nothing of listeners is logged. */
+	struct secure_options secure; /* without keys: no address is of tls:// */
 	const struct listener_list *listeners;
 	_Atomic unsigned
 		*listeners_logged; /* for each tag: which of its troubles has been logged */
+	bool shown; /* figures are asked for by worker_add_figures() */
 	int done_fd; /* eventfd(2), the caller's: written when the thread has ended */
 };
 
@@ -58,10 +62,19 @@ void worker_cut(struct worker *worker);
 void worker_check_again(struct worker *worker);
 
 /*
- * The counters as they are between two events; waits for the thread to come to that, until `until_ns`. False:
- * it has not, and the counters are those of the last time.
+ * Adds the counters of all listeners, as they are between two events, to `sum`; waits for the thread to come to that,
+ * until `until_ns`. False: it has not, and the counters are those of the last time.
  */
-bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *ret_counters);
+bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *sum);
+
+/*
+ * With options.shown, from any thread: asks for figures, and for a look at so many connections (census.h; 0: none);
+ * and adds them up, by listener, when they are there, or those of the last time (`ret_thread` says so). Between the
+ * two, others can be asked.
+ */
+void worker_ask_figures(struct worker *worker, unsigned looks);
+void worker_add_figures(struct worker *worker, uint64_t until_ns, struct figures_listener *sums,
+	struct census *census, struct figures_thread *ret_thread);
 
 /*
  * The connections that are open, at most roster->most of them; sets the rest, whose list is the caller's then (NULL: no

@@ -11,6 +11,11 @@ void counters_add(struct counters *sum, const struct counters *more)
 #undef COUNTERS_SUM
 }
 
+uint64_t counters_pending(const struct counters *counters)
+{
+	return counters->bytes_received - counters->bytes_sent - counters->bytes_dropped;
+}
+
 uint64_t counters_open(const struct counters *counters)
 {
 	return counters->connections_accepted - counters->connections_finished -

@@ -1,5 +1,5 @@
 /*
- * Counters of one thread. Each thread writes its own, without atomics; a reader gets a copy that
+ * Counters of one listener in one thread. Each thread writes its own, without atomics; a reader gets a copy that
  * the owner made between two events (see worker_snapshot), so the figures are consistent.
  */
 #pragma once
@@ -24,6 +24,10 @@
 	X(ended_old) /* after --max-lifetime; also in connections_cut */                             \
 	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */             \
 	X(rate_pauses) /* a connection was not read from because of --max-rate */                    \
+	X(handshakes_full) /* of TLS */                                                              \
+	X(handshakes_resumed) /* with the keys of an earlier connection */                           \
+	X(handshakes_failed) /* not TLS, refused, gone or too slow; also in connections_lost */      \
+	X(streams_truncated) /* ended by FIN without close_notify */                                 \
 	X(faults_delay) /* injected (--fault); so are the next */                                    \
 	X(faults_stall)                                                                              \
 	X(faults_accept_delay)                                                                       \
@@ -41,6 +45,7 @@
 	X(faults_reorder)                                                                            \
 	X(bytes_received)                                                                            \
 	X(bytes_sent)                                                                                \
+	X(bytes_dropped) /* received, and never sent: the connection ended before, or a fault */     \
 	X(urgent_bytes) /* sent back as urgent */                                                    \
 	X(datagrams_received)                                                                        \
 	X(datagrams_sent)                                                                            \
@@ -56,6 +61,9 @@ struct counters {
 
 /* Adds `more` to `sum`, counter by counter. */
 void counters_add(struct counters *sum, const struct counters *more);
+
+/* Bytes that have been received and are still to be sent. */
+uint64_t counters_pending(const struct counters *counters);
 
 /* Connections that are open now. */
 uint64_t counters_open(const struct counters *counters);

@@ -500,8 +500,8 @@ def test_every_word_is_in_both_languages(browser, pages):
     assert english.keys() == korean.keys()
     for key in english:
         assert set(re.findall(r"\{\d\}", english[key])) == set(re.findall(r"\{\d\}", korean[key]))
-    source = "".join((meari.ROOT / "src/report/page" / name).read_text()
-                     for name in ("page.js", "charts.js", "format.js", "fleet.js"))
+    source = "".join((meari.ROOT / "src" / name).read_text() for name in (
+        "report/page/page.js", "report/page/charts.js", "report/page/fleet.js", "page/format.js", "page/pieces.js"))
     used = set(re.findall(r'\bt\("([^"]+)"[,)]', source))
     assert used <= english.keys(), used - english.keys()
     # Others are named in the data: figures, choices, verdicts, counts, reasons.

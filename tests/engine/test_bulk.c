@@ -513,6 +513,11 @@ static void a_peer_that_dies_takes_its_pipe_with_it(void **state)
 		struct service service;
 
 		start(&service, state);
+
+		/* As long as it is there, pipes are kept for others. */
+		int other = harness_connect(&service.harness, schemes[i]);
+
+		converse(other, 1, 4 * MIB);
 		for (unsigned j = 0; j < 3; j++) {
 			int fd = harness_connect(&service.harness, schemes[i]);
 
@@ -524,7 +529,9 @@ static void a_peer_that_dies_takes_its_pipe_with_it(void **state)
 			converse(fd, 7, 4 * MIB);
 			close(fd);
 		}
+		converse(other, 2, 4 * MIB);
 		assert_true(look(&service).free_count <= 4);
+		close(other);
 		harness_stop(&service.harness);
 		assert_int_equal(service.harness.news.lost, 3);
 	}

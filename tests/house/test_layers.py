@@ -12,20 +12,23 @@ from house import BUILD, ROOT, command, compile_command, sources
 MAY_INCLUDE = {
     "base": "",
     "net": "base",
-    "stats": "base",
     "wire": "base net",
+    "stats": "base",
     "protocol": "base stats",
     "engine": "base net protocol",
+    "engine/staged": "base protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
+    "web": "base stats protocol engine",
     "server/listen": "base net",
     "server/upgrade": "base net server/listen",
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats wire protocol engine server/listen",
     "server/control": "base net server/listen",
-    "server/sandbox": "base engine server/listen server/admission",
-    "server": "base net stats wire protocol engine server/listen server/upgrade server/fault "
-              "server/admission server/sandbox server/control",
+    "server/sandbox": "base wire engine server/listen server/admission",
+    "server/web": "base net stats protocol engine web server/admission",
+    "server": "base net stats protocol wire engine engine/staged server/listen server/upgrade server/fault "
+              "server/admission server/sandbox server/control server/web",
     "client": "base net wire",
     "talk": "base net wire client",
     "tour/stops": "",
@@ -33,8 +36,8 @@ MAY_INCLUDE = {
     "check/program": "base net client",
     "check/traffic": "base net client protocol",
     "check": "base net wire client protocol check/program check/traffic",
-    "ping": "base net client stats",
-    "bench": "base net stats protocol engine client report report/model bench/fleet",
+    "ping": "base net wire client stats",
+    "bench": "base net stats protocol wire engine engine/staged client report report/model bench/fleet",
     "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",
@@ -45,12 +48,13 @@ MAY_INCLUDE = {
 # Of src/bench, what turns a measurement into a result; the generator knows nothing of results.
 ONLY_FROM = {("bench", "report"): ("measure", "result"), ("bench", "report/model"): ("measure", "result")}
 # Made while building.
-GENERATED = {"config.h", "base/catalogue_bytes.h", "report/page_bytes.h", "tour/tour_examples.h"}
+GENERATED = {"config.h", "base/catalogue_bytes.h", "report/page_bytes.h", "server/web/page_bytes.h", "tour/tour_examples.h"}
 # A system's own header stays behind one door.
 ONLY_IN = {
     "liburing.h": ("engine/uring/",),
     "sys/epoll.h": ("engine/epoll/", "engine/lookout."),
     "zlib.h": ("stats/hdrlog",),
+    **{f"openssl/{name}.h": ("wire/tls",) for name in ("err", "evp", "pem", "rand", "ssl", "x509", "x509v3")},
 }
 
 

@@ -30,6 +30,7 @@ import threading
 import time
 
 import meari
+import secure
 
 PROGRAM = meari.BUILD / "tests/torture/meari-torture"
 ACTIVATE = meari.ROOT / "tests/e2e/activate.py"
@@ -91,8 +92,12 @@ PLAYS = {
              "unixgram:{0}/messages"],
     "handed": ["unix:{0}/stream", "--threads", "2", "-v", "--busy-poll", "50us", "--pin",
                "--deny", "@{0}/deny", "--max-memory", "64M", "--user", str(os.getuid())],
+    "encrypted": ["tls://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--tls-self-signed", "--pending", "64K",
+                  "--deny", "@{0}/deny"],
     "sealed": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--deny", "@{0}/deny"],
     "upgrade": ["--upgrade", "{0}/upgrade", "{1}", "--control", "{0}/control", "--threads", "1"],
+    "web": ["tcp://127.0.0.1:0", "unix:{0}/stream", "--threads", "1", "--web", "unix:{0}/pages", "--web-allow",
+            "@{0}/deny", "--deny", "@{0}/deny"],
 }
 RICH_CONFIG = """\
 # Everything that a server can be asked for at once.
@@ -200,10 +205,14 @@ class Conversation:
         if upto is None and len(self.got) == len(self.sent):
             return
         if upto is None or len(self.got) < upto:
-            if not self.address.startswith("unix:"):
+            if not self.address.startswith("unix:") and not self._was_cut_off():
                 self.play.problem(f"{self.address}: the stream ended properly after {len(self.got)} of "
                                   f"{len(self.sent)} bytes")
             self._lose()
+
+    def _was_cut_off(self):
+        """A stream of TLS whose end was not said: behind a pair of sockets, that is no reset."""
+        return self.address.startswith("tls") and not self.peer.link.told_end
 
     def _fail(self, error):
         if isinstance(error, TimeoutError):
@@ -227,6 +236,9 @@ def connect_slowly(address):
                                  (socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)):
         peer.setsockopt(level, option, value)
     peer.connect(name)
+    if address.startswith("tls"):
+        peer = secure.wrap(peer)
+        peer.settimeout(MOST_S)
     return peer
 
 
@@ -360,13 +372,13 @@ class Play:
         by_scheme = {}
         for address in addresses:
             by_scheme.setdefault(address.split(":")[0], address)
-        self._converse(by_scheme["tcp"], by_scheme["unix"],
+        self._converse(by_scheme.get("tcp") or by_scheme["tls"], by_scheme["unix"],
                        [by_scheme[name] for name in ("udp", "unixgram") if name in by_scheme])
 
     def _converse(self, tcp, unix, datagrams):
         before = Conversation(self, tcp)
         before.say(b"before all else")
-        before.say(b"and urgent!", socket.MSG_OOB)
+        before.say(b"and urgent!", socket.MSG_OOB if tcp.startswith("tcp") else 0)
         local = Conversation(self, unix)
         local.say(b"by file" * 100)
         dying = Conversation(self, tcp)
@@ -382,6 +394,9 @@ class Play:
             self._ask_at_control()
         self._deny_another(tcp)
         before.say(b"still here")
+        if self.kind == "web":
+            self._scrape("/events", "event: end\n", 2)
+            self._scrape("/metrics", "\r\n0\r\n\r\n", 1)
         late = Conversation(self, tcp)
         late.say(b"late")
         late.finish()
@@ -393,6 +408,27 @@ class Play:
         self._wait_end()
         if len(self.lost) > 1 and not (self.victim and self.victim.every):
             self.problem("more than one conversation was lost: " + "; ".join(self.lost))
+
+    def _scrape(self, path, mark, times):
+        """Asks for a page, until the mark has come so often. Like any other conversation it may be lost."""
+        text = ""
+        try:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(MOST_S)
+                peer.connect(str(self.folder / "pages"))
+                peer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                while text.count(mark) < times and not text.startswith("HTTP/1.1 503 "):
+                    chunk = peer.recv(1 << 18)
+                    if not chunk:
+                        raise ConnectionResetError("it ended")
+                    text += chunk.decode()
+        except TimeoutError:
+            self.problem(f"{path}: silence after {len(text)} bytes")
+        except OSError as error:
+            self.lost.append(f"{path}: {error}")
+        else:
+            if not text.startswith(("HTTP/1.1 200 ", "HTTP/1.1 503 ")):
+                self.problem(f"{path}: {text[:100]}")
 
     def _ask_at_control(self):
         """One question may stay without an answer: its client is dropped then, or accepted a second later."""

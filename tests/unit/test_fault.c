@@ -25,7 +25,7 @@ static uint64_t read_now(void)
 }
 
 struct fixture {
-	struct counters counters;
+	struct counters counters[3]; /* by listener */
 	struct echo echo;
 	struct fault fault;
 	struct fault_plan plan;
@@ -108,8 +108,8 @@ static void init(struct fixture *f, const char *spec)
 	assert_int_equal(fault_spec_parse(spec, &f->plan.rules[0], &column, &why), 0);
 	f->plan.count = 1;
 	f->sites[0].plan = f->sites[2].plan = &f->plan;
-	echo_init(&f->echo, &f->counters, CAP, false);
-	fault_init(&f->fault, &f->echo.protocol, &f->counters, &options);
+	echo_init(&f->echo, f->counters, CAP, false);
+	fault_init(&f->fault, &f->echo.protocol, f->counters, &options);
 }
 
 static struct protocol_answer open_one(struct fixture *f, const char *spec)
@@ -154,8 +154,8 @@ static void delayed_bytes_leave_when_they_are_due(void **state)
 	answer = report_deadline(&f);
 	assert_sends(&answer, "two");
 	assert_int_equal(report_sent(&f, 3).end, PROTOCOL_CLOSE);
-	assert_int_equal(f.counters.faults_delay, 2);
-	assert_int_equal(f.counters.bytes_sent, 6);
+	assert_int_equal(f.counters[0].faults_delay, 2);
+	assert_int_equal(f.counters[0].bytes_sent, 6);
 	assert_false(fault_has_ended(&f.conn));
 	assert_int_equal(echo_received_bytes(fault_inner(&f.conn)), 6);
 	close_one(&f);
@@ -181,10 +181,10 @@ static void what_is_not_delayed_keeps_its_place(void **state)
 
 	open_one(&f, "delay=10ms,p=50%,seed=3");
 	for (unsigned i = 0; i < 100; i++) {
-		unsigned delayed = (unsigned)f.counters.faults_delay;
+		unsigned delayed = (unsigned)f.counters[0].faults_delay;
 
 		answer = report_bytes(&f, "a");
-		if (f.counters.faults_delay == delayed) {
+		if (f.counters[0].faults_delay == delayed) {
 			assert_sends(&answer, "a");
 			direct++;
 		} else {
@@ -232,10 +232,10 @@ static void it_resets_when_what_came_before_has_left(void **state)
 	assert_int_equal(f.credit, 0);
 	assert_int_equal(report_sent(&f, 2).end, PROTOCOL_GO_ON);
 	assert_int_equal(report_sent(&f, 1).end, PROTOCOL_RESET);
-	assert_int_equal(f.counters.faults_reset, 1);
+	assert_int_equal(f.counters[0].faults_reset, 1);
 	close_one(&f);
 	assert_int_equal(open_one(&f, "refuse").end, PROTOCOL_RESET);
-	assert_int_equal(f.counters.faults_refuse, 1);
+	assert_int_equal(f.counters[0].faults_refuse, 1);
 	close_one(&f);
 }
 
@@ -251,7 +251,7 @@ static void after_a_half_close_it_swallows(void **state)
 	answer = report_bytes(&f, "345");
 	assert_int_equal(answer.send.length, 0);
 	assert_int_equal(answer.end, PROTOCOL_GO_ON);
-	assert_int_equal(f.counters.bytes_received, 5);
+	assert_int_equal(f.counters[0].bytes_received, 5);
 	assert_int_equal(report_end(&f).end, PROTOCOL_CLOSE);
 	close_one(&f);
 }
@@ -266,7 +266,7 @@ static void it_stalls_and_goes_on(void **state)
 	assert_int_equal(f.wake_ns, now_ns + 30 * MS);
 	report_deadline(&f);
 	assert_true(f.credit > 0);
-	assert_int_equal(f.counters.faults_stall, 1);
+	assert_int_equal(f.counters[0].faults_stall, 1);
 	close_one(&f);
 	open_one(&f, "stall");
 	assert_int_equal(f.credit, 0);
@@ -276,7 +276,7 @@ static void it_stalls_and_goes_on(void **state)
 	assert_int_equal(f.credit, 0);
 	report_deadline(&f);
 	assert_true(f.credit > 0);
-	assert_int_equal(f.counters.faults_accept_delay, 1);
+	assert_int_equal(f.counters[0].faults_accept_delay, 1);
 	close_one(&f);
 }
 
@@ -289,7 +289,7 @@ static void writes_are_cut_to_size(void **state)
 	assert_int_equal(report_bytes(&f, "1").send.length, 1);
 	assert_int_equal(f.credit, 1);
 	assert_int_equal(report_bytes(&f, "2").send.length, 1);
-	assert_int_equal(f.counters.faults_dribble, 1);
+	assert_int_equal(f.counters[0].faults_dribble, 1);
 	close_one(&f);
 	open_one(&f, "chop=7");
 	assert_int_equal(f.credit, 7);
@@ -337,7 +337,7 @@ static void run_corrupt(const char *spec, unsigned piece, char map[2001])
 		report_sent(&f, piece);
 	}
 	map[2000] = '\0';
-	assert_int_equal(f.counters.faults_corrupt, f.events);
+	assert_int_equal(f.counters[0].faults_corrupt, f.events);
 	for (unsigned i = 0; i < 2000; i++)
 		f.events -= map[i] == '!';
 	assert_int_equal(f.events, 0);
@@ -370,7 +370,7 @@ static void connections_are_drawn_one_by_one(void **state)
 				firsts[run] |= 1ull << i;
 			fault_forget(&f.conn);
 		}
-		assert_int_equal(f.counters.faults_refuse, __builtin_popcountll(firsts[run]));
+		assert_int_equal(f.counters[0].faults_refuse, __builtin_popcountll(firsts[run]));
 		fault_fini(&f.fault);
 	}
 	assert_true(firsts[0] == firsts[1]);
@@ -403,32 +403,32 @@ static void datagrams_are_dropped_cut_and_changed(void **state)
 	for (unsigned i = 0; i < 200; i++)
 		dropped += report_datagram(&f, "hello").send.bytes == NULL;
 	assert_in_range(dropped, 60, 140);
-	assert_int_equal(f.counters.faults_drop, dropped);
-	assert_int_equal(f.counters.datagrams_received, 200);
+	assert_int_equal(f.counters[0].faults_drop, dropped);
+	assert_int_equal(f.counters[0].datagrams_received, 200);
 	init(&f, "truncate=2");
 	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "he");
 	answer = report_datagram(&f, "hi");
 	assert_sends(&answer, "hi");
-	assert_int_equal(f.counters.faults_truncate, 1);
+	assert_int_equal(f.counters[0].faults_truncate, 1);
 	assert_true(f.last.to_datagram);
 	assert_int_equal(f.last.number, 0);
 	init(&f, "corrupt=1");
 	assert_memory_not_equal(report_datagram(&f, "hello").send.bytes, "hello", 5);
 	assert_int_equal(report_datagram(&f, "").send.length, 0);
-	assert_int_equal(f.counters.faults_corrupt, 1);
+	assert_int_equal(f.counters[0].faults_corrupt, 1);
 	init(&f, "duplicate");
 	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_true(answer.twice);
-	assert_int_equal(f.counters.faults_duplicate, 1);
+	assert_int_equal(f.counters[0].faults_duplicate, 1);
 	init(&f, "delay=5ms");
 	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
 	assert_int_equal(answer.wake_ns, now_ns + 5 * MS);
 	init(&f, "reorder=5ms");
 	assert_int_equal(report_datagram(&f, "hello").wake_ns, now_ns + 5 * MS);
-	assert_int_equal(f.counters.faults_reorder, 1);
+	assert_int_equal(f.counters[0].faults_reorder, 1);
 	init(&f, "close");
 	answer = report_datagram(&f, "hello");
 	assert_sends(&answer, "hello");
@@ -508,8 +508,8 @@ static void each_listener_has_its_own_sequence(void **state)
 	assert_int_equal(f.sites[1].done[FAULT_PLAN_REFUSE], 0);
 	assert_int_equal(f.sites[2].done[FAULT_PLAN_REFUSE],
 		__builtin_popcountll(alone & ((1ull << 30) - 1)));
-	assert_int_equal(f.counters.faults_refuse,
-		f.sites[0].done[FAULT_PLAN_REFUSE] + f.sites[2].done[FAULT_PLAN_REFUSE]);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(f.counters[i].faults_refuse, f.sites[i].done[FAULT_PLAN_REFUSE]);
 	assert_int_equal(f.sites[2].connections, 30);
 	fault_fini(&f.fault);
 	init(&f, "drop");
@@ -540,7 +540,7 @@ static void a_message_may_be_the_last(void **state)
 		} while (end == PROTOCOL_GO_ON && lengths[run] < 500);
 		assert_int_equal(end, PROTOCOL_CLOSE);
 		assert_int_equal(f.last.after_bytes, lengths[run]);
-		assert_int_equal(f.counters.faults_close, 1);
+		assert_int_equal(f.counters[0].faults_close, 1);
 		close_one(&f);
 	}
 	assert_int_equal(lengths[0], lengths[1]);
@@ -553,7 +553,7 @@ static void a_message_may_be_the_last(void **state)
 	assert_int_equal(report_bytes(&f, "12").end, PROTOCOL_GO_ON);
 	assert_int_equal(report_bytes(&f, "34").end, PROTOCOL_FINISH);
 	assert_int_equal(report_bytes(&f, "5").send.length, 0);
-	assert_int_equal(f.counters.faults_half_close, 1);
+	assert_int_equal(f.counters[0].faults_half_close, 1);
 	close_one(&f);
 }
 
@@ -574,7 +574,7 @@ static void each_message_may_stall(void **state)
 		assert_true(f.credit > 0);
 	}
 	assert_in_range(stalls, 25, 75);
-	assert_int_equal(f.counters.faults_stall, stalls);
+	assert_int_equal(f.counters[0].faults_stall, stalls);
 	close_one(&f);
 }
 
@@ -597,7 +597,7 @@ static void each_message_may_be_corrupt(void **state)
 		report_sent(&f, 5);
 	}
 	assert_in_range(wrong, 25, 75);
-	assert_int_equal(f.counters.faults_corrupt, wrong);
+	assert_int_equal(f.counters[0].faults_corrupt, wrong);
 	close_one(&f);
 }
 

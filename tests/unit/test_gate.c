@@ -373,7 +373,7 @@ static void behind_a_proxy_the_gate_is_asked_twice(void **state)
 	static const char *const lines[] = { "PROXY TCP4 192.0.2.7 192.0.2.1 1 7\r\n",
 		"PROXY TCP4 192.0.2.8 192.0.2.1 1 7\r\n", "PROXY TCP4 192.0.2.8 192.0.2.1 2 7\r\n",
 		"PROXY TCP4 192.0.2.9 192.0.2.1 1 7\r\n" };
-	struct counters counters = { 0 };
+	struct counters counters[2] = { 0 }; /* of the second listener, which is behind a proxy */
 	struct limits *limits;
 	struct access *access;
 	struct gate gate;
@@ -382,7 +382,7 @@ static void behind_a_proxy_the_gate_is_asked_twice(void **state)
 	assert_int_equal(limits_new(&options, &limits), 0);
 	assert_int_equal(access_new(&none, &denied, &access), 0);
 	assert_int_equal(access_read_proxies(access, &from), 0);
-	gate_init(&gate, limits, access, &counters);
+	gate_init(&gate, limits, access, counters);
 	proxied_init(&gate.proxied, &proxies);
 	for (int round = 0; round < 3; round++) {
 		for (uint32_t slot = 0; slot < 4; slot++) {
@@ -420,10 +420,10 @@ static void behind_a_proxy_the_gate_is_asked_twice(void **state)
 			gate_closed(&gate, &conn, GUARD_NOT_ENDED);
 		}
 	}
-	assert_int_equal(counters.refused_by_source, 3);
-	assert_int_equal(counters.refused_by_access, 3);
-	assert_int_equal(counters.refused_by_count, 3);
-	assert_int_equal(counters.proxy_headers, 12);
+	assert_int_equal(counters[1].refused_by_source, 3);
+	assert_int_equal(counters[1].refused_by_access, 3);
+	assert_int_equal(counters[1].refused_by_count, 3);
+	assert_int_equal(counters[1].proxy_headers, 12);
 	/* Elsewhere there is no proxy, and no header to wait for. */
 	struct engine_conn plain = seen(&pair, 9);
 

@@ -19,7 +19,6 @@
 #include "engine/epoll/epoll_flow.h"
 #include "engine/intake.h"
 #include "engine/outgoing.h"
-#include "engine/preface.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -392,14 +391,14 @@ static bool open_behind_preface(struct epoll_engine *engine, struct conn *conn)
 {
 	struct protocol_answer answer;
 
-	switch (preface_advance(&engine->core, conn, &answer)) {
-	case PREFACE_WAITS: return false;
-	case PREFACE_SHORT:
+	switch (accept_preface_advance(&engine->core, conn, &answer)) {
+	case ACCEPT_PREFACE_WAITS: return false;
+	case ACCEPT_PREFACE_SHORT:
 		engine->memory_short = true;
 		enqueue(engine, conn);
 		return false;
-	case PREFACE_ENDS: close_conn(engine, conn); return false;
-	case PREFACE_OPEN: break;
+	case ACCEPT_PREFACE_ENDS: close_conn(engine, conn); return false;
+	case ACCEPT_PREFACE_OPEN: break;
 	}
 	/* What is behind the preface may have come with it, and then gives no edge of its own. */
 	conn->flags |= CONN_READABLE;
@@ -498,7 +497,7 @@ int epoll_stream_open(struct epoll_engine *engine, int fd, enum addr_scheme sche
 		call_close(fd);
 		return r;
 	}
-	if (preface_begin(core, conn, tag)) {
+	if (accept_preface_begin(core, conn, tag)) {
 		enqueue(engine, conn);
 		return 0;
 	}
@@ -535,8 +534,11 @@ void epoll_stream_nudge(struct epoll_engine *engine, struct conn *conn)
 		return;
 	drive_report(&engine->core, conn, &event, &answer);
 	carry_out_either(engine, conn, &answer);
-	/* The answer may have given credit for bytes that have come already. */
-	if (conn_must_end(conn) ||
+	/*
+	 * The answer may have given credit for bytes that have come already; and what was sent in part
+	 * while the kernel takes more gets no edge.
+	 */
+	if (conn_must_end(conn) || may_flush(conn) ||
 		conn->flags & (CONN_CLOSE_WANTED | CONN_FINISH_WANTED | CONN_READABLE))
 		enqueue(engine, conn);
 }

@@ -17,7 +17,6 @@
 #include "base/clock.h"
 #include "engine/bulk.h"
 #include "engine/drive.h"
-#include "engine/preface.h"
 #include "engine/uring/uring_bulk.h"
 #include "engine/uring/uring_connect.h"
 #include "engine/uring/uring_marked.h"
@@ -379,22 +378,22 @@ __attribute__((noinline, cold)) static void take_preface_turn(
 {
 	struct protocol_answer answer;
 
-	switch (preface_advance(&engine->core, conn, &answer)) {
-	case PREFACE_WAITS:
+	switch (accept_preface_advance(&engine->core, conn, &answer)) {
+	case ACCEPT_PREFACE_WAITS:
 		if (!(conn->flags & CONN_WATCHING))
 			order_more(engine, conn);
 		return;
-	case PREFACE_SHORT:
+	case ACCEPT_PREFACE_SHORT:
 		uring_core_note_short(engine, conn);
 		engine->memory_short = true;
 		break;
-	case PREFACE_OPEN:
+	case ACCEPT_PREFACE_OPEN:
 		uring_send_keep(engine, conn, &answer);
 		/* Where this fails, it stays: it reports all that a watch does, and more often than it need. */
 		if (conn->flags & CONN_WATCHING)
 			cancel(engine, conn, URING_CORE_WATCH);
 		break;
-	case PREFACE_ENDS: break;
+	case ACCEPT_PREFACE_ENDS: break;
 	}
 	enqueue(engine, conn); /* it is open or ends now, and has another turn as that */
 }
@@ -508,7 +507,7 @@ int uring_stream_open(struct uring_engine *engine, int fd, enum addr_scheme sche
 		return r;
 	}
 	conn->flags |= CONN_WRITABLE;
-	if (preface_begin(core, conn, tag)) {
+	if (accept_preface_begin(core, conn, tag)) {
 		enqueue(engine, conn);
 		return 0;
 	}

@@ -19,7 +19,12 @@
 void gate_init(struct gate *gate, struct limits *limits, const struct access *access,
 	struct counters *counters)
 {
-	*gate = (struct gate){ .limits = limits, .access = access, .counters = counters };
+	*gate = (struct gate){
+		.limits = limits,
+		.access = access,
+		.all_counters = counters,
+		.counters = counters,
+	};
 }
 
 static void give_back(struct gate *gate, struct limits_source *source)
@@ -234,6 +239,7 @@ bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme, unsigned tag
 	struct addr peer;
 	enum limits_verdict verdict;
 
+	gate_speak_of(gate, tag);
 	if (gate->entered)
 		give_back(gate, gate->entered_source);
 	gate->entered = gate->awaits_header = false;
@@ -323,6 +329,7 @@ enum engine_preface_verdict gate_preface(struct gate *gate, const struct engine_
 
 	if (client == NULL)
 		return ENGINE_PREFACE_REFUSED; /* no memory for it */
+	gate_speak_of(gate, tag);
 	switch (proxied_judge(
 		proxied_mode(&gate->proxied, tag), preface, &header, &subject.fault)) {
 	case PROXIED_MORE: return ENGINE_PREFACE_MORE;
@@ -382,6 +389,7 @@ bool gate_admit_datagram(struct gate *gate, const struct engine_datagram *datagr
 
 	if (scheme != ADDR_UDP)
 		return true;
+	gate_speak_of(gate, datagram->tag);
 	if (gate->access != NULL && !access_admits(gate->access, source))
 		return drop(gate, GATE_DATAGRAM_ACCESS, source, scheme,
 			&gate->counters->refused_by_access);

@@ -49,7 +49,8 @@ struct gate {
 	struct limits *limits; /* of the whole server; NULL: none */
 	const struct access *access; /* NULL: every peer */
 	struct peer_rule *peer_rule; /* NULL: none; set by its owner after gate_init() */
-	struct counters *counters;
+	struct counters *all_counters; /* of each listener, by tag */
+	struct counters *counters; /* of the listener that is spoken of */
 	struct proxied proxied; /* no proxies, unless its owner sets it up after gate_init() */
 	struct slot_table sources; /* struct limits_source; empty where sources are not counted */
 	struct limits_source
@@ -60,11 +61,20 @@ struct gate {
 	struct log_limit log_limits[GATE_REASONS];
 };
 
-/* What is pointed to stays the caller's. */
+/* What is pointed to stays the caller's; `counters` are those of each listener, by its tag. */
 void gate_init(struct gate *gate, struct limits *limits, const struct access *access,
 	struct counters *counters);
 /* Gives back what is still held. */
 void gate_fini(struct gate *gate);
+
+/*
+ * What comes next concerns this listener. To be called before gate_closed(), gate_abandoned() and gate_condemns(); the
+ * others are told.
+ */
+static inline void gate_speak_of(struct gate *gate, unsigned tag)
+{
+	gate->counters = &gate->all_counters[tag];
+}
 
 /* For the engine's host, of the same names. */
 bool gate_admit(struct gate *gate, int fd, enum addr_scheme scheme, unsigned tag);

@@ -257,6 +257,31 @@ int activation_take(
 	return 0;
 }
 
+int activation_split(struct activation *activation, const char *const *names, size_t name_count,
+	struct activation *ret_split)
+{
+	struct activation split = { 0 };
+	int r = check_names(names, name_count, activation);
+
+	if (r < 0)
+		return r;
+	split.fds = calloc(activation->count + 1, sizeof(int));
+	split.names = calloc(activation->count + 1, sizeof(char *));
+	if (split.fds == NULL || split.names == NULL) {
+		activation_fini(&split);
+		return complain("LISTEN_FDS", -ENOMEM);
+	}
+	for (size_t i = 0; i < activation->count; i++) {
+		if (activation->fds[i] < 0 || !has(names, name_count, activation->names[i]))
+			continue;
+		split.fds[split.count] = TAKE_FD(activation->fds[i]);
+		split.names[split.count++] = activation->names[i];
+		activation->names[i] = NULL;
+	}
+	*ret_split = split;
+	return 0;
+}
+
 void activation_fini(struct activation *activation)
 {
 	for (size_t i = 0; i < activation->count; i++) {

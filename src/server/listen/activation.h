@@ -52,5 +52,12 @@ int activation_read(const struct activation_environment *environment, pid_t self
 int activation_take(
 	const char *const *wanted, size_t wanted_count, struct activation *ret_activation);
 
+/*
+ * Moves the sockets of these names into an activation of their own. -ENOENT: there is none of one name, and one line
+ * has been logged; -ENOMEM. Then nothing has moved.
+ */
+int activation_split(struct activation *activation, const char *const *names, size_t name_count,
+	struct activation *ret_split);
+
 /* Closes what was not taken. */
 void activation_fini(struct activation *activation);

@@ -16,9 +16,15 @@
 #include "net/resolve.h"
 #include "net/socket.h"
 
+/* The kernel does not know what TLS is: the other server's socket is one of TCP. */
+static bool is_same_kind(enum addr_scheme one, enum addr_scheme other)
+{
+	return one == other || (addr_is_tcp(one) && addr_is_tcp(other));
+}
+
 static bool is_same_place(const struct addr *one, const struct addr *other)
 {
-	return one->scheme == other->scheme && one->dual_stack == other->dual_stack &&
+	return is_same_kind(one->scheme, other->scheme) && one->dual_stack == other->dual_stack &&
 		addr_equal(one, other);
 }
 
@@ -45,7 +51,8 @@ static struct listener *find(struct listener_list *inherited, const struct liste
 	for (size_t i = 0; i < inherited->count; i++) {
 		struct listener *one = &inherited->listeners[i];
 
-		if (one->activated == like->activated && is_same_place(&one->bound, &like->bound) &&
+		if (one->activated == like->activated && one->web == like->web &&
+			is_same_place(&one->bound, &like->bound) &&
 			one->file_device == like->file_device &&
 			one->file_inode == like->file_inode)
 			return one;
@@ -65,10 +72,13 @@ static int add_socket(struct listener *listener, int fd)
 	return 0;
 }
 
-int inheritance_add(
-	struct listener_list *inherited, int fd, bool activated, dev_t device, ino_t inode)
+int inheritance_add(struct listener_list *inherited, int fd, enum inheritance_origin origin,
+	dev_t device, ino_t inode)
 {
-	struct listener one = { .activated = activated };
+	struct listener one = {
+		.activated = origin != INHERITANCE_OPENED,
+		.web = origin == INHERITANCE_ACTIVATED_WEB,
+	};
 	struct listener *place, *next;
 	int r = socket_adopt_server(fd, &one.bound, NULL);
 
@@ -184,16 +194,17 @@ bool inheritance_claim(struct listener_list *inherited, const struct addr *addr,
 		if (!fits(&inherited->listeners[i], addr))
 			continue;
 		take_out(inherited, i, threads, ret_listener);
+		ret_listener->bound.scheme = addr->scheme;
 		return true;
 	}
 	return false;
 }
 
 bool inheritance_claim_activated(
-	struct listener_list *inherited, unsigned threads, struct listener *ret_listener)
+	struct listener_list *inherited, unsigned threads, bool web, struct listener *ret_listener)
 {
 	for (size_t i = 0; i < inherited->count; i++) {
-		if (!inherited->listeners[i].activated)
+		if (!inherited->listeners[i].activated || inherited->listeners[i].web != web)
 			continue;
 		take_out(inherited, i, threads, ret_listener);
 		return true;

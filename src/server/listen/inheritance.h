@@ -11,12 +11,13 @@
 #include "server/listen/listener_list.h"
 
 /*
- * Adds a socket to the others of its address, or a new address to the list. `activated`: it is a service manager's;
- * device and inode: of its socket file, inode 0 without one. Takes over `fd`, also on
+ * Adds a socket to the others of its address, or a new address to the list. `origin`: who opened it, and if that was a
+ * service manager, what for; device and inode: of its socket file, inode 0 without one. Takes over `fd`, also on
  * failure: -ENOMEM, or an error of socket_adopt_server().
  */
-int inheritance_add(
-	struct listener_list *inherited, int fd, bool activated, dev_t device, ino_t inode);
+enum inheritance_origin { INHERITANCE_OPENED, INHERITANCE_ACTIVATED, INHERITANCE_ACTIVATED_WEB };
+int inheritance_add(struct listener_list *inherited, int fd, enum inheritance_origin origin,
+	dev_t device, ino_t inode);
 
 /*
  * Marks what is asked for by its very address, so that no request for any port is given it. A name that
@@ -37,9 +38,12 @@ void inheritance_reserve(
 bool inheritance_claim(struct listener_list *inherited, const struct addr *addr, unsigned threads,
 	struct listener *ret_listener);
 
-/* The same with what came from a service manager; they are not asked for by address. */
+/*
+ * The same with what came from a service manager, for web pages or not; they are not asked for by address. False: there
+ * is none.
+ */
 bool inheritance_claim_activated(
-	struct listener_list *inherited, unsigned threads, struct listener *ret_listener);
+	struct listener_list *inherited, unsigned threads, bool web, struct listener *ret_listener);
 
 /*
  * Closes the sockets that were not asked for. The list stays, without them, for its socket files: they

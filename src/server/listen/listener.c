@@ -222,6 +222,7 @@ static int open_spec(struct listener_list *list, const struct addr_spec *spec,
 		if (r < 0)
 			return complain(words, list, addr, &failure, r);
 		next->spec = spec;
+		next->web = options->web;
 		list->count++;
 		opened++;
 	}
@@ -308,8 +309,8 @@ static int adopt(struct listener *listener, int fd, unsigned threads)
 	return 0;
 }
 
-int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list,
-	char *reterr_why, size_t size)
+int listener_adopt_all(struct activation *activation, unsigned threads, bool web,
+	struct listener_list *list, char *reterr_why, size_t size)
 {
 	const struct words words = { reterr_why, size };
 	struct listener *longer;
@@ -335,6 +336,7 @@ int listener_adopt_all(struct activation *activation, unsigned threads, struct l
 			return complain_of_adopted(&words, activation->names[i], (unsigned)fd, r);
 		}
 		activation->fds[i] = -1;
+		list->listeners[list->count].web = web;
 		list->count++;
 	}
 	return 0;

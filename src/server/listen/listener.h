@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/addr.h"
 #include "server/listen/activation.h"
@@ -17,6 +18,7 @@
 struct listener_options {
 	unsigned threads;
 	int backlog;
+	bool web; /* for web pages */
 	bool share_port; /* others may have to join it later, also where one thread needs no more than one */
 	/* What was taken over from another server (inheritance.h): what is asked for is taken out. NULL: nothing. */
 	struct listener_list *inherited;
@@ -30,9 +32,9 @@ int listener_open_all(const struct addr_spec *specs, size_t spec_count,
 	const struct listener_options *options, struct listener_list *list, char *reterr_why,
 	size_t size);
 
-/* The same with what was handed over, which is taken out of `activation`. */
-int listener_adopt_all(struct activation *activation, unsigned threads, struct listener_list *list,
-	char *reterr_why, size_t size);
+/* The same with what was handed over, which is taken out of `activation`; `web`: for web pages. */
+int listener_adopt_all(struct activation *activation, unsigned threads, bool web,
+	struct listener_list *list, char *reterr_why, size_t size);
 
 /* Hands out a thread's next descriptor: the caller's from now on; -1 where it has no more. */
 int listener_take(struct listener *listener, unsigned thread, unsigned threads);

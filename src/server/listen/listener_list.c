@@ -113,6 +113,15 @@ void listener_list_close_all(struct listener_list *list)
 	*list = (struct listener_list){ 0 };
 }
 
+struct listener_list listener_list_echoes(const struct listener_list *list)
+{
+	struct listener_list echoes = *list;
+
+	while (echoes.count > 0 && echoes.listeners[echoes.count - 1].web)
+		echoes.count--;
+	return echoes;
+}
+
 bool listener_list_serve(const struct listener_list *list, enum addr_scheme scheme)
 {
 	for (size_t i = 0; i < list->count; i++) {

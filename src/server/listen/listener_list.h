@@ -30,6 +30,7 @@ struct listener {
 	unsigned socket_count; /* so many of them, the first, are sockets of their own */
 	int *kept_fds; /* a duplicate of each such socket, to be handed over; NULL: none */
 	bool activated; /* a service manager's */
+	bool web; /* for web pages (--web), and never for the echo: all of these come last in a list */
 	dev_t file_device; /* of the unix socket file that is ours to remove; else 0 */
 	ino_t file_inode;
 	bool file_theirs; /* the file is still the other server's, from which this was taken over */
@@ -62,6 +63,9 @@ void listener_list_remove_files(struct listener_list *list);
 
 /* Closes what was not taken, removes the socket files that are still ours. */
 void listener_list_close_all(struct listener_list *list);
+
+/* The listeners for the echo alone: a view of the list, good as long as it does not grow. */
+struct listener_list listener_list_echoes(const struct listener_list *list);
 
 /* Whether there is a listener of that scheme. */
 bool listener_list_serve(const struct listener_list *list, enum addr_scheme scheme);

@@ -213,6 +213,14 @@ static struct handover_message introduce(
 	};
 }
 
+/* What was opened here is found by its address, whatever it is for. */
+static enum handover_message_role role_of(const struct listener *listener)
+{
+	if (!listener->activated)
+		return HANDOVER_MESSAGE_OPENED;
+	return listener->web ? HANDOVER_MESSAGE_ACTIVATED_WEB : HANDOVER_MESSAGE_ACTIVATED;
+}
+
 /* The next socket and what is said of it; false: there is none left. */
 static bool next_socket(const struct handover *handover, struct progress *progress, int *ret_fd,
 	struct handover_message_socket *ret_about)
@@ -233,8 +241,7 @@ static bool next_socket(const struct handover *handover, struct progress *progre
 		if (progress->socket < listener->socket_count) {
 			*ret_fd = listener->kept_fds[progress->socket++];
 			*ret_about = (struct handover_message_socket){
-				.role = listener->activated ? HANDOVER_MESSAGE_ACTIVATED
-							    : HANDOVER_MESSAGE_OPENED,
+				.role = role_of(listener),
 				.file_device = listener->file_inode != 0 ? listener->file_device
 									 : 0,
 				.file_inode = listener->file_inode,

@@ -33,10 +33,11 @@ static const char *const roles[] = {
 	[HANDOVER_MESSAGE_OPENED] = "opened",
 	[HANDOVER_MESSAGE_ACTIVATED] = "activated",
 	[HANDOVER_MESSAGE_CONTROL] = "control",
+	[HANDOVER_MESSAGE_ACTIVATED_WEB] = "activated-web",
 };
 
 /* The longest line there is, for each socket, and some for the rest. */
-_Static_assert(HANDOVER_MESSAGE_MOST_SOCKETS *(sizeof("socket activated :\n") + 2 * 20) + 256 <
+_Static_assert(HANDOVER_MESSAGE_MOST_SOCKETS *(sizeof("socket activated-web :\n") + 2 * 20) + 256 <
 		HANDOVER_MESSAGE_MOST_BYTES,
 	"every message fits");
 

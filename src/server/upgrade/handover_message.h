@@ -42,6 +42,7 @@ enum handover_message_role {
 	HANDOVER_MESSAGE_OPENED, /* a listener that the server opened, or took over */
 	HANDOVER_MESSAGE_ACTIVATED, /* one of a service manager's */
 	HANDOVER_MESSAGE_CONTROL, /* where new servers connect */
+	HANDOVER_MESSAGE_ACTIVATED_WEB, /* one of a service manager's that is for web pages */
 };
 
 struct handover_message_socket {

@@ -254,12 +254,21 @@ static int take_control(
 	return 0;
 }
 
+static enum inheritance_origin origin_of(enum handover_message_role role)
+{
+	switch (role) {
+	case HANDOVER_MESSAGE_ACTIVATED: return INHERITANCE_ACTIVATED;
+	case HANDOVER_MESSAGE_ACTIVATED_WEB: return INHERITANCE_ACTIVATED_WEB;
+	default: return INHERITANCE_OPENED;
+	}
+}
+
 static int take_socket(
 	struct takeover *takeover, int fd, const struct handover_message_socket *about)
 {
 	if (about->role == HANDOVER_MESSAGE_CONTROL)
 		return take_control(takeover, fd, about);
-	return inheritance_add(&takeover->inherited, fd, about->role == HANDOVER_MESSAGE_ACTIVATED,
+	return inheritance_add(&takeover->inherited, fd, origin_of(about->role),
 		(dev_t)about->file_device, (ino_t)about->file_inode);
 }
 

@@ -59,7 +59,7 @@ struct listener_list *upgrade_inherited(struct upgrade *upgrade)
 }
 
 int upgrade_add_activated(
-	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners)
+	struct upgrade *upgrade, unsigned threads, bool web, struct listener_list *listeners)
 {
 	while (upgrade->stage == UPGRADE_TAKING) {
 		struct listener *next = listener_list_append(listeners);
@@ -68,7 +68,7 @@ int upgrade_add_activated(
 			log_error(_("cannot prepare the server: %s"), strerror(ENOMEM));
 			return -ENOMEM;
 		}
-		if (!inheritance_claim_activated(&upgrade->takeover.inherited, threads, next))
+		if (!inheritance_claim_activated(&upgrade->takeover.inherited, threads, web, next))
 			break;
 		listeners->count++;
 	}

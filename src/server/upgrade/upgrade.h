@@ -51,9 +51,9 @@ bool upgrade_is_in_charge(const struct upgrade *upgrade);
 int upgrade_begin(struct upgrade *upgrade);
 /* What was taken, for listener_options; NULL: nothing. */
 struct listener_list *upgrade_inherited(struct upgrade *upgrade);
-/* Adds those of a service manager's to the list. -ENOMEM, logged. */
+/* Adds those of a service manager's to the list, for web pages or for the echo. -ENOMEM, logged. */
 int upgrade_add_activated(
-	struct upgrade *upgrade, unsigned threads, struct listener_list *listeners);
+	struct upgrade *upgrade, unsigned threads, bool web, struct listener_list *listeners);
 
 /*
  * Another list, of one listener that is not served on (--control): from now on it goes the way of the others, its
