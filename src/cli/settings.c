@@ -158,6 +158,10 @@ static int apply_entry(
 	place->column = entry->name_column + 1;
 	if (strcmp(entry->name, "config") == 0)
 		return cli_complain(state, _("a file cannot name another one"));
+	/* The language is chosen before the file is read, and the others print something and end. */
+	if (row == NULL && options_find(cli_standard_options, entry->name) != NULL)
+		return cli_complain(
+			state, _("'%s' is for the command line, not for a file"), entry->name);
 	if (row == NULL && !is_address)
 		return cli_complain_meant(state, nearest(rows, entry->name),
 			_("there is no option '%s'"), entry->name);

@@ -388,7 +388,7 @@ def test_a_search_with_wrong_bytes_on_its_way(way):
     assert "kept at that rate, but at others the service returned wrong" in told
 
 
-@pytest.mark.parametrize("promise", ["damaged<3", "loss<50%", "errors<9"])
+@pytest.mark.parametrize("promise", ["damaged<3", "loss<=50%", "errors<=9"])
 def test_damage_that_is_asserted_is_judged(promise):
     with Bad("lie") as service:
         result, _ = measured(*LONG, "--rate=200", f"--assert={promise}", service.address)

@@ -220,6 +220,22 @@ def test_a_service_that_fails_but_lives_is_tried_to_the_end():
         assert verdicts(result) == {"one-byte": "pass", "garbage": "fail", "silence": "pass"}
 
 
+def test_a_service_that_is_started_again_is_not_dead():
+    """It resets one rule's connection, and the one that asks whether it is there; then it is there again."""
+    count = iter(range(1000))
+
+    def serve(connection):
+        if next(count) in (1, 2):
+            meari.reset(connection)
+        else:
+            talk_peers.echo(connection)
+
+    with Peer(serve) as peer:
+        result = check(peer.address, *only("one-byte", "byte-by-byte", "garbage"), "--timeout", "5s")
+    assert verdicts(result) == {"one-byte": "pass", "byte-by-byte": "fail", "garbage": "pass"}
+    assert "no answer since" not in result.stdout and result.returncode == 3
+
+
 # ---- datagrams that are exact, and late, twice, or out of order ----
 
 def test_late_answers_are_exact():

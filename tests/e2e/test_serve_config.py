@@ -62,7 +62,12 @@ def test_both_give_addresses(tmp_path):
 @pytest.mark.parametrize("text, line, column, why", [
     ("threads 1\nquiet", 2, 1, "there is no option 'quiet'"),
     ("fault delay=20", 1, 7, "--fault 'delay=20' is not a fault: a time needs a unit"),
-    ("help", 1, 1, "there is no option 'help'"),
+    ("help", 1, 1, "'help' is for the command line, not for a file"),
+    ("pin\n  --lang=ko", 2, 3, "'lang' is for the command line, not for a file"),
+    ("lang", 1, 1, "'lang' is for the command line, not for a file"),
+    ("usage 1", 1, 1, "'usage' is for the command line, not for a file"),
+    ("version", 1, 1, "'version' is for the command line, not for a file"),
+    ("lan ko", 1, 1, "there is no option 'lan'"),
     ("confg x", 1, 1, "there is no option 'confg'"),
     ("\n  threads four", 2, 11, "--threads 'four' is not a number from 1 to 1024"),
     ("threads", 1, 8, "'threads' needs a value"),

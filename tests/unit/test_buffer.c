@@ -71,12 +71,36 @@ static void it_goes_back_with_its_last_reference(void **state)
 	buffer_pool_fini(&pool);
 }
 
+/* So many are kept for the next ones; the memory of a burst is given back. */
+static void only_a_few_are_kept(void **state)
+{
+	static struct buffer *held[300];
+	struct buffer_pool pool;
+
+	buffer_pool_init(&pool, 300 * (size_t)BUFFER_LARGE_BYTES);
+	for (int i = 0; i < 300; i++)
+		held[i] = buffer_get_large(&pool);
+	for (int i = 0; i < 300; i++) {
+		buffer_unref(held[i]);
+		assert_int_equal(pool.free_large_count, i < 32 ? i + 1 : 32);
+	}
+	for (int i = 0; i < 300; i++)
+		held[i] = buffer_get_small(&pool);
+	for (int i = 0; i < 300; i++) {
+		buffer_unref(held[i]);
+		assert_int_equal(pool.free_small_count, i < 256 ? i + 1 : 256);
+	}
+	buffer_pool_fini(&pool);
+	assert_int_equal(pool.free_large_count + pool.free_small_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_cap_holds_for_large_ones),
 		cmocka_unit_test(the_last_one_used_comes_again_empty),
 		cmocka_unit_test(it_goes_back_with_its_last_reference),
+		cmocka_unit_test(only_a_few_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

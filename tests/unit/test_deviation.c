@@ -103,6 +103,12 @@ static void what_was_not_sent_yet_is_not_missing(void **state)
 	fill(seen, SENT + 10, sizeof(seen));
 	found = deviation_find(seen, sizeof(seen), start, SENT - 1, SENT);
 	assert_int_not_equal(found.kind, DEVIATION_MISSING);
+	/* The last byte that was sent is the last that may come too early. */
+	fill(seen, SENT, sizeof(seen));
+	found = deviation_find(seen, sizeof(seen), start, SENT - 5, SENT);
+	assert_int_not_equal(found.kind, DEVIATION_MISSING);
+	fill(seen, SENT - 1, sizeof(seen));
+	assert_found(seen, sizeof(seen), SENT - 5, DEVIATION_MISSING, 4);
 }
 
 static int set_up(void **state)

@@ -385,6 +385,34 @@ static void connections_that_are_silent_are_counted(void **state)
 	teardown(&f);
 }
 
+/* Silence is asked for in the window only: not before it, not behind it, and an answer within it is none. */
+static void only_what_was_asked_in_the_window_is_silence(void **state)
+{
+	struct load_options options = simple(4, 1, 64);
+	struct load_record *record;
+	struct fixture f;
+
+	setup(&f, &options);
+	load_set_window(f.load, now_ns + 100 * MS, now_ns + 1100 * MS);
+	open_conn(&f, 0);
+	open_conn(&f, 1);
+	now_ns += 50 * MS;
+	report_kind(&f, 0, PROTOCOL_LOST); /* nothing came back, and that was before */
+	now_ns += 100 * MS;
+	echo(&f, 1, 64); /* what left before; what leaves now never comes back */
+	now_ns += 950 * MS;
+	open_conn(&f, 2); /* at its very end, which is no part of it */
+	now_ns += 1 * MS;
+	open_conn(&f, 3);
+	now_ns += 2000 * MS;
+	record = record_of(&f);
+	assert_int_equal(record->counts.silent, 0);
+	assert_int_equal(record->counts.lost, 1);
+	assert_true(record->counts.stalled >= 1);
+	load_record_free(record);
+	teardown(&f);
+}
+
 /* A message is counted when it leaves: the window may be set a little late. */
 static void what_left_before_the_window_was_known_is_not_counted(void **state)
 {
@@ -1305,6 +1333,7 @@ int main(void)
 		cmocka_unit_test(what_never_came_has_waited_until_the_end),
 		cmocka_unit_test(so_many_that_they_are_joined),
 		cmocka_unit_test(connections_that_are_silent_are_counted),
+		cmocka_unit_test(only_what_was_asked_in_the_window_is_silence),
 		cmocka_unit_test(what_left_before_the_window_was_known_is_not_counted),
 		cmocka_unit_test(churn_that_was_due_and_never_called_is_unsent),
 		cmocka_unit_test(damage_of_a_part_is_damage),

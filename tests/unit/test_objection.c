@@ -131,7 +131,6 @@ static void another_load(void **state)
 {
 	struct sides *sides = *state;
 	struct model_load *load = &sides->runs[2].load;
-	struct model_size *size;
 
 	load->pipeline = 9;
 	assert_string_equal(find(sides, RUNS, 1), "load-differs");
@@ -139,11 +138,42 @@ static void another_load(void **state)
 	load->rate_per_s = 1e-9;
 	assert_string_equal(find(sides, RUNS, 1), "load-differs");
 	load->rate_per_s = 0;
+	load->mode = MODEL_CHURN;
+	assert_string_equal(find(sides, RUNS, 1), "load-differs");
+	load->mode = MODEL_OPEN;
+	load->connections++;
+	assert_string_equal(find(sides, RUNS, 1), "load-differs");
+	load->connections--;
+	load->arrivals = MODEL_POISSON;
+	assert_string_equal(find(sides, RUNS, 1), "load-differs");
+	load->arrivals = MODEL_CONSTANT;
 	assert_int_equal(model_set_text(&load->profile, "1k@1s"), 0);
 	assert_string_equal(find(sides, RUNS, 1), "load-differs");
 	assert_int_equal(model_set_text(&load->profile, NULL), 0);
-	size = model_append(&load->sizes, sizeof(*size));
+	assert_string_equal(find(sides, RUNS, 1), "");
+}
+
+static void other_sizes(void **state)
+{
+	struct sides *sides = *state;
+	struct model_size *size = model_append(&sides->runs[2].load.sizes, sizeof(*size));
+
+	*size = (struct model_size){ .bytes = 64, .weight = 1 };
+	assert_string_equal(find(sides, RUNS, 1), "load-differs");
+	for (unsigned i = 0; i < 2 * RUNS; i++) {
+		struct model *run = i < RUNS ? &sides->baseline[i] : &sides->runs[i - RUNS];
+
+		if (run == &sides->runs[2])
+			continue;
+		size = model_append(&run->load.sizes, sizeof(*size));
+		*size = (struct model_size){ .bytes = 64, .weight = 1 };
+	}
+	assert_string_equal(find(sides, RUNS, 1), "");
+	/* As many, of another size or in other shares. */
+	size->bytes = 65;
+	assert_string_equal(find(sides, RUNS, 1), "load-differs");
 	size->bytes = 64;
+	size->weight = 2;
 	assert_string_equal(find(sides, RUNS, 1), "load-differs");
 }
 
@@ -155,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_run_is_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(copies, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_sizes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
