@@ -7,12 +7,34 @@
 #include "engine/core.h"
 
 /* Reports one event. `ret_answer` holds the protocol's answer. */
-void datagram_event_report(struct engine *engine, const struct protocol_event *event,
-	struct protocol_answer *ret_answer);
+static inline void datagram_event_report(struct engine *engine, const struct protocol_event *event,
+	struct protocol_answer *ret_answer)
+{
+	*ret_answer = (struct protocol_answer){ 0 };
+	engine->protocol->handle(engine->protocol, NULL, event, ret_answer);
+}
 
-/* So many more answers have left; so many more could not be sent, for this reason (-errno). */
-void datagram_event_sent(struct engine *engine, size_t count);
-void datagram_event_lost(struct engine *engine, size_t count, int error);
+/* So many more answers have left. */
+static inline void datagram_event_sent(struct engine *engine, size_t count)
+{
+	struct protocol_event event = { .kind = PROTOCOL_DATAGRAM_SENT, .count = count };
+	struct protocol_answer ignored;
+
+	datagram_event_report(engine, &event, &ignored);
+}
+
+/* So many more could not be sent, for this reason (-errno). */
+static inline void datagram_event_lost(struct engine *engine, size_t count, int error)
+{
+	struct protocol_event event = {
+		.kind = PROTOCOL_DATAGRAM_LOST,
+		.count = count,
+		.error = error,
+	};
+	struct protocol_answer ignored;
+
+	datagram_event_report(engine, &event, &ignored);
+}
 
 /*
  * A datagram has come. If the host does not admit it, the protocol does not hear of it and the
