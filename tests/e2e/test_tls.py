@@ -469,6 +469,16 @@ def test_bench_verifies_every_byte(pki, options, engine):
         assert counts["received"] > 0 and counts["damaged"] == 0 and counts["resets"] == 0
 
 
+@pytest.mark.parametrize("verb, arguments", [
+    ("talk", []), ("check", ["--rule", "one-byte"]), ("bench", ["-c", "2", "-d", "300ms"]), ("ping", ["-c", "1"])])
+def test_a_proxy_header_comes_before_tls(pki, options, engine, verb, arguments):
+    with Server(f"{TLS}?proxy=require", *options, "--proxy-from", "127.0.0.0/8", "-v", engine=engine) as server:
+        done = run(verb, *arguments, "--ca", pki / "ca.pem", "--send-proxy=v2,from=192.0.2.7:1234",
+                   server.addresses[0], input="hello\n")
+        assert done.returncode == 0, done.stderr
+        server.wait_stderr("TLS with tcp://192.0.2.7:1234 through tls://")
+
+
 # --- other programs
 
 
