@@ -254,6 +254,7 @@ static int count(struct meari_echo *echo, struct counters *ret_counters)
 {
 	if (is_stale(echo))
 		return -ESTALE;
+	*ret_counters = (struct counters){ 0 }; /* what comes is added */
 	return worker_snapshot(
 		       echo->worker, clock_after_ns(clock_now_ns(), ANSWER_NS), ret_counters)
 		? 0

@@ -97,7 +97,7 @@ static void says_where_and_why(void **state)
 		{ "5000", 0, "a port without a host is written ':5000'" },
 		{ "udp://5000", 6, "a port without a host is written '*:5000'" },
 		{ "http://x", 0,
-			"unknown scheme 'http' (known: tcp tcp4 tcp6 udp udp4 udp6 unix unixgram)" },
+			"unknown scheme 'http' (known: tcp tcp4 tcp6 udp udp4 udp6 tls tls4 tls6 unix unixgram)" },
 		{ "tcp:localhost:7", 4, "'//' is missing after 'tcp:'" },
 		{ "300.0.0.1", 0, "octet 300 is above 255" },
 		{ "tcp://300.0.0.1:7", 6, "octet 300 is above 255" },
