@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 
 import cells
@@ -22,8 +23,8 @@ import measure
 import servers
 
 WARM_S = 0.2
-# Starting, connecting and ending of the small ones, within which what is beside must still go on.
-MARGIN_S = 1.5
+# What is beside goes on until it is told to end (SIGINT); this is only a limit.
+LONGEST_S = 50
 LOWEST_PRIORITY = 19
 STORM_SOURCES = "127.1.0.0/18"  # so that ports do not run out
 
@@ -55,12 +56,14 @@ class Bench:
     def running(self):
         return self.process.poll() is None
 
-    def result(self):
+    def result(self, interrupted=False):
+        if interrupted:
+            self.process.send_signal(signal.SIGINT)
         try:
             out, errors = self.process.communicate(timeout=measure.LOAD_LIMIT_S)
         except subprocess.TimeoutExpired:
             raise measure.Failed("meari bench did not end") from None
-        if self.process.returncode != 0:
+        if self.process.returncode != (128 + signal.SIGINT if interrupted else 0):
             raise measure.Failed(errors.strip() or f"meari bench ends with {self.process.returncode}")
         return json.loads(out)
 
@@ -90,6 +93,7 @@ class Bulk:
         return not select.select([self._load.process.stdout], [], [], 0)[0]
 
     def figures(self):
+        self._load.process.send_signal(signal.SIGINT)
         self._load.wait("end")
         told = self._load.result()
         return {"beside_bytes_per_s": told["bytes"] / told["seconds"], "errors": told["errors"],
@@ -113,9 +117,10 @@ class Storm:
         return self._bench.running
 
     def figures(self):
-        told = self._bench.result()
+        told = self._bench.result(interrupted=True)
+        # One that was never made because this generator, of the lowest priority, was late is no failure.
         return {"beside_connects_per_s": told["counts"]["connects"] * 1e9 / told["duration_ns"],
-                **failures(told)}
+                **failures(told, unsent=0)}
 
 
 BESIDE = {"bulk": Bulk, "storm": Storm}
@@ -126,10 +131,10 @@ def bench_address(running):
     return f"{family}://127.0.0.1:{place}"
 
 
-def failures(told):
+def failures(told, unsent=1):
     """What should not be. A message that was never sent is one, too: its connection was kept waiting for a second."""
     counts = told["counts"]
-    return {"errors": counts["connect_errors"] + counts["resets"] + counts["lost"] + counts["unsent"],
+    return {"errors": counts["connect_errors"] + counts["resets"] + counts["lost"] + unsent * counts["unsent"],
             "mismatches": counts["damaged"]}
 
 
@@ -137,7 +142,7 @@ def run(cell, server, seconds, place):
     """One run of such a cell. Gives a dictionary, as measure.run_cell."""
     with servers.start(server, cell.family, place.server_cpu, place.build_folder) as running:
         with contextlib.ExitStack() as stack:
-            beside = stack.enter_context(BESIDE[cell.beside](place, running, WARM_S + seconds + MARGIN_S))
+            beside = stack.enter_context(BESIDE[cell.beside](place, running, LONGEST_S))
             small = stack.enter_context(Bench(
                 place, bench_address(running), f"--connections={cell.connections}", f"--size={cell.size}",
                 f"--rate={cell.rate}", f"--warm-up={WARM_S}s", f"--duration={seconds}s"))

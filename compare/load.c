@@ -6,7 +6,7 @@
  *
  * It opens the connections, prints "open", warms up, prints "begin", runs the measured window, prints
  * "end", keeps the load up for a moment (so that samples of the server
- * taken at these words are of a busy one), waits for what is still under way, and prints one line of JSON. The rate is
+ * taken at these words are of a busy one; SIGINT ends the window before its time), waits for what is still under way, and prints one line of JSON. The rate is
  * echoes over the wall clock of the window and nothing else. A datagram that does not come back is
  * lost and replaced; a byte of a stream that does not is an error of its connection.
  *
@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 
 	read_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, load_end_window);
 	for (size_t i = 0; i < LOAD_PERIOD; i++) { /* xorshift: no short period hides a shift */
 		state ^= state << 13;
 		state ^= state >> 17;

@@ -54,6 +54,8 @@ void load_say(const char *word);
 void load_rtt(uint64_t rtt_ns);
 uint64_t load_rtt_quantile_ns(double quantile);
 void load_begin(void);
+/* A signal handler: the window ends at the next tick. */
+void load_end_window(int signal);
 /* Moves on to the next phase when its time has come; called once a round. */
 void load_tick(uint64_t now_ns);
 

@@ -5,6 +5,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,7 @@ uint64_t load_rtt_quantile_ns(double quantile)
 
 enum load_phase load_phase = LOAD_WARM;
 static uint64_t phase_until_ns;
+static volatile sig_atomic_t end_asked;
 
 void load_begin(void)
 {
@@ -85,9 +87,14 @@ void load_begin(void)
 	phase_until_ns = load_now_ns() + load_options.warm_ms * 1000000u;
 }
 
+void load_end_window(int signal __attribute__((unused)))
+{
+	end_asked = 1;
+}
+
 void load_tick(uint64_t now_ns)
 {
-	if (now_ns < phase_until_ns)
+	if (now_ns < phase_until_ns && !(end_asked && load_phase == LOAD_WINDOW))
 		return;
 	switch (load_phase) {
 	case LOAD_WARM:

@@ -21,7 +21,7 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "
 NOBODY = 65534
 # What is inside of the program beside our own code, as Debian calls it: their terms go with it, where they are here.
 LIBRARIES = ["libbsd-dev", "libc6-dev", "libedit-dev", "libjansson-dev", "libjs-chart.js", "libmd-dev", "libncurses-dev",
-             "libseccomp-dev", "liburing-dev", "zlib1g-dev"]
+             "libseccomp-dev", "libssl-dev", "liburing-dev", "zlib1g-dev"]
 NS_PER_S = 10**9
 
 

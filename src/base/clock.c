@@ -55,3 +55,11 @@ int clock_init_condition(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 	return r;
 }
+
+struct timespec clock_timespec(uint64_t when_ns)
+{
+	return (struct timespec){
+		.tv_sec = (time_t)(when_ns / CLOCK_NS_PER_S),
+		.tv_nsec = (long)(when_ns % CLOCK_NS_PER_S),
+	};
+}

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_NS_PER_US 1000ull
 #define CLOCK_NS_PER_MS 1000000ull
@@ -31,3 +32,6 @@ int clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns);
 
 /* A condition whose waits end by clock_now_ns(). -errno of pthread_cond_init(3). */
 int clock_init_condition(pthread_cond_t *condition);
+
+/* The same moment as the calls of libc take it. */
+struct timespec clock_timespec(uint64_t when_ns);

@@ -88,8 +88,8 @@ int bench_new(const struct bench_options *options, struct bench **ret_bench)
 	if (r < 0)
 		goto fail_engine;
 	descriptors_raise_limit();
-	r = target_choose(&bench->options.target, options->source, options->timeout_ns,
-		options->proxy, &bench->target);
+	r = target_choose(&bench->options.target, options->source, options->tls, options->proxy,
+		options->timeout_ns, &bench->target);
 	if (r == 0 && options->load.train > 1)
 		r = train_check(&bench->target, options->load.sizes[0].bytes);
 	if (r < 0)
@@ -157,6 +157,7 @@ static int make_generator(struct run *run, unsigned index)
 		.index = index,
 		.share_count = bench->thread_count,
 		.to = &bench->target,
+		.tls = { .context = bench->options.tls, .host = bench->options.target.host },
 		.source = options->source,
 		.proxy = options->proxy,
 		.arrivals = options->arrivals,

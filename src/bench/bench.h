@@ -26,6 +26,7 @@
 
 struct bench_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	const struct source *source; /* NULL: the kernel's choice */
 	const struct send_proxy *proxy; /* what each connection begins with; NULL: its messages */
 	const char *engine; /* "auto" or a name */

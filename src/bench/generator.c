@@ -1,8 +1,6 @@
 /*
  * Once a round of the engine the pacer keeps the schedule (schedule.c), and reconnects the connections that
- * were lost RETRY_NS ago.
- *
- * RETRY_NS is the same for all connections, so those that wait form a queue in the order of their times.
+ * were lost RETRY_NS ago: it is the same for all, so those that wait form a queue in the order of their times.
  */
 #include "bench/generator.h"
 
@@ -19,16 +17,10 @@
 #define RETRY_NS (100 * CLOCK_NS_PER_MS)
 /* Reconnected in one round, at most: then the engine serves its sockets. */
 #define BURST 256
-/*
- * connect(2) is called for so long, then the engine serves its sockets. If all were called at once, the
- * deadline of the first would pass before the last is called.
- */
+/* The same for a first connect, in time: the deadline of the first must not pass before the last. */
 #define CONNECTING_NS (20 * CLOCK_NS_PER_MS)
 
-/*
- * One connection of the share, through all its lives. Its states are the engine's (conn.h) and the load's
- * (load_conn.h).
- */
+/* One connection of the share, through all its lives; its states are in conn.h and load_conn.h. */
 struct member {
 	uint64_t name; /* for engine_nudge() */
 	bool is_open; /* `name` can be nudged */
@@ -44,6 +36,7 @@ struct generator {
 	struct generator_options options;
 	struct engine *engine;
 	struct load *load;
+	struct secured secured; /* around it, with TLS */
 	uint64_t source_next; /* counts connects, so that each has a source of its own */
 
 	/* The thread's own. */
@@ -103,6 +96,7 @@ static void note(struct generator *generator, struct member *member, int open_ch
 	bool all;
 
 	pthread_mutex_lock(&generator->lock);
+	member->is_open = open_change > 0;
 	generator->progress.open += (uint32_t)open_change;
 	generator->progress.reached = generator->progress.reached || open_change > 0;
 	if (error < 0)
@@ -132,8 +126,7 @@ static bool connect_member(struct generator *generator, uint32_t index, uint64_t
 	struct engine_connect_options connect = {
 		.to = options->to,
 		.deadline_ns = clock_after_ns(clock_now_ns(), options->connect_timeout_ns),
-		.segment_bytes = (uint16_t)(options->load.train > 1 ? options->load.sizes[0].bytes
-								    : 0),
+		.segment_bytes = load_segment_bytes(&options->load),
 		.memory = load_connecting(generator->load, index, intended_ns),
 	};
 	struct addr from;
@@ -193,25 +186,29 @@ static void connect_on_time(struct generator *generator, uint64_t intended_ns)
 		give_up_connect(generator, intended_ns);
 }
 
+static void note_open(void *context, uint32_t index)
+{
+	struct generator *generator = context;
+
+	note(generator, &generator->members[index], 1, 0);
+}
+
 static void on_opened(void *context, const struct engine_conn *conn)
 {
 	struct generator *generator = context;
-	struct member *member = &generator->members[load_index(conn->protocol)];
 
-	member->is_open = true;
-	note(generator, member, 1, 0);
+	secured_opening(&generator->secured, conn);
 }
 
 static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct generator *generator = context;
-	uint32_t index = load_index(conn->protocol);
+	uint32_t index = secured_closed(&generator->secured, conn, &reason, &error);
 	struct member *member = &generator->members[index];
 	bool was_open = member->is_open;
 
 	note(generator, member, was_open ? -1 : 0, reason == ENGINE_CLOSE_LOST ? error : 0);
-	member->is_open = false;
 	if (generator->stopping)
 		return;
 	if (is_timed_churn(generator))
@@ -453,8 +450,12 @@ static int new_parts(struct generator *generator)
 	if (r == 0)
 		r = load_new(&options->load, &generator->load);
 	if (r == 0)
-		r = engine_new(options->engine, &engine_options, load_protocol(generator->load),
-			&host, generator, &generator->engine);
+		r = secured_init(
+			&generator->secured, &options->tls, generator->load, note_open, generator);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options,
+			secured_protocol(&generator->secured), &host, generator,
+			&generator->engine);
 	return r;
 }
 
@@ -595,6 +596,7 @@ void generator_free(struct generator *generator)
 	if (generator == NULL)
 		return;
 	engine_free(generator->engine);
+	secured_fini(&generator->secured);
 	load_free(generator->load);
 	schedule_fini(&generator->schedule);
 	free(generator->members);

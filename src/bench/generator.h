@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bench/pace.h"
+#include "bench/secured.h"
 #include "bench/source.h"
 #include "client/send_proxy.h"
 #include "engine/engine.h"
@@ -23,6 +24,7 @@ struct generator_options {
 	struct load_options load; /* this thread's share; first_number counts through all threads */
 	unsigned index, share_count; /* this thread's, and how many threads there are */
 	const struct addr *to;
+	struct secured_options tls; /* without a context: no TLS */
 	const struct source *source; /* NULL: the kernel's choice */
 	const struct send_proxy *proxy; /* NULL: nothing comes before the messages */
 	enum pace_arrivals arrivals;

@@ -127,6 +127,8 @@ static void fill_counts(struct model_counts *to, const struct load_record_counts
 		.overruns = from->overruns,
 		.faults = from->faults,
 		.strays = from->strays,
+		.handshakes_full = from->handshakes_full,
+		.handshakes_resumed = from->handshakes_resumed,
 		.bytes_sent = from->bytes_sent,
 		.bytes_received = from->bytes_received,
 	};

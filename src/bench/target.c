@@ -5,10 +5,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "client/channel.h"
 #include "client/dial.h"
 #include "net/resolve.h"
 
@@ -64,8 +65,23 @@ static void fill_sources(
 	}
 }
 
-int target_choose(const struct addr_spec *spec, const struct source *source, uint64_t timeout_ns,
-	const struct send_proxy *proxy, struct addr *ret_addr)
+static int try_tls(
+	const struct addr_spec *spec, struct tls_context *context, int fd, uint64_t timeout_ns)
+{
+	const struct channel_tls tls = { .context = context, .host = spec->host };
+	char why[CHANNEL_WHY_SIZE], text[ADDR_TEXT_SIZE];
+	int r = channel_secure(
+		fd, &tls, clock_after_ns(clock_now_ns(), timeout_ns), -1, why, sizeof(why));
+
+	if (r < 0)
+		log_error(
+			_("no TLS with '%s': %s"), addr_spec_format(spec, text, sizeof(text)), why);
+	return r;
+}
+
+int target_choose(const struct addr_spec *spec, const struct source *source,
+	struct tls_context *tls, const struct send_proxy *proxy, uint64_t timeout_ns,
+	struct addr *ret_addr)
 {
 	struct resolve_list targets, sources = { 0 };
 	struct dial_options options = { .timeout_ns = timeout_ns, .proxy = proxy };
@@ -83,6 +99,8 @@ int target_choose(const struct addr_spec *spec, const struct source *source, uin
 		target_report_unreachable(spec, source, r);
 		return r;
 	}
-	close(fd);
-	return 0;
+	if (tls != NULL)
+		r = try_tls(spec, tls, fd, timeout_ns);
+	channel_close(fd);
+	return r;
 }

@@ -30,7 +30,6 @@
 #include "client/dial.h"
 #include "client/interrupt.h"
 #include "client/isolation.h"
-#include "net/call.h"
 #include "net/resolve.h"
 
 /* What a wrong program may cost, and one rule. */
@@ -584,6 +583,7 @@ int check(const struct check_options *options, enum check_outcome *ret_outcome)
 
 	run.trial = (struct rule_trial){
 		.targets = &run.targets,
+		.tls = { .context = options->tls, .host = options->target.host },
 		.patience_ns = options->patience_ns,
 		.most_bytes = options->most_bytes,
 		.proxy = options->proxy,
@@ -598,7 +598,7 @@ int check(const struct check_options *options, enum check_outcome *ret_outcome)
 	is_interrupted(&run);
 	service_end(&run.service);
 	if (run.trial.first_fd >= 0)
-		call_close(run.trial.first_fd);
+		channel_close(run.trial.first_fd);
 	volley_fini(&run.trial.volley);
 	outfile_discard(run.junit);
 	findings_fini(&run.findings);

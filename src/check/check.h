@@ -21,6 +21,7 @@
 #define CHECK_DEFAULT_MOST_BYTES (64ull << 20)
 
 struct check_options {
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	struct addr_spec target; /* tcp where a program is run */
 	struct service_options service; /* its command; NULL: the target is checked */
 	const char

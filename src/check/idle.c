@@ -18,6 +18,7 @@
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "client/channel.h"
 #include "net/call.h"
 #include "net/socket.h"
 
@@ -64,7 +65,7 @@ static enum death ask(struct idle *idle, int fd)
 static enum death read_end(int fd)
 {
 	char byte;
-	ssize_t n = call_recv(fd, &byte, 1, 0);
+	ssize_t n = channel_recv(fd, &byte, 1, 0);
 
 	return n == 0 ? DEATH_FIN : n < 0 && n != -EAGAIN ? DEATH_RST : DEATH_NONE;
 }
@@ -100,7 +101,8 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 
 	for (int next = 0; next < WAITING;) {
 		uint64_t due_ns = idle->since_ns[next] + wait_of(alive_ns, dead_ns, next);
-		int ready = poll(pollfds, WAITING + 1, clock_poll_ms(clock_now_ns(), due_ns));
+		int ready = channel_poll(
+			pollfds, WAITING + 1, clock_poll_ms(clock_now_ns(), due_ns));
 
 		if ((ready < 0 && errno != EINTR) || (ready > 0 && pollfds[WAITING].revents != 0)) {
 			idle->interrupted = true;
@@ -127,7 +129,7 @@ static bool wait_on(struct idle *idle, struct pollfd pollfds[static WAITING + 1]
 			return false;
 		}
 		idle->alive_ns = wait_of(alive_ns, dead_ns, next);
-		call_close(pollfds[next].fd);
+		channel_close(pollfds[next].fd);
 		pollfds[next++].fd = -1;
 	}
 	/* All of them live: the next step, which was dead before, is the answer; or nothing is. */
@@ -228,7 +230,7 @@ int idle_find(struct rule_trial *trial, uint64_t bound_ns, bool json)
 			done = wait_on(&idle, pollfds);
 		for (int i = 0; i < WAITING; i++) {
 			if (pollfds[i].fd >= 0)
-				call_close(pollfds[i].fd);
+				channel_close(pollfds[i].fd);
 		}
 	}
 	if (r == 0)

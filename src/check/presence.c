@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "client/channel.h"
 
 #define RESTART_NS CLOCK_NS_PER_S
 #define AGAIN_NS (50 * CLOCK_NS_PER_MS)
@@ -116,7 +117,7 @@ static enum state check_stream(struct rule_trial *trial, int *reterr_error)
 		bytes > 0 ? bytes : 1, trial->patience_ns, trial->interrupt_fd);
 	struct exchange_result result;
 	char text[EXCHANGE_TEXT_SIZE];
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 	int r = rule_connect(trial, &fd);
 
 	*reterr_error = r < 0 ? r : -ENOTCONN;

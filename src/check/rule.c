@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "check/traffic/path.h"
+#include "client/channel.h"
 #include "client/dial.h"
 #include "net/call.h"
 
@@ -54,6 +55,22 @@ static uint64_t connect_time_ns(const struct rule_trial *trial)
 								   : trial->patience_ns;
 }
 
+/* Closes the socket where there will be no TLS. */
+static int secure(struct rule_trial *trial, const struct addr *target, int *fd)
+{
+	uint64_t until_ns = clock_after_ns(clock_now_ns(), connect_time_ns(trial));
+	char why[CHANNEL_WHY_SIZE], text[ADDR_TEXT_SIZE];
+	int r = channel_secure(*fd, &trial->tls, until_ns, trial->interrupt_fd, why, sizeof(why));
+
+	if (r == 0)
+		return 0;
+	trial->local_trouble = is_local(r);
+	rule_say(trial, RULE_FAIL, _("no TLS with '%s': %s"),
+		addr_format(target, text, sizeof(text)), why);
+	channel_close(TAKE_FD(*fd));
+	return r;
+}
+
 static int connect_with(struct rule_trial *trial, const struct addr *target,
 	const struct send_proxy *proxy, int *ret_fd)
 {
@@ -70,7 +87,7 @@ static int connect_with(struct rule_trial *trial, const struct addr *target,
 		rule_say(trial, RULE_FAIL, _("cannot connect to '%s': %s"),
 			addr_format(target, text, sizeof(text)), strerror(-r));
 	}
-	return r;
+	return r == 0 && target->scheme == ADDR_TLS ? secure(trial, target, ret_fd) : r;
 }
 
 int rule_connect_to(struct rule_trial *trial, const struct addr *target, int *ret_fd)
@@ -128,7 +145,7 @@ bool rule_exchange_on(struct rule_trial *trial, int fd, const struct exchange_pl
 
 bool rule_exchange(struct rule_trial *trial, const struct exchange_plan *plan)
 {
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	return rule_connect(trial, &fd) == 0 && rule_exchange_on(trial, fd, plan);
 }
@@ -159,7 +176,7 @@ bool rule_wait(struct rule_trial *trial, uint64_t ns)
 
 	trial->waited_ns += ns;
 	do {
-		ready = poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns));
+		ready = channel_poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns));
 	} while (ready < 0 && errno == EINTR);
 	return ready == 0;
 }

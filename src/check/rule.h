@@ -18,6 +18,7 @@
 
 #include "check/traffic/exchange.h"
 #include "check/traffic/volley.h"
+#include "client/channel.h"
 #include "client/send_proxy.h"
 #include "net/resolve.h"
 
@@ -37,6 +38,7 @@ enum rule_verdict {
 /* What a rule is given, and where it leaves its evidence. */
 struct rule_trial {
 	const struct resolve_list *targets; /* the first one is checked */
+	struct channel_tls tls; /* where they are of tls:// */
 	uint64_t patience_ns; /* for anything that should come */
 	struct patience_source
 		source; /* of that patience: the program that is tried; zeroed: not known */
@@ -83,7 +85,7 @@ struct rule {
 };
 
 #define RULE_OF(scheme) (1u << (scheme))
-#define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_UNIX))
+#define RULE_STREAMS (RULE_OF(ADDR_TCP) | RULE_OF(ADDR_TLS) | RULE_OF(ADDR_UNIX))
 #define RULE_DATAGRAMS (RULE_OF(ADDR_UDP) | RULE_OF(ADDR_UNIXGRAM))
 
 /* ---- for rule_* ---- */

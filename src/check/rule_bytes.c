@@ -9,7 +9,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "check/rule.h"
-#include "net/call.h"
+#include "client/channel.h"
 #include "net/socket.h"
 
 /* Longer than any service should wait before it sends; shorter than any client's patience. */
@@ -88,7 +88,7 @@ static enum rule_verdict byte_by_byte(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 1000);
 	struct exchange_result result;
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
@@ -168,7 +168,7 @@ static enum rule_verdict slow_reader(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 32u << 20);
 	struct exchange_result result;
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
@@ -189,7 +189,7 @@ static enum rule_verdict garbage(struct rule_trial *trial)
 	struct exchange_plan plan = plan_of(trial, 256u << 10);
 	struct exchange_result result;
 	char size[NUMBER_TEXT_SIZE];
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (!rule_allows_size(trial, LEAST_NOISE_BYTES))
 		return RULE_SKIP;
@@ -243,7 +243,7 @@ static enum rule_verdict urgent(struct rule_trial *trial)
 {
 	struct exchange_plan plan = plan_of(trial, 20000);
 	struct exchange_result result;
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (!rule_allows_size(trial, LEAST_BYTES))
 		return RULE_SKIP;
@@ -265,7 +265,7 @@ static enum rule_verdict bounded_memory(struct rule_trial *trial)
 	uint64_t buffers_bytes = rule_buffers_bytes(trial->targets->addrs[0].scheme);
 	uint64_t full_ns = trial->patience_ns < FULL_NS ? trial->patience_ns : FULL_NS;
 	char size[NUMBER_TEXT_SIZE];
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;

@@ -10,7 +10,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "check/rule.h"
-#include "net/call.h"
+#include "client/channel.h"
 #include "net/socket.h"
 
 #define PACE_NS (4 * CLOCK_NS_PER_MS)
@@ -52,7 +52,7 @@ static bool open_late(struct rule_trial *trial, struct late *late, uint64_t byte
 	late->sent_bytes = exchange_stuff(late->fd,
 		bytes < trial->most_bytes ? bytes : trial->most_bytes, PAUSE_NS,
 		trial->interrupt_fd);
-	call_shutdown(late->fd, SHUT_WR);
+	channel_finish(late->fd);
 	return true;
 }
 
@@ -80,7 +80,7 @@ static bool stalls_anyway(struct rule_trial *trial, uint64_t bytes)
 	struct exchange_plan plan = exchange_plan_of(
 		bytes, trial->patience_ns, trial->interrupt_fd);
 	struct exchange_result result;
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0)
 		return false;
@@ -140,7 +140,7 @@ static enum rule_verdict half_close_late(struct rule_trial *trial)
 		if (lates[i].fd < 0)
 			continue;
 		socket_set_reset_on_close(lates[i].fd);
-		call_close(lates[i].fd);
+		channel_close(lates[i].fd);
 	}
 	return verdict;
 }
@@ -177,7 +177,7 @@ static enum rule_verdict no_bytes(struct rule_trial *trial)
 	struct exchange_plan plan = exchange_plan_of(64, trial->patience_ns, trial->interrupt_fd);
 
 	for (int i = 0; i < 50; i++) {
-		CLEANUP_FD int fd = -1;
+		CLEANUP_CHANNEL int fd = -1;
 
 		if (rule_connect(trial, &fd) < 0)
 			return RULE_FAIL;

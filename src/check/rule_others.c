@@ -14,7 +14,7 @@
 #include "base/i18n.h"
 #include "base/number.h"
 #include "check/rule.h"
-#include "net/call.h"
+#include "client/channel.h"
 #include "net/socket.h"
 
 #define STUCK_NS (300 * CLOCK_NS_PER_MS)
@@ -41,7 +41,7 @@ static struct exchange_plan short_one(const struct rule_trial *trial, uint64_t s
 /* A client that sends and is gone, without a farewell, perhaps with an answer on the way. */
 static int abandon(struct rule_trial *trial, size_t bytes)
 {
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 	int r = rule_connect(trial, &fd);
 
 	if (r < 0)
@@ -54,7 +54,7 @@ static int abandon(struct rule_trial *trial, size_t bytes)
 static enum rule_verdict reset(struct rule_trial *trial)
 {
 	struct exchange_plan plan = short_one(trial, 1);
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0 || !rule_exchange_on(trial, fd, &plan))
 		return RULE_FAIL;
@@ -75,7 +75,7 @@ static enum rule_verdict stuck(struct rule_trial *trial)
 	uint64_t buffers_bytes = rule_buffers_bytes(trial->targets->addrs[0].scheme);
 	uint64_t taken;
 	char size[NUMBER_TEXT_SIZE];
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0)
 		return RULE_FAIL;
@@ -129,7 +129,7 @@ static void close_all(int *fds, int count)
 	for (int i = 0; i < count; i++) {
 		/* Not a thousand of them in TIME-WAIT. */
 		socket_set_reset_on_close(fds[i]);
-		call_close(fds[i]);
+		channel_close(fds[i]);
 	}
 	free(fds);
 }
@@ -242,7 +242,7 @@ static enum rule_verdict thousand(struct rule_trial *trial)
 static enum rule_verdict silence(struct rule_trial *trial)
 {
 	struct exchange_plan plan = short_one(trial, 4);
-	CLEANUP_FD int fd = -1;
+	CLEANUP_CHANNEL int fd = -1;
 
 	if (rule_connect(trial, &fd) < 0 || !rule_exchange_on(trial, fd, &plan))
 		return RULE_FAIL;
@@ -253,7 +253,7 @@ static enum rule_verdict silence(struct rule_trial *trial)
 	};
 
 	trial->waited_ns += 2 * CLOCK_NS_PER_S;
-	if (poll(pollfds, 2, 2000) > 0 && pollfds[1].revents != 0)
+	if (channel_poll(pollfds, 2, 2000) > 0 && pollfds[1].revents != 0)
 		return RULE_FAIL;
 	if (!rule_exchange_on(trial, fd, &plan))
 		return RULE_FAIL;
@@ -267,7 +267,7 @@ static enum rule_verdict families(struct rule_trial *trial)
 	for (size_t i = 1; i < trial->targets->count; i++) {
 		const struct addr *other = &trial->targets->addrs[i];
 		struct exchange_plan plan = short_one(trial, 5);
-		CLEANUP_FD int fd = -1;
+		CLEANUP_CHANNEL int fd = -1;
 
 		if (other->generic.sa_family == first->generic.sa_family)
 			continue;
@@ -291,7 +291,7 @@ const struct rule rule_others_list[] = {
 		RULE_OF_ANY },
 	{ "silence", N_("silence does not end a conversation"), RULE_STREAMS, silence, RULE_CHAPTER,
 		RULE_OF_ANY },
-	{ "families", N_("the name's other address family answers, too"), RULE_OF(ADDR_TCP),
-		families, RULE_FULL, RULE_OF_ANY, true },
+	{ "families", N_("the name's other address family answers, too"),
+		RULE_OF(ADDR_TCP) | RULE_OF(ADDR_TLS), families, RULE_FULL, RULE_OF_ANY, true },
 	{ 0 },
 };

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/ineffective.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "engine/engine.h"
 #include "net/call.h"
 
@@ -97,6 +98,8 @@ static const struct options_row rows[] = {
 	{ "timeout", KEY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("for connecting, for a datagram's echo, and for what is under way at the end "
 		   "(default: 1s)") },
+	{ "resume", TLS_OPTIONS_RESUME, NULL, 0,
+		N_("with TLS and --churn: go on with the keys of an earlier connection") },
 	{ NULL, '4', NULL, 0, N_("use IPv4 only") },
 	{ NULL, '6', NULL, 0, N_("use IPv6 only") },
 	{ "source", KEY_SOURCE, "ADDRESSES", OPTIONS_TEXT,
@@ -140,6 +143,7 @@ static const struct options_row rows[] = {
 	{ "interval", KEY_INTERVAL, "TIME", OPTIONS_TIME,
 		N_("length of an interval of the figures over time (default: 1s)") },
 	{ "quiet", 'q', NULL, 0, N_("print nothing while it runs") },
+	TLS_OPTIONS_CLIENT_ROWS,
 	{ 0 },
 };
 
@@ -147,6 +151,7 @@ struct input {
 	struct measure_options measure;
 	struct source source;
 	struct send_proxy proxy;
+	struct tls_client_options tls;
 	bool target_given, duration_given, depth_given;
 	bool verify_given, no_verify_given, mixed_given;
 	bool trains_given;
@@ -411,6 +416,8 @@ static int check(struct input *input, struct cli_state *state)
 		return cli_complain(state, _("--arrivals is for --rate and --find-max"));
 	if (measure->json && measure->json_lines)
 		return cli_complain(state, _("--json and --json-lines exclude each other"));
+	if (input->tls.resume && bench->load.echoes == 0)
+		return cli_complain(state, _("--resume is for --churn"));
 	r = settle_rank(input, state);
 	if (r == 0)
 		r = check_trains(input, state);
@@ -418,7 +425,8 @@ static int check(struct input *input, struct cli_state *state)
 		return r;
 	complete(input);
 	ineffective_say(&input->given, measure);
-	return 0;
+	return tls_options_open_client(
+		&input->tls, &bench->target, state, &input->measure.bench.tls);
 }
 
 /* ---- options ---- */
@@ -473,7 +481,7 @@ static int parse_load(struct input *input, int key, const char *text, struct cli
 	case 'w': return take_time_from(state, "--warm-up", text, 0, &input->measure.warm_up_ns);
 	case '4': return take_family(input, AF_INET, state);
 	case '6': return take_family(input, AF_INET6, state);
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_client(&input->tls, key, text, state);
 	}
 }
 
@@ -560,12 +568,15 @@ enum cli_status verb_bench(int argc, char **argv)
 		.family = AF_UNSPEC,
 	};
 
+	enum measure_verdict outcome;
 	enum cli_status status;
 	int signal = 0;
 
 	if (!cli_parse(&verb_bench_options, argc, argv, &input, &status))
 		return status;
-	switch (measure(&input.measure, &signal)) {
+	outcome = measure(&input.measure, &signal);
+	tls_context_free(input.measure.bench.tls);
+	switch (outcome) {
 	case MEASURE_KEPT: return CLI_OK;
 	case MEASURE_BROKEN: return CLI_UNMET;
 	case MEASURE_NOT_JUDGED: return CLI_NOT_JUDGED;

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/meant.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "net/call.h"
 
 enum option_key {
@@ -109,10 +110,12 @@ static const struct options_row rows[] = {
 		N_("also write JUnit XML, for a CI system (-: to standard output, instead of lines)") },
 	{ "trace", KEY_TRACE, NULL, 0,
 		N_("every socket call as it is made, with its arguments and result") },
+	TLS_OPTIONS_CLIENT_ROWS,
 	{ 0 },
 };
 
 struct check_input {
+	struct tls_client_options tls;
 	struct check_options check;
 	bool target_given, some_wanted, some_skipped, list;
 	bool skipped[CHECK_MOST_RULES];
@@ -260,7 +263,7 @@ static int finish_path(struct cli_state *state, struct check_input *input)
 	return 0;
 }
 
-static int finish(struct cli_state *state, struct check_input *input)
+static int finish_all(struct cli_state *state, struct check_input *input)
 {
 	bool to_stdout = input->check.junit_path != NULL &&
 		strcmp(input->check.junit_path, "-") == 0;
@@ -287,6 +290,15 @@ static int finish(struct cli_state *state, struct check_input *input)
 		return cli_complain(state,
 			_("--idle tries no rules: --rule, --skip, --grade and --junit do not go with it"));
 	return 0;
+}
+
+static int finish(struct cli_state *state, struct check_input *input)
+{
+	int r = finish_all(state, input);
+
+	return r == 0 && !input->list ? tls_options_open_client(&input->tls, &input->check.target,
+						state, &input->check.tls)
+				      : r;
 }
 
 static int take_port(struct cli_state *state, const char *text)
@@ -351,7 +363,7 @@ static int take(int key, const char *text, struct cli_state *state)
 	case CLI_KEY_ARGUMENT:
 		return cli_take_target(state, text, &input->target_given, &check->target);
 	case CLI_KEY_END: return finish(state, input);
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_client(&input->tls, key, text, state);
 	}
 }
 
@@ -394,6 +406,7 @@ enum cli_status verb_check(int argc, char **argv)
 	if (input.list)
 		return list_rules();
 	r = check(&input.check, &outcome);
+	tls_context_free(input.check.tls);
 	if (r > 0)
 		return (enum cli_status)(128 + r);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/meant.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "net/call.h"
 #include "ping/ping.h"
 #include "ping/ping_wait.h"
@@ -33,6 +34,7 @@ enum {
 enum { STATUS_UNANSWERED = 1, STATUS_ERROR = 2, STATUS_DAMAGED = 3 };
 
 struct arguments {
+	struct tls_client_options tls;
 	struct ping_options ping;
 	struct send_proxy proxy; /* of --send-proxy */
 	bool target_given;
@@ -86,6 +88,7 @@ static const struct options_row rows[] = {
 		take_plot_choice },
 	{ "json", OPTION_JSON, NULL, 0, N_("one JSON object a line, as it happens") },
 	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
+	TLS_OPTIONS_CLIENT_ROWS,
 	{ 0 },
 };
 
@@ -204,7 +207,7 @@ static int check_target(struct cli_state *state, struct arguments *arguments)
 		return cli_complain(state, _("a unix address is not reached by an interface"));
 	if (ping->connect && !stream)
 		return cli_complain(state, _("--connect is for connections, tcp and unix"));
-	if (ping->kernel && ping->target.scheme != ADDR_TCP)
+	if (ping->kernel && !addr_is_tcp(ping->target.scheme))
 		return cli_complain(state, _("--tcp-info is for tcp"));
 	if (ping->ports > 0 && is_unix(&ping->target))
 		return cli_complain(state, _("a unix address has no ports for --ports"));
@@ -219,6 +222,17 @@ static int check_target(struct cli_state *state, struct arguments *arguments)
 		take_check_proxy(state, ping->proxy, &ping->target) != 0)
 		return -EINVAL;
 	return apply_family(state, arguments);
+}
+
+/* For the first that needs it; where none does, the options of TLS have no use. */
+static int open_tls(struct cli_state *state, struct arguments *arguments)
+{
+	size_t which = 0;
+
+	while (which + 1 < arguments->target_count && arguments->targets[which].scheme != ADDR_TLS)
+		which++;
+	return tls_options_open_client(
+		&arguments->tls, &arguments->targets[which], state, &arguments->ping.tls);
 }
 
 static int check(struct cli_state *state, struct arguments *arguments)
@@ -240,7 +254,7 @@ static int check(struct cli_state *state, struct arguments *arguments)
 			return -EINVAL;
 		arguments->targets[i] = ping->target; /* its family may be known now */
 	}
-	return 0;
+	return open_tls(state, arguments);
 }
 
 /* With --wait there is only to choose what is sent, and how long for an answer. */
@@ -254,7 +268,13 @@ static void note_unfit(struct arguments *arguments, int key)
 	case 'q':
 	case OPTION_SEND_PROXY:
 	case OPTION_TRACE:
-	case OPTION_WAIT: return;
+	case OPTION_WAIT:
+	case TLS_OPTIONS_CA:
+	case TLS_OPTIONS_CERT:
+	case TLS_OPTIONS_KEY:
+	case TLS_OPTIONS_SNI:
+	case TLS_OPTIONS_ALPN:
+	case TLS_OPTIONS_INSECURE: return;
 	}
 	for (const struct options_row *row = rows; !options_is_end(row); row++) {
 		if (row->name != NULL && row->key == key)
@@ -331,7 +351,7 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case OPTION_WAIT: return read_time(state, argument, "--wait", 1, &arguments->wait_ns);
 	case CLI_KEY_ARGUMENT: return take_address(state, argument);
 	case CLI_KEY_END: return check(state, arguments);
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_client(&arguments->tls, key, argument, state);
 	}
 }
 
@@ -349,6 +369,7 @@ static enum cli_status wait_for_all(const struct arguments *arguments)
 	const struct ping_wait_options options = {
 		.targets = arguments->targets,
 		.count = arguments->target_count,
+		.tls = arguments->ping.tls,
 		.size_bytes = arguments->ping.size_bytes,
 		.patience_ns = arguments->wait_ns,
 		.timeout_ns = arguments->ping.timeout_ns,

@@ -18,6 +18,7 @@
 #include "cli/serve_address.h"
 #include "cli/settings.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "cli/web_input.h"
 #include "engine/engine.h"
 #include "net/call.h"
@@ -137,6 +138,7 @@ static const struct options_row rows[] = {
 		N_("proxies whose PROXY header counts: a block, @FILE, or unix; may be given again") },
 	{ "proxy-timeout", KEY_PROXY_TIMEOUT, "TIME", OPTIONS_TIME,
 		N_("how long a proxy's header may take (default: 3s)") },
+	TLS_OPTIONS_SERVER_ROWS,
 	{ .help = N_("Metrics and a live page:") },
 	{ "web", KEY_WEB, "ADDRESS", OPTIONS_ADDRESS,
 		N_("serve them at http://ADDRESS, or on the manager's socket fd:NAME; may be given again") },
@@ -196,6 +198,7 @@ struct serve_input {
 	struct server_options server;
 	struct addr_spec *specs;
 	struct addr upgrade_at, control_at;
+	struct tls_options_server tls;
 	const char **activated;
 	struct web_input web;
 	char *config; /* the text of --config */
@@ -242,6 +245,17 @@ static int take_place(
 		return -EINVAL;
 	*ret_at = found.addrs[0];
 	return 0;
+}
+
+/* When all options are known. */
+static int finish_tls(struct serve_input *input, struct cli_state *state)
+{
+	struct server_options *server = &input->server;
+
+	server->tls = input->tls.tls;
+	server->tls.pairs = input->tls.pairs;
+	server->handshake_ns = input->tls.handshake_ns;
+	return tls_options_check_server(&input->tls, server->specs, server->spec_count, state);
 }
 
 static bool may_write(int fd)
@@ -296,7 +310,7 @@ static int parse_tuning(
 				_("--ready-fd '%s' is not a descriptor open for writing"), text);
 		server->ready_fd = (int)number;
 		return r;
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_server(&input->tls, key, text, state);
 	}
 }
 
@@ -445,7 +459,9 @@ static int take(int key, const char *text, struct cli_state *state)
 		if (check_web(input, state) < 0)
 			return -EINVAL;
 		if (input->server.spec_count > 0 || input->is_offered)
-			return serve_address_check(&input->server, state);
+			return serve_address_check(&input->server, state) < 0
+				? -EINVAL
+				: finish_tls(input, state);
 		input->server.specs_are_default = true;
 		return serve_address_add(&input->server, &input->specs, "tcp://*", state);
 	default: return parse_limit(input, key, text, state);
@@ -459,10 +475,11 @@ const struct options_table verb_serve_options = {
 	.argument_kind = OPTIONS_ADDRESS,
 	.default_host = "*",
 	.about = N_("Runs the echo server: every byte comes back, exactly, to every client."),
-	.closing = N_("ADDRESS: tcp://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
-		      "unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
-		      "kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
-		      "counters."),
+	.closing = N_(
+		"ADDRESS: tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, unix:PATH, unix:@NAME or "
+		"unixgram:PATH; HOST:PORT means tcp, * every address, port 0 lets the "
+		"kernel choose. Without ADDRESS: tcp://*:5000. SIGUSR1 prints the "
+		"counters."),
 };
 
 static const struct serve_input defaults = {
@@ -482,6 +499,7 @@ static const struct serve_input defaults = {
 		.log_level = LOG_LEVEL_INFO,
 		.log_format = LOG_FORMAT_TEXT,
 	},
+	.tls = { .handshake_ns = SERVER_DEFAULT_HANDSHAKE_NS },
 };
 
 static void input_fini(struct serve_input *input)

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "cli/cli.h"
 #include "cli/take.h"
+#include "cli/tls_options.h"
 #include "net/call.h"
 #include "talk/lockstep.h"
 #include "talk/talk.h"
@@ -29,6 +30,7 @@ struct arguments {
 	bool target_given;
 	int family; /* of -4 and -6; AF_UNSPEC where neither is given */
 	bool trace;
+	struct tls_client_options tls;
 };
 
 static const struct options_row rows[] = {
@@ -48,6 +50,7 @@ static const struct options_row rows[] = {
 	{ "verbose", 'v', NULL, 0,
 		N_("say which address is used, and show round-trip times or totals") },
 	{ "trace", OPTION_TRACE, NULL, 0, N_("show every socket call on standard error") },
+	TLS_OPTIONS_CLIENT_ROWS,
 	{ 0 },
 };
 
@@ -111,7 +114,9 @@ static int check(struct cli_state *state, struct arguments *arguments)
 			_("--verify and --size are for pipes: input or output must not be a terminal"));
 	if (take_check_proxy(state, talk->proxy, &talk->target) < 0)
 		return -EINVAL;
-	return apply_family(state, arguments);
+	if (apply_family(state, arguments) < 0)
+		return -EINVAL;
+	return tls_options_open_client(&arguments->tls, &talk->target, state, &arguments->talk.tls);
 }
 
 static int take(int key, const char *argument, struct cli_state *state)
@@ -142,7 +147,7 @@ static int take(int key, const char *argument, struct cli_state *state)
 	case CLI_KEY_ARGUMENT:
 		return cli_take_target(state, argument, &arguments->target_given, &talk->target);
 	case CLI_KEY_END: return check(state, arguments);
-	default: return CLI_UNKNOWN_KEY;
+	default: return tls_options_take_client(&arguments->tls, key, argument, state);
 	}
 }
 
@@ -167,6 +172,8 @@ enum cli_status verb_talk(int argc, char **argv)
 		call_set_hook(call_trace_to_stderr);
 
 	int r = talk(&arguments.talk);
+
+	tls_context_free(arguments.talk.tls);
 
 	/* As shells count it: 130 after Ctrl-C in a pipe. */
 	if (r > 0)

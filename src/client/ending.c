@@ -10,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "client/channel.h"
 
 typedef unsigned long long count;
 
@@ -24,6 +25,10 @@ const char *ending_server_words(int error)
 	case -ECONNREFUSED: return _("no service receives there: Connection refused");
 	case -EHOSTUNREACH:
 	case -ENETUNREACH: return _("the server can no longer be reached: No route to host");
+	case -ECONNABORTED:
+		return _("the server cut the stream off (FIN without close_notify): it may be "
+			 "incomplete");
+	case -EPROTO: return channel_why()[0] != '\0' ? channel_why() : strerror(EPROTO);
 	default: return strerror(-error);
 	}
 }

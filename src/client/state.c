@@ -11,13 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/number.h"
+#include "client/channel.h"
 #include "net/call.h"
 #include "net/socket.h"
+#include "wire/tls.h"
 
 typedef unsigned long long count;
 
@@ -102,6 +105,38 @@ static void say_tcp(struct text *text, int fd)
 			number_format_size(info.tcpi_delivery_rate, size, sizeof(size)));
 }
 
+static void say_day(struct text *text, const char *format, int64_t when_s)
+{
+	time_t when = (time_t)when_s;
+	struct tm parts;
+	char day[32];
+
+	if (gmtime_r(&when, &parts) == NULL ||
+		strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%SZ", &parts) == 0)
+		return;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	say(text, format, day);
+#pragma GCC diagnostic pop
+}
+
+static void say_tls(struct text *text, const struct stage *stage)
+{
+	struct tls_facts facts;
+
+	tls_facts(stage, &facts);
+	say(text, facts.resumed ? _("TLS          %s, %s, resumed\n") : _("TLS          %s, %s\n"),
+		facts.version, facts.cipher);
+	if (facts.alpn[0] != '\0')
+		say(text, _("             protocol %s (ALPN)\n"), facts.alpn);
+	if (facts.peer.fingerprint[0] == '\0')
+		return;
+	say(text, _("certificate  of %s\n"), facts.peer.subject);
+	say(text, _("             signed by %s\n"), facts.peer.issuer);
+	say_day(text, _("             good until %s\n"), facts.peer.until_s);
+	say(text, _("             SHA-256 %s\n"), facts.peer.fingerprint);
+}
+
 static void say_queues(struct text *text, int fd)
 {
 	int out = 0, in = 0;
@@ -139,7 +174,9 @@ const char *state_describe(int fd, enum addr_scheme scheme, char *buffer, size_t
 	if (socket_name(fd, scheme, &own) == 0 && socket_peer(fd, scheme, &peer) == 0)
 		say(&text, _("between      %s and %s\n"), name_of(&own, own_text, sizeof(own_text)),
 			name_of(&peer, peer_text, sizeof(peer_text)));
-	if (scheme == ADDR_TCP)
+	if (channel_stage(fd) != NULL)
+		say_tls(&text, channel_stage(fd));
+	if (addr_is_tcp(scheme))
 		say_tcp(&text, fd);
 	if (scheme == ADDR_UNIX)
 		say_peer(&text, fd);

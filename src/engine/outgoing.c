@@ -132,7 +132,7 @@ void outgoing_connect_again(struct engine *engine)
 
 int outgoing_finish(struct engine *engine, struct conn *conn)
 {
-	if (conn->error == 0 && conn->scheme == ADDR_TCP)
+	if (conn->error == 0 && addr_is_tcp(conn->scheme))
 		conn_lose(conn, socket_take_error(conn->fd));
 	if (conn->error == 0 && socket_met_itself(conn->fd, conn->scheme))
 		conn_lose(conn, -ECONNREFUSED);

@@ -25,6 +25,7 @@ static const struct {
 	[ADDR_UDP] = { "udp", SOCK_DGRAM },
 	[ADDR_UNIX] = { "unix", SOCK_STREAM },
 	[ADDR_UNIXGRAM] = { "unixgram", SOCK_DGRAM },
+	[ADDR_TLS] = { "tls", SOCK_STREAM },
 };
 
 int addr_socket_type(enum addr_scheme scheme)

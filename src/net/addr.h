@@ -1,7 +1,8 @@
 /*
  * Addresses as people write them, and as the kernel takes them.
  *
- *	tcp://HOST:PORT  tcp4:// tcp6:// udp:// udp4:// udp6://  unix:PATH  unix:@NAME  unixgram:PATH
+ *	tcp://HOST:PORT  tcp4:// tcp6:// udp:// udp4:// udp6:// tls:// tls4:// tls6://
+ *	unix:PATH  unix:@NAME  unixgram:PATH
  *	HOST:PORT and HOST mean tcp; no port means 5000; the port "echo" means 7; "*" or an empty host
  *	means every address; IPv6 literals in brackets, a zone as %eth0.
  *
@@ -27,7 +28,8 @@
 /* sun_path holds 108 bytes on Linux, see unix(7). */
 #define ADDR_PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-enum addr_scheme { ADDR_TCP, ADDR_UDP, ADDR_UNIX, ADDR_UNIXGRAM };
+/* TLS is a stream of TCP with a stage between (wire/tls.h): for the kernel it is TCP. */
+enum addr_scheme { ADDR_TCP, ADDR_UDP, ADDR_UNIX, ADDR_UNIXGRAM, ADDR_TLS };
 
 /* What was written, taken apart. */
 struct addr_spec {
@@ -74,9 +76,15 @@ int addr_parse(const char *text, struct addr_spec *ret_spec, struct addr_fault *
 const char *addr_format(const struct addr *addr, char *buffer, size_t size);
 const char *addr_spec_format(const struct addr_spec *spec, char *buffer, size_t size);
 
+/* Its sockets are TCP's. */
+static inline bool addr_is_tcp(enum addr_scheme scheme)
+{
+	return scheme == ADDR_TCP || scheme == ADDR_TLS;
+}
+
 /* SOCK_STREAM or SOCK_DGRAM. */
 int addr_socket_type(enum addr_scheme scheme);
-/* "tcp", "udp", "unix", "unixgram": never translated. */
+/* "tcp", "udp", "unix", "unixgram", "tls": never translated. */
 const char *addr_scheme_name(enum addr_scheme scheme);
 /* Host order; 0 for unix addresses. */
 uint16_t addr_port(const struct addr *addr);

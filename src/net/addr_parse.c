@@ -35,6 +35,9 @@ static const struct {
 	{ "udp", ADDR_UDP, AF_UNSPEC },
 	{ "udp4", ADDR_UDP, AF_INET },
 	{ "udp6", ADDR_UDP, AF_INET6 },
+	{ "tls", ADDR_TLS, AF_UNSPEC },
+	{ "tls4", ADDR_TLS, AF_INET },
+	{ "tls6", ADDR_TLS, AF_INET6 },
 	{ "unix", ADDR_UNIX, AF_UNIX },
 	{ "unixgram", ADDR_UNIXGRAM, AF_UNIX },
 };
@@ -76,7 +79,7 @@ static int parse_scheme(struct parse *parse, const char **ret_rest, bool *ret_gi
 	if (found < 0 && slashes)
 		return literal_fail(parse->fault, 0, _("unknown scheme '%s' (known: %s)"),
 			quote_piece(parse->text, length, piece),
-			"tcp tcp4 tcp6 udp udp4 udp6 unix unixgram");
+			"tcp tcp4 tcp6 udp udp4 udp6 tls tls4 tls6 unix unixgram");
 	if (found >= 0 && !slashes && schemes[found].family != AF_UNIX)
 		return literal_fail(parse->fault, column_of(parse, colon + 1),
 			_("'//' is missing after '%s:'"), schemes[found].prefix);
@@ -164,7 +167,7 @@ static int find_service(const struct parse *parse, const char *name, uint16_t *r
 		*ret_port = ADDR_ECHO_PORT;
 		return 0;
 	}
-	if (getservbyname_r(name, addr_scheme_name(parse->spec.scheme), &entry, buffer,
+	if (getservbyname_r(name, addr_is_tcp(parse->spec.scheme) ? "tcp" : "udp", &entry, buffer,
 		    sizeof(buffer), &found) != 0 ||
 		found == NULL)
 		return -ENOENT;

@@ -60,7 +60,7 @@ int socket_tune_stream(int fd, enum addr_scheme scheme)
 		socket_refuse_descriptors(fd);
 	/* Without it an urgent byte is not in the stream, and missing. Unix has such since 5.15. */
 	r = set_flag(fd, SOL_SOCKET, SO_OOBINLINE, 1);
-	if (r < 0 || scheme != ADDR_TCP)
+	if (r < 0 || !addr_is_tcp(scheme))
 		return r;
 	set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* an echo must not wait for an ACK: RFC 896 */
 	set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1); /* a peer without power is found in the end */
@@ -232,7 +232,7 @@ static int bind_to(int fd, const struct addr *addr)
  */
 static void leave_acks_to_answers(int fd, enum addr_scheme scheme)
 {
-	if (scheme == ADDR_TCP)
+	if (addr_is_tcp(scheme))
 		set_flag(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
 
@@ -253,7 +253,7 @@ static int set_server_options(int fd, const struct addr *addr)
 		 * limit.
 		 */
 		set_flag(fd, SOL_SOCKET, SO_SNDBUF, 1 << 20);
-	if (addr->scheme == ADDR_TCP)
+	if (addr_is_tcp(addr->scheme))
 		r = socket_tune_stream(fd, addr->scheme);
 	if (addr->scheme == ADDR_UDP && family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -272,7 +272,7 @@ static int prepare_server(
 	if (family == AF_INET6)
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !addr->dual_stack);
 	/* Bind again at once after a restart, although old connections are in TIME-WAIT. */
-	if (r == 0 && addr->scheme == ADDR_TCP)
+	if (r == 0 && addr_is_tcp(addr->scheme))
 		r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r == 0 && family != AF_UNIX && options->join_shared)
 		r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -447,7 +447,7 @@ int socket_open_client(const struct addr *addr, const struct addr *source, int *
 		socket_refuse_descriptors(fd);
 	if (source != NULL) {
 		/* The port is then chosen by connect(2), for the pair of addresses: ip(7). */
-		if (addr->scheme == ADDR_TCP && addr_port(source) == 0)
+		if (addr_is_tcp(addr->scheme) && addr_port(source) == 0)
 			set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 		r = bind_to(fd, source);
 	} else if (addr->scheme == ADDR_UNIXGRAM) {

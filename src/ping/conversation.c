@@ -43,7 +43,7 @@ void conversation_close(struct conversation *conversation, bool reset)
 	if (conversation->fd >= 0) {
 		if (reset)
 			socket_set_reset_on_close(conversation->fd);
-		call_close(conversation->fd);
+		channel_close(conversation->fd);
 	}
 	conversation->fd = -1;
 	conversation->state = CONVERSATION_CLOSED;
@@ -101,7 +101,7 @@ static void send_stream(struct conversation *conversation, uint64_t now_ns)
 	while (conversation->send_number < conversation->end_number) {
 		const unsigned char *bytes = fill(settings, settings->scratch->outgoing,
 			&settings->scratch->outgoing_number, conversation->send_number);
-		ssize_t n = call_send(conversation->fd, bytes + conversation->sent_bytes,
+		ssize_t n = channel_send(conversation->fd, bytes + conversation->sent_bytes,
 			settings->probe->size - conversation->sent_bytes, MSG_NOSIGNAL);
 
 		if (n == -EINTR)
@@ -175,7 +175,11 @@ static void open_now(struct conversation *conversation, uint64_t now_ns)
 	const struct conversation_settings *settings = conversation->settings;
 
 	conversation->state = CONVERSATION_OPEN;
-	conversation->connect_ns = now_ns - conversation->opened_ns;
+	if (settings->tls.context != NULL)
+		conversation->handshake_ns = now_ns - conversation->connected_ns;
+	else
+		conversation->connected_ns = now_ns;
+	conversation->connect_ns = conversation->connected_ns - conversation->opened_ns;
 	conversation->connect_untimed = settings->host->stops(settings->context) !=
 		conversation->opened_stops;
 	conversation->heard_ns = now_ns;
@@ -190,6 +194,35 @@ static void open_now(struct conversation *conversation, uint64_t now_ns)
 	conversation->settings->scratch
 		->outgoing_number = 0; /* its time is no longer the one inside */
 	send_waiting(conversation, now_ns);
+}
+
+/* The clock is read behind each step: signatures take a part of a millisecond. */
+static void secure_further(struct conversation *conversation)
+{
+	int r = channel_open(conversation->fd);
+	uint64_t now_ns = clock_now_ns();
+
+	if (r == 0)
+		open_now(conversation, now_ns);
+	else if (r != -EAGAIN)
+		end(conversation, r, now_ns);
+}
+
+static void connected(struct conversation *conversation, uint64_t now_ns)
+{
+	int r;
+
+	if (conversation->settings->tls.context == NULL) {
+		open_now(conversation, now_ns);
+		return;
+	}
+	conversation->connected_ns = clock_now_ns();
+	conversation->state = CONVERSATION_SECURING;
+	r = channel_attach(conversation->fd, &conversation->settings->tls);
+	if (r < 0)
+		end(conversation, r, now_ns);
+	else
+		secure_further(conversation);
 }
 
 static bool keeps_port(const struct conversation *conversation)
@@ -275,7 +308,7 @@ static void begin(struct conversation *conversation, uint64_t now_ns)
 	if (r < 0)
 		end(conversation, r, now_ns);
 	else
-		open_now(conversation, clock_now_ns());
+		connected(conversation, clock_now_ns());
 }
 
 void conversation_adopt(
@@ -286,7 +319,7 @@ void conversation_adopt(
 	conversation->opened_ns = now_ns - connect_ns;
 	conversation->opened_stops = conversation->settings->host->stops(
 		conversation->settings->context);
-	open_now(conversation, now_ns);
+	connected(conversation, now_ns);
 }
 
 void conversation_prepare(struct conversation *conversation, uint64_t number)
@@ -402,16 +435,36 @@ static void take_stream(struct conversation *conversation, const unsigned char *
 	}
 }
 
+/* The kernel's time is that of bytes on the wire; a record of TLS is there when its last one is. */
+static ssize_t receive(struct conversation *conversation, uint64_t *ret_now_ns, bool *ret_exact)
+{
+	const struct conversation_settings *settings = conversation->settings;
+	ssize_t n;
+
+	if (settings->tls.context == NULL)
+		return stamp_receive(&settings->scratch->stamp, conversation->fd,
+			settings->scratch->receive, CONVERSATION_RECEIVE_SIZE, ret_now_ns,
+			ret_exact);
+	n = channel_recv(conversation->fd, settings->scratch->receive, CONVERSATION_RECEIVE_SIZE,
+		MSG_DONTWAIT);
+	*ret_now_ns = clock_now_ns();
+	*ret_exact = false;
+	return n;
+}
+
 void conversation_receive(struct conversation *conversation)
 {
 	const struct conversation_settings *settings = conversation->settings;
 	bool stream = is_stream(conversation);
 
-	for (int i = 0; i < RECEIVES_MOST && conversation->state == CONVERSATION_OPEN; i++) {
+	bool secured = settings->tls.context != NULL;
+
+	/* With TLS to the end: poll(2) does not know what has been received and not read. */
+	for (int i = 0; (i < RECEIVES_MOST || secured) && conversation->state == CONVERSATION_OPEN;
+		i++) {
 		uint64_t now_ns;
 		bool exact;
-		ssize_t n = stamp_receive(&settings->scratch->stamp, conversation->fd,
-			settings->scratch->receive, CONVERSATION_RECEIVE_SIZE, &now_ns, &exact);
+		ssize_t n = receive(conversation, &now_ns, &exact);
 
 		if (n == -EINTR)
 			continue;
@@ -425,7 +478,7 @@ void conversation_receive(struct conversation *conversation)
 			end(conversation, (int)n, now_ns);
 		} else if (stream) {
 			take_stream(conversation, settings->scratch->receive, (size_t)n, now_ns);
-			if (n < (ssize_t)CONVERSATION_RECEIVE_SIZE)
+			if (n < (ssize_t)CONVERSATION_RECEIVE_SIZE && !secured)
 				return;
 		} else {
 			settings->host->datagram(settings->context, conversation,
@@ -438,9 +491,12 @@ void conversation_receive(struct conversation *conversation)
 
 short conversation_events(const struct conversation *conversation)
 {
+	bool writing = conversation->blocked || channel_has_unsent(conversation->fd);
+
 	switch (conversation->state) {
 	case CONVERSATION_CONNECTING: return POLLOUT;
-	case CONVERSATION_OPEN: return (short)(POLLIN | (conversation->blocked ? POLLOUT : 0));
+	case CONVERSATION_SECURING:
+	case CONVERSATION_OPEN: return (short)(POLLIN | (writing ? POLLOUT : 0));
 	case CONVERSATION_CLOSED:
 	case CONVERSATION_RETRYING: break;
 	}
@@ -460,9 +516,15 @@ void conversation_ready(struct conversation *conversation, short events, uint64_
 		if (r < 0)
 			end(conversation, r, now_ns);
 		else
-			open_now(conversation, now_ns);
+			connected(conversation, now_ns);
 		return;
 	}
+	if (conversation->state == CONVERSATION_SECURING && events != 0) {
+		secure_further(conversation);
+		return;
+	}
+	if (events & POLLOUT)
+		channel_flush(conversation->fd);
 	if (conversation->state == CONVERSATION_OPEN && (events & ~POLLOUT) != 0)
 		conversation_receive(conversation);
 	if (conversation->state == CONVERSATION_OPEN && (events & POLLOUT) != 0)
@@ -520,6 +582,7 @@ uint64_t conversation_tick(struct conversation *conversation, uint64_t now_ns)
 	case CONVERSATION_OPEN: deadline_ns = patience_ends_ns(conversation); break;
 	case CONVERSATION_RETRYING:
 	case CONVERSATION_CONNECTING:
+	case CONVERSATION_SECURING:
 		deadline_ns = clock_after_ns(
 			conversation->opened_ns, conversation->settings->timeout_ns);
 		break;

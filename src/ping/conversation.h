@@ -4,7 +4,7 @@
  * notifies the host of what happens through a table. It does not know when to send, nor what a gap
  * is.
  *
- *	CLOSED ──submit──▶ CONNECTING ──▶ OPEN ──end, error, out of step──▶ CLOSED
+ *	CLOSED ──submit──▶ CONNECTING ──▶ (SECURING) ──▶ OPEN ──end, error, out of step──▶ CLOSED
  *	            └─backlog full─▶ RETRYING ─▶ CONNECTING
  *
  * One thread. The host must not free a conversation from within its calls.
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/channel.h"
 #include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/flight.h"
@@ -35,6 +36,7 @@ enum conversation_state {
 	CONVERSATION_CLOSED,
 	CONVERSATION_RETRYING,
 	CONVERSATION_CONNECTING,
+	CONVERSATION_SECURING, /* the handshake of TLS is under way */
 	CONVERSATION_OPEN
 };
 
@@ -79,6 +81,7 @@ struct conversation_settings {
 	const struct probe *probe;
 	struct flight *flight;
 	struct addr target;
+	struct channel_tls tls; /* without a context: no TLS */
 	const struct addr *source; /* NULL: the kernel's choice */
 	const char *device; /* SO_BINDTODEVICE; NULL: any */
 	const struct send_proxy
@@ -107,7 +110,9 @@ struct conversation {
 	bool blocked; /* the kernel takes no more for now */
 	uint64_t opened_ns; /* when connecting began */
 	uint64_t opened_stops; /* what stops() was then */
-	uint64_t connect_ns; /* how long it took */
+	uint64_t connected_ns; /* when it had connected */
+	uint64_t connect_ns; /* how long it took, */
+	uint64_t handshake_ns; /* and the handshake of TLS; 0: there was none */
 	bool connect_untimed; /* not known: this process was stopped meanwhile */
 	uint64_t retry_ns;
 	uint64_t heard_ns; /* the last byte, or the connection */

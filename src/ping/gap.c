@@ -18,8 +18,9 @@ enum gap_way gap_way_of(int error)
 	case ECONNREFUSED:
 	case ENOENT: /* a unix socket's file is not there */ return GAP_REFUSED;
 	case ECONNRESET:
-	case ECONNABORTED:
 	case EPIPE: return GAP_RESET;
+	case ECONNABORTED: return GAP_CUT_OFF;
+	case EPROTO: return GAP_TLS;
 	case ETIMEDOUT: return GAP_SILENT;
 	case EHOSTUNREACH:
 	case EHOSTDOWN:
@@ -37,6 +38,8 @@ const char *gap_way_key(enum gap_way way)
 	case GAP_FINISHED: return "finished";
 	case GAP_SILENT: return "silent";
 	case GAP_UNREACHABLE: return "unreachable";
+	case GAP_CUT_OFF: return "cut-off";
+	case GAP_TLS: return "tls";
 	case GAP_LOCAL: break;
 	}
 	return "local";

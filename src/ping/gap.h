@@ -21,6 +21,8 @@ enum gap_way {
 	GAP_FINISHED, /* FIN, in good order */
 	GAP_SILENT, /* no answer */
 	GAP_UNREACHABLE, /* the network has no way there */
+	GAP_CUT_OFF, /* FIN without the word of TLS for it */
+	GAP_TLS, /* there is no TLS with it */
 	GAP_LOCAL, /* this side failed; `error` says how */
 };
 

@@ -233,6 +233,7 @@ struct ping_event_result ledger_result(struct ledger *ledger, uint64_t start_ns,
 	return (struct ping_event_result){
 		.tally = &ledger->tally,
 		.connect = &ledger->connect,
+		.handshake = &ledger->handshake,
 		.connections = ledger->connections,
 		.duration_ns = now_ns - start_ns,
 		.under_way = ledger->flight.under_way,
@@ -267,6 +268,8 @@ int ledger_init(struct ledger *ledger, const struct ping_event_manner *manner,
 		r = tally_init(&ledger->tally, DIGITS);
 	if (r == 0)
 		r = tally_times_init(&ledger->connect, DIGITS);
+	if (r == 0)
+		r = tally_times_init(&ledger->handshake, DIGITS);
 	for (size_t i = 0; i < lane_count && r == 0; i++) {
 		gap_init(&ledger->lanes[i].gap, stream ? 1 : SILENT_DATAGRAMS);
 		r = tally_init(&ledger->lanes[i].tally, lane_count > 1 ? LANE_DIGITS : DIGITS);
@@ -280,6 +283,7 @@ void ledger_fini(struct ledger *ledger)
 		tally_fini(&ledger->lanes[i].tally);
 	free(ledger->lanes);
 	tally_times_fini(&ledger->connect);
+	tally_times_fini(&ledger->handshake);
 	tally_fini(&ledger->tally);
 	flight_fini(&ledger->flight);
 	*ledger = (struct ledger){ 0 };

@@ -27,6 +27,7 @@ struct ledger {
 	size_t lane_count;
 	struct tally tally;
 	struct tally_times connect;
+	struct tally_times handshake; /* of TLS */
 	uint64_t connections;
 	uint64_t answer_count; /* of any kind */
 	struct ping_event_gap gaps[PING_EVENT_GAPS_MOST];

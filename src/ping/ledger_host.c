@@ -15,6 +15,7 @@ static void on_connected(void *context, struct conversation *conversation, uint6
 	struct ping_event event = {
 		.kind = PING_EVENT_CONNECTED,
 		.connect_ns = conversation->connect_ns,
+		.handshake_ns = conversation->handshake_ns,
 		.connect_untimed = conversation->connect_untimed,
 	};
 
@@ -25,6 +26,8 @@ static void on_connected(void *context, struct conversation *conversation, uint6
 	ledger->connections++;
 	if (!conversation->connect_untimed)
 		tally_times_add(&ledger->connect, conversation->connect_ns);
+	if (!conversation->connect_untimed && conversation->handshake_ns > 0)
+		tally_times_add(&ledger->handshake, conversation->handshake_ns);
 	if (!ledger->manner->connect)
 		ledger_report(ledger, &event, lane);
 }

@@ -68,6 +68,7 @@ void ledger_reply_exact(struct ledger *ledger, struct conversation *conversation
 		.bytes = ledger->probe.size,
 		.round_trip_ns = now_ns > sent_ns ? now_ns - sent_ns : 0,
 		.connect_ns = conversation->connect_ns,
+		.handshake_ns = conversation->handshake_ns,
 		.late = match == FLIGHT_LATE && !conversation->untimed,
 		.untimed = conversation->untimed,
 		.connect_untimed = conversation->connect_untimed,

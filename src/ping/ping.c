@@ -229,6 +229,7 @@ static int run(const struct ping_options *options, uint64_t interval_ns, struct 
 			.begun_ns = clock_now_ns(),
 		},
 		.printer = options->json ? &ping_json_printer : &ping_text_printer,
+		.tls = { .context = options->tls, .host = options->target.host },
 		.source = ends->source_given ? &ends->source : NULL,
 		.device = options->device,
 		.proxy = options->proxy,

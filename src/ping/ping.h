@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/channel.h"
 #include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/ping_run.h"
@@ -21,6 +22,7 @@
 
 struct ping_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	bool source_given;
 	struct addr_spec source;
 	const char *device; /* NULL: any */

@@ -45,6 +45,7 @@ struct ping_event {
 	uint16_t port; /* the source port, where there are several; otherwise 0 */
 	uint64_t round_trip_ns;
 	uint64_t connect_ns;
+	uint64_t handshake_ns; /* of TLS; 0: none */
 	bool late, reordered;
 	bool untimed; /* it came while this process was stopped: there is no round trip */
 	bool connect_untimed; /* as well, of the connection */
@@ -81,6 +82,7 @@ struct ping_event_lane {
 struct ping_event_result {
 	const struct tally *tally;
 	const struct tally_times *connect;
+	const struct tally_times *handshake; /* of TLS; count 0: none */
 	uint64_t connections;
 	uint64_t duration_ns;
 	uint64_t under_way;

@@ -112,6 +112,8 @@ static void set_reply(
 	set_time(object, "rtt_ns", event->round_trip_ns, event->untimed);
 	if (manner->connect)
 		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
+	if (manner->connect && event->handshake_ns > 0)
+		set_time(object, "handshake_ns", event->handshake_ns, event->connect_untimed);
 	json_object_set_new(object, "late", json_boolean(event->late));
 	json_object_set_new(object, "reordered", json_boolean(event->reordered));
 	if (kernel != NULL)
@@ -179,6 +181,9 @@ static void json_event(const struct ping_event_manner *manner, const struct ping
 	case PING_EVENT_OUT_OF_STEP: set_came(object, event); break;
 	case PING_EVENT_CONNECTED:
 		set_time(object, "connect_ns", event->connect_ns, event->connect_untimed);
+		if (event->handshake_ns > 0)
+			set_time(object, "handshake_ns", event->handshake_ns,
+				event->connect_untimed);
 		break;
 	case PING_EVENT_GAP_END:
 		set(object, "length_ns", event->gap_ns);
@@ -276,6 +281,8 @@ static json_t *sums_of(const struct ping_event_manner *manner, const char *event
 	if (addr_socket_type(manner->peer.scheme) == SOCK_STREAM) {
 		set(object, "connections", result->connections);
 		json_object_set_new(object, "connect", times_of(result->connect));
+		if (result->handshake->count > 0)
+			json_object_set_new(object, "handshake", times_of(result->handshake));
 	}
 	json_object_set_new(object, "gaps", gaps_of(result));
 	return object;

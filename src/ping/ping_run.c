@@ -355,6 +355,7 @@ int ping_run(const struct ping_run_options *options, struct ping_run_outcome *re
 		.probe = &run.ledger.probe,
 		.flight = &run.ledger.flight,
 		.target = manner->peer,
+		.tls = options->tls,
 		.source = options->source,
 		.device = options->device,
 		.proxy = options->proxy,

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/channel.h"
 #include "client/send_proxy.h"
 #include "net/addr.h"
 #include "ping/ping_event.h"
@@ -25,6 +26,7 @@
 struct ping_run_options {
 	struct ping_event_manner manner;
 	const struct ping_event_printer *printer;
+	struct channel_tls tls; /* without a context: no TLS */
 	const struct addr *source; /* NULL: the kernel's choice */
 	const char *device; /* NULL: any */
 	const struct send_proxy *proxy; /* has been sent on connected_fd; NULL: none */

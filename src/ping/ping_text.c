@@ -18,6 +18,7 @@
 #include "base/outfile.h"
 #include "base/quote.h"
 #include "base/text.h"
+#include "client/channel.h"
 #include "ping/conversation.h"
 #include "ping/tabular.h"
 
@@ -128,6 +129,8 @@ static const char *way_word(const struct gap *gap, enum gap_way way)
 	case GAP_RESET: return _("reset (RST)");
 	case GAP_FINISHED: return _("finished (FIN)");
 	case GAP_SILENT: return _("silent");
+	case GAP_CUT_OFF: return _("cut off (FIN without close_notify)");
+	case GAP_TLS: return channel_why();
 	case GAP_UNREACHABLE:
 	case GAP_LOCAL: break;
 	}
@@ -162,11 +165,13 @@ static void say_kernel(struct line *line, const struct ping_event_kernel *kernel
 static void say_reply(
 	struct line *line, const struct ping_event_manner *manner, const struct ping_event *event)
 {
-	char time[MS_SIZE], connect[MS_SIZE];
+	char time[MS_SIZE], connect[MS_SIZE], handshake[MS_SIZE];
 
 	say_number(line, event);
 	if (manner->connect && !event->connect_untimed)
 		say(line, " connect=%s ms", ms((double)event->connect_ns, connect));
+	if (manner->connect && !event->connect_untimed && event->handshake_ns > 0)
+		say(line, " handshake=%s ms", ms((double)event->handshake_ns, handshake));
 	if (event->untimed)
 		say(line, " %s", _("(no time: ping was stopped when it came)"));
 	else
@@ -448,6 +453,8 @@ static void text_end(const struct ping_event_manner *manner, const struct ping_e
 	put_oddities(result);
 	if (manner->connect)
 		put_times("connect", result->connect);
+	if (manner->connect)
+		put_times("handshake", result->handshake);
 	put_times("rtt", &tally->round_trip);
 	if (manner->plot != NULL)
 		put_plots(manner, tally->round_trip.histogram);

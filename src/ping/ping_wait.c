@@ -20,6 +20,7 @@
 #include "base/duration.h"
 #include "base/i18n.h"
 #include "base/log.h"
+#include "client/channel.h"
 #include "client/interrupt.h"
 #include "net/call.h"
 #include "net/resolve.h"
@@ -33,7 +34,7 @@
 
 struct attempt {
 	int fd; /* -1: the place is free */
-	bool connected;
+	bool connected, secured;
 	size_t sent_bytes, received_bytes;
 	uint64_t number, start_ns;
 };
@@ -43,6 +44,7 @@ enum { NOTHING_YET = 0, NOT_EXACT = 1, NOT_FOUND = 2 };
 
 struct watch {
 	struct addr_spec target;
+	struct tls_context *tls;
 	size_t size;
 	uint64_t timeout_ns;
 	const struct send_proxy *proxy;
@@ -62,7 +64,7 @@ struct watch {
 static void finish(struct attempt *attempt)
 {
 	if (attempt->fd >= 0)
-		call_close(attempt->fd);
+		channel_close(attempt->fd);
 	attempt->fd = -1;
 }
 
@@ -91,7 +93,7 @@ static bool send_probe(struct watch *watch, struct attempt *attempt)
 {
 	fill(watch, attempt);
 	do {
-		ssize_t n = call_send(attempt->fd, watch->expected + attempt->sent_bytes,
+		ssize_t n = channel_send(attempt->fd, watch->expected + attempt->sent_bytes,
 			watch->size - attempt->sent_bytes, MSG_NOSIGNAL);
 
 		if (n == -EINTR)
@@ -111,7 +113,7 @@ static bool send_probe(struct watch *watch, struct attempt *attempt)
 static bool receive(struct watch *watch, struct attempt *attempt)
 {
 	for (;;) {
-		ssize_t n = call_recv(attempt->fd, watch->got,
+		ssize_t n = channel_recv(attempt->fd, watch->got,
 			watch->size + 1 - attempt->received_bytes, MSG_DONTWAIT);
 
 		if (n == -EINTR)
@@ -139,6 +141,23 @@ static bool receive(struct watch *watch, struct attempt *attempt)
 	}
 }
 
+/* False: there is no TLS, not yet or not at all. */
+static bool secure(struct watch *watch, struct attempt *attempt)
+{
+	const struct channel_tls tls = { .context = watch->tls, .host = watch->target.host };
+	int r = 0;
+
+	if (watch->target.scheme == ADDR_TLS) {
+		r = channel_stage(attempt->fd) == NULL ? channel_attach(attempt->fd, &tls) : 0;
+		if (r == 0)
+			r = channel_open(attempt->fd);
+	}
+	attempt->secured = r == 0;
+	if (r < 0 && r != -EAGAIN)
+		fail(watch, attempt, r);
+	return r == 0;
+}
+
 /* True where the address has echoed. */
 static bool advance(struct watch *watch, struct attempt *attempt, short events)
 {
@@ -155,6 +174,8 @@ static bool advance(struct watch *watch, struct attempt *attempt, short events)
 		}
 		attempt->connected = true;
 	}
+	if (!attempt->secured && !secure(watch, attempt))
+		return false;
 	if (attempt->sent_bytes < watch->size && !send_probe(watch, attempt))
 		return false;
 	return (events & (POLLIN | POLLERR | POLLHUP)) != 0 && receive(watch, attempt);
@@ -211,7 +232,9 @@ static bool listen_until(struct watch *watch, uint64_t until_ns)
 			return false;
 		for (size_t i = 0; i < PING_WAIT_PROBES_MOST; i++) {
 			struct attempt *attempt = &watch->attempts[i];
-			bool writing = !attempt->connected || attempt->sent_bytes < watch->size;
+			bool writing = !attempt->connected ||
+				(attempt->secured ? attempt->sent_bytes < watch->size
+						  : channel_has_unsent(attempt->fd));
 
 			if (attempt->fd >= 0 && now_ns - attempt->start_ns >= watch->timeout_ns)
 				fail(watch, attempt, -ETIMEDOUT);
@@ -220,7 +243,8 @@ static bool listen_until(struct watch *watch, uint64_t until_ns)
 				.events = (short)(writing ? POLLIN | POLLOUT : POLLIN),
 			};
 		}
-		if (poll(polled, PING_WAIT_PROBES_MOST, clock_poll_ms(now_ns, until_ns)) <= 0)
+		if (channel_poll(polled, PING_WAIT_PROBES_MOST, clock_poll_ms(now_ns, until_ns)) <=
+			0)
 			continue;
 		for (size_t i = 0; i < PING_WAIT_PROBES_MOST; i++) {
 			if (polled[i].revents != 0 &&
@@ -247,6 +271,7 @@ static void *run(void *argument)
 	} while (!listen_until(watch, next_ns));
 	for (size_t i = 0; i < PING_WAIT_PROBES_MOST; i++)
 		finish(&watch->attempts[i]);
+	channel_fini();
 	watch->done = true;
 	eventfd_write(watch->done_fd, 1);
 	return NULL;
@@ -285,6 +310,7 @@ static const char *outcome_text(const struct watch *watch)
 	case -ETIMEDOUT: return _("no answer");
 	case NOT_EXACT: return _("what came back is not what was sent");
 	case NOT_FOUND: return resolve_strerror(watch->lookup_error);
+	case -EPROTO: return _("no TLS with it ('meari talk' tells why)");
 	default: return strerror(-outcome);
 	}
 }
@@ -357,6 +383,7 @@ int ping_wait(const struct ping_wait_options *options)
 	}
 	for (size_t i = 0; r == 0 && i < options->count; i++) {
 		watches[i].target = options->targets[i];
+		watches[i].tls = options->tls;
 		watches[i].size = options->size_bytes;
 		watches[i].timeout_ns = options->timeout_ns;
 		watches[i].proxy = options->proxy;

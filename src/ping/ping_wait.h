@@ -21,6 +21,7 @@
 struct ping_wait_options {
 	const struct addr_spec *targets; /* 1 to PING_WAIT_ADDRESSES_MOST */
 	size_t count;
+	struct tls_context *tls; /* for those of tls://; the caller's */
 	size_t size_bytes; /* of a probe: 1 or more */
 	uint64_t patience_ns; /* for all addresses together */
 	const struct send_proxy *proxy; /* --send-proxy; NULL: none */

@@ -74,6 +74,16 @@ static void note_opened(struct load *load, struct load_conn *conn)
 	histogram_record(load->record->connect, now_ns - conn->connect_ns);
 }
 
+void load_count_handshake(struct load *load, bool resumed)
+{
+	if (!load_conn_in_window(load, load->options.clock()))
+		return;
+	if (resumed)
+		load->record->counts.handshakes_resumed++;
+	else
+		load->record->counts.handshakes_full++;
+}
+
 static void note_lost(struct load *load, struct load_conn *conn)
 {
 	if (conn->state == LOAD_CONN_CONNECTING)

@@ -72,6 +72,12 @@ struct load_options {
 	uint64_t (*clock)(void); /* clock_now_ns, but for tests */
 };
 
+/* Into datagrams of how many bytes a flow's socket is to cut what is handed over; 0: it is one. */
+static inline uint16_t load_segment_bytes(const struct load_options *options)
+{
+	return options->train > 1 ? (uint16_t)options->sizes[0].bytes : 0;
+}
+
 struct load;
 
 /* -EINVAL: options out of range; -ENOMEM. */
@@ -92,6 +98,9 @@ struct protocol_conn load_connecting(struct load *load, uint32_t index, uint64_t
 void load_not_connected(struct load *load, uint32_t index);
 /* The index of a connection, from what the engine reports to a host. */
 uint32_t load_index(const struct protocol_conn *conn);
+
+/* A connection that is about to be OPENED has made a handshake first. On the engine's thread. */
+void load_count_handshake(struct load *load, bool resumed);
 
 /*
  * Closed loop: what was held may be sent from now on; the connections that are open must be nudged. False:

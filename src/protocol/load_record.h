@@ -27,6 +27,8 @@
 	X(bytes_sent) /* handed over in the window */                                               \
 	X(bytes_received) /* in the window, also of messages that are not whole yet */              \
 	X(connects) /* connections made in the window */                                            \
+	X(handshakes_full) /* of TLS, in the window */                                              \
+	X(handshakes_resumed) /* ... with the keys of an earlier connection */                      \
 	X(duplicates) /* flows: came back once more; these and what follows: in the window */       \
 	X(late) /* flows: came back after they had been given up */                                 \
 	X(reordered) /* flows: came back after one that was sent later (RFC 4737) */                \

@@ -240,6 +240,8 @@ static void print_counts(struct line *line, const struct model *run)
 		{ counts->overruns, N_("%llu connections with more bytes than were sent"), false },
 		{ counts->faults, N_("%llu datagrams refused"), false },
 		{ counts->strays, N_("%llu unknown datagrams"), false },
+		{ counts->handshakes_full, N_("%llu full handshakes"), false },
+		{ counts->handshakes_resumed, N_("%llu resumed handshakes"), false },
 	};
 
 	begin(line, _("messages"));

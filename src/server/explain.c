@@ -26,6 +26,7 @@
 #include "server/listen/listener.h"
 #include "server/sandbox/sandbox.h"
 #include "server/upgrade/takeover.h"
+#include "wire/tls_context.h"
 
 /* Linux 4.18 and 5.0; not in all headers. */
 #ifndef UDP_SEGMENT
@@ -205,6 +206,10 @@ static void print_process(FILE *stream, const struct server_options *options)
 	print_threads(stream, options);
 	print_open_files(stream);
 	print_busy_poll(stream, options);
+	print(stream, "tls", tls_context_library() != NULL,
+		tls_context_library() != NULL
+			? tls_context_library()
+			: _("this meari was built without TLS (-Dtls, libssl-dev)"));
 	print_splice(stream, options);
 	print_option(stream, "so-busy-poll", SOCK_STREAM, SOL_SOCKET, SO_BUSY_POLL, 50,
 		_("sockets may have network cards polled, where --busy-poll has a time"));

@@ -89,6 +89,7 @@ static void log_what_cannot_change(
 		{ "upgrade", is_same_place(current->upgrade_at, next->upgrade_at) },
 		{ "control", is_same_place(current->control_at, next->control_at) },
 		{ "max-memory", current->memory_bytes == next->memory_bytes },
+		{ "handshake-timeout", current->handshake_ns == next->handshake_ns },
 		{ "user", is_same_text(current->user, next->user) },
 		{ "no-sandbox", current->no_sandbox == next->no_sandbox },
 		{ "proxy-timeout", current->proxy_limit_ns == next->proxy_limit_ns },
@@ -202,6 +203,8 @@ static int adopt(
 
 	if (r == 0)
 		r = set_faults(reload, next);
+	if (r == 0)
+		r = keys_reload(reload->keys, next);
 	if (r < 0) {
 		access_free(access);
 		return r;

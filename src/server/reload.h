@@ -8,6 +8,7 @@
 #include "server/admission/access.h"
 #include "server/admission/limits.h"
 #include "server/fault/fault_map.h"
+#include "server/keys.h"
 #include "server/server.h"
 
 /* What options mean for the parts that can change; `memory_connections` as in limits_options. */
@@ -33,6 +34,7 @@ struct reload {
 	uint32_t memory_connections;
 	struct guard_options *guard;
 	struct fault_map *faults;
+	struct keys *keys;
 };
 
 /*

@@ -49,6 +49,7 @@ static struct sandbox_options sandbox_options(struct server *server)
 		.answering = control_listeners(server->control),
 		.control_path = at != NULL && at->un.sun_path[0] != '\0' ? at->un.sun_path : NULL,
 		.config_path = server->options->config_path,
+		.tls = keys_are_needed(server->options) ? &server->options->tls : NULL,
 	};
 }
 
@@ -69,8 +70,9 @@ static int await_signals(struct server *server)
 {
 	const struct server_options *options = server->options;
 	bool lists = options->allow.count + options->deny.count + options->proxies.count > 0;
-	int r = signals_open(
-		lists || options->read_again != NULL || notify_is_wanted(), &server->signal_fd);
+	int r = signals_open(lists || keys_can_change(options) || options->read_again != NULL ||
+			notify_is_wanted(),
+		&server->signal_fd);
 
 	if (r < 0)
 		log_error(_("cannot prepare the server: %s"), strerror(-r));
@@ -82,6 +84,8 @@ static int await_signals(struct server *server)
 static void report_start(struct server *server, struct announce_ready *ready)
 {
 	announce_start(&server->listeners, server->engine->name, server->thread_count);
+	keys_log_start(&server->keys, server->options);
+	keys_check_again(server->options);
 	fault_map_log_start(server->faults);
 	pages_set_ready(&server->pages, true);
 	announce_ready(ready);
@@ -117,6 +121,8 @@ static int reload_lists(struct server *server)
 	struct access *access;
 	int r;
 
+	if (server->access == NULL && keys_can_change(server->options))
+		return 0;
 	if (server->access == NULL) {
 		LOG_EVENT(LOG_LEVEL_INFO, "reloaded", NULL, _("there are no lists to read again"));
 		return 0;
@@ -137,6 +143,7 @@ static int reload_all(struct server *server)
 		.memory_connections = server->memory_connections,
 		.guard = &server->guard,
 		.faults = server->faults,
+		.keys = &server->keys,
 	};
 	struct access *access;
 	int r = reload_options(&reload, &access);
@@ -151,6 +158,14 @@ static int reload_all(struct server *server)
 	return 0;
 }
 
+/* The one may be wrong, and the other right. */
+static int reload_without_file(struct server *server)
+{
+	int lists = reload_lists(server), keys = keys_reload(&server->keys, server->options);
+
+	return lists < 0 ? lists : keys;
+}
+
 static void reload(struct server *server)
 {
 	bool reports = upgrade_is_in_charge(&server->upgrade);
@@ -160,7 +175,7 @@ static void reload(struct server *server)
 	if (reports)
 		notify_reloading();
 	log_keep_errors(why, sizeof(why));
-	r = server->options->read_again != NULL ? reload_all(server) : reload_lists(server);
+	r = server->options->read_again != NULL ? reload_all(server) : reload_without_file(server);
 	log_keep_errors(NULL, 0);
 	if (reports && (r < 0 || server->status_reported))
 		notify_status(r < 0 ? why : "");

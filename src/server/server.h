@@ -13,7 +13,9 @@
 #include "protocol/fault_plan.h"
 #include "server/admission/access.h"
 #include "server/listen/listener_list.h"
+#include "wire/tls_context.h"
 
+#define SERVER_DEFAULT_HANDSHAKE_NS (10ull * 1000000000)
 #define SERVER_DEFAULT_DRAIN_NS (5ull * 1000000000)
 #define SERVER_DEFAULT_PROXY_LIMIT_NS (3ull * 1000000000)
 #define SERVER_MOST_THREADS 1024
@@ -54,6 +56,9 @@ struct server_options {
 	enum listener_proxy *spec_proxies;
 	struct access_entries proxies;
 	uint64_t proxy_limit_ns; /* how long their headers may take */
+
+	struct tls_server_options tls; /* for addresses of tls:// */
+	uint64_t handshake_ns; /* for a handshake, at most */
 
 	const struct addr
 		*upgrade_at; /* where to take over, and be taken over from; NULL: neither */

@@ -117,6 +117,14 @@ static int make_worker(struct server *server, unsigned index)
 	};
 	int r;
 
+	/* One half of the buffers is then for what waits on the wire. */
+	if (server->keys.context != NULL)
+		worker_options.secure = (struct secure_options){
+			.keys = &server->keys,
+			.listeners = &server->listeners,
+			.handshake_ns = options->handshake_ns,
+			.budget_bytes = server->pool_bytes / 2,
+		};
 	r = worker_new(&worker_options, &server->crew.workers[index]);
 	for (size_t i = 0; r == 0 && i < server->echoes.count; i++) {
 		struct listener *listener = &server->echoes.listeners[i];
@@ -255,6 +263,9 @@ int setup_open(struct server *server)
 	r = set_up_limits(server);
 	if (r < 0)
 		return r;
+	r = keys_open(&server->keys, options);
+	if (r < 0)
+		return r;
 	descriptors_raise_limit();
 	r = upgrade_begin(&server->upgrade);
 	if (r < 0)
@@ -315,6 +326,7 @@ void setup_close(struct server *server)
 	access_free(server->access);
 	free(server->proxy_modes);
 	fault_map_free(server->faults);
+	keys_close(&server->keys);
 	listener_list_close_all(&server->listeners);
 	upgrade_fini(&server->upgrade);
 	control_free(server->control);

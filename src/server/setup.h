@@ -7,6 +7,7 @@
 #include "server/control/control.h"
 #include "server/control_answer.h"
 #include "server/crew.h"
+#include "server/keys.h"
 #include "server/pages.h"
 #include "server/peer_watch.h"
 #include "server/server.h"
@@ -30,6 +31,7 @@ struct server {
 	struct proxied_options proxied; /* its modes: NULL where no listener has a proxy */
 	enum listener_proxy *proxy_modes; /* the same, to be freed */
 	struct fault_map *faults; /* NULL: none */
+	struct keys keys; /* for addresses of tls:// */
 	struct peer_watch peers; /* for datagrams */
 	_Atomic unsigned *listeners_logged; /* for each listener; see worker_options */
 	struct crew crew;

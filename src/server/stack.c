@@ -50,9 +50,14 @@ static const struct protocol_conn *under_guard(
 	return stack->guarded ? guard_inner(outermost) : outermost;
 }
 
-struct stack_memory stack_look(const struct stack *stack, const struct protocol_conn *outermost)
+struct stack_memory stack_look(
+	const struct stack *stack, const struct secure *secure, const struct engine_conn *conn)
 {
 	static const struct protocol_conn nothing;
+	enum engine_close_reason reason = ENGINE_CLOSE_DONE;
+	int error = 0;
+	const struct protocol_conn *outermost = secure_judge(secure, conn, &reason, &error)
+							.protocol;
 	const struct protocol_conn *under = under_guard(stack, outermost);
 	struct stack_memory memory = { .echo = under };
 
@@ -60,6 +65,7 @@ struct stack_memory stack_look(const struct stack *stack, const struct protocol_
 		memory.tag = guard_tag(outermost);
 	else
 		memory.tag = stack->faulted ? fault_tag(outermost) : echo_tag(outermost);
+	memory.tag = secure_tag(secure, conn, memory.tag);
 	memory.ending = stack->guarded ? guard_ending(outermost) : GUARD_NOT_ENDED;
 	if (stack->faulted && under != NULL) {
 		memory.ended_by_fault = fault_has_ended(under);

@@ -10,6 +10,7 @@
 #include "protocol/fault.h"
 #include "protocol/guard.h"
 #include "server/fault/fault_map.h"
+#include "server/secure.h"
 
 struct stack {
 	struct echo echo; /* for its owner to set up (echo_init) before stack_init() */
@@ -34,7 +35,8 @@ struct protocol *stack_init(struct stack *stack, struct counters *counters,
 	const struct fault_map *faults, const struct guard_options *guard);
 void stack_fini(struct stack *stack);
 
-/* `outermost` is what the engine has of the connection. */
-struct stack_memory stack_look(const struct stack *stack, const struct protocol_conn *outermost);
-/* To be called at the end of every connection, last. */
+/* Of an open connection, or one that ends; under the stage of `secure`, where it has one. */
+struct stack_memory stack_look(
+	const struct stack *stack, const struct secure *secure, const struct engine_conn *conn);
+/* To be called at the end of every connection, last; `outermost` is what secure_judge() gives. */
 void stack_forget(const struct stack *stack, const struct protocol_conn *outermost);

@@ -14,7 +14,7 @@ void tuning_apply(int fd, enum addr_scheme scheme, int cpu, uint64_t busy_poll_n
 {
 	uint64_t poll_ns = busy_poll_ns < MOST_CARD_POLL_NS ? busy_poll_ns : MOST_CARD_POLL_NS;
 
-	if (scheme != ADDR_TCP && scheme != ADDR_UDP)
+	if (!addr_is_tcp(scheme) && scheme != ADDR_UDP)
 		return;
 	if (cpu >= 0)
 		socket_set_incoming_cpu(fd, cpu);

@@ -23,16 +23,15 @@
 #include "server/stack.h"
 #include "server/tuning.h"
 
-/* For an engine to begin. */
-#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S)
+#define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
 
 struct worker {
 	struct gate gate; /* first: see gate_host.h */
 	struct worker_options options;
 	struct engine *engine;
 	struct record record; /* written by the thread alone, but for its copy */
-	struct stack
-		stack; /* the echo, and what options.faults and options.guard ask for around it */
+	struct stack stack; /* the echo, and what is asked for around it */
+	struct secure secure; /* around all, where an address is of tls:// */
 	bool gated, ruled;
 	struct peer_rule peer_rule; /* where options.peer_rule asks for it */
 	struct engine_host host;
@@ -68,6 +67,7 @@ static void on_opened(void *context, const struct engine_conn *conn)
 	conn_log_opened(&worker->conn_log, conn, gate_client(&worker->gate, conn));
 	if (worker->gated)
 		gate_opened(&worker->gate, conn);
+	secure_opened(&worker->secure, conn, gate_client(&worker->gate, conn));
 }
 
 static void on_looped(void *context, int32_t peer_port)
@@ -88,14 +88,16 @@ static void on_closed(
 	void *context, const struct engine_conn *conn, enum engine_close_reason reason, int error)
 {
 	struct worker *worker = context;
-	struct engine_conn inner = *conn;
+	struct engine_conn plain, inner;
 	struct stack_memory memory;
 
 	if (gate_waits_for_header(&worker->gate, conn)) {
 		gate_abandoned(&worker->gate, conn);
 		return; /* it was never accepted, as far as clients are counted */
 	}
-	memory = stack_look(&worker->stack, conn->protocol);
+	plain = secure_judge(&worker->secure, conn, &reason, &error);
+	inner = plain;
+	memory = stack_look(&worker->stack, &worker->secure, conn);
 	inner.protocol = memory.echo;
 	gate_speak_of(&worker->gate, memory.tag);
 	if (reason == ENGINE_CLOSE_DONE &&
@@ -111,8 +113,9 @@ static void on_closed(
 		&worker->record.lives, conn->slot, memory.tag, echo_received_bytes(inner.protocol));
 	conn_log_closed(&worker->conn_log, &inner, reason, error);
 	if (worker->gated)
-		gate_closed(&worker->gate, conn, memory.ending);
-	stack_forget(&worker->stack, conn->protocol);
+		gate_closed(&worker->gate, &plain, memory.ending);
+	stack_forget(&worker->stack, plain.protocol);
+	secure_closed(&worker->secure, conn);
 }
 
 static void on_accept_paused(void *context, int error)
@@ -142,7 +145,6 @@ static struct worker *worker_of(struct engine_task *task, size_t offset)
 	return (struct worker *)((char *)task - offset);
 }
 
-/* The main thread waits for it. */
 static void answer(struct worker *worker, bool *wanted)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -175,7 +177,7 @@ static void run_check(struct engine *engine, struct engine_task *task)
 static void know(void *context, const struct engine_conn *conn, struct census_fact *ret_fact)
 {
 	const struct worker *worker = context;
-	const struct stack_memory memory = stack_look(&worker->stack, conn->protocol);
+	const struct stack_memory memory = stack_look(&worker->stack, &worker->secure, conn);
 
 	*ret_fact = (struct census_fact){
 		.opened_ns = lives_opened_ns(&worker->record.lives, conn->slot),
@@ -205,7 +207,7 @@ static bool list_one(void *context, const struct engine_conn *conn)
 	struct worker *worker = context;
 	struct engine_conn inner = *conn;
 
-	inner.protocol = stack_look(&worker->stack, conn->protocol).echo;
+	inner.protocol = stack_look(&worker->stack, &worker->secure, conn).echo;
 	return roster_add(&worker->roster, &inner, gate_client(&worker->gate, conn));
 }
 
@@ -226,7 +228,7 @@ static bool is_condemned(void *context, const struct engine_conn *conn)
 {
 	struct worker *worker = context;
 
-	gate_speak_of(&worker->gate, stack_look(&worker->stack, conn->protocol).tag);
+	gate_speak_of(&worker->gate, stack_look(&worker->stack, &worker->secure, conn).tag);
 	return gate_condemns(&worker->gate, conn);
 }
 
@@ -317,12 +319,13 @@ static struct protocol *set_up_limits(struct worker *worker)
 int worker_new(const struct worker_options *options, struct worker **ret_worker)
 {
 	struct engine_options engine_options = {
-		.pool_bytes = options->pool_bytes,
+		.pool_bytes = options->pool_bytes - options->secure.budget_bytes,
 		.busy_poll_ns = options->busy_poll_ns,
 		.mark_urgent = options->return_urgent,
 		.splice = options->splice,
 	};
 	struct worker *worker = calloc(1, sizeof(*worker));
+	struct protocol *outermost;
 	int r;
 
 	if (worker == NULL)
@@ -354,14 +357,18 @@ int worker_new(const struct worker_options *options, struct worker **ret_worker)
 	if (r < 0)
 		goto fail_rule;
 	worker->peer_rule.own = options->own;
-	r = engine_new(options->engine, &engine_options, set_up_limits(worker), &worker->host,
-		worker, &worker->engine);
+	outermost = set_up_limits(worker);
+	r = secure_around(&worker->secure, &outermost, &options->secure, worker->record.counters);
+	if (r == 0)
+		r = engine_new(options->engine, &engine_options, outermost, &worker->host, worker,
+			&worker->engine);
 	if (r < 0)
 		goto fail_engine;
 	*ret_worker = worker;
 	return 0;
 
 fail_engine:
+	secure_fini(&worker->secure);
 	peer_rule_fini(&worker->peer_rule);
 fail_rule:
 	pthread_cond_destroy(&worker->changed);
@@ -399,7 +406,6 @@ int worker_start(struct worker *worker)
 	return r;
 }
 
-/* Posts unless the thread is past its end. */
 static void post(struct worker *worker, struct engine_task *task)
 {
 	pthread_mutex_lock(&worker->lock);
@@ -579,6 +585,7 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	engine_free(worker->engine);
+	secure_fini(&worker->secure);
 	gate_fini(&worker->gate);
 	peer_rule_fini(&worker->peer_rule);
 	stack_fini(&worker->stack);

@@ -14,6 +14,7 @@
 #include "server/admission/proxied.h"
 #include "server/fault/fault_map.h"
 #include "server/roster.h"
+#include "server/secure.h"
 #include "server/web/record.h"
 #include "stats/counters.h"
 
@@ -36,6 +37,7 @@ struct worker_options {
 	const struct peer_rule_options *peer_rule;
 	const struct own_addresses *own; /* for peer_rule; NULL: not known */
 	/* Of all workers; a tag of worker_listen() is a place in the list. NULL: nothing of listeners is logged. */
+	struct secure_options secure; /* without keys: no address is of tls:// */
 	const struct listener_list *listeners;
 	_Atomic unsigned
 		*listeners_logged; /* for each tag: which of its troubles has been logged */

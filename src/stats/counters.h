@@ -24,6 +24,10 @@
 	X(ended_old) /* after --max-lifetime; also in connections_cut */                             \
 	X(ended_by_access) /* no longer allowed after SIGHUP; also in connections_cut */             \
 	X(rate_pauses) /* a connection was not read from because of --max-rate */                    \
+	X(handshakes_full) /* of TLS */                                                              \
+	X(handshakes_resumed) /* with the keys of an earlier connection */                           \
+	X(handshakes_failed) /* not TLS, refused, gone or too slow; also in connections_lost */      \
+	X(streams_truncated) /* ended by FIN without close_notify */                                 \
 	X(faults_delay) /* injected (--fault); so are the next */                                    \
 	X(faults_stall)                                                                              \
 	X(faults_accept_delay)                                                                       \

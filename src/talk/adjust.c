@@ -70,7 +70,7 @@ static void set_linger(struct dialogue *d, const struct command *command, char *
 	struct linger linger = { .l_onoff = 1, .l_linger = (int)command->number };
 	int r;
 
-	if (d->scheme != ADDR_TCP) {
+	if (!addr_is_tcp(d->scheme)) {
 		snprintf(buffer, size, "%s", _("closing waits for nothing here, only with tcp"));
 		return;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/channel.h"
 #include "net/call.h"
 
 static bool is_stream(const struct dialogue *d)
@@ -51,7 +52,7 @@ static int say_datagram(struct dialogue *d, const char *text, size_t length)
 {
 	add_mark(d, length, false, text[length - 1]);
 
-	ssize_t n = call_send(d->fd, text, length, MSG_NOSIGNAL);
+	ssize_t n = channel_send(d->fd, text, length, MSG_NOSIGNAL);
 
 	if (n < 0) {
 		d->mark_count = 0;
@@ -83,12 +84,12 @@ int dialogue_say_urgent(struct dialogue *d, char byte)
 {
 	if (d->finishing)
 		return -ESHUTDOWN;
-	if (!is_stream(d))
+	if (!is_stream(d) || d->scheme == ADDR_TLS)
 		return -EOPNOTSUPP;
 	if (d->queue_length > 0)
 		return -ENOBUFS; /* it would overtake what is waiting */
 
-	ssize_t n = call_send(d->fd, &byte, 1, MSG_OOB | MSG_NOSIGNAL);
+	ssize_t n = channel_send(d->fd, &byte, 1, MSG_OOB | MSG_NOSIGNAL);
 
 	if (n < 0)
 		return n == -EAGAIN ? -ENOBUFS : (int)n;
@@ -119,7 +120,7 @@ int dialogue_flush(struct dialogue *d)
 		if (d->send_most > 0 && d->send_most < length)
 			length = d->send_most;
 
-		ssize_t n = call_send(d->fd, d->queue + d->queue_start, length, MSG_NOSIGNAL);
+		ssize_t n = channel_send(d->fd, d->queue + d->queue_start, length, MSG_NOSIGNAL);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return 0;
@@ -132,7 +133,7 @@ int dialogue_flush(struct dialogue *d)
 	if (!d->finishing || d->finished)
 		return 0;
 	d->finished = true;
-	return is_stream(d) ? call_shutdown(d->fd, SHUT_WR) : 0;
+	return is_stream(d) ? channel_finish(d->fd) : 0;
 }
 
 ssize_t dialogue_receive(
@@ -152,7 +153,7 @@ ssize_t dialogue_receive(
 	if (is_stream(d) && d->receive_most > 0 && d->receive_most < size)
 		size = d->receive_most;
 
-	ssize_t n = call_recv(d->fd, buffer, size, 0);
+	ssize_t n = channel_recv(d->fd, buffer, size, 0);
 
 	if (n < 0)
 		return n == -EINTR ? -EAGAIN : n;

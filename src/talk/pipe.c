@@ -18,12 +18,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "client/channel.h"
 #include "client/interrupt.h"
-#include "net/call.h"
 #include "talk/passage.h"
 #include "talk/sink.h"
 
@@ -145,7 +146,7 @@ static void send_some(struct pipe_state *s)
 		if (length > s->ring_size - at)
 			length = s->ring_size - at;
 
-		ssize_t n = call_send(s->options->socket, s->ring + at, length, MSG_NOSIGNAL);
+		ssize_t n = channel_send(s->options->socket, s->ring + at, length, MSG_NOSIGNAL);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return;
@@ -157,7 +158,7 @@ static void send_some(struct pipe_state *s)
 		s->progress_ns = clock_now_ns();
 	}
 	if (s->input_over && !s->finished) {
-		int r = call_shutdown(s->options->socket, SHUT_WR);
+		int r = channel_finish(s->options->socket);
 
 		s->finished = true;
 		s->progress_ns = clock_now_ns();
@@ -215,7 +216,7 @@ static void received_end(struct pipe_state *s, int error)
 
 static void copy_some(struct pipe_state *s)
 {
-	ssize_t n = call_recv(s->options->socket, s->out, PIPE_BUFFER, 0);
+	ssize_t n = channel_recv(s->options->socket, s->out, PIPE_BUFFER, 0);
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -363,8 +364,8 @@ static void choose_passages(struct pipe_state *s, enum addr_scheme scheme)
 	const struct pipe_options *options = s->options;
 
 	s->in = s->back = (struct passage){ .relay = { -1, -1 } };
-	if (options->verify)
-		return;
+	if (options->verify || channel_stage(options->socket) != NULL)
+		return; /* what a stage encrypts it must see */
 	passage_init_input(&s->in, options->input, options->socket);
 	passage_init_output(&s->back, options->socket, scheme, s->sink.fd);
 }
@@ -380,7 +381,7 @@ static void turn(struct pipe_state *s)
 		sched_yield();
 	s->passed = 0;
 
-	int ready = poll(pollfds, POLL_COUNT, clock_poll_ms(clock_now_ns(), until_ns));
+	int ready = channel_poll(pollfds, POLL_COUNT, clock_poll_ms(clock_now_ns(), until_ns));
 
 	if (ready == 0) {
 		decide(s, ENDING_SILENT, 0);

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
+#include "client/channel.h"
 #include "client/interrupt.h"
 #include "client/state.h"
 #include "net/socket.h"
@@ -273,7 +274,8 @@ static void turn(struct prompt *p, bool want_keys, uint64_t until_ns)
 		{ .fd = want_keys ? STDIN_FILENO : -1, .events = POLLIN },
 	};
 	uint64_t due_ns = due_ends_ns(p), now_ns = clock_now_ns();
-	int ready = poll(pollfds, 3, clock_poll_ms(now_ns, due_ns < until_ns ? due_ns : until_ns));
+	int ready = channel_poll(
+		pollfds, 3, clock_poll_ms(now_ns, due_ns < until_ns ? due_ns : until_ns));
 
 	if (ready < 0)
 		return;
@@ -371,12 +373,15 @@ static void half_close(struct prompt *p)
 	if (r < 0)
 		sending_failed(p, r);
 	else
-		say(p, _("finished sending (FIN); the server may go on"));
+		say(p,
+			p->options->scheme == ADDR_TLS
+				? _("finished sending (close_notify); the server may go on")
+				: _("finished sending (FIN); the server may go on"));
 }
 
 static void reset(struct prompt *p)
 {
-	if (p->options->scheme != ADDR_TCP) {
+	if (!addr_is_tcp(p->options->scheme)) {
 		say(p, _("there is nothing to reset, only with tcp"));
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "base/i18n.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "client/channel.h"
 #include "client/dial.h"
 #include "client/ending.h"
 #include "net/call.h"
@@ -23,6 +24,7 @@
 #include "talk/lockstep.h"
 #include "talk/pipe.h"
 #include "talk/prompt.h"
+#include "wire/tls.h"
 
 bool talk_is_by_hand(void)
 {
@@ -123,6 +125,40 @@ static void log_connected(
 		addr_format(&own, source, sizeof(source)), time);
 }
 
+static void log_secured(int fd, uint64_t took_ns)
+{
+	struct tls_facts facts;
+	char time[DURATION_TEXT_SIZE];
+
+	tls_facts(channel_stage(fd), &facts);
+	LOG_EVENT(LOG_LEVEL_INFO, "secured", NULL, _("TLS in %s: %s, %s%s%s"),
+		duration_format(took_ns, time, sizeof(time)), facts.version, facts.cipher,
+		facts.alpn[0] != '\0' ? ", ALPN " : "", facts.alpn);
+	LOG_EVENT(LOG_LEVEL_INFO, "certificate", NULL,
+		_("certificate of '%s', signed by '%s', SHA-256 %s"), facts.peer.subject,
+		facts.peer.issuer, facts.peer.fingerprint);
+}
+
+/* Closes the socket where there will be no TLS. */
+static int secure(const struct talk_options *options, int fd, uint64_t timeout_ns)
+{
+	const struct channel_tls tls = { .context = options->tls, .host = options->target.host };
+	char why[CHANNEL_WHY_SIZE], target[ADDR_TEXT_SIZE];
+	uint64_t start_ns = clock_now_ns();
+	int r = channel_secure(
+		fd, &tls, clock_after_ns(start_ns, timeout_ns), -1, why, sizeof(why));
+
+	if (r == 0) {
+		if (options->verbose)
+			log_secured(fd, clock_now_ns() - start_ns);
+		return 0;
+	}
+	log_error(_("no TLS with '%s': %s"),
+		addr_spec_format(&options->target, target, sizeof(target)), why);
+	channel_close(fd);
+	return r;
+}
+
 static int connect_to_target(const struct talk_options *options, int *ret_fd, struct addr *ret_addr)
 {
 	struct resolve_list targets, sources;
@@ -144,7 +180,8 @@ static int connect_to_target(const struct talk_options *options, int *ret_fd, st
 		log_not_connected(options, &report, r);
 	else if (options->verbose)
 		log_connected(&report, ret_addr, *ret_fd, clock_now_ns() - start_ns);
-	return r;
+	return r == 0 && options->tls != NULL ? secure(options, *ret_fd, dial_options.timeout_ns)
+					      : r;
 }
 
 static int converse(const struct talk_options *options, int fd, enum addr_scheme scheme,
@@ -237,7 +274,7 @@ static void close_by_hand(int fd)
 		linger.l_onoff && linger.l_linger > 0;
 	uint64_t start_ns = clock_now_ns();
 
-	call_close(fd);
+	channel_close(fd);
 	if (waits)
 		LOG_EVENT(LOG_LEVEL_INFO, "closed", NULL, _("closing took %s"),
 			duration_format(clock_now_ns() - start_ns, time, sizeof(time)));
@@ -260,7 +297,7 @@ static int hold_conversation(const struct talk_options *options)
 	if (talk_is_by_hand())
 		close_by_hand(fd);
 	else
-		call_close(fd);
+		channel_close(fd);
 	if (r < 0) {
 		log_error(_("cannot begin: %s"), strerror(-r));
 		return r;

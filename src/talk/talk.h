@@ -16,6 +16,7 @@
 
 struct talk_options {
 	struct addr_spec target;
+	struct tls_context *tls; /* where the target is of tls://; the caller's */
 	bool source_given;
 	struct addr_spec source;
 	const struct send_proxy *proxy; /* --send-proxy; NULL: none */

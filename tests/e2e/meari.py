@@ -28,6 +28,8 @@ import subprocess
 import threading
 import time
 
+import secure
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("MEARI_BUILD", "build")).resolve()
 MEARI = str(BUILD / "meari")
@@ -234,12 +236,15 @@ def endpoint(address):
     elif host == "::":
         host = "::1"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    kind = socket.SOCK_STREAM if scheme.startswith("tcp") else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if scheme.startswith(("tcp", "tls")) else socket.SOCK_DGRAM
     return family, kind, (host, int(port))
 
 
 def connect(address, timeout=ANSWER_S, receive_buffer=None, send_buffer=None):
-    """A socket connected to an address of meari; small buffers make a slow peer at once."""
+    """A socket connected to an address of meari; small buffers make a slow peer at once.
+
+    For tls:// it is one end of a pair, behind which secure.py speaks TLS.
+    """
     family, kind, name = endpoint(address)
     peer = socket.socket(family, kind)
     try:
@@ -254,6 +259,9 @@ def connect(address, timeout=ANSWER_S, receive_buffer=None, send_buffer=None):
     except BaseException:
         peer.close()
         raise
+    if address.startswith("tls"):
+        peer = secure.wrap(peer)
+        peer.settimeout(timeout)
     return peer
 
 

@@ -22,24 +22,27 @@ from procfs import SANITIZER, descriptor_count, state, wait_until
 # The whole stream of the large tests, over all connections together. MEARI_STREAM_MIB for more.
 STREAM_BYTES = int(os.environ.get("MEARI_STREAM_MIB", 16 if SANITIZER else 64)) << 20
 SIOCATMARK = 0x8905
+TLS = "tls://127.0.0.1:0"
 STREAM = random_bytes(STREAM_BYTES, seed=862)
 
 
 def serve(address, engine, *options, **more):
+    if address.startswith("tls"):
+        options = (*options, "--tls-self-signed")
     return Server(address, *options, engine=engine, **more)
 
 
 def addresses(tmp_path):
-    return {"tcp4": "tcp://127.0.0.1:0", "tcp6": "tcp://[::1]:0", "unix": f"unix:{tmp_path}/echo",
+    return {"tcp4": "tcp://127.0.0.1:0", "tcp6": "tcp://[::1]:0", "tls": TLS, "unix": f"unix:{tmp_path}/echo",
             "abstract": f"unix:@meari-test-{os.getpid()}"}
 
 
-@pytest.fixture(params=["tcp4", "tcp6", "unix", "abstract"])
+@pytest.fixture(params=["tcp4", "tcp6", "tls", "unix", "abstract"])
 def address(request, tmp_path):
     return addresses(tmp_path)[request.param]
 
 
-@pytest.fixture(params=["tcp4", "unix"])
+@pytest.fixture(params=["tcp4", "tls", "unix"])
 def stream_address(request, tmp_path):
     return addresses(tmp_path)[request.param]
 

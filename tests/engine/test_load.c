@@ -82,9 +82,7 @@ static void call(struct driver *driver, uint32_t index)
 {
 	struct engine_connect_options options = {
 		.to = driver->to,
-		.segment_bytes = (uint16_t)(driver->options.train > 1
-				? driver->options.sizes[0].bytes
-				: 0),
+		.segment_bytes = load_segment_bytes(&driver->options),
 		.memory = load_connecting(driver->load, index, 0),
 	};
 

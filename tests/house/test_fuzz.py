@@ -17,6 +17,7 @@ BY_ANOTHER = {
     "model_histogram_read": "model_read",
     "probe_read_number": "the ledger", "probe_read_time": "the ledger",
     "runs_log_read": "hdrlog_reader_next",
+    "stage_read": "the fuzzer of staged",
     "runs_read_all": "bytes as they are; model_read and others look at them",
 }
 

@@ -12,10 +12,11 @@ from house import BUILD, ROOT, command, compile_command, sources
 MAY_INCLUDE = {
     "base": "",
     "net": "base",
-    "stats": "base",
     "wire": "base net",
+    "stats": "base",
     "protocol": "base stats",
     "engine": "base net protocol",
+    "engine/staged": "base protocol wire",
     "engine/epoll": "base net protocol engine",
     "engine/uring": "base net protocol engine",
     "web": "base stats protocol engine",
@@ -24,9 +25,9 @@ MAY_INCLUDE = {
     "server/fault": "base protocol server/listen",
     "server/admission": "base net stats wire protocol engine server/listen",
     "server/control": "base net server/listen",
-    "server/sandbox": "base engine server/listen server/admission",
+    "server/sandbox": "base wire engine server/listen server/admission",
     "server/web": "base net stats protocol engine web server/admission",
-    "server": "base net stats wire protocol engine server/listen server/upgrade server/fault "
+    "server": "base net stats protocol wire engine engine/staged server/listen server/upgrade server/fault "
               "server/admission server/sandbox server/control server/web",
     "client": "base net wire",
     "talk": "base net wire client",
@@ -35,8 +36,8 @@ MAY_INCLUDE = {
     "check/program": "base net client",
     "check/traffic": "base net client protocol",
     "check": "base net wire client protocol check/program check/traffic",
-    "ping": "base net client stats",
-    "bench": "base net stats protocol engine client report report/model bench/fleet",
+    "ping": "base net wire client stats",
+    "bench": "base net stats protocol wire engine engine/staged client report report/model bench/fleet",
     "bench/fleet": "base",
     "addr": "base net",
     "report/model": "base stats",
@@ -53,6 +54,7 @@ ONLY_IN = {
     "liburing.h": ("engine/uring/",),
     "sys/epoll.h": ("engine/epoll/", "engine/lookout."),
     "zlib.h": ("stats/hdrlog",),
+    **{f"openssl/{name}.h": ("wire/tls",) for name in ("err", "evp", "pem", "rand", "ssl", "x509", "x509v3")},
 }
 
 

@@ -367,6 +367,11 @@ WRAP(char *, if_indextoname, NULL, (unsigned index, char *room), (index, room))
 #if MEARI_HAVE_SECCOMP
 #include <seccomp.h>
 
+#include "config.h"
+#if MEARI_HAVE_TLS
+#include <openssl/crypto.h>
+#endif
+
 WRAP(scmp_filter_ctx, seccomp_init, NULL, (uint32_t action), (action))
 WRAP_NEGATIVE(seccomp_load, (scmp_filter_ctx filter), (filter))
 WRAP_NEGATIVE(seccomp_attr_set,
@@ -390,5 +395,31 @@ int __wrap_seccomp_rule_add(
 		conditions[i] = va_arg(values, struct scmp_arg_cmp);
 	va_end(values);
 	return seccomp_rule_add_array(filter, action, number, count, conditions);
+}
+#endif
+
+#if MEARI_HAVE_TLS
+/* ---- OpenSSL's memory ---- */
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+	return shim_strike("openssl_malloc") != 0 ? NULL : __real_malloc(size);
+}
+
+static void *openssl_realloc(void *old, size_t size, const char *file, int line)
+{
+	return shim_strike("openssl_malloc") != 0 ? NULL : __real_realloc(old, size);
+}
+
+static void openssl_free(void *old, const char *file, int line)
+{
+	free(old);
+}
+
+/* OpenSSL takes it only before it has allocated anything. */
+__attribute__((constructor)) static void take_openssl(void)
+{
+	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+		abort();
 }
 #endif

@@ -15,6 +15,9 @@ from walk import ERRORS, FULL, Walk
 
 # With a sanitizer there is no sandbox, and without one nobody sees a leak: so each has plays of its own.
 KINDS = ["sealed", "upgrade"] if procfs.SANITIZER is None else ["plain", "rich", "handed", "upgrade", "web"]
+# Where there is TLS: OpenSSL's allocations fail, too.
+if "built without TLS" not in meari.run("serve", "--explain").stdout:
+    KINDS.insert(1, "encrypted")
 # The pages have an engine of their own, whatever that of the echo is.
 PLAYS = [(kind, engine) for kind in KINDS for engine in (meari.ENGINES[:1] if kind == "web" else meari.ENGINES)]
 

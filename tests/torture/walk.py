@@ -15,6 +15,8 @@ from play import FULL, Play, SHORT, Victim
 AT_A_TIME = int(os.environ.get("MEARI_TORTURE_JOBS", "3"))
 MOST_TIMES = 4
 ORDERS, ORDERS_FULL = 6, 30
+# OpenSSL allocates all that it needs on a few ways of ours: there, so many times are victims.
+OPENSSL, OPENSSL_FULL = 2, 200
 
 MEMORY = [errno.ENOMEM]
 DESCRIPTORS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
@@ -23,7 +25,7 @@ DESCRIPTORS = [errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 ERRORS = {
     "asprintf": MEMORY, "vasprintf": MEMORY, "calloc": MEMORY, "malloc": MEMORY, "realloc": MEMORY,
     "reallocarray": MEMORY, "posix_memalign": MEMORY, "strdup": MEMORY, "strndup": MEMORY,
-    "json_malloc": MEMORY,
+    "json_malloc": MEMORY, "openssl_malloc": MEMORY,
     "open_memstream": MEMORY, "realpath": MEMORY + [errno.EACCES], "setenv": MEMORY, "textdomain": MEMORY,
     "bindtextdomain": MEMORY, "bind_textdomain_codeset": MEMORY,
     "__getdelim": MEMORY + [errno.EIO], "fgets": [errno.EIO], "fread": [errno.EIO],
@@ -76,7 +78,8 @@ ERRORS = {
 }
 
 # Where a call fails again and again, what is lost may be much; but nothing may be wrong, and it must end.
-OFTEN = {"malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM], "accept4": [errno.EMFILE, errno.EINTR],
+OFTEN = {"malloc": [errno.ENOMEM], "openssl_malloc": [errno.ENOMEM], "calloc": [errno.ENOMEM],
+         "accept4": [errno.EMFILE, errno.EINTR],
          "recv": [errno.EINTR], "splice": [SHORT, errno.EINTR], "send": [SHORT, errno.ENOBUFS], "sendmsg": [SHORT, errno.ENOBUFS],
          "recvmsg": [errno.EINTR], "sendmmsg": [errno.ENOBUFS], "epoll_wait": [errno.EINTR],
          "epoll_ctl": [errno.ENOMEM], "poll": [errno.EINTR], "order_recv": [errno.ENOBUFS, errno.EINTR],
@@ -121,6 +124,8 @@ class Walk:
                     continue
                 gone.add((name, way))
                 times = MOST_TIMES if FULL else 1
+                if name == "openssl_malloc":
+                    times = OPENSSL_FULL if FULL else OPENSSL
             for nth in range(1, min(times, count) + 1):
                 errors = self._errors_of(name)
                 if not FULL:

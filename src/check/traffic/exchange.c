@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/i18n.h"
-#include "net/call.h"
+#include "client/channel.h"
 #include "protocol/pattern.h"
 
 #define RECEIVE_BYTES (64u << 10)
@@ -106,7 +106,7 @@ static void send_some(struct exchange *exchange)
 	if (at == exchange->plan->urgent_at)
 		flags |= MSG_OOB;
 
-	ssize_t n = call_send(
+	ssize_t n = channel_send(
 		exchange->fd, pattern_at(exchange->start, at), exchange->piece_end - at, flags);
 
 	if (n > 0) {
@@ -122,7 +122,7 @@ static void finish_if_sent(struct exchange *exchange)
 	if (!exchange->plan->finish || exchange->result->finished ||
 		exchange->ending->sent_bytes < exchange->bytes)
 		return;
-	call_shutdown(exchange->fd, SHUT_WR);
+	channel_finish(exchange->fd);
 	exchange->result->finished = true;
 }
 
@@ -151,8 +151,8 @@ static void note_difference(struct exchange *exchange, const unsigned char *seen
 
 	memcpy(window, seen, have);
 	while (have < sizeof(window) &&
-		poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) > 0) {
-		ssize_t n = call_recv(
+		channel_poll(&one, 1, clock_poll_ms(clock_now_ns(), until_ns)) > 0) {
+		ssize_t n = channel_recv(
 			exchange->fd, window + have, sizeof(window) - have, MSG_DONTWAIT);
 
 		if (n <= 0)
@@ -170,7 +170,7 @@ static void receive_some(struct exchange *exchange)
 	static _Thread_local unsigned char bytes[RECEIVE_BYTES];
 	struct ending *so_far = exchange->ending;
 	size_t most = exchange->plan->receive_most;
-	ssize_t n = call_recv(exchange->fd, bytes,
+	ssize_t n = channel_recv(exchange->fd, bytes,
 		most > 0 && most < sizeof(bytes) ? most : sizeof(bytes), MSG_DONTWAIT);
 
 	if (n == -EAGAIN || n == -EINTR)
@@ -230,7 +230,7 @@ static void step(struct exchange *exchange)
 	uint64_t until_ns = exchange->pausing
 		? clock_after_ns(exchange->progress_ns, plan->pause_ns)
 		: exchange->patience.until_ns;
-	int ready = poll(pollfds, 2, clock_poll_ms(clock_now_ns(), until_ns));
+	int ready = channel_poll(pollfds, 2, clock_poll_ms(clock_now_ns(), until_ns));
 
 	if (ready < 0 && errno != EINTR) {
 		end(exchange, ENDING_LOCAL, -errno);
@@ -356,7 +356,7 @@ uint64_t exchange_stuff(int fd, uint64_t most_bytes, uint64_t stuck_ns, int inte
 	pattern_init();
 	while (taken < most_bytes) {
 		uint64_t length = most_bytes - taken;
-		ssize_t n = call_send(fd, pattern_at(0, taken),
+		ssize_t n = channel_send(fd, pattern_at(0, taken),
 			length < PATTERN_CHUNK_BYTES ? length : PATTERN_CHUNK_BYTES,
 			MSG_NOSIGNAL | MSG_DONTWAIT);
 		struct pollfd pollfds[] = {
@@ -368,7 +368,8 @@ uint64_t exchange_stuff(int fd, uint64_t most_bytes, uint64_t stuck_ns, int inte
 			taken += (uint64_t)n;
 		else if (n != -EAGAIN && n != -EINTR)
 			return taken;
-		else if (poll(pollfds, 2, clock_poll_ms(0, stuck_ns)) == 0 || pollfds[1].revents)
+		else if (channel_poll(pollfds, 2, clock_poll_ms(0, stuck_ns)) == 0 ||
+			pollfds[1].revents)
 			return taken;
 	}
 	return taken;

@@ -101,6 +101,7 @@ struct model_counts {
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
 	/* Results from before there were these have 0. */
+	uint64_t handshakes_full, handshakes_resumed; /* of TLS */
 	uint64_t unsent; /* messages that were due and never sent; so `sent + unsent` were due */
 	uint64_t silent; /* connections that brought nothing back within the measuring */
 	uint64_t stalled; /* ... that did at first and brought nothing more until its end */

@@ -94,6 +94,8 @@ static const struct model_field counts[] = {
 	FIELD(struct model_counts, overruns, COUNT),
 	FIELD(struct model_counts, faults, COUNT),
 	FIELD(struct model_counts, strays, COUNT),
+	FIELD(struct model_counts, handshakes_full, COUNT),
+	FIELD(struct model_counts, handshakes_resumed, COUNT),
 	FIELD(struct model_counts, bytes_sent, COUNT),
 	FIELD(struct model_counts, bytes_received, COUNT),
 	END,

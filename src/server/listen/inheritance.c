@@ -16,9 +16,15 @@
 #include "net/resolve.h"
 #include "net/socket.h"
 
+/* The kernel does not know what TLS is: the other server's socket is one of TCP. */
+static bool is_same_kind(enum addr_scheme one, enum addr_scheme other)
+{
+	return one == other || (addr_is_tcp(one) && addr_is_tcp(other));
+}
+
 static bool is_same_place(const struct addr *one, const struct addr *other)
 {
-	return one->scheme == other->scheme && one->dual_stack == other->dual_stack &&
+	return is_same_kind(one->scheme, other->scheme) && one->dual_stack == other->dual_stack &&
 		addr_equal(one, other);
 }
 
@@ -188,6 +194,7 @@ bool inheritance_claim(struct listener_list *inherited, const struct addr *addr,
 		if (!fits(&inherited->listeners[i], addr))
 			continue;
 		take_out(inherited, i, threads, ret_listener);
+		ret_listener->bound.scheme = addr->scheme;
 		return true;
 	}
 	return false;

@@ -136,6 +136,19 @@ static int allow_lists(struct landlock *landlock, const struct access_entries *e
 	return r;
 }
 
+/* A key that is renewed is mostly another file of that name. */
+static int allow_keys(struct landlock *landlock, const struct tls_server_options *tls)
+{
+	int r = tls->client_ca_path != NULL ? allow_file(landlock, tls->client_ca_path) : 0;
+
+	for (size_t i = 0; r == 0 && i < tls->pair_count; i++) {
+		r = allow_file(landlock, tls->pairs[i].certificate_path);
+		if (r == 0 && tls->pairs[i].key_path != NULL)
+			r = allow_file(landlock, tls->pairs[i].key_path);
+	}
+	return r;
+}
+
 static int allow_socket_files(struct landlock *landlock, const struct listener_list *listeners)
 {
 	int r = 0;
@@ -172,6 +185,8 @@ static int confine_files(const struct sandbox_options *options)
 		r = allow_lists(landlock, options->proxies);
 	if (r == 0 && options->config_path != NULL)
 		r = allow_file(landlock, options->config_path);
+	if (r == 0 && options->tls != NULL)
+		r = allow_keys(landlock, options->tls);
 	if (r == 0)
 		r = allow_socket_files(landlock, options->listeners);
 	if (r == 0 && options->leaving != NULL)

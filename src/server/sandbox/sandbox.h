@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "server/admission/access.h"
 #include "server/listen/listener.h"
+#include "wire/tls_context.h"
 
 struct sandbox_options {
 	const char *user; /* a name or a number; NULL: the user stays */
@@ -21,6 +22,7 @@ struct sandbox_options {
 	const struct listener_list *answering; /* and of these; NULL: none */
 	const char *control_path; /* and this one; NULL: none */
 	const char *config_path; /* a file that can still be read; NULL: none */
+	const struct tls_server_options *tls; /* whose files can; NULL: none */
 };
 
 /*
