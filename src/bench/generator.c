@@ -46,10 +46,8 @@ struct generator {
 	uint32_t retry_first, retry_count;
 	uint64_t retry_not_before_ns; /* out of descriptors or ports: the next will fail as well */
 	/* Churn by a schedule: connections without a time (a stack), times without a connection (a ring). */
-	uint32_t *idle;
-	uint32_t idle_count;
+	uint32_t *idle, idle_count, late_first, late_count;
 	uint64_t *late;
-	uint32_t late_first, late_count;
 	bool begun, stopping;
 	struct schedule_host schedule_host;
 	struct schedule schedule;
@@ -69,15 +67,10 @@ struct generator {
 	struct generator_sample sample;
 };
 
-static bool is_churn(const struct generator *generator)
-{
-	return generator->options.load.echoes > 0;
-}
-
 /* Connections are made when the schedule says so. */
 static bool is_timed_churn(const struct generator *generator)
 {
-	return is_churn(generator) && generator->options.load.open_loop;
+	return generator->options.load.echoes > 0 && generator->options.load.open_loop;
 }
 
 /* ---- on the generator's thread ---- */
@@ -213,7 +206,7 @@ static void on_closed(
 		return;
 	if (is_timed_churn(generator))
 		take_next(generator, index);
-	else if (was_open && is_churn(generator))
+	else if (was_open && generator->options.load.echoes > 0)
 		connect_member(generator, index, 0);
 	else
 		retry_later(generator, index);
@@ -340,11 +333,9 @@ static void run_connect(struct engine *engine, struct engine_task *task)
 	struct generator *generator = generator_of(task, offsetof(struct generator, connect_task));
 	uint32_t connections = generator->options.load.connections;
 
-	if (!is_timed_churn(generator)) {
+	if (!is_timed_churn(generator))
 		generator->unconnected = connections; /* the pacer makes them */
-		return;
-	}
-	for (uint32_t i = 0; i < connections; i++) {
+	for (uint32_t i = 0; is_timed_churn(generator) && i < connections; i++) {
 		generator->idle[generator->idle_count++] = i;
 		note(generator, &generator->members[i], 0, 0);
 	}
@@ -367,8 +358,8 @@ static void run_begin(struct engine *engine, struct engine_task *task)
 static void run_stop(struct engine *engine, struct engine_task *task)
 {
 	struct generator *generator = generator_of(task, offsetof(struct generator, stop_task));
-	uint64_t now_ns = clock_now_ns();
-	uint64_t until_ns = now_ns < generator->until_ns ? now_ns : generator->until_ns;
+	uint64_t now_ns = clock_now_ns(),
+		 until_ns = now_ns < generator->until_ns ? now_ns : generator->until_ns;
 
 	if (generator->begun) {
 		load_set_window(generator->load, generator->from_ns, until_ns);

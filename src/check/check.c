@@ -7,11 +7,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -35,10 +32,9 @@
 /* What a wrong program may cost, and one rule. */
 #define WRONG_NS (12 * CLOCK_NS_PER_S)
 #define RULE_NS (8 * CLOCK_NS_PER_S)
-/* Too little for a rule. */
-#define LEAST_NS CLOCK_NS_PER_S
-/* A service that sends each byte by a call of its own gets no more at once. */
-#define ONE_BYTE_MOST (64u << 10)
+#define LEAST_NS CLOCK_NS_PER_S /* less is too little for a rule */
+#define ONE_BYTE_MOST                                                                              \
+	(64u << 10) /* at once, for a service that sends each byte by a call of its own */
 
 struct run {
 	const struct check_options *options;
@@ -358,9 +354,9 @@ static int open_junit(struct run *run)
 
 static int write_junit(struct run *run, const char *target)
 {
-	int r = junit_write(&run->findings,
-		run->options->through != NULL ? run->options->through : target,
-		outfile_stream(run->junit));
+	const char *through = run->options->through;
+	int r = junit_write(
+		&run->findings, through != NULL ? through : target, outfile_stream(run->junit));
 
 	r = outfile_commit(run->junit, r);
 	run->junit = NULL;
@@ -392,13 +388,11 @@ static int write_stdout(struct run *run, const char *target, bool was_tried)
 /* Both, also where one of them fails. 0, or the first error. */
 static int report(struct run *run, bool was_tried)
 {
-	char target[ADDR_TEXT_SIZE];
-	int r, more = 0;
+	char text[ADDR_TEXT_SIZE];
+	const char *target = format_target(run->options, text, sizeof(text));
+	int r = write_stdout(run, target, was_tried);
+	int more = run->junit != NULL ? write_junit(run, target) : 0;
 
-	format_target(run->options, target, sizeof(target));
-	r = write_stdout(run, target, was_tried);
-	if (run->junit != NULL)
-		more = write_junit(run, target);
 	return r < 0 ? r : more;
 }
 
@@ -572,15 +566,13 @@ int check(const struct check_options *options, enum check_outcome *ret_outcome)
 	}
 
 	struct run run = {
-		.options = options,
-		.interrupt = &interrupt,
-		.began_ns = clock_now_ns(),
-		.service.options = &options->service,
-		.findings = { .hint = options->hint,
-			.grade = options->grade,
-			.through = options->through },
+		.options = options, .interrupt = &interrupt, .began_ns = clock_now_ns()
 	};
 
+	run.service.options = &options->service;
+	run.findings.hint = options->hint;
+	run.findings.grade = options->grade;
+	run.findings.through = options->through;
 	run.trial = (struct rule_trial){
 		.targets = &run.targets,
 		.tls = { .context = options->tls, .host = options->target.host },

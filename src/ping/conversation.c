@@ -455,9 +455,7 @@ static ssize_t receive(struct conversation *conversation, uint64_t *ret_now_ns, 
 void conversation_receive(struct conversation *conversation)
 {
 	const struct conversation_settings *settings = conversation->settings;
-	bool stream = is_stream(conversation);
-
-	bool secured = settings->tls.context != NULL;
+	bool stream = is_stream(conversation), secured = settings->tls.context != NULL;
 
 	/* With TLS to the end: poll(2) does not know what has been received and not read. */
 	for (int i = 0; (i < RECEIVES_MOST || secured) && conversation->state == CONVERSATION_OPEN;

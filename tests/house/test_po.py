@@ -34,7 +34,8 @@ def entries(path, *options):
 
 def test_potfiles_lists_every_source_with_messages():
     listed = (ROOT / "po/POTFILES").read_text().split()
-    wanted = [f"src/{path}" for path in sources(".c")
+    # The rows that several verbs share are in a header.
+    wanted = [f"src/{path}" for path in [*sources(".c"), "cli/tls_options.h"]
               if re.search(r"\b(_|N_|ngettext)\(", (ROOT / "src" / path).read_text())]
     assert sorted(listed) == sorted(wanted), "run script/po"
 

@@ -1,7 +1,7 @@
 /*
  * One function for each cause: time, numbers, chance.
  */
-#include "cli/ineffective.h"
+#include "bench/ineffective.h"
 
 #include "base/clock.h"
 #include "base/duration.h"
