@@ -167,6 +167,6 @@ int tls_options_open_client(const struct tls_client_options *client, const struc
 		return cli_complain(state, "%s", why);
 	if (client->insecure)
 		LOG_EVENT(LOG_LEVEL_WARNING, "insecure", NULL,
-			_("--insecure: any server that answers at '%s' is believed"), text);
+			_("--insecure: the certificate of '%s' is not verified"), text);
 	return 0;
 }

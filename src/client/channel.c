@@ -397,7 +397,7 @@ static const char *advice(const struct stage *stage)
 	case STAGE_MIRRORED:
 	case STAGE_NOT_SPOKEN: return _(" (try tcp:// instead of tls://)");
 	case STAGE_UNTRUSTED:
-		return _(" (--ca FILE believes who has signed it, --insecure believes anybody)");
+		return _(" (--ca FILE trusts its issuer, --insecure does not verify it)");
 	default: return "";
 	}
 }
@@ -408,7 +408,7 @@ const char *channel_explain(int fd, int error, char *buffer, size_t size)
 	const struct stage *stage = channel != NULL ? channel->stage : NULL;
 
 	if (stage != NULL && stage->failure == STAGE_UNTRUSTED)
-		snprintf(buffer, size, _("its certificate is not believed: %s%s"), stage->why,
+		snprintf(buffer, size, _("its certificate is not trusted: %s%s"), stage->why,
 			advice(stage));
 	else if (stage != NULL && stage->failure == STAGE_REFUSED)
 		snprintf(buffer, size, _("the service refuses: %s"), stage->why);

@@ -383,7 +383,7 @@ static bool is_literal(const char *host)
 	return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
 }
 
-/* Whom to ask for, and whom to believe (RFC 6066 3: a literal address is never sent). */
+/* Which name to ask for, and to verify (RFC 6066 3: a literal address is never sent). */
 static bool set_name(struct tls *tls, const char *host)
 {
 	X509_VERIFY_PARAM *verify = SSL_get0_param(tls->ssl);

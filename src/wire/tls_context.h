@@ -49,7 +49,7 @@ struct tls_server_options {
 };
 
 struct tls_client_options {
-	bool insecure; /* any server is believed */
+	bool insecure; /* no certificate is verified */
 	const char *ca_path; /* PEM file; NULL: the system's store */
 	const char *certificate_path, *key_path; /* our own, where asked for; NULL: none */
 	const char *sni; /* the name to ask for and to verify instead of the host's; NULL: that */
