@@ -24,7 +24,7 @@
 #include "server/tuning.h"
 
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
-/* For any answer: whoever was asked before may have used all the time that they share. */
+/* For any answer: a thread that was asked before may have used all the time that they share. */
 #define LEAST_PATIENCE_NS (100 * CLOCK_NS_PER_MS)
 
 struct worker {
