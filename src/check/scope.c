@@ -19,7 +19,9 @@ bool scope_fits(const struct scope *scope, const struct rule *rule)
 
 const char *scope_why_not(const struct scope *scope, const struct rule *rule)
 {
-	if (rule->profile > scope->profile || (scope->profile == RULE_PATH && rule->of_service))
+	bool of_service = rule->of_service || (rule->subject == RULE_OF_PROXIED && scope->proxied);
+
+	if (rule->profile > scope->profile || (scope->profile == RULE_PATH && of_service))
 		return _("this rule does not belong to this profile");
 	if (rule->subject == RULE_OF_CLIENT && scope->subject != RULE_OF_CLIENT)
 		return _("this rule is for a client that --client starts");

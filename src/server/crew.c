@@ -1,6 +1,6 @@
 /*
- * Loops over workers. What they share is the time that is given to them: the threads that come after one
- * that hangs have had theirs to answer meanwhile.
+ * Loops over workers. What they share is the time that is given to them: one that hangs uses up what is left of it,
+ * and those that are asked after it still have a moment each (worker.c), so that they are not taken for hanging, too.
  */
 #include "server/crew.h"
 

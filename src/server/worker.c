@@ -24,6 +24,8 @@
 #include "server/tuning.h"
 
 #define START_PATIENCE_NS (30 * CLOCK_NS_PER_S) /* for an engine to begin */
+/* For any answer: a thread that was asked before may have used all the time that they share. */
+#define LEAST_PATIENCE_NS (100 * CLOCK_NS_PER_MS)
 
 struct worker {
 	struct gate gate; /* first: see gate_host.h */
@@ -439,8 +441,10 @@ void worker_check_again(struct worker *worker)
  */
 static bool ask(struct worker *worker, struct engine_task *task, bool *wanted, uint64_t until_ns)
 {
+	uint64_t least_ns = clock_after_ns(clock_now_ns(), LEAST_PATIENCE_NS);
 	bool in_time = true;
 
+	until_ns = until_ns > least_ns ? until_ns : least_ns;
 	if (!*wanted) {
 		*wanted = true;
 		engine_post(worker->engine, task);

@@ -63,7 +63,8 @@ void worker_check_again(struct worker *worker);
 
 /*
  * Adds the counters of all listeners, as they are between two events, to `sum`; waits for the thread to come to that,
- * until `until_ns`. False: it has not, and the counters are those of the last time.
+ * until `until_ns`, and for a tenth of a second at least, as all who ask here. False: it has not, and the counters are
+ * those of the last time.
  */
 bool worker_snapshot(struct worker *worker, uint64_t until_ns, struct counters *sum);
 

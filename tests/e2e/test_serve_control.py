@@ -13,6 +13,7 @@ import pytest
 
 from meari import ANSWER_S, ROOT, Server, receive_all, receive_exactly, reset, run
 from procfs import descriptor_count, wait_until
+from tracing import hanging_thread, needs_no_sanitizer
 from users import NOBODY
 
 FLOOD = 300
@@ -76,6 +77,15 @@ def test_the_counters_are_those_of_the_log(path):
         logged = next(entry for entry in map(json.loads, lines) if entry["event"] == "counters")
         told = counters(path)
         assert told.keys() == logged.keys() - {"time", "level", "event", "message"}
+
+
+@needs_no_sanitizer
+def test_a_thread_that_hangs_is_counted_and_keeps_no_answer(path):
+    with Server("--control", path, "--threads", 3, "tcp://127.0.0.1:0", engine="epoll") as server:
+        with hanging_thread(server.process.pid):
+            counted, open_now = ask(path, "counters", "connections")
+            assert (counted["silent_threads"], open_now["silent_threads"]) == (1, 1)
+        wait_until(lambda: ask(path, "counters")[0]["silent_threads"] == 0, "it answers again")
 
 
 def test_the_manual_names_each_field(path):

@@ -2,10 +2,8 @@
 reads, a thread that hangs. It goes on serving, and it ends when it is told to.
 """
 
-import ctypes
 import json
 import os
-import pathlib
 import re
 import select
 import signal
@@ -14,8 +12,9 @@ import time
 
 import pytest
 
-from meari import ANSWER_S, MEARI, SANITIZER, Server, connect, environment, receive_exactly
+from meari import ANSWER_S, MEARI, Server, connect, environment, receive_exactly
 from procfs import state, wait_until
+from tracing import hanging_thread, needs_no_sanitizer, wait_for
 
 END_S = 15
 
@@ -225,25 +224,15 @@ def test_a_signal_as_soon_as_something_is_open(engine, tmp_path, number):
         process.communicate()
 
 
-PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
-
-
-@pytest.mark.skipif(SANITIZER is not None, reason="a thread stopped by ptrace stops a sanitizer's own, too")
+@needs_no_sanitizer
 def test_a_thread_that_hangs_does_not_keep_the_second_signal():
     """The process is dead then; it stays a zombie until the thread's tracer, which we are, has let go of it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with Server("tcp://127.0.0.1:0", "--threads", 2, "--drain", "0", engine="epoll") as server:
+    with Server("tcp://127.0.0.1:0", "--threads", 2, "--drain", "0", engine="epoll") as server, \
+            hanging_thread(server.process.pid) as stuck:
         pid = server.process.pid
-        stuck = min(int(tid) for tid in os.listdir(f"/proc/{pid}/task") if int(tid) != pid and not
-                    pathlib.Path(f"/proc/{pid}/task/{tid}/comm").read_text()
-                    .startswith(("signals", "outlet")))
-        if libc.ptrace(PTRACE_SEIZE, stuck, None, None) < 0:
-            pytest.skip(f"cannot stop a thread here: {os.strerror(ctypes.get_errno())}")
-        assert libc.ptrace(PTRACE_INTERRUPT, stuck, None, None) == 0
-        assert os.waitpid(stuck, WALL)[0] == stuck
         server.process.send_signal(signal.SIGINT)
         server.process.terminate()  # two of one kind at once would be one
         server.wait_stderr("it did not end in time after signal 15; the process is ended now")
         wait_until(lambda: state(pid) == "Z", "it has ended")
-        assert os.waitpid(stuck, WALL)[0] == stuck
+        wait_for(stuck)
         assert server.wait() == 128 + signal.SIGTERM
