@@ -56,9 +56,9 @@ const char *tls_options_version(size_t index);
 #define TLS_OPTIONS_CLIENT_ROWS                                                                    \
 	{ .help = N_("TLS, to an address of tls://HOST:PORT:") },                                  \
 		{ "ca", TLS_OPTIONS_CA, "FILE", OPTIONS_FILE,                                      \
-			N_("trust these authorities (PEM; default: those of the system)") },     \
+			N_("trust these authorities (PEM; default: those of the system)") },       \
 		{ "insecure", TLS_OPTIONS_INSECURE, NULL, 0,                                       \
-			N_("do not verify the certificate; says so each time") },                             \
+			N_("do not verify the certificate; says so each time") },                  \
 		{ "sni", TLS_OPTIONS_SNI, "NAME", OPTIONS_TEXT,                                    \
 			N_("ask for this name and expect it, instead of the host's") },            \
 		{ "alpn", TLS_OPTIONS_ALPN, "NAMES", OPTIONS_TEXT,                                 \
