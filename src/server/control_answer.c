@@ -34,21 +34,27 @@ static json_t *list_requests(void)
 	return list;
 }
 
-static bool tell_about(const struct control_answer *about, json_t *answer)
+static json_t *list_addresses(const struct control_answer *about)
 {
-	json_t *addresses = json_array();
+	json_t *list = json_array();
 	char text[ADDR_TEXT_SIZE];
 
 	for (size_t i = 0; i < about->listeners->count; i++)
-		json_array_append_new(addresses,
+		json_array_append_new(list,
 			json_string(addr_format(
 				&about->listeners->listeners[i].bound, text, sizeof(text))));
+	return list;
+}
+
+static bool tell_about(const struct control_answer *about, json_t *answer)
+{
 	return put(answer, "version", json_string(MEARI_VERSION)) &&
 		put_integer(answer, "pid", (uint64_t)getpid()) &&
 		put(answer, "engine", json_string(about->engine)) &&
 		put_integer(answer, "threads", about->crew->count) &&
 		put_integer(answer, "uptime_ns", clock_now_ns() - about->started_ns) &&
-		put(answer, "addresses", addresses) && put(answer, "requests", list_requests());
+		put(answer, "addresses", list_addresses(about)) &&
+		put(answer, "requests", list_requests());
 }
 
 static bool tell_counters(const struct control_answer *about, json_t *answer)

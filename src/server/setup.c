@@ -220,14 +220,14 @@ static int open_listeners(struct server *server)
 	char why[LISTENER_WHY_SIZE];
 	int r = adopt_sockets(server, &web);
 
-	if (r < 0)
-		return r;
 	if (options->specs_are_default && server->listeners.count > 0)
 		count = 0;
-	r = listener_open_all(
-		options->specs, count, &listener_options, &server->listeners, why, sizeof(why));
-	if (r < 0)
-		log_error("%s", why);
+	if (r == 0) {
+		r = listener_open_all(options->specs, count, &listener_options, &server->listeners,
+			why, sizeof(why));
+		if (r < 0)
+			log_error("%s", why);
+	}
 	if (r == 0)
 		r = check_echoes(server);
 	if (r == 0)

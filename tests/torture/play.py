@@ -34,6 +34,7 @@ import secure
 
 PROGRAM = meari.BUILD / "tests/torture/meari-torture"
 ACTIVATE = meari.ROOT / "tests/e2e/activate.py"
+SUPPRESSIONS = pathlib.Path(__file__).with_name("openssl.supp")
 SHORT = -1  # shim.h: it sends, but one byte only
 
 # Full: every way is gone, and every time. Otherwise ways that differ only far from the call are one.
@@ -292,6 +293,8 @@ class Play:
         env = meari.environment(MEARI_TORTURE_REPORT=report.fileno(),
                                 MEARI_TORTURE=self.victim.order() if self.victim else None,
                                 MEARI_TORTURE_DEPTH=DEPTH)
+        if self.victim and self.victim.name.startswith("openssl_"):
+            env["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}:print_suppressions=0"
         command = [str(PROGRAM), "serve", *arguments, "--drain", "3s", "--ready-fd", str(tell)]
         self.given, self.manager = [], None
         if self.kind == "handed":
