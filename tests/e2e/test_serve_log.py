@@ -19,7 +19,8 @@ STREAM = random_bytes(1000, seed=2)
 # Of limits, which test_serve_caps.py reaches.
 LIMIT_COUNTERS = ["refused_by_access", "refused_by_count", "refused_by_memory", "refused_by_source",
                   "refused_by_rate", "ended_idle", "ended_old", "ended_by_access", "rate_pauses",
-                  "datagrams_limited", "refused_by_proxy", "proxy_headers"]
+                  "datagrams_limited", "refused_by_proxy", "proxy_headers",
+                  "bytes_dropped", "handshakes_full", "handshakes_resumed", "handshakes_failed", "streams_truncated"]
 FAULT_COUNTERS = ["faults_" + kind for kind in (
     "delay", "stall", "accept_delay", "throttle", "chop", "dribble", "close", "half_close", "reset",
     "refuse", "corrupt", "drop", "truncate", "duplicate", "reorder")]
