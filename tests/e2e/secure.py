@@ -5,6 +5,7 @@ speaks TLS with the server. So half-close is close_notify, and what a test does 
 Nothing is verified here: that is for tests of clients.
 """
 
+import contextlib
 import selectors
 import socket
 import ssl
@@ -149,6 +150,7 @@ class Pump:
         self.wake, self.woken = socket.socketpair()
         self.new = []
         self.lock = threading.Lock()
+        self.woken.setblocking(False)
         self.selector.register(self.woken, selectors.EVENT_READ, None)
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -190,10 +192,11 @@ class Pump:
     def _run(self):
         while True:
             links = {key.data for key, _ in self.selector.select() if key.data is not None}
+            # First the signs, then what they stand for: a link whose sign comes later has one left.
+            with contextlib.suppress(BlockingIOError):
+                self.woken.recv(65536)
             with self.lock:
                 fresh, self.new = self.new, []
-            if fresh:
-                self.woken.recv(65536)
             for link in [*links, *fresh]:
                 self._turn(link)
 
