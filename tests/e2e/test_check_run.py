@@ -65,6 +65,9 @@ def check(name, *options, **more):
     return run("check", "--run", command_of(name), *options, **more)
 
 
+OUT_OF_TIME = re.compile("no time was left|남은 시간이 없습니다")
+
+
 @pytest.fixture(scope="module")
 def results():
     """All of them, side by side, every other one in Korean."""
@@ -72,9 +75,14 @@ def results():
         number, name = numbered
         began = time.monotonic()
         options = ["--profile", "full" if name == "right_select" else "class", *QUICK]
-        result = check(name, "--json", "--hint", 3, *options,
-                       env=environment(**(KOREAN if number % 2 else {})))
-        return name, (result, json.loads(result.stdout), time.monotonic() - began)
+        for _ in range(3):
+            result = check(name, "--json", "--hint", 3, *options,
+                           env=environment(**(KOREAN if number % 2 else {})))
+            report = json.loads(result.stdout)
+            # On a machine so busy that its 15 seconds do not suffice, a mistake is looked for again.
+            if not OUT_OF_TIME.search(result.stdout) or len(report["causes"]) == len(MISTAKES.get(name, [])):
+                break
+        return name, (result, report, time.monotonic() - began)
 
     began, stalled = time.monotonic(), stalled_us()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
