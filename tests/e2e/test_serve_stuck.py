@@ -181,10 +181,9 @@ def test_ready_fd_that_nobody_reads_stops_nobody(engine, tmp_path):
         pass_fds=(tell,), env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     os.close(tell)
     try:
-        wait_until(path.exists, "it listens")
+        assert b"echoing on" in process.stderr.readline()
         with connect(f"unix:{path}") as peer:
             assert echo(peer)
-        assert b"echoing on" in process.stderr.readline()
         # The reader comes late, and finds everything.
         with os.fdopen(ready, "rb") as pipe:
             assert pipe.read().strip(b".").decode() == f"unix:{path}\n"

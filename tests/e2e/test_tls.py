@@ -373,7 +373,7 @@ def test_talk_believes_the_authority_that_it_is_given(pki, options):
 
 
 @pytest.mark.parametrize("verb, arguments", [
-    ("talk", []), ("check", ["--rule", "one-byte"]), ("bench", ["-d", "100ms"]), ("ping", ["-c", "1"])])
+    ("talk", []), ("check", ["--rule", "one-byte"]), ("bench", ["-d", "1s"]), ("ping", ["-c", "1"])])
 def test_every_client_verifies(pki, options, verb, arguments):
     with Server(TLS, *options) as server:
         done = run(verb, *arguments, server.addresses[0], input="hello\n")
