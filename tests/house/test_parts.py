@@ -120,6 +120,16 @@ def test_programs_and_their_cases_are_named(parts, tmp_path):
     assert result.failures == ["one: bad", "two (the program: TIMEOUT)", "three (the program: ERROR)"]
 
 
+def test_a_case_left_out_is_no_failure(parts, tmp_path):
+    """Meson calls the program a failure, whose status says that nothing failed."""
+    (tmp_path / "unit.json").write_text(json.dumps({"name": "meari:unit / one", "result": "FAIL", "returncode": 0}))
+    (tmp_path / "unit.junit.xml").write_text(
+        '<testsuites><testsuite name="meari.meari:unit / one"><testcase classname="x" name="1 - good"/>'
+        '<testcase classname="x" name="2 - left out"><failure/></testcase></testsuite></testsuites>')
+    result = parts.count_meson(tmp_path / "unit")
+    assert (result.passed, result.failed, result.skipped) == (1, 0, 1) and result.failures == []
+
+
 def test_the_names_come_before_the_last_line(parts, monkeypatch, capsys):
     def run_part(part, arguments, targets=()):
         again = ["tests/e2e/test_ping.py::test_x[uring]"] if part == "house" else []
