@@ -62,7 +62,7 @@ LANES = [
 NEEDS_MORE = {"systemd", "package", "fleet"}
 # Left out without an argument: these, and what would make it longer than ten minutes on two processors. The
 # sanitizers see units, engines, fuzzers and torture in any case.
-ONLY_IN_ALL = NEEDS_MORE | {"asan-e2e", "tsan-e2e"}
+ONLY_IN_ALL = NEEDS_MORE | {"torture", "asan-e2e", "tsan-e2e"}
 WHAT = {
     "format": "the C style of .clang-format",
     "build": "the release build, warnings are errors",
