@@ -55,7 +55,8 @@ static int fill_in(X509 *certificate, EVP_PKEY *key)
 	snprintf(names, sizeof(names), "DNS:localhost,DNS:%s,IP:127.0.0.1,IP:::1", host);
 	if (RAND_bytes(serial, sizeof(serial)) != 1)
 		return 0;
-	serial[0] &= 0x7f; /* RFC 5280 4.1.2.2: positive */
+	/* RFC 5280 4.1.2.2: positive; and DER allows no zero in front (X.690 8.3.2), which others refuse. */
+	serial[0] = (unsigned char)((serial[0] & 0x7f) | 0x40);
 	return X509_set_version(certificate, X509_VERSION_3) &&
 		ASN1_STRING_set(X509_get_serialNumber(certificate), serial, sizeof(serial)) &&
 		X509_gmtime_adj(X509_getm_notBefore(certificate), -HOUR_S) != NULL &&
