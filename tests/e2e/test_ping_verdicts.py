@@ -56,7 +56,8 @@ def test_a_banner_in_json():
         result = ping("--json", "-c", 1, "-W", "200ms", peer.address)
     (damaged,) = events(result, "damaged")
     assert (damaged["seq"], damaged["bytes"], damaged["offset"]) == (1, len(BANNER), 0)
-    assert (damaged["got"], damaged["different_bytes"]) == (ord("S"), SIZE)
+    assert damaged["got"] == ord("S")
+    assert SIZE - 3 <= damaged["different_bytes"] <= SIZE  # some of the banner's bytes may be those of the probe by chance
     assert damaged["came"] == SHOWN
     assert events(result, "gap-begin") == []
     assert objects(result)[1]["damaged"] == 1
