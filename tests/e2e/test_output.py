@@ -326,12 +326,12 @@ STANDARD_OUTPUT = {
     "ping-json": ["ping", "--json", "-c", "2", "-i", "1ms", "ADDRESS"],
     "ping-flood": ["ping", "-f", "-c", "20", "ADDRESS"],
     "ping-quiet": ["ping", "-q", "-c", "1", "ADDRESS"],
-    "bench": ["bench", "-d", "150ms", "-w", "0", "ADDRESS"],
-    "bench-json": ["bench", "-q", "--json", "-d", "150ms", "-w", "0", "ADDRESS"],
-    "bench-json-lines": ["bench", "-q", "--json-lines", "--interval", "20ms", "-d", "150ms", "-w", "0",
+    "bench": ["bench", "-d", "400ms", "-w", "0", "ADDRESS"],
+    "bench-json": ["bench", "-q", "--json", "-d", "400ms", "-w", "0", "ADDRESS"],
+    "bench-json-lines": ["bench", "-q", "--json-lines", "--interval", "20ms", "-d", "400ms", "-w", "0",
                          "ADDRESS"],
-    "bench-html": ["bench", "-q", "--html=-", "-d", "150ms", "-w", "0", "ADDRESS"],
-    "bench-hdr": ["bench", "-q", "--hdr=-", "-d", "150ms", "-w", "0", "ADDRESS"],
+    "bench-html": ["bench", "-q", "--html=-", "-d", "400ms", "-w", "0", "ADDRESS"],
+    "bench-hdr": ["bench", "-q", "--hdr=-", "-d", "400ms", "-w", "0", "ADDRESS"],
     "check": ["check", "--rule", "one-byte", "ADDRESS"],
     "check-json": ["check", "--json", "--rule", "one-byte", "ADDRESS"],
     "check-junit": ["check", "--junit=-", "--rule", "one-byte", "ADDRESS"],
@@ -385,8 +385,8 @@ def test_standard_output_whose_reader_has_gone(name, ignored, service, tmp_path)
 
 # Options that name a file; each is given FILE and a service.
 FILE_OPTIONS = {
-    "bench-html": ["bench", "-q", "-d", "150ms", "-w", "0", "--html=FILE", "ADDRESS"],
-    "bench-hdr": ["bench", "-q", "-d", "150ms", "-w", "0", "--hdr=FILE", "ADDRESS"],
+    "bench-html": ["bench", "-q", "-d", "400ms", "-w", "0", "--html=FILE", "ADDRESS"],
+    "bench-hdr": ["bench", "-q", "-d", "400ms", "-w", "0", "--hdr=FILE", "ADDRESS"],
     "check-junit": ["check", "--rule", "one-byte", "--junit=FILE", "ADDRESS"],
     "report-html": ["report", "--html=FILE", "good"],
 }
