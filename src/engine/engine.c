@@ -163,13 +163,12 @@ uint32_t engine_look(struct engine *engine, uint32_t from, uint32_t most_slots,
 	engine_look_fn *look, void *context)
 {
 	uint32_t used = engine->conns.used_slots, slot = from;
-
 	bool more = true;
 
 	for (; more && slot < used && slot - from < most_slots; slot++) {
 		struct conn *conn = conn_at(&engine->conns, slot);
 
-		if (conn != NULL && !(conn->flags & CONN_CONNECTING) && !conn_must_end(conn)) {
+		if (conn != NULL && !(conn->flags & CONN_UNTOLD) && !conn_must_end(conn)) {
 			struct engine_conn view = conn_view(conn);
 
 			more = look(context, &view);
